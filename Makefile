@@ -1,0 +1,68 @@
+# A thin front to CMake (CMakePresets.json) and tools/.
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test test-debian13 check fuzz bench install clean
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+
+help:
+	@echo 'make run             a server and a client on this machine, measured (root)'
+	@echo 'make demo            two nodes over a simulated network, no root'
+	@echo 'make build           umbrad, umbra, umbra-wg in build/bin/'
+	@echo 'make test            everything that is tested, about 20 minutes (root)'
+	@echo 'make check           format, layers, limits, warnings; tools/check --fix formats'
+	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=60'
+	@echo 'make bench           speed, and how it compares (root)'
+	@echo 'make test-debian13   the unit tests in a Debian 13 root (root)'
+	@echo 'make install         into PREFIX=/usr/local below DESTDIR='
+	@echo 'make clean           removes build/'
+	@echo 'What each of them needs is installed by tools/setup [run|test|bench].'
+
+run:
+	@tools/setup run
+	@$(MAKE) --no-print-directory build
+	@tools/demo
+
+demo: build/build.ninja
+	@ninja -C build --quiet umbra_sim_demo
+	@build/test/sim/umbra_sim_demo
+
+build/build.ninja: CMakePresets.json
+	@for program in cmake ninja pkg-config; do command -v $$program >/dev/null || \
+		{ echo "$$program is missing: run tools/setup (as root)"; exit 1; }; done
+	@mkdir -p build/log
+	@cmake --preset release >build/log/configure.log 2>&1 || \
+		{ grep 'run tools/setup' build/log/configure.log || cat build/log/configure.log; exit 1; }
+	@touch $@
+
+build: build/build.ninja
+	@ninja -C build --quiet programs >build/log/build.log 2>&1 || { cat build/log/build.log; exit 1; }
+	@grep -v '^ninja: ' build/log/build.log || true
+
+test:
+	@tools/setup test
+	@tools/test
+
+test-debian13:
+	@tools/setup debian13
+	@tools/debian13
+
+check:
+	@tools/setup test
+	@tools/check
+
+fuzz:
+	@tools/setup test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test fuzz
+
+bench:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory build
+	@bench/run
+
+install: build
+	@umask 022; DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build

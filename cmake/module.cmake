@@ -1,0 +1,55 @@
+set(UMBRA_VECTORS ${CMAKE_SOURCE_DIR}/../shared/vectors CACHE PATH
+  "Folder with collections of test vectors, used where it exists")
+
+# All libraries, without tests.
+add_custom_target(modules)
+
+# umbra_module(NAME SOURCES a.c b.c DEPENDS base crypto LIBRARIES PkgConfig::MNL)
+#   The static library umbra_NAME of src/NAME.
+function(umbra_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  add_library(umbra_${name} STATIC ${M_SOURCES})
+  target_link_libraries(umbra_${name} PUBLIC umbra_flags)
+  foreach(dependency ${M_DEPENDS})
+    target_link_libraries(umbra_${name} PUBLIC umbra_${dependency})
+  endforeach()
+  target_link_libraries(umbra_${name} PUBLIC ${M_LIBRARIES})
+  add_dependencies(modules umbra_${name})
+endfunction()
+
+# umbra_unit_tests(MODULE NAME...)
+#   test/unit/MODULE/test_NAME.c, one cmocka program each, without root or network.
+function(umbra_unit_tests module)
+  if(NOT CMOCKA_LIBRARY)
+    return()
+  endif()
+  foreach(name ${ARGN})
+    set(target test_${module}_${name})
+    add_executable(${target} ${CMAKE_SOURCE_DIR}/test/unit/${module}/test_${name}.c)
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/test/unit)
+    target_link_libraries(${target} PRIVATE umbra_${module} ${CMOCKA_LIBRARY})
+    add_test(NAME unit.${module}.${name} COMMAND ${target})
+    set_tests_properties(unit.${module}.${name} PROPERTIES LABELS unit TIMEOUT 60
+      ENVIRONMENT "UMBRA_VECTORS=${UMBRA_VECTORS}")
+  endforeach()
+endfunction()
+
+# umbra_fuzzers(MODULE NAME...)
+#   fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput. A libFuzzer program with UMBRA_FUZZ; otherwise a
+#   program that runs the seeds of fuzz/corpus/NAME once, as an ordinary test.
+function(umbra_fuzzers module)
+  foreach(name ${ARGN})
+    set(target fuzz_${name})
+    if(UMBRA_FUZZ)
+      add_executable(${target} ${CMAKE_SOURCE_DIR}/fuzz/fuzz_${name}.c)
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    else()
+      add_executable(${target} ${CMAKE_SOURCE_DIR}/fuzz/fuzz_${name}.c
+        ${CMAKE_SOURCE_DIR}/fuzz/replay_main.c)
+      add_test(NAME seeds.${name} COMMAND ${target} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+      set_tests_properties(seeds.${name} PROPERTIES LABELS unit TIMEOUT 120)
+    endif()
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/test/unit)
+    target_link_libraries(${target} PRIVATE umbra_${module})
+  endforeach()
+endfunction()

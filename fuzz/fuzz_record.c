@@ -1,0 +1,33 @@
+/* Records of the last run: decoded, and encoded again to the same bytes. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/wireguard_record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(int condition) {
+	if (!condition)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	struct slice record = slice_of(data, size);
+	enum wireguard_record_kind kind = wireguard_record_kind(record);
+	expect((kind == 0) == (size == 0 || (data[0] != 1 && data[0] != 2)));
+	struct wireguard_record_peer peer, before;
+	memset(&peer, 0xa5, sizeof peer);
+	memcpy(&before, &peer, sizeof peer);
+	if (wireguard_record_decode_peer(record, &peer) != ERR_OK) {
+		expect(memcmp(&peer, &before, sizeof peer) == 0);
+		return 0;
+	}
+	expect(size == WIREGUARD_RECORD_PEER_SIZE);
+	uint8_t encoded[WIREGUARD_RECORD_PEER_SIZE];
+	wireguard_record_encode_peer(&peer, encoded);
+	expect(encoded[0] == WIREGUARD_RECORD_PEER);
+	expect(memcmp(encoded + 1, data + 1, size - 1) == 0);
+	return 0;
+}

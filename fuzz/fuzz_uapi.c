@@ -1,0 +1,111 @@
+/* Lines that parse are written and parsed again to the same entry. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/uapi.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds) {
+	if (!holds)
+		abort();
+}
+
+static void put(struct uapi_text *text, const struct uapi_entry *entry) {
+	switch (entry->key) {
+	case UAPI_PRIVATE_KEY:
+		uapi_put_key(text, "private_key", entry->bytes);
+		break;
+	case UAPI_PUBLIC_KEY:
+		uapi_put_key(text, "public_key", entry->bytes);
+		break;
+	case UAPI_PRESHARED_KEY:
+		uapi_put_key(text, "preshared_key", entry->bytes);
+		break;
+	case UAPI_LISTEN_PORT:
+		uapi_put_number(text, "listen_port", entry->number);
+		break;
+	case UAPI_FWMARK:
+		uapi_put_number(text, "fwmark", entry->number);
+		break;
+	case UAPI_PERSISTENT_KEEPALIVE:
+		uapi_put_number(text, "persistent_keepalive_interval", entry->number);
+		break;
+	case UAPI_ENDPOINT:
+		uapi_put_endpoint(text, "endpoint", &entry->endpoint);
+		break;
+	case UAPI_ALLOWED_IP:
+		uapi_put_prefix(text, "allowed_ip", &entry->prefix);
+		break;
+	case UAPI_REPLACE_PEERS:
+		uapi_put_line(text, "replace_peers=true");
+		break;
+	case UAPI_REMOVE:
+		uapi_put_line(text, "remove=true");
+		break;
+	case UAPI_UPDATE_ONLY:
+		uapi_put_line(text, "update_only=true");
+		break;
+	case UAPI_REPLACE_ALLOWED_IPS:
+		uapi_put_line(text, "replace_allowed_ips=true");
+		break;
+	case UAPI_PROTOCOL_VERSION:
+		uapi_put_line(text, "protocol_version=1");
+		break;
+	}
+}
+
+static bool same(const struct uapi_entry *left, const struct uapi_entry *right) {
+	if (left->key != right->key)
+		return false;
+	switch (left->key) {
+	case UAPI_PRIVATE_KEY:
+	case UAPI_PUBLIC_KEY:
+	case UAPI_PRESHARED_KEY:
+		return memcmp(left->bytes, right->bytes, sizeof left->bytes) == 0;
+	case UAPI_LISTEN_PORT:
+	case UAPI_FWMARK:
+	case UAPI_PERSISTENT_KEEPALIVE:
+		return left->number == right->number;
+	case UAPI_ENDPOINT:
+		return endpoint_equal(&left->endpoint, &right->endpoint);
+	case UAPI_ALLOWED_IP:
+		return prefix_equal(&left->prefix, &right->prefix);
+	case UAPI_REPLACE_PEERS:
+	case UAPI_REMOVE:
+	case UAPI_UPDATE_ONLY:
+	case UAPI_REPLACE_ALLOWED_IPS:
+	case UAPI_PROTOCOL_VERSION:
+		return true;
+	}
+	return false;
+}
+
+static void check_line(const char *line, size_t size) {
+	struct uapi_entry entry, again;
+	if (uapi_parse_line(line, size, &entry))
+		return;
+	check(!entry.subtract || entry.key == UAPI_ALLOWED_IP);
+	struct uapi_text text = {0};
+	put(&text, &entry);
+	check(!text.error && text.size > 0 && text.size <= text.capacity);
+	check(text.data[text.size - 1] == '\n' && !memchr(text.data, '\n', text.size - 1));
+	check(!uapi_parse_line(text.data, text.size - 1, &again) && same(&entry, &again));
+	uapi_text_done(&text);
+}
+
+/* The input is a whole operation, so that seeds look as they do on the socket. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	const char *text = (const char *)data;
+	while (size > 0) {
+		const char *newline = memchr(text, '\n', size);
+		size_t line_size = newline ? (size_t)(newline - text) : size;
+		check_line(text, line_size);
+		size_t step = newline ? line_size + 1 : line_size;
+		text += step;
+		size -= step;
+	}
+	return 0;
+}

@@ -1,0 +1,197 @@
+#include "crypto/aead.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/slice.h"
+#include "base/wipe.h"
+
+/* The single messages of aead.h. */
+
+enum {
+	CHUNK_SIZE = 512, /* decrypted at a time while a message is not yet known to be authentic */
+	HCHACHA20_NONCE_SIZE = 16,
+	CHACHA20_BLOCK_SIZE = 64,
+};
+
+#define auto_context __attribute__((cleanup(context_done)))
+static void context_done(EVP_CIPHER_CTX **context) {
+	EVP_CIPHER_CTX_free(*context);
+}
+
+struct message {
+	const uint8_t *key;
+	const uint8_t *nonce;
+	struct slice associated_data;
+};
+
+static bool start(EVP_CIPHER_CTX *context, const struct message *message, bool seal) {
+	int written;
+	return EVP_CipherInit_ex2(context, EVP_chacha20_poly1305(), message->key, message->nonce, seal,
+							  NULL) > 0 &&
+		   (message->associated_data.size == 0 ||
+			EVP_CipherUpdate(context, NULL, &written, message->associated_data.data,
+							 (int)message->associated_data.size) > 0);
+}
+
+static bool sizes_fit(const struct message *message, size_t size) {
+	return message->associated_data.size <= INT_MAX && size <= INT_MAX;
+}
+
+static enum err seal_message(const struct message *message, const void *plain, size_t size,
+							 uint8_t *out_sealed) {
+	if (!sizes_fit(message, size))
+		return ERR_INVALID;
+	auto_context EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	if (context == NULL)
+		return ERR_NO_MEMORY;
+	int written;
+	if (!start(context, message, true) ||
+		(size > 0 && EVP_CipherUpdate(context, out_sealed, &written, plain, (int)size) <= 0) ||
+		EVP_CipherFinal_ex(context, out_sealed + size, &written) <= 0 ||
+		EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_SIZE, out_sealed + size) <= 0)
+		return ERR_CRYPTO;
+	return ERR_OK;
+}
+
+/*
+ * A first pass decrypts chunk by chunk into scratch memory, only for the tag: the output stays as
+ * it is when the message is forged. Nearly all messages fit into one chunk and need no second pass.
+ */
+static enum err open_message(const struct message *message, const uint8_t *sealed, size_t size,
+							 void *out_plain) {
+	if (!sizes_fit(message, size))
+		return ERR_INVALID;
+	auto_context EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	if (context == NULL)
+		return ERR_NO_MEMORY;
+	struct {
+		uint8_t plain[CHUNK_SIZE];
+		uint8_t tag[AEAD_TAG_SIZE];
+		uint8_t unused[AEAD_TAG_SIZE]; /* a stream cipher has no last block */
+	} scratch;
+	WIPE_ON_EXIT(scratch);
+	memcpy(scratch.tag, sealed + size, sizeof scratch.tag);
+	int written;
+	if (!start(context, message, false))
+		return ERR_CRYPTO;
+	for (size_t done = 0; done < size; done += CHUNK_SIZE) {
+		size_t part = size - done < CHUNK_SIZE ? size - done : CHUNK_SIZE;
+		if (EVP_CipherUpdate(context, scratch.plain, &written, sealed + done, (int)part) <= 0)
+			return ERR_CRYPTO;
+	}
+	if (EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, sizeof scratch.tag, scratch.tag) <= 0)
+		return ERR_CRYPTO;
+	if (EVP_CipherFinal_ex(context, scratch.unused, &written) <= 0)
+		return ERR_AUTHENTICATION;
+	if (size > CHUNK_SIZE) {
+		if (!start(context, message, false) ||
+			EVP_CipherUpdate(context, out_plain, &written, sealed, (int)size) <= 0)
+			return ERR_CRYPTO;
+	} else if (size > 0) {
+		memcpy(out_plain, scratch.plain, size);
+	}
+	return ERR_OK;
+}
+
+static void nonce_of_counter(uint64_t counter, uint8_t out_nonce[static AEAD_NONCE_SIZE]) {
+	memset(out_nonce, 0, 4);
+	for (size_t i = 0; i < 8; i++)
+		out_nonce[4 + i] = (uint8_t)(counter >> (8 * i));
+}
+
+enum err aead_seal(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
+				   const void *associated_data, size_t associated_data_size, const void *plain,
+				   size_t size, uint8_t *out_sealed) {
+	uint8_t nonce[AEAD_NONCE_SIZE];
+	nonce_of_counter(counter, nonce);
+	struct message message = {key, nonce, slice_of(associated_data, associated_data_size)};
+	return seal_message(&message, plain, size, out_sealed);
+}
+
+enum err aead_open(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
+				   const void *associated_data, size_t associated_data_size, const uint8_t *sealed,
+				   size_t size, void *out_plain) {
+	uint8_t nonce[AEAD_NONCE_SIZE];
+	nonce_of_counter(counter, nonce);
+	struct message message = {key, nonce, slice_of(associated_data, associated_data_size)};
+	return open_message(&message, sealed, size, out_plain);
+}
+
+static uint32_t load32(const uint8_t *bytes) {
+	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+		   (uint32_t)bytes[3] << 24;
+}
+
+static void store32(uint8_t *out_bytes, uint32_t value) {
+	for (size_t i = 0; i < 4; i++)
+		out_bytes[i] = (uint8_t)(value >> (8 * i));
+}
+
+/*
+ * HChaCha20 is a ChaCha20 block without the last step, the addition of the input state, and of its
+ * words only the first and last four. The library computes the block (its 16-byte IV is counter and
+ * nonce, the state's last four words); subtracting the known input words undoes that step.
+ */
+static enum err hchacha20(const uint8_t key[static AEAD_KEY_SIZE],
+						  const uint8_t nonce[static HCHACHA20_NONCE_SIZE],
+						  uint8_t out_key[static AEAD_KEY_SIZE]) {
+	static const uint8_t zeros[CHACHA20_BLOCK_SIZE];
+	static const uint8_t constants[16] = {'e', 'x', 'p', 'a', 'n', 'd', ' ', '3',
+										  '2', '-', 'b', 'y', 't', 'e', ' ', 'k'};
+	auto_context EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	if (context == NULL)
+		return ERR_NO_MEMORY;
+	struct {
+		uint8_t block[CHACHA20_BLOCK_SIZE];
+	} scratch;
+	WIPE_ON_EXIT(scratch);
+	int written;
+	if (EVP_EncryptInit_ex2(context, EVP_chacha20(), key, nonce, NULL) <= 0 ||
+		EVP_EncryptUpdate(context, scratch.block, &written, zeros, sizeof zeros) <= 0)
+		return ERR_CRYPTO;
+	for (size_t i = 0; i < 16; i += 4) {
+		store32(out_key + i, load32(scratch.block + i) - load32(constants + i));
+		store32(out_key + 16 + i, load32(scratch.block + 48 + i) - load32(nonce + i));
+	}
+	return ERR_OK;
+}
+
+/* The key and nonce of RFC 8439 that stand for an XChaCha20 key and nonce. */
+struct subkey {
+	uint8_t key[AEAD_KEY_SIZE];
+	uint8_t nonce[AEAD_NONCE_SIZE];
+};
+
+static enum err subkey_derive(struct subkey *out_subkey, const uint8_t key[static AEAD_KEY_SIZE],
+							  const uint8_t nonce[static XAEAD_NONCE_SIZE]) {
+	memset(out_subkey->nonce, 0, 4);
+	memcpy(out_subkey->nonce + 4, nonce + HCHACHA20_NONCE_SIZE, 8);
+	return hchacha20(key, nonce, out_subkey->key);
+}
+
+enum err aead_xseal(const uint8_t key[static AEAD_KEY_SIZE],
+					const uint8_t nonce[static XAEAD_NONCE_SIZE], const void *associated_data,
+					size_t associated_data_size, const void *plain, size_t size,
+					uint8_t *out_sealed) {
+	struct subkey subkey;
+	WIPE_ON_EXIT(subkey);
+	struct message message = {subkey.key, subkey.nonce,
+							  slice_of(associated_data, associated_data_size)};
+	enum err error = subkey_derive(&subkey, key, nonce);
+	return error != ERR_OK ? error : seal_message(&message, plain, size, out_sealed);
+}
+
+enum err aead_xopen(const uint8_t key[static AEAD_KEY_SIZE],
+					const uint8_t nonce[static XAEAD_NONCE_SIZE], const void *associated_data,
+					size_t associated_data_size, const uint8_t *sealed, size_t size,
+					void *out_plain) {
+	struct subkey subkey;
+	WIPE_ON_EXIT(subkey);
+	struct message message = {subkey.key, subkey.nonce,
+							  slice_of(associated_data, associated_data_size)};
+	enum err error = subkey_derive(&subkey, key, nonce);
+	return error != ERR_OK ? error : open_message(&message, sealed, size, out_plain);
+}

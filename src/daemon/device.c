@@ -1,0 +1,323 @@
+#include "daemon/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/csprng.h"
+#include "daemon/journal.h"
+#include "daemon/net.h"
+#include "engine/engine.h"
+#include "loop/loop.h"
+#include "proto/registry.h"
+#include "transport/udp/udp_transport.h"
+
+/* A journal is written anew when it has grown so much beyond its last full state. */
+enum { JOURNAL_GROWTH = 4, JOURNAL_SLACK = 1 << 20 };
+
+struct net_device {
+	struct net_start start;
+	struct engine *engine;
+	const struct device_ops *ops;
+	struct device *device;
+	struct device_host host;
+	struct journal *journal;
+	size_t full_size; /* of the journal when it last held nothing superseded */
+	bool restoring;   /* what is replayed is in the journal already */
+	bool save_failed; /* something of the last full state is missing */
+};
+
+static uint64_t clock_of(void *context) {
+	(void)context;
+	return clock_now();
+}
+
+static uint64_t wall_clock_of(void *context) {
+	(void)context;
+	return clock_wall_now();
+}
+
+static const struct engine_clock system_clock = {.now = clock_of, .wall_now = wall_clock_of};
+
+static void wake(void *context) {
+	struct net_device *device = context;
+	loop_wake(device->start.loop);
+}
+
+static void close_all(const int *descriptors, size_t count) {
+	for (size_t i = 0; i < count; i++)
+		if (descriptors[i] >= 0)
+			(void)close(descriptors[i]);
+}
+
+/* The descriptor is gone either way. */
+static enum err open_transport(const struct net_device *device, int descriptor,
+							   struct transport *out_transport) {
+	const struct udp_options options = {
+		.no_segmentation = device->start.no_udp_segmentation,
+		.no_coalescing = device->start.no_udp_coalescing,
+	};
+	struct udp_socket *socket;
+	enum err error = udp_socket_new(descriptor, &options, &socket);
+	if (error != ERR_OK) {
+		(void)close(descriptor);
+		return error;
+	}
+	*out_transport = (struct transport){.ops = &udp_transport_ops, .context = socket};
+	return ERR_OK;
+}
+
+static int host_listen(void *context, uint16_t port, uint32_t mark,
+					   struct transport out_v4[static INTERFACE_SHARDS_MAX],
+					   struct transport out_v6[static INTERFACE_SHARDS_MAX], uint16_t *out_port) {
+	struct net_device *device = context;
+	const struct net_callbacks *callbacks = &device->start.callbacks;
+	int v4[PROCESS_SHARDS_MAX], v6[PROCESS_SHARDS_MAX];
+	bool has_v4, has_v6;
+	uint16_t bound;
+	uint8_t shards = device->start.shards;
+	int failed =
+		callbacks->listen(callbacks->context, port, mark, shards, v4, v6, &has_v4, &has_v6, &bound);
+	if (failed)
+		return failed;
+	enum err error = ERR_OK;
+	for (uint8_t i = 0; i < INTERFACE_SHARDS_MAX; i++)
+		out_v4[i] = out_v6[i] = (struct transport){.ops = NULL};
+	uint8_t done_v4 = 0, done_v6 = 0;
+	for (; has_v4 && done_v4 < shards && error == ERR_OK; done_v4++)
+		error = open_transport(device, v4[done_v4], &out_v4[done_v4]);
+	for (; has_v6 && done_v6 < shards && error == ERR_OK; done_v6++)
+		error = open_transport(device, v6[done_v6], &out_v6[done_v6]);
+	if (error == ERR_OK) {
+		*out_port = bound;
+		return 0;
+	}
+	for (uint8_t i = 0; i < shards; i++) {
+		transport_done(&out_v4[i]);
+		transport_done(&out_v6[i]);
+	}
+	if (has_v4)
+		close_all(v4 + done_v4, (size_t)(shards - done_v4));
+	if (has_v6)
+		close_all(v6 + done_v6, (size_t)(shards - done_v6));
+	log_error("UDP sockets: %s", err_text(error));
+	return EIO;
+}
+
+static int host_mark(void *context, uint32_t mark) {
+	const struct net_device *device = context;
+	return device->start.callbacks.mark(device->start.callbacks.context, mark);
+}
+
+static void host_closed(void *context) {
+	const struct net_device *device = context;
+	engine_settle(device->engine);
+	device->start.callbacks.close_sockets(device->start.callbacks.context);
+}
+
+static void host_save(void *context, struct slice record) {
+	struct net_device *device = context;
+	if (device->restoring)
+		return;
+	enum err error = journal_append(device->journal, record);
+	if (error == ERR_OK)
+		return;
+	device->save_failed = true;
+	log_error("a change will not survive a restart of the net process: %s", err_text(error));
+}
+
+static void host_warn(void *context, const char *text) {
+	struct net_device *device = context;
+	device->save_failed = true; /* an incomplete journal must not replace a complete one */
+	log_error("%s", text);
+}
+
+/* Only what still counts, in a journal of its own that replaces the old one. */
+static void compact(struct net_device *device) {
+	struct journal *journal;
+	if (journal_size(device->journal) < JOURNAL_GROWTH * device->full_size + JOURNAL_SLACK ||
+		journal_new(&journal) != ERR_OK)
+		return;
+	struct journal *before = device->journal;
+	device->journal = journal;
+	device->save_failed = false;
+	device->ops->save_all(device->device);
+	const struct net_callbacks *callbacks = &device->start.callbacks;
+	if (!device->save_failed &&
+		callbacks->journal(callbacks->context, journal_descriptor(journal)) == 0) {
+		journal_free(before);
+	} else {
+		device->journal = before;
+		journal_free(journal);
+	}
+	device->full_size = journal_size(device->journal);
+}
+
+static void restore(struct net_device *device) {
+	device->restoring = true;
+	size_t position = 0, count = 0;
+	struct slice record;
+	enum err error;
+	while ((error = journal_next(device->journal, &position, &record)) == ERR_OK) {
+		count++;
+		enum err failed = device->ops->restore(device->device, record);
+		if (failed != ERR_OK)
+			log_error("record %zu of the last run: %s", count, err_text(failed));
+	}
+	device->restoring = false;
+	if (error != ERR_NOT_FOUND)
+		log_error("records of the last run: %s", err_text(error));
+	if (count > 0)
+		log_info("took up the state of the last run, journal records: %zu", count);
+}
+
+static enum err open_engine(struct net_device *device) {
+	const struct net_start *start = &device->start;
+	const struct aead_backend *backend = aead_backend_find(start->aead);
+	if (!backend)
+		return ERR_UNSUPPORTED;
+	const struct engine_options options = {
+		.shards = start->shards,
+		.backend = backend,
+		.random = &csprng,
+		.clock = &system_clock,
+		.notify = wake,
+		.notify_context = device,
+	};
+	enum err error = engine_new(&options, &device->engine);
+	if (error == ERR_OK)
+		log_debug("%u shard%s, AEAD by %s", start->shards, start->shards == 1 ? "" : "s",
+				  aead_backend_name(backend));
+	return error;
+}
+
+/* On failure the descriptors are as before: queues are duplicated until all is well. */
+static enum err open_device(struct net_device *device) {
+	const struct net_start *start = &device->start;
+	struct tun_queue queues[PROCESS_SHARDS_MAX] = {{.ops = NULL}};
+	enum err error = ERR_OK;
+	for (uint8_t i = 0; i < start->shards && error == ERR_OK; i++) {
+		int copy = fcntl(start->queues[i], F_DUPFD_CLOEXEC, 0);
+		error = copy < 0
+					? err_from_errno(errno)
+					: tun_queue_open(copy, start->offloads & PROCESS_OFFLOAD_HEADER, &queues[i]);
+		if (error != ERR_OK && copy >= 0)
+			(void)close(copy);
+	}
+	if (error != ERR_OK) {
+		for (uint8_t i = 0; i < start->shards; i++)
+			tun_queue_done(&queues[i]);
+		return error;
+	}
+	const struct device_options options = {
+		.engine = device->engine,
+		.queues = queues,
+		.coalesce = {.tcp = start->offloads & PROCESS_OFFLOAD_TCP,
+					 .udp = start->offloads & PROCESS_OFFLOAD_UDP},
+		.mtu = start->mtu,
+		.host = &device->host,
+	};
+	return device->ops->new (&options, &device->device);
+}
+
+static void device_free(struct net_device *device) {
+	if (!device)
+		return;
+	if (device->engine)
+		engine_stop(device->engine);
+	if (device->device)
+		device->ops->free(device->device);
+	engine_free(device->engine);
+	journal_free(device->journal);
+	free(device);
+}
+
+/* A damaged journal must not keep the interface from coming back: then it comes back empty. */
+static enum err open_journal(struct net_device *device) {
+	const struct net_start *start = &device->start;
+	int descriptor = fcntl(start->journal, F_DUPFD_CLOEXEC, 0);
+	if (descriptor < 0)
+		return err_from_errno(errno);
+	enum err error = journal_open(descriptor, &device->journal);
+	if (error == ERR_OK)
+		return ERR_OK;
+	(void)close(descriptor);
+	if (error != ERR_MALFORMED)
+		return error;
+	log_error("the records of the last run are damaged: the interface must be configured again");
+	error = journal_new(&device->journal);
+	if (error != ERR_OK)
+		return error;
+	const struct net_callbacks *callbacks = &start->callbacks;
+	return callbacks->journal(callbacks->context, journal_descriptor(device->journal)) == 0
+			   ? ERR_OK
+			   : ERR_IO;
+}
+
+static enum err device_new(const struct net_start *start, struct net_device **out_device) {
+	struct net_device *device = calloc(1, sizeof *device);
+	if (!device)
+		return ERR_NO_MEMORY;
+	device->start = *start;
+	device->ops = registry_default();
+	device->host = (struct device_host){
+		.context = device,
+		.listen = host_listen,
+		.mark = host_mark,
+		.closed = host_closed,
+		.save = host_save,
+		.warn = host_warn,
+	};
+	enum err error = open_journal(device);
+	if (error == ERR_OK)
+		error = open_engine(device);
+	if (error == ERR_OK)
+		error = open_device(device);
+	if (error == ERR_OK)
+		error = engine_start(device->engine);
+	if (error != ERR_OK) {
+		log_error("starting the data path with the AEAD back end %s: %s", start->aead,
+				  err_text(error));
+		device_free(device);
+		return error;
+	}
+	close_all(start->queues, start->shards);
+	(void)close(start->journal);
+	restore(device);
+	device->ops->link(device->device, start->mtu, start->up);
+	*out_device = device;
+	return ERR_OK;
+}
+
+static void device_link(struct net_device *device, uint32_t mtu, bool up) {
+	log_debug("interface is %s, MTU %u", up ? "up" : "down", mtu);
+	device->ops->link(device->device, mtu, up);
+}
+
+static int device_set(struct net_device *device, struct slice text) {
+	return device->ops->set(device->device, text);
+}
+
+static int device_get(struct net_device *device, struct uapi_text *out_text) {
+	device->ops->get(device->device, out_text);
+	return out_text->error == ERR_OK ? 0 : ENOMEM;
+}
+
+static uint64_t device_run(struct net_device *device, uint64_t now) {
+	uint64_t next = device->ops->run(device->device, now);
+	compact(device);
+	return next;
+}
+
+const struct net_device_ops device_ops = {
+	.new = device_new,
+	.free = device_free,
+	.link = device_link,
+	.set = device_set,
+	.get = device_get,
+	.run = device_run,
+};

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "wire/process.h"
+#include "wire/uapi.h"
+
+/*
+ * The process that moves packets. It gets all descriptors from the privileged process and opens no
+ * files. This is the boundary between the process and the tunnel device inside it.
+ */
+
+struct loop;
+
+/* Opaque: belongs to who implements net_device_ops. */
+struct net_device;
+
+/*
+ * What the process does for its device. To be called by the process's main thread only, that is
+ * from within net_device_ops. The calls wait for the privileged process, at most five seconds.
+ * Numbers are errno values, 0 for success.
+ */
+struct net_callbacks {
+	void *context;
+	/*
+	 * Opens UDP sockets on the port (0: any) in place of those open now, on the privileged side;
+	 * when it fails, nothing has changed. The new ones belong to the device: shards of each family,
+	 * or none of a family that the host does not have (*out_v4 or *out_v6 is false). For the
+	 * present port with as many shards they are the present sockets, by other descriptors.
+	 */
+	int (*listen)(void *context, uint16_t port, uint32_t mark, uint8_t shards,
+				  int out_v4[static PROCESS_SHARDS_MAX], int out_v6[static PROCESS_SHARDS_MAX],
+				  bool *out_has_v4, bool *out_has_v6, uint16_t *out_port);
+	/* Sets the firewall mark of the open sockets. */
+	int (*mark)(void *context, uint32_t mark);
+	/* The port is free once the device has closed its sockets and then called this. */
+	void (*close_sockets)(void *context);
+	/* The journal that the next run of this process will start from; a copy of it is kept. */
+	int (*journal)(void *context, int descriptor);
+};
+
+struct net_start {
+	char name[PROCESS_NAME_SIZE];
+	uint32_t mtu;
+	bool up;
+	uint8_t shards;
+	const int *queues;        /* one TUN queue a shard */
+	uint8_t offloads;         /* enum process_offload: how they were opened */
+	bool no_udp_segmentation; /* do not send with UDP_SEGMENT */
+	bool no_udp_coalescing;   /* do not receive with UDP_GRO */
+	const char *aead;         /* back end's name, "auto": the best one */
+	int journal;              /* what the last run handed over; empty at the first start */
+	struct loop *loop;        /* the main thread's */
+	struct net_callbacks callbacks;
+};
+
+/* All are called by the main thread. */
+struct net_device_ops {
+	/*
+	 * Takes the queues and the journal over when it succeeds. The journal is replayed here, so
+	 * callbacks may be called. An error is logged by the device, with its reason.
+	 */
+	enum err (*new)(const struct net_start *start, struct net_device **out_device);
+	/* Ends all threads and closes everything. */
+	void (*free)(struct net_device *device);
+	/* The interface's MTU or state changed. */
+	void (*link)(struct net_device *device, uint32_t mtu, bool up);
+	/* One set operation: its lines behind the first, each with its newline. Returns errno. */
+	int (*set)(struct net_device *device, struct slice text);
+	/* Writes the lines that answer a get operation, without errno and empty line. Returns errno. */
+	int (*get)(struct net_device *device, struct uapi_text *out_text);
+	/* Optional, after every turn: does what is due and returns the next deadline. */
+	uint64_t (*run)(struct net_device *device, uint64_t now);
+};
+
+#define NET_ARGUMENT "--process=net"
+
+/* For whoever looks at the list of processes; the name in force comes with the start message. */
+#define NET_INTERFACE_ARGUMENT "--interface="
+
+/* Where this process logs to: standard error, syslog, or syslog once it is ready. */
+#define NET_LOG_ARGUMENT "--log="
+#define NET_LOG_STDERR "stderr"
+#define NET_LOG_SYSLOG "syslog"
+#define NET_LOG_LATER "later"
+
+/* The whole process; returns its exit status. Descriptor 3 is its channel. */
+int net_main(int count, char *const *arguments, const struct net_device_ops *ops);

@@ -1,0 +1,227 @@
+#include "engine/engine.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "engine/interface.h"
+#include "engine/shard.h"
+
+enum {
+	SETTLE_STEP = 50, /* microseconds */
+	SETTLE_TRIES = 1000,
+};
+
+struct retired {
+	struct list link;
+	uint64_t epoch; /* the one current when its present stage began */
+	bool unnamed;   /* second stage: no shard can come upon it any more */
+	void (*release)(void *pointer);
+	void *pointer;
+};
+
+struct engine {
+	struct engine_options options;
+	bool running;
+	pthread_t threads[INTERFACE_SHARDS_MAX];
+	struct shard *shards;
+	_Atomic uint64_t epoch;
+	_Atomic bool news;
+	struct list retired; /* oldest first */
+};
+
+enum err engine_new(const struct engine_options *options, struct engine **out_engine) {
+	if (options->shards < 1 || options->shards > INTERFACE_SHARDS_MAX)
+		return ERR_INVALID;
+	struct engine *engine = calloc(1, sizeof *engine);
+	if (!engine)
+		return ERR_NO_MEMORY;
+	engine->options = *options;
+	list_init(&engine->retired);
+	atomic_init(&engine->epoch, 1);
+	engine->shards = calloc(options->shards, sizeof *engine->shards);
+	enum err error = engine->shards ? ERR_OK : ERR_NO_MEMORY;
+	for (uint16_t i = 0; i < options->shards && error == ERR_OK; i++)
+		error = shard_init(&engine->shards[i], engine, i);
+	if (error != ERR_OK) {
+		engine_free(engine);
+		return error;
+	}
+	*out_engine = engine;
+	return ERR_OK;
+}
+
+void engine_free(struct engine *engine) {
+	if (!engine)
+		return;
+	if (engine->running)
+		engine_stop(engine);
+	engine_collect_all(engine);
+	for (uint16_t i = 0; engine->shards && i < engine->options.shards; i++)
+		shard_done(&engine->shards[i]);
+	free(engine->shards);
+	free(engine);
+}
+
+void engine_collect_all(struct engine *engine) {
+	for (struct list *link = list_take_first(&engine->retired); link;
+		 link = list_take_first(&engine->retired)) {
+		struct retired *retired = list_item(link, struct retired, link);
+		retired->release(retired->pointer);
+		free(retired);
+	}
+}
+
+static void *thread_main(void *shard) {
+	shard_run(shard);
+	return NULL;
+}
+
+enum err engine_start(struct engine *engine) {
+	/* Signals are the control thread's. */
+	sigset_t all, before;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	enum err error = ERR_OK;
+	uint16_t started = 0;
+	for (; started < engine->options.shards && error == ERR_OK; started++) {
+		atomic_store(&engine->shards[started].stopping, false);
+		int failed =
+			pthread_create(&engine->threads[started], NULL, thread_main, &engine->shards[started]);
+		if (failed) {
+			error = err_from_errno(failed);
+			break;
+		}
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	engine->running = error == ERR_OK;
+	for (uint16_t i = 0; !engine->running && i < started; i++) {
+		atomic_store(&engine->shards[i].stopping, true);
+		loop_wake(engine->shards[i].loop);
+		(void)pthread_join(engine->threads[i], NULL);
+	}
+	return error;
+}
+
+void engine_stop(struct engine *engine) {
+	for (uint16_t i = 0; engine->running && i < engine->options.shards; i++) {
+		atomic_store(&engine->shards[i].stopping, true);
+		loop_wake(engine->shards[i].loop);
+	}
+	for (uint16_t i = 0; engine->running && i < engine->options.shards; i++)
+		(void)pthread_join(engine->threads[i], NULL);
+	engine->running = false;
+	/* Commands that no turn took own memory: they run here, where all threads have ended. */
+	for (uint16_t i = 0; i < engine->options.shards; i++)
+		shard_run_commands(&engine->shards[i]);
+}
+
+uint16_t engine_shards(const struct engine *engine) {
+	return engine->options.shards;
+}
+
+struct shard *engine_shard(struct engine *engine, uint16_t number) {
+	return &engine->shards[number];
+}
+
+const struct engine_options *engine_get_options(const struct engine *engine) {
+	return &engine->options;
+}
+
+uint64_t engine_epoch(const struct engine *engine) {
+	return atomic_load_explicit(&engine->epoch, memory_order_acquire);
+}
+
+void engine_post(struct engine *engine, uint16_t shard, struct command *command) {
+	if (inbox_push(&engine->shards[shard].inbox, &command->item))
+		loop_wake(engine->shards[shard].loop);
+}
+
+/* Every shard passes a turn, sleeping ones too. */
+static void advance(struct engine *engine) {
+	(void)atomic_fetch_add_explicit(&engine->epoch, 1, memory_order_acq_rel);
+	for (uint16_t i = 0; i < engine->options.shards; i++)
+		loop_wake(engine->shards[i].loop);
+}
+
+void engine_publish(struct engine *engine, struct interface *interface,
+					const struct snapshot *snapshot) {
+	atomic_store_explicit(&interface->snapshot, snapshot, memory_order_release);
+	advance(engine);
+}
+
+void engine_retire(struct engine *engine, void (*release)(void *pointer), void *pointer) {
+	struct retired *retired = malloc(sizeof *retired);
+	if (!retired)
+		return;
+	*retired = (struct retired){
+		.epoch = atomic_load_explicit(&engine->epoch, memory_order_relaxed),
+		.release = release,
+		.pointer = pointer,
+	};
+	list_append(&engine->retired, &retired->link);
+	advance(engine);
+}
+
+/* The epoch that every shard has begun a turn in. */
+static uint64_t slowest(const struct engine *engine) {
+	uint64_t least = UINT64_MAX;
+	for (uint16_t i = 0; i < engine->options.shards; i++) {
+		uint64_t seen = atomic_load_explicit(&engine->shards[i].seen_epoch, memory_order_acquire);
+		if (seen < least)
+			least = seen;
+	}
+	return least;
+}
+
+bool engine_collect(struct engine *engine) {
+	uint64_t seen = slowest(engine);
+	uint64_t epoch = atomic_load_explicit(&engine->epoch, memory_order_relaxed);
+	bool waits = false; /* a stage began here, whose turns come from here */
+	list_for_each (link, &engine->retired) {
+		struct retired *retired = list_item(link, struct retired, link);
+		/*
+		 * Retired in epoch e: turns that began in e may use it and send its name to other shards.
+		 * Once all have passed a turn that began later, no more names are sent; what travels is
+		 * taken by the turns that begin from now on. Epochs alone do not tell: several may go by
+		 * within one turn.
+		 */
+		if (seen <= retired->epoch)
+			break;
+		if (!retired->unnamed) {
+			retired->unnamed = true;
+			retired->epoch = epoch;
+			waits = true;
+			continue;
+		}
+		list_remove(link);
+		retired->release(retired->pointer);
+		free(retired);
+	}
+	if (waits)
+		advance(engine);
+	return !list_is_empty(&engine->retired);
+}
+
+void engine_settle(struct engine *engine) {
+	if (!engine->running)
+		return;
+	advance(engine);
+	uint64_t target = engine_epoch(engine);
+	for (int tries = 0; tries < SETTLE_TRIES && slowest(engine) < target; tries++)
+		(void)usleep(SETTLE_STEP);
+}
+
+void engine_notify(struct engine *engine) {
+	/* One wake for any number of news. */
+	if (!atomic_exchange_explicit(&engine->news, true, memory_order_acq_rel) &&
+		engine->options.notify)
+		engine->options.notify(engine->options.notify_context);
+}
+
+bool engine_take_news(struct engine *engine) {
+	return atomic_exchange_explicit(&engine->news, false, memory_order_acq_rel);
+}

@@ -1,0 +1,79 @@
+#include "engine/handshake_queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct entry {
+	struct lane *lane;
+	struct handshake_datagram datagram;
+};
+
+struct handshake_queue {
+	size_t head, count;
+	uint64_t loaded_until;
+	struct entry *entries; /* touched only as far as the queue ever grew */
+};
+
+#define ENTRIES_SIZE (HANDSHAKE_QUEUE_SIZE * sizeof(struct entry))
+
+enum err handshake_queue_new(struct handshake_queue **out_queue) {
+	struct handshake_queue *queue = calloc(1, sizeof *queue);
+	if (!queue)
+		return ERR_NO_MEMORY;
+	void *memory =
+		mmap(NULL, ENTRIES_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED) {
+		free(queue);
+		return ERR_NO_MEMORY;
+	}
+	queue->entries = memory;
+	*out_queue = queue;
+	return ERR_OK;
+}
+
+void handshake_queue_free(struct handshake_queue *queue) {
+	if (!queue)
+		return;
+	(void)munmap(queue->entries, ENTRIES_SIZE);
+	free(queue);
+}
+
+bool handshake_queue_push(struct handshake_queue *queue, struct lane *lane,
+						  const struct endpoint *from, const struct udp_source *to,
+						  const uint8_t *data, size_t size, uint64_t now) {
+	if (queue->count >= HANDSHAKE_QUEUE_LOADED)
+		queue->loaded_until = now + HANDSHAKE_LOAD_HELD;
+	if (queue->count == HANDSHAKE_QUEUE_SIZE || size > HANDSHAKE_DATAGRAM_MAX)
+		return false;
+	/* A queue that drains between turns reuses its first pages. */
+	if (queue->count == 0)
+		queue->head = 0;
+	struct entry *entry = &queue->entries[(queue->head + queue->count) % HANDSHAKE_QUEUE_SIZE];
+	entry->lane = lane;
+	entry->datagram.from = *from;
+	entry->datagram.to = *to;
+	entry->datagram.size = (uint16_t)size;
+	memcpy(entry->datagram.data, data, size);
+	queue->count++;
+	return true;
+}
+
+const struct handshake_datagram *handshake_queue_pop(struct handshake_queue *queue,
+													 struct lane **out_lane) {
+	if (queue->count == 0)
+		return NULL;
+	const struct entry *entry = &queue->entries[queue->head];
+	queue->head = (queue->head + 1) % HANDSHAKE_QUEUE_SIZE;
+	queue->count--;
+	*out_lane = entry->lane;
+	return &entry->datagram;
+}
+
+bool handshake_queue_is_empty(const struct handshake_queue *queue) {
+	return queue->count == 0;
+}
+
+bool handshake_queue_under_load(const struct handshake_queue *queue, uint64_t now) {
+	return queue->count >= HANDSHAKE_QUEUE_LOADED || now < queue->loaded_until;
+}

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "engine/coalesce.h"
+#include "engine/protocol.h"
+#include "engine/snapshot.h"
+#include "engine/tun_queue.h"
+#include "loop/loop.h"
+
+/*
+ * One interface's share of one shard: a TUN queue, the snapshot in use, and the peers that this
+ * shard owns. Only the shard's thread touches it.
+ */
+
+struct listener;
+
+/* Counted by the shard, read by the control thread with relaxed atomics. */
+struct lane_counters {
+	_Atomic uint64_t tun_read_packets, tun_read_calls, tun_written_calls, tun_errors;
+	_Atomic uint64_t no_route;        /* packets whose destination is nobody's */
+	_Atomic uint64_t malformed;       /* packets from either side that do not parse */
+	_Atomic uint64_t wrong_source;    /* inner source that is not the sender's */
+	_Atomic uint64_t control_dropped; /* control frames from peers not known to send them */
+	_Atomic uint64_t replayed, forged;
+	_Atomic uint64_t staged_dropped, handoff_dropped;
+};
+
+static inline void lane_count(_Atomic uint64_t *counter, uint64_t amount) {
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount,
+						  memory_order_relaxed);
+}
+
+struct lane {
+	struct interface *interface;
+	struct shard *shard;
+	struct listener *listener;
+	const struct protocol_ops *protocol;
+	void *protocol_state;
+	struct tun_queue tun;
+	struct loop_source tun_source;
+	bool tun_ready, tun_waiting; /* readable; known to the loop */
+	struct coalescer *coalescer;
+	const struct snapshot *snapshot;
+	uint32_t mtu;
+	struct list peers; /* through peer->shard_link */
+	struct lane_counters counters;
+};
+
+/* Takes the queue over. The first snapshot arrives with lane_refresh(). */
+enum err lane_init(struct lane *lane, struct interface *interface, struct shard *shard,
+				   struct listener *listener, struct tun_queue tun,
+				   const struct coalesce_options *options);
+/* Detaches all peers; their memory is their owner's. */
+void lane_done(struct lane *lane);
+
+/* The interface's current snapshot. */
+const struct snapshot *lane_latest(const struct lane *lane);
+/* Takes up a snapshot of the interface and its current MTU. */
+void lane_adopt(struct lane *lane, const struct snapshot *snapshot);
+/* Both at once. */
+void lane_refresh(struct lane *lane);
+
+/* Stops and starts waiting for packets of the TUN queue. */
+void lane_pause(struct lane *lane);
+void lane_resume(struct lane *lane);
+
+/* Makes a peer this shard's: the list and room for its deadline. */
+enum err lane_attach(struct lane *lane, struct peer *peer);
+/* Forgets a peer: its staged packets and deadline. The memory is its owner's. */
+void lane_detach(struct lane *lane, struct peer *peer);
+
+/* Lets the peer's protocol run at the given time; later calls replace it. CLOCK_NEVER cancels. */
+void lane_set_deadline(struct lane *lane, struct peer *peer, uint64_t at);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "engine/outbox.h"
+#include "loop/loop.h"
+#include "transport/transport.h"
+
+/*
+ * One local UDP address (both families) on one shard. Lanes of several interfaces may share it;
+ * each datagram goes to the first lane whose protocol claims it.
+ */
+
+struct lane;
+struct shard;
+
+enum { LISTENER_LANES_MAX = 8 };
+
+struct listener {
+	struct shard *shard;
+	struct transport v4, v6; /* absent while the interface is down */
+	struct loop_source v4_source, v6_source;
+	bool v4_ready, v6_ready; /* the loop said so and nothing emptied it since */
+	struct lane *lanes[LISTENER_LANES_MAX];
+	size_t lane_count;
+	struct outbox outbox;
+};
+
+enum err listener_init(struct listener *listener, struct shard *shard, struct aead_worker *worker);
+void listener_done(struct listener *listener);
+enum err listener_add_lane(struct listener *listener, struct lane *lane);
+
+/* Replaces both transports (an absent one has no ops) and closes those of before. */
+void listener_set_transports(struct listener *listener, struct transport v4, struct transport v6);

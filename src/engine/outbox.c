@@ -1,0 +1,157 @@
+#include "engine/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/peer.h"
+#include "engine/staging.h"
+#include "engine/tun_buffer.h"
+
+enum { QUEUE_V4, QUEUE_V6 };
+
+enum err outbox_init(struct outbox *outbox, struct aead_worker *worker, struct transport *v4,
+					 struct transport *v6) {
+	memset(outbox, 0, sizeof *outbox);
+	list_init(&outbox->spent);
+	outbox->worker = worker;
+	outbox->v4 = v4;
+	outbox->v6 = v6;
+	outbox->arena = malloc(OUTBOX_ARENA_SIZE);
+	return outbox->arena ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static void release_sources(struct outbox *outbox) {
+	for (struct list *link = list_take_first(&outbox->spent); link;
+		 link = list_take_first(&outbox->spent))
+		free(list_item(link, struct staging_packet, link));
+	for (size_t i = 0; i < outbox->buffer_count; i++)
+		tun_buffer_release(outbox->buffers[i]);
+	outbox->buffer_count = 0;
+}
+
+void outbox_done(struct outbox *outbox) {
+	if (!outbox->spent.next)
+		return; /* never initialised */
+	release_sources(outbox);
+	free(outbox->arena);
+	outbox->arena = NULL;
+}
+
+uint8_t *outbox_reserve(struct outbox *outbox, size_t size) {
+	if (outbox->used + size > OUTBOX_ARENA_SIZE)
+		outbox_flush(outbox);
+	uint8_t *slot = outbox->arena + outbox->used;
+	outbox->used += size;
+	return slot;
+}
+
+struct aead_job *outbox_add_job(struct outbox *outbox) {
+	if (outbox->job_count == OUTBOX_JOBS)
+		outbox_seal(outbox);
+	return &outbox->jobs[outbox->job_count++];
+}
+
+void outbox_seal(struct outbox *outbox) {
+	if (outbox->job_count > 0 &&
+		aead_seal_many(outbox->worker, outbox->jobs, outbox->job_count) != ERR_OK) {
+		/* Nothing unsealed may leave: all that is queued is dropped. */
+		outbox->dropped += outbox->queues[QUEUE_V4].count + outbox->queues[QUEUE_V6].count;
+		outbox->queues[QUEUE_V4].count = outbox->queues[QUEUE_V6].count = 0;
+	}
+	outbox->job_count = 0;
+	release_sources(outbox);
+}
+
+/* The last message can grow: same peer, no gap, whole segments so far, and nothing too large. */
+static bool joins(const struct outbox_queue *queue, const struct peer *peer, const uint8_t *data,
+				  uint32_t size, uint16_t segment_size) {
+	if (queue->count == 0 || queue->peers[queue->count - 1] != peer)
+		return false;
+	const struct udp_message *last = &queue->messages[queue->count - 1];
+	return last->data + last->size == data && size <= last->segment_size &&
+		   (size == segment_size || segment_size == last->segment_size) &&
+		   last->size % last->segment_size == 0 &&
+		   last->size + size <= (uint32_t)last->segment_size * UDP_SEGMENTS_MAX &&
+		   last->size + size <= UDP_PAYLOAD_MAX_V4;
+}
+
+enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *data, uint32_t size,
+					 uint16_t segment_size) {
+	const struct path *path = &peer->paths[0];
+	if (path->to.address.family == ADDRESS_NONE)
+		return ERR_NOT_FOUND;
+	bool v6 = path->to.address.family == ADDRESS_V6;
+	if (!(v6 ? outbox->v6 : outbox->v4)->ops)
+		return ERR_UNSUPPORTED;
+	struct outbox_queue *queue = &outbox->queues[v6 ? QUEUE_V6 : QUEUE_V4];
+	if (joins(queue, peer, data, size, segment_size)) {
+		queue->messages[queue->count - 1].size += size;
+		return ERR_OK;
+	}
+	queue->peers[queue->count] = peer;
+	queue->messages[queue->count++] = (struct udp_message){
+		.to = &path->to,
+		.from = &path->from,
+		.data = data,
+		.size = size,
+		.segment_size = segment_size,
+	};
+	if (queue->count == OUTBOX_MESSAGES)
+		outbox_flush(outbox);
+	return ERR_OK;
+}
+
+void outbox_keep_buffer(struct outbox *outbox, struct tun_buffer *buffer) {
+	if (outbox->buffer_count == OUTBOX_BUFFERS)
+		outbox_seal(outbox);
+	outbox->buffers[outbox->buffer_count++] = buffer;
+}
+
+void outbox_keep_packet(struct outbox *outbox, struct list *staged_link) {
+	list_append(&outbox->spent, staged_link);
+}
+
+static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
+					   const struct transport *transport) {
+	if (queue->count == 0)
+		return;
+	size_t count = queue->count;
+	queue->count = 0;
+	if (!transport->ops) {
+		outbox->dropped += count;
+		return;
+	}
+	transport->ops->send_many(transport->context, queue->messages, count);
+	for (size_t i = 0; i < count; i++) {
+		if (queue->messages[i].error == ERR_OK)
+			continue;
+		if (queue->messages[i].error == ERR_AGAIN) {
+			/* It left, but not from where the peer spoke to: that address is gone. */
+			queue->peers[i]->paths[0].from = (struct udp_source){.interface = 0};
+			continue;
+		}
+		outbox->dropped++;
+	}
+}
+
+void outbox_flush(struct outbox *outbox) {
+	outbox_seal(outbox);
+	send_queue(outbox, &outbox->queues[QUEUE_V4], outbox->v4);
+	send_queue(outbox, &outbox->queues[QUEUE_V6], outbox->v6);
+	outbox->used = 0;
+}
+
+void outbox_answer(struct outbox *outbox, const struct endpoint *to, const struct udp_source *from,
+				   const uint8_t *data, uint32_t size) {
+	const struct transport *transport = to->address.family == ADDRESS_V6 ? outbox->v6 : outbox->v4;
+	if (!transport->ops)
+		return;
+	struct udp_message message = {
+		.to = to,
+		.from = from,
+		.data = data,
+		.size = size,
+		.segment_size = (uint16_t)size,
+	};
+	transport->ops->send_many(transport->context, &message, 1);
+}

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "crypto/aead.h"
+#include "transport/transport.h"
+
+/*
+ * What one shard is about to send through one listener: slots for sealed packets, the jobs that
+ * fill them, and the messages that carry them. Everything leaves in one flush, as one batch of
+ * sealing and one or two batches of system calls.
+ */
+
+struct lane;
+struct peer;
+struct tun_buffer;
+
+enum {
+	OUTBOX_ARENA_SIZE = 256 * 1024,
+	OUTBOX_RESERVE_MAX = 80 * 1024, /* the most that one reservation may ask for */
+	OUTBOX_JOBS = 128,
+	OUTBOX_MESSAGES = UDP_SEND_MESSAGES,
+	OUTBOX_BUFFERS = 64,
+};
+
+struct outbox_queue {
+	struct udp_message messages[OUTBOX_MESSAGES];
+	struct peer *peers[OUTBOX_MESSAGES];
+	size_t count;
+};
+
+struct outbox {
+	struct aead_worker *worker; /* the shard's */
+	struct transport *v4, *v6;  /* the listener's */
+	uint8_t *arena;
+	size_t used;
+	struct aead_job jobs[OUTBOX_JOBS]; /* waiting to be sealed */
+	size_t job_count;
+	struct outbox_queue queues[2];              /* v4, v6 */
+	struct list spent;                          /* staged packets that jobs still read */
+	struct tun_buffer *buffers[OUTBOX_BUFFERS]; /* TUN buffers that jobs still read */
+	size_t buffer_count;
+	uint64_t dropped; /* messages that could not be sent */
+};
+
+enum err outbox_init(struct outbox *outbox, struct aead_worker *worker, struct transport *v4,
+					 struct transport *v6);
+void outbox_done(struct outbox *outbox);
+
+/*
+ * size bytes of the arena, ≤ OUTBOX_RESERVE_MAX, that nobody else gets; flushes when the arena is
+ * full. They are contiguous with the reservation before where no flush came between.
+ */
+uint8_t *outbox_reserve(struct outbox *outbox, size_t size);
+
+/* Room for one more job to be sealed at the flush; flushes when there is none. */
+struct aead_job *outbox_add_job(struct outbox *outbox);
+
+/* Seals the waiting jobs now. */
+void outbox_seal(struct outbox *outbox);
+
+/*
+ * Queues datagrams to the peer's first path. Joins them to the last message where they are
+ * contiguous, equally sized and to the same peer. ERR_NOT_FOUND without endpoint, ERR_UNSUPPORTED
+ * when its address family is not there.
+ */
+enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *data, uint32_t size,
+					 uint16_t segment_size);
+
+/*
+ * Keeps a buffer or a staged packet until its jobs are sealed. To be called once they are added: a
+ * reservation or another job may seal, and gives back what was kept until then.
+ */
+void outbox_keep_buffer(struct outbox *outbox, struct tun_buffer *buffer);
+void outbox_keep_packet(struct outbox *outbox, struct list *staged_link);
+
+/* Seals, sends and forgets everything. Peers' stale source addresses are cleared. */
+void outbox_flush(struct outbox *outbox);
+
+/* One datagram to an address that is no peer's (a cookie), at once. */
+void outbox_answer(struct outbox *outbox, const struct endpoint *to, const struct udp_source *from,
+				   const uint8_t *data, uint32_t size);

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "crypto/aead.h"
+#include "transport/udp/udp.h"
+
+/*
+ * What a datagram protocol brings to the engine. Everything is called on the shard that owns the
+ * peer or lane named, never from two threads at once. Time is shard->now.
+ */
+
+struct interface;
+struct lane;
+struct peer;
+struct session;
+struct shard;
+struct snapshot;
+
+enum { HANDSHAKE_DATAGRAM_MAX = 1536 };
+
+/* What parse() says of a datagram. */
+enum incoming_kind {
+	INCOMING_DROP,      /* not for us, too old, replayed */
+	INCOMING_DATA,      /* the job is filled in, open it */
+	INCOMING_HANDSHAKE, /* queue it; it may wait and may be lost */
+	INCOMING_ELSEWHERE, /* another shard owns it */
+};
+
+/* A sealed datagram on its way in, between parse() and received(). */
+struct incoming {
+	struct peer *peer;
+	struct session *session;
+	uint64_t counter, counter_limit;
+	uint32_t wire_size; /* bytes of the datagram, for accounting */
+	uint16_t shard;     /* with INCOMING_ELSEWHERE: the owner */
+};
+
+/* Authentic datagrams of one session that came in a row. */
+struct received_run {
+	uint32_t packets;            /* all, empty ones (keepalives) included */
+	uint32_t data_packets;       /* those with something inside */
+	uint64_t wire_bytes;         /* sum of the datagrams' sizes */
+	const struct endpoint *from; /* of the last one */
+	const struct udp_source *to;
+};
+
+/* A handshake datagram, copied out of the receive buffers. */
+struct handshake_datagram {
+	struct endpoint from;
+	struct udp_source to;
+	uint16_t size;
+	uint8_t data[HANDSHAKE_DATAGRAM_MAX];
+};
+
+struct protocol_ops {
+	const char *name;
+	uint8_t front;        /* bytes of header before a sealed packet */
+	uint8_t tail;         /* bytes behind it (the tag) */
+	uint8_t padding_unit; /* packets are padded to a multiple of it, a power of two, ≤ the MTU */
+
+	/* Whether a datagram looks like this protocol's; the listener asks in its lanes' order. */
+	bool (*claims)(const uint8_t *data, size_t size);
+
+	/* Finds the session of a datagram and prepares its opening in place. Changes nothing. */
+	enum incoming_kind (*parse)(struct lane *lane, uint8_t *data, size_t size,
+								struct incoming *out_incoming, struct aead_job *out_job);
+
+	/* Takes one handshake datagram off the queue. */
+	void (*handshake)(struct lane *lane, const struct handshake_datagram *datagram);
+
+	/* After a run of authentic packets was opened: timers, roaming, key rotation. */
+	void (*received)(struct lane *lane, struct peer *peer, struct session *session,
+					 const struct received_run *run);
+
+	/*
+	 * The session for count packets that are about to leave, with room for so many counters; NULL
+	 * when there is none: the packets are staged and wanted() is called.
+	 */
+	struct session *(*outgoing)(struct lane *lane, struct peer *peer, uint32_t count);
+	void (*wanted)(struct lane *lane, struct peer *peer);
+
+	/* Writes the header of packet counter at slot and completes the job (nonce, associated data).
+	 */
+	void (*frame)(const struct session *session, uint64_t counter, uint8_t *slot,
+				  struct aead_job *job);
+
+	/* After packets were queued: timers, rekeying. data is false for keepalives only. */
+	void (*sent)(struct lane *lane, struct peer *peer, struct session *session, bool data);
+
+	/* The peer's deadline has passed; sets the next one. */
+	void (*expired)(struct lane *lane, struct peer *peer);
+
+	/* The lane has another snapshot, the interface went up or down. */
+	void (*reconfigured)(struct lane *lane, const struct snapshot *before);
+
+	/* Per-lane state, in lane->protocol_state; at the end also what the lane's peers hold. */
+	enum err (*lane_init)(struct lane *lane);
+	void (*lane_done)(struct lane *lane);
+};

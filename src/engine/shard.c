@@ -1,0 +1,184 @@
+#include "engine/shard.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "engine/peer.h"
+#include "engine/shard_in.h"
+#include "engine/shard_out.h"
+
+/* Rings between shards hold every buffer of a pool, so that a way home is never full. */
+static_assert((TUN_BUFFERS & (TUN_BUFFERS - 1)) == 0, "rings have a power of two of places");
+
+static enum err init_rings(struct shard *shard, uint16_t shards) {
+	enum err error = ERR_OK;
+	for (uint16_t i = 0; i < shards && error == ERR_OK; i++) {
+		if (i == shard->number)
+			continue;
+		error = ring_new(TUN_BUFFERS, &shard->handoffs[i]);
+		if (error == ERR_OK)
+			error = ring_new(TUN_BUFFERS, &shard->returns[i]);
+	}
+	return error;
+}
+
+enum err shard_init(struct shard *shard, struct engine *engine, uint16_t number) {
+	const struct engine_options *options = engine_get_options(engine);
+	memset(shard, 0, sizeof *shard);
+	shard->engine = engine;
+	shard->number = number;
+	shard->clock = options->clock;
+	shard->random = options->random;
+	shard->backend = options->backend;
+	inbox_init(&shard->inbox);
+	deadline_heap_init(&shard->deadlines);
+	shard->now = shard->clock->now(shard->clock->context);
+	enum err error = aead_worker_new(shard->backend, &shard->worker);
+	if (error == ERR_OK)
+		error = loop_new(&shard->loop);
+	if (error == ERR_OK)
+		error = udp_buffers_new(&shard->udp_buffers);
+	if (error == ERR_OK)
+		error = index_table_new(shard->random, number, &shard->indices);
+	if (error == ERR_OK)
+		error = handshake_queue_new(&shard->handshakes);
+	if (error == ERR_OK)
+		error = tun_pool_init(&shard->pool);
+	if (error == ERR_OK)
+		error = shard_in_new(&shard->in);
+	if (error == ERR_OK)
+		error = init_rings(shard, options->shards);
+	return error;
+}
+
+static void release_deferred(struct shard *shard) {
+	while (shard->deferred) {
+		struct shard_deferred *deferred = shard->deferred;
+		shard->deferred = deferred->next;
+		deferred->release(deferred);
+	}
+}
+
+void shard_run_commands(struct shard *shard) {
+	struct inbox_item *item = inbox_take_all(&shard->inbox);
+	while (item) {
+		struct inbox_item *next = item->next;
+		struct command *command = (struct command *)item;
+		command->run(shard, command);
+		item = next;
+	}
+}
+
+void shard_done(struct shard *shard) {
+	if (!shard->engine)
+		return;
+	release_deferred(shard);
+	shard_in_free(shard->in);
+	tun_pool_done(&shard->pool);
+	handshake_queue_free(shard->handshakes);
+	index_table_free(shard->indices);
+	udp_buffers_free(shard->udp_buffers);
+	loop_free(shard->loop);
+	aead_worker_free(shard->worker);
+	deadline_heap_done(&shard->deadlines);
+	for (size_t i = 0; i < INTERFACE_SHARDS_MAX; i++) {
+		ring_free(shard->handoffs[i]);
+		ring_free(shard->returns[i]);
+	}
+	shard->engine = NULL;
+}
+
+void shard_defer(struct shard *shard, struct shard_deferred *deferred) {
+	deferred->next = shard->deferred;
+	shard->deferred = deferred;
+}
+
+bool shard_under_load(const struct shard *shard) {
+	return handshake_queue_under_load(shard->handshakes, shard->now);
+}
+
+/* Until the queue is empty or the budget of time is used. */
+static void run_handshakes(struct shard *shard) {
+	if (handshake_queue_is_empty(shard->handshakes))
+		return;
+	const struct engine_clock *clock = shard->clock;
+	uint64_t end = clock->now(clock->context) + SHARD_HANDSHAKE_BUDGET;
+	struct lane *lane;
+	const struct handshake_datagram *datagram;
+	while ((datagram = handshake_queue_pop(shard->handshakes, &lane))) {
+		lane->protocol->handshake(lane, datagram);
+		if (clock->now(clock->context) >= end)
+			return;
+	}
+}
+
+static void run_deadlines(struct shard *shard) {
+	struct deadline *item;
+	while ((item = deadline_pop_expired(&shard->deadlines, shard->now))) {
+		struct peer *peer = deadline_owner(item, struct peer, deadline);
+		peer->protocol->expired(peer->lane, peer);
+	}
+}
+
+/* Wakes the shards that were handed packets, or wait for buffers of theirs, once a turn. */
+static void wake_others(struct shard *shard) {
+	for (uint16_t i = 0; i < engine_shards(shard->engine); i++) {
+		struct shard *other = engine_shard(shard->engine, i);
+		/* An exchange, as what was returned must be visible before the flag is read. */
+		bool starved = i != shard->number &&
+					   atomic_exchange_explicit(&other->starved, false, memory_order_seq_cst);
+		if (shard->woken[i] || starved)
+			loop_wake(other->loop);
+		shard->woken[i] = false;
+	}
+}
+
+/*
+ * Commands, then the snapshots that were out before: those that a snapshot relies on (its sockets)
+ * were posted before it. Where a command took up a newer one, that stays.
+ */
+static void refresh(struct shard *shard) {
+	const struct snapshot *latest[SHARD_INTERFACES_MAX], *before[SHARD_INTERFACES_MAX];
+	size_t count = shard->interface_count;
+	for (size_t i = 0; i < count; i++) {
+		before[i] = shard->lanes[i]->snapshot;
+		latest[i] = lane_latest(shard->lanes[i]);
+	}
+	shard_run_commands(shard);
+	for (size_t i = 0; i < count; i++)
+		if (shard->lanes[i]->snapshot == before[i])
+			lane_adopt(shard->lanes[i], latest[i]);
+}
+
+void shard_turn(struct shard *shard) {
+	uint64_t epoch = engine_epoch(shard->engine);
+	shard->now = shard->clock->now(shard->clock->context);
+	shard->busy = false;
+	refresh(shard);
+	for (size_t i = 0; i < shard->interface_count; i++)
+		shard->busy |= shard_in_receive(shard, shard->listeners[i]);
+	shard_out_take_handoffs(shard);
+	for (size_t i = 0; i < shard->interface_count; i++)
+		shard->busy |= shard_out_transmit(shard, shard->lanes[i]);
+	run_handshakes(shard);
+	run_deadlines(shard);
+	for (size_t i = 0; i < shard->interface_count; i++)
+		outbox_flush(&shard->listeners[i]->outbox);
+	release_deferred(shard);
+	wake_others(shard);
+	shard->busy |= !handshake_queue_is_empty(shard->handshakes);
+	/* Nothing of an older snapshot or a removed peer is held from here on. */
+	atomic_store_explicit(&shard->seen_epoch, epoch, memory_order_release);
+}
+
+uint64_t shard_next(const struct shard *shard) {
+	return shard->busy ? 0 : deadline_next(&shard->deadlines);
+}
+
+void shard_run(struct shard *shard) {
+	while (!atomic_load_explicit(&shard->stopping, memory_order_relaxed)) {
+		shard_turn(shard);
+		uint64_t now = shard->clock->now(shard->clock->context);
+		(void)loop_wait(shard->loop, now, shard_next(shard));
+	}
+}

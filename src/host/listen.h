@@ -1,0 +1,42 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct steering;
+
+/* UDP sockets of one port: one per shard and family, v4 and v6 apart (IPV6_V6ONLY). */
+
+enum {
+	LISTEN_SHARDS_MAX = 16,
+	LISTEN_BUFFER_SIZE = 7 << 20, /* bytes, of each socket and direction */
+};
+
+struct listen_request {
+	uint16_t port; /* 0: one that is free in both families */
+	uint32_t mark; /* SO_MARK, 0: none */
+	unsigned shards;
+	const struct steering *steering; /* of datagrams to the shards */
+};
+
+struct listen {
+	unsigned shards; /* 0: nothing is open */
+	uint16_t port;
+	uint32_t mark;
+	bool has_v4, has_v6;
+	int v4[LISTEN_SHARDS_MAX], v6[LISTEN_SHARDS_MAX]; /* non-blocking, close-on-exec */
+};
+
+/*
+ * Opens and binds all of them, or none. Returns 0 or the errno value, as that is what the caller's
+ * peer wants to know: EADDRINUSE, EACCES, … A family that the host does not have is left out.
+ */
+int listen_open(const struct listen_request *request, struct listen *out_listen);
+
+/* Sets SO_MARK on all sockets; 0 or errno. */
+int listen_mark(struct listen *listen, uint32_t mark);
+
+/* Closes the sockets. Also for a zeroed struct. */
+void listen_done(struct listen *listen);

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "engine/engine.h"
+#include "engine/interface.h"
+#include "wire/uapi.h"
+
+/*
+ * The control side of a protocol that is configured by texts: one device an interface, used by the
+ * control thread alone. The registry lists them.
+ */
+
+/* What a device asks of its surroundings. Numbers are errno values, 0 for success. */
+struct device_host {
+	void *context;
+	/*
+	 * Opens transports on a port (0: any) in place of those of before, one a shard and family;
+	 * when it fails nothing has changed. A family that the host does not have gets no ops.
+	 */
+	int (*listen)(void *context, uint16_t port, uint32_t mark,
+				  struct transport out_v4[static INTERFACE_SHARDS_MAX],
+				  struct transport out_v6[static INTERFACE_SHARDS_MAX], uint16_t *out_port);
+	/* Sets the firewall mark of the open transports. */
+	int (*mark)(void *context, uint32_t mark);
+	/* The transports of before are being closed: their port may be given up. */
+	void (*closed)(void *context);
+	/* Keeps a record for the next run: see device_ops.restore. */
+	void (*save)(void *context, struct slice record);
+	/* A line for the log about something that no operation's answer can tell. */
+	void (*warn)(void *context, const char *text);
+};
+
+struct device_options {
+	struct engine *engine;
+	struct tun_queue *queues; /* one a shard, taken over also on failure */
+	struct coalesce_options coalesce;
+	uint32_t mtu;
+	const struct device_host *host;
+};
+
+struct device; /* opaque, the protocol's */
+
+struct device_ops {
+	const char *name;
+	enum err (*new)(const struct device_options *options, struct device **out_device);
+	/* The engine must have been stopped. */
+	void (*free)(struct device *device);
+	/* The interface's MTU, and whether it is up. */
+	void (*link)(struct device *device, uint32_t mtu, bool up);
+	/* One set operation as lines; all or nothing. Returns errno. */
+	int (*set)(struct device *device, struct slice text);
+	/* Writes the answer to a get operation. */
+	void (*get)(const struct device *device, struct uapi_text *out_text);
+	/* Takes up a record that an earlier run saved; called before link(), in the order of saving. */
+	enum err (*restore)(struct device *device, struct slice record);
+	/* Saves records from which a later run can restore all of the present state. */
+	void (*save_all)(struct device *device);
+	/* Does what is due (freeing, saving news) and returns when to be called again at the latest. */
+	uint64_t (*run)(struct device *device, uint64_t now);
+};

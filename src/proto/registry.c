@@ -1,0 +1,20 @@
+#include "proto/registry.h"
+
+#include <string.h>
+
+#include "proto/wireguard_device.h"
+
+static const struct device_ops *const devices[] = {
+	&wireguard_device_ops,
+};
+
+const struct device_ops *registry_find(const char *name) {
+	for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+		if (strcmp(devices[i]->name, name) == 0)
+			return devices[i];
+	return NULL;
+}
+
+const struct device_ops *registry_default(void) {
+	return devices[0];
+}

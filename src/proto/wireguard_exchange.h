@@ -1,0 +1,17 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/protocol.h"
+#include "proto/wireguard_peer.h"
+
+/* Handshake messages, both ways, on the shards. */
+
+/*
+ * Sends an initiation unless one left less than REKEY_TIMEOUT ago. is_retry keeps the count of
+ * attempts; the first one resets it.
+ */
+void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry);
+
+/* Takes a datagram off the handshake queue: initiation, response or cookie reply. */
+void wireguard_exchange_take(struct lane *lane, const struct handshake_datagram *datagram);

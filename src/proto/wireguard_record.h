@@ -1,0 +1,35 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "crypto/sizes.h"
+
+/*
+ * What a device saves for its next run, big-endian:
+ *
+ *   set operation:  | 1 | lines … |
+ *   peer's state:   | 2 | public key 32 | last handshake 8 | family 1 | address 16 | scope 4 | port
+ * 2 |
+ *
+ * The handshake is ns since the Unix epoch; family 0 with zeros behind it is "no endpoint".
+ */
+
+enum wireguard_record_kind { WIREGUARD_RECORD_SET = 1, WIREGUARD_RECORD_PEER = 2 };
+
+enum { WIREGUARD_RECORD_PEER_SIZE = 1 + 32 + 8 + 1 + 16 + 4 + 2 };
+
+struct wireguard_record_peer {
+	uint8_t public_key[X25519_KEY_SIZE];
+	uint64_t last_handshake;
+	struct endpoint endpoint;
+};
+
+/* 0 for an empty or unknown record. */
+enum wireguard_record_kind wireguard_record_kind(struct slice record);
+
+enum err wireguard_record_decode_peer(struct slice record, struct wireguard_record_peer *out_peer);
+void wireguard_record_encode_peer(const struct wireguard_record_peer *peer,
+								  uint8_t out_data[static WIREGUARD_RECORD_PEER_SIZE]);

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/wireguard_peer.h"
+
+/*
+ * The timers of one peer. Events come from the packet path once a batch; none costs more than a
+ * few stores, as only an earlier deadline moves the shard's heap.
+ */
+
+void wireguard_timers_init(struct wireguard_peer *peer);
+void wireguard_timers_stop(struct wireguard_peer *peer);
+
+/* Any packet that the other end can authenticate, in either direction. */
+void wireguard_timers_traversal(struct wireguard_peer *peer);
+void wireguard_timers_any_sent(struct wireguard_peer *peer);
+void wireguard_timers_any_received(struct wireguard_peer *peer);
+/* Packets with something inside. */
+void wireguard_timers_data_sent(struct wireguard_peer *peer);
+void wireguard_timers_data_received(struct wireguard_peer *peer);
+void wireguard_timers_initiated(struct wireguard_peer *peer);
+void wireguard_timers_session_derived(struct wireguard_peer *peer);
+void wireguard_timers_handshake_complete(struct wireguard_peer *peer);
+
+/* Runs what is due and sets the next deadline. */
+void wireguard_timers_expired(struct wireguard_peer *peer);

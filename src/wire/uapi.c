@@ -1,0 +1,181 @@
+#include "wire/uapi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "base/wipe.h"
+
+enum { TEXT_CAPACITY_FIRST = 1024, VALUE_SIZE_MAX = 2 * X25519_KEY_SIZE };
+
+/* How a key's value is written. */
+enum kind {
+	KIND_BYTES,  /* 64 hexadecimal digits */
+	KIND_NUMBER, /* decimal, up to the row's maximum */
+	KIND_TRUE,   /* the word "true": to leave the line out means false */
+	KIND_ONE,    /* the only version there is */
+	KIND_ENDPOINT,
+	KIND_PREFIX,
+};
+
+static const struct row {
+	const char *name;
+	enum uapi_key key;
+	enum kind kind;
+	uint32_t maximum; /* of numbers */
+} rows[] = {
+	{"private_key", UAPI_PRIVATE_KEY, KIND_BYTES, 0},
+	{"listen_port", UAPI_LISTEN_PORT, KIND_NUMBER, UINT16_MAX},
+	{"fwmark", UAPI_FWMARK, KIND_NUMBER, UINT32_MAX},
+	{"replace_peers", UAPI_REPLACE_PEERS, KIND_TRUE, 0},
+	{"public_key", UAPI_PUBLIC_KEY, KIND_BYTES, 0},
+	{"remove", UAPI_REMOVE, KIND_TRUE, 0},
+	{"update_only", UAPI_UPDATE_ONLY, KIND_TRUE, 0},
+	{"preshared_key", UAPI_PRESHARED_KEY, KIND_BYTES, 0},
+	{"endpoint", UAPI_ENDPOINT, KIND_ENDPOINT, 0},
+	{"persistent_keepalive_interval", UAPI_PERSISTENT_KEEPALIVE, KIND_NUMBER, UINT16_MAX},
+	{"replace_allowed_ips", UAPI_REPLACE_ALLOWED_IPS, KIND_TRUE, 0},
+	{"allowed_ip", UAPI_ALLOWED_IP, KIND_PREFIX, 0},
+	{"protocol_version", UAPI_PROTOCOL_VERSION, KIND_ONE, 0},
+};
+
+static bool equals(struct slice text, const char *word) {
+	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
+
+static const struct row *find_row(struct slice name) {
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (equals(name, rows[i].name))
+			return &rows[i];
+	return NULL;
+}
+
+/* value is its slice with a NUL behind it. */
+static enum err parse_value(const struct row *row, const char *value, size_t size,
+							struct uapi_entry *entry) {
+	uint64_t number;
+	enum err error;
+	switch (row->kind) {
+	case KIND_BYTES:
+		return text_hex_decode(value, size, entry->bytes, sizeof entry->bytes);
+	case KIND_NUMBER:
+		error = text_unsigned_parse(value, size, row->maximum, &number);
+		if (!error)
+			entry->number = (uint32_t)number;
+		return error;
+	case KIND_TRUE:
+		return strcmp(value, "true") == 0 ? ERR_OK : ERR_INVALID;
+	case KIND_ONE:
+		return strcmp(value, "1") == 0 ? ERR_OK : ERR_INVALID;
+	case KIND_ENDPOINT:
+		return endpoint_parse(value, &entry->endpoint);
+	case KIND_PREFIX:
+		entry->subtract = value[0] == '-';
+		/* An address alone is no prefix here: `wg` always sends the length. */
+		if (!strchr(value, '/'))
+			return ERR_INVALID;
+		return prefix_parse(value + entry->subtract, &entry->prefix);
+	}
+	return ERR_INVALID;
+}
+
+enum err uapi_parse_line(const char *line, size_t size, struct uapi_entry *out_entry) {
+	struct {
+		struct uapi_entry entry;
+		char value[VALUE_SIZE_MAX + 1];
+	} s = {0};
+	WIPE_ON_EXIT(s);
+
+	const char *equal = size > 0 ? memchr(line, '=', size) : NULL;
+	if (!equal)
+		return ERR_INVALID;
+	size_t name_size = (size_t)(equal - line), value_size = size - name_size - 1;
+	const struct row *row = find_row(slice_of(line, name_size));
+	if (!row || value_size > VALUE_SIZE_MAX)
+		return ERR_INVALID;
+	memcpy(s.value, equal + 1, value_size);
+	if (strlen(s.value) != value_size)
+		return ERR_INVALID;
+	s.entry.key = row->key;
+	enum err error = parse_value(row, s.value, value_size, &s.entry);
+	if (!error)
+		*out_entry = s.entry;
+	return error;
+}
+
+void uapi_text_done(struct uapi_text *text) {
+	if (!text)
+		return;
+	wipe(text->data, text->capacity);
+	free(text->data);
+	*text = (struct uapi_text){0};
+}
+
+/* Not realloc(), which would leave the old memory as it is. */
+static enum err reserve(struct uapi_text *text, size_t more) {
+	size_t needed;
+	if (__builtin_add_overflow(text->size, more, &needed) || needed > SIZE_MAX / 2)
+		return ERR_NO_MEMORY;
+	if (needed <= text->capacity)
+		return ERR_OK;
+	size_t capacity = text->capacity > 0 ? text->capacity : TEXT_CAPACITY_FIRST;
+	while (capacity < needed)
+		capacity *= 2;
+	char *data = malloc(capacity);
+	if (!data)
+		return ERR_NO_MEMORY;
+	if (text->size > 0)
+		memcpy(data, text->data, text->size);
+	wipe(text->data, text->capacity);
+	free(text->data);
+	text->data = data;
+	text->capacity = capacity;
+	return ERR_OK;
+}
+
+static void append(struct uapi_text *text, const char *data, size_t size) {
+	if (!text->error)
+		text->error = reserve(text, size);
+	if (text->error)
+		return;
+	memcpy(text->data + text->size, data, size);
+	text->size += size;
+}
+
+static void put_value(struct uapi_text *text, const char *key, const char *value) {
+	append(text, key, strlen(key));
+	append(text, "=", 1);
+	uapi_put_line(text, value);
+}
+
+void uapi_put_line(struct uapi_text *text, const char *line) {
+	append(text, line, strlen(line));
+	append(text, "\n", 1);
+}
+
+void uapi_put_key(struct uapi_text *text, const char *key,
+				  const uint8_t bytes[static X25519_KEY_SIZE]) {
+	char value[2 * X25519_KEY_SIZE + 1];
+	WIPE_ON_EXIT(value);
+	text_hex_encode(bytes, X25519_KEY_SIZE, value);
+	put_value(text, key, value);
+}
+
+void uapi_put_number(struct uapi_text *text, const char *key, uint64_t number) {
+	char value[24];
+	(void)snprintf(value, sizeof value, "%llu", (unsigned long long)number);
+	put_value(text, key, value);
+}
+
+void uapi_put_endpoint(struct uapi_text *text, const char *key, const struct endpoint *endpoint) {
+	char value[ENDPOINT_TEXT_SIZE];
+	endpoint_format(endpoint, value);
+	put_value(text, key, value);
+}
+
+void uapi_put_prefix(struct uapi_text *text, const char *key, const struct prefix *prefix) {
+	char value[ADDRESS_TEXT_SIZE];
+	prefix_format(prefix, value);
+	put_value(text, key, value);
+}

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "crypto/sizes.h"
+
+/*
+ * The text protocol that `wg` speaks to userspace implementations: lines `key=value`, operations
+ * ended by an empty line (the cross-platform userspace interface of WireGuard).
+ */
+
+#define UAPI_SOCKET_DIRECTORY "/var/run/wireguard"
+
+enum uapi_key {
+	UAPI_PRIVATE_KEY,
+	UAPI_LISTEN_PORT,
+	UAPI_FWMARK,
+	UAPI_REPLACE_PEERS,
+	UAPI_PUBLIC_KEY, /* opens a peer; all keys below belong to it */
+	UAPI_REMOVE,
+	UAPI_UPDATE_ONLY,
+	UAPI_PRESHARED_KEY,
+	UAPI_ENDPOINT,
+	UAPI_PERSISTENT_KEEPALIVE,
+	UAPI_REPLACE_ALLOWED_IPS,
+	UAPI_ALLOWED_IP,
+	UAPI_PROTOCOL_VERSION,
+};
+
+/* One line of a set operation, checked. Secrets inside: wipe it. */
+struct uapi_entry {
+	enum uapi_key key;
+	bool subtract; /* allowed_ip=-…: remove this prefix from the peer */
+	union {
+		uint8_t bytes[X25519_KEY_SIZE]; /* private_key, public_key, preshared_key */
+		uint32_t number;                /* listen_port, fwmark, persistent_keepalive_interval */
+		struct endpoint endpoint;
+		struct prefix prefix;
+	};
+};
+
+/* A line without its newline. ERR_INVALID for an unknown key or a value out of range. */
+enum err uapi_parse_line(const char *line, size_t size, struct uapi_entry *out_entry);
+
+/* A growing text; wiped when it grows and when it is freed, as keys pass through it. */
+struct uapi_text {
+	char *data;
+	size_t size, capacity;
+	enum err error; /* sticky: ERR_NO_MEMORY */
+};
+
+void uapi_text_done(struct uapi_text *text);
+void uapi_put_key(struct uapi_text *text, const char *key,
+				  const uint8_t bytes[static X25519_KEY_SIZE]);
+void uapi_put_number(struct uapi_text *text, const char *key, uint64_t number);
+void uapi_put_endpoint(struct uapi_text *text, const char *key, const struct endpoint *endpoint);
+void uapi_put_prefix(struct uapi_text *text, const char *key, const struct prefix *prefix);
+void uapi_put_line(struct uapi_text *text, const char *line); /* adds the newline */

@@ -1,0 +1,1 @@
+"""Real kernel, real daemons: what the tests of this folder are built from."""

@@ -1,0 +1,213 @@
+"""Traffic through a tunnel, and what became of it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.lab import Namespace
+from harness.process import SLOW, Process, wait_until
+
+BIG = int(50_000_000 / SLOW)
+
+
+def family_of(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+@dataclass(frozen=True)
+class PingResult:
+    sent: int
+    received: int
+    text: str
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+
+def ping(
+    source: Namespace,
+    address: str,
+    count: int = 3,
+    *options: str,
+    interval: float = 0.02,
+    wait: float = 2,
+) -> PingResult:
+    """Some pings; nothing is asserted."""
+    result = source.run(
+        *("ping", "-n", "-q", "-c", str(count), "-i", str(interval)),
+        *("-W", str(wait * SLOW), *options, address),
+        check=False,
+        timeout=30 + count * (interval + wait),
+    )
+    found = re.search(r"(\d+) packets transmitted, (\d+) received", result.stdout)
+    if not found:
+        # No route, no address to send from: ping gives up at once.
+        return PingResult(count, 0, result.stderr)
+    return PingResult(int(found[1]), int(found[2]), result.stdout)
+
+
+def assert_pings(source: Namespace, address: str, count: int = 3, *options: str) -> None:
+    """All of some pings must be answered."""
+    result = ping(source, address, count, *options)
+    assert result.lost == 0, f"{source.label} to {address}:\n{result.text}"
+
+
+def reachable(source: Namespace, address: str) -> bool:
+    """Whether one ping is answered within a second."""
+    return ping(source, address, 1, wait=1).received == 1
+
+
+def flood(source: Namespace, address: str, count: int = 2000) -> None:
+    """ping -f without a loss."""
+    result = ping(source, address, count, "-f", interval=0)
+    assert result.lost == 0, result.text
+
+
+class Pinging:
+    """Pings in the background; missing() names the ones that were not answered."""
+
+    def __init__(self, source: Namespace, address: str, interval: float = 0.05) -> None:
+        self.process: Process = source.spawn(
+            "ping", "-n", "-D", "-i", str(interval), address, env={**os.environ, "LC_ALL": "C"}
+        )
+        self.address = address
+        self.next()
+
+    def answered(self) -> dict[int, float]:
+        """Time of arrival by sequence number."""
+        lines = re.finditer(r"\[([\d.]+)\] .*icmp_seq=(\d+) ttl=", self.process.output())
+        return {int(line[2]): float(line[1]) for line in lines}
+
+    def last(self) -> int:
+        return max(self.answered(), default=0)
+
+    def next(self, timeout: float = 10) -> int:
+        """Waits for an answer to a ping later than all answered so far."""
+        before = self.last()
+        return wait_until(
+            lambda: self.last() > before and self.last(), timeout, f"pong of {self.address}"
+        )
+
+    def missing(self) -> list[int]:
+        """Stops, after one more answer, and returns the numbers of the lost ones."""
+        self.next()
+        answered = self.answered()
+        self.process.stop(signal.SIGINT)
+        return sorted(set(range(1, max(answered) + 1)) - set(answered))
+
+    def longest_gap(self) -> float:
+        """The longest time, in seconds, between two answers so far."""
+        times = sorted(self.answered().values())
+        return max((b - a for a, b in zip(times, times[1:])), default=0.0)
+
+
+@functools.cache
+def random_data(size: int) -> bytes:
+    return os.urandom(size)
+
+
+def transfer(source: Namespace, destination: Namespace, address: str, size: int = BIG) -> None:
+    """Sends random bytes over TCP; their SHA-256 must arrive unchanged."""
+    data = random_data(size)
+    family = family_of(address)
+    listener = destination.socket(family, socket.SOCK_STREAM)
+    listener.settimeout(30 * SLOW)
+    listener.bind((address, 0))
+    listener.listen(1)
+    received: list[tuple[int, str]] = []
+
+    def receive() -> None:
+        connection, _ = listener.accept()
+        connection.settimeout(30 * SLOW)
+        digest, total, room = hashlib.sha256(), 0, bytearray(1 << 20)
+        with connection:
+            while count := connection.recv_into(room):
+                digest.update(memoryview(room)[:count])
+                total += count
+            received.append((total, digest.hexdigest()))
+            connection.sendall(b"!")
+
+    thread = threading.Thread(target=receive, daemon=True)
+    thread.start()
+    sender = source.socket(family, socket.SOCK_STREAM)
+    sender.settimeout(30 * SLOW)
+    with sender, listener:
+        sender.connect(listener.getsockname())
+        sender.sendall(data)
+        sender.shutdown(socket.SHUT_WR)
+        assert sender.recv(1) == b"!"
+    thread.join(10)
+    assert received == [(size, hashlib.sha256(data).hexdigest())]
+
+
+DATAGRAM_SIZES = (0, 1, 15, 16, 17, 500, 1000, 1392, 1400, 3000, 9000, 30000)
+
+
+def exchange_datagrams(
+    source: Namespace, destination: Namespace, address: str, sizes: Iterable[int] = DATAGRAM_SIZES
+) -> None:
+    """UDP datagrams of several sizes go there and come back with the same content."""
+    family = family_of(address)
+    far = destination.socket(family, socket.SOCK_DGRAM)
+    far.bind((address, 0))
+    near = source.socket(family, socket.SOCK_DGRAM)
+    for end in (near, far):
+        end.settimeout(5 * SLOW)
+    with near, far:
+        near.connect(far.getsockname())
+        for size in sizes:
+            data = random_data(65536)[size : 2 * size]
+            near.send(data)
+            arrived, sender = far.recvfrom(65536)
+            assert arrived == data, f"{size} bytes changed on the way there"
+            far.sendto(arrived, sender)
+            assert near.recv(65536) == data, f"{size} bytes changed on the way back"
+
+
+class IperfServer:
+    """An iperf3 server that serves one client after the other."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.process = namespace.spawn("iperf3", "-s", "--forceflush")
+        wait_until(lambda: "listening" in self.process.output(), 5, "iperf3 listening")
+
+
+def iperf(
+    source: Namespace, address: str, *options: str, amount: tuple[str, str] = ("-t", "1")
+) -> dict[str, Any]:
+    """One run of an iperf3 client; returns its sums, and nothing may have gone wrong."""
+    command = ["iperf3", "-J", "-c", address, *amount, *options]
+    result = source.run(*command, check=False, timeout=30)
+    report = json.loads(result.stdout)
+    assert "error" not in report, report["error"]
+    end = report["end"]
+    return end.get("sum") or {**end["sum_sent"], "received": end["sum_received"]}
+
+
+def assert_few_lost(report: dict[str, Any]) -> None:
+    """
+    A queue may overflow once where other work takes the processor for a moment; a batch that is
+    lost as a whole, which is what a fault in an offload does, is more than a hundredth.
+    """
+    assert report["lost_packets"] <= report["packets"] // 100, report
+
+
+def iperf_both(source: Namespace, address: str, rate: str = "20M") -> None:
+    """TCP and UDP, both directions; UDP loses next to nothing."""
+    for direction in ([], ["-R"]):
+        report = iperf(source, address, *direction)
+        assert report["received"]["bytes"] > 100_000, report
+        report = iperf(source, address, "-u", "-b", rate, "-l", "1200", *direction)
+        assert_few_lost(report)
+        assert report["packets"] > 100, report

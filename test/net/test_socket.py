@@ -1,0 +1,135 @@
+"""The outer socket: mark, port, keepalives."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from harness.lab import Lab
+from harness.pair import PORT, endpoint, make_pair
+from harness.process import SLOW, wait_until
+from harness.traffic import Pinging, assert_pings
+
+# UDP length of a keepalive: 8 of UDP, 32 of an empty transport message.
+KEEPALIVE = "udp length 40"
+
+
+@pytest.mark.parametrize("outside", [4, 6])
+def test_fwmark(lab: Lab, outside: int) -> None:
+    """The mark of a live device is set, changed and cleared, on every outer packet."""
+    pair = make_pair(lab, outside=outside)
+    client, server = pair.client, pair.server
+    outer = f"oifname {client.underlay} meta l4proto udp"
+    client.namespace.count(
+        "output",
+        first=f"{outer} meta mark 0x51",
+        second=f"{outer} meta mark 0x52",
+        none=f"{outer} meta mark 0",
+    )
+    for name, mark, shown in (
+        ("none", None, "off"),
+        ("first", "0x51", "0x51"),
+        ("second", "0x52", "0x52"),
+        ("none", "0", "off"),
+    ):
+        if mark:
+            client.device.set("fwmark", mark)
+        assert client.device.show("fwmark").strip() == shown
+        before = client.namespace.counters()
+        assert_pings(client.namespace, server.inner[4], 5)
+        after = client.namespace.counters()
+        assert [n for n in after if after[n] > before[n]] == [name]
+        assert after[name] - before[name] >= 5
+
+    # A mark outlives a change of port.
+    client.device.set("fwmark", "0x51", "listen-port", "41234")
+    before = client.namespace.counters()
+    assert_pings(client.namespace, server.inner[4], 5)
+    after = client.namespace.counters()
+    assert [n for n in after if after[n] > before[n]] == ["first"]
+
+
+def test_listen_port_changed(lab: Lab) -> None:
+    """A live server listens on the new port and no longer on the old one; 0 chooses one."""
+    pair = make_pair(lab)
+    client, server = pair.client, pair.server
+    assert_pings(client.namespace, server.inner[4])
+    server.device.set("listen-port", "41000")
+    assert server.device.port() == 41000
+    # The old port is free for others, of both families, at once.
+    for family in (socket.AF_INET, socket.AF_INET6):
+        other = server.namespace.socket(family, socket.SOCK_DGRAM)
+        if family == socket.AF_INET6:
+            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        other.bind(("", PORT))
+    client.device.set(
+        "peer", server.device.key.public, "endpoint", endpoint(server.outer[4], 41000)
+    )
+    assert_pings(client.namespace, server.inner[4])
+
+    server.device.set("listen-port", "0")
+    chosen = server.device.port()
+    assert chosen not in (0, 41000, PORT)
+    # The server speaks first: the client follows.
+    assert_pings(server.namespace, client.inner[4])
+    assert client.device.peer(server.device).endpoint == endpoint(server.outer[4], chosen)
+    assert_pings(client.namespace, server.inner[6])
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_busy_port_is_an_error(lab: Lab, family: int) -> None:
+    """A port in use by another socket, of either family, is refused with a clear error."""
+    pair = make_pair(lab)
+    other = pair.server.namespace.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    other.bind(("", 42000))
+    result = pair.server.device.set("listen-port", "42000", check=False)
+    assert result.returncode != 0
+    assert "Address already in use" in result.stderr
+
+
+@pytest.mark.umbra
+def test_busy_port_keeps_the_old_one(lab: Lab) -> None:
+    """After the refusal the device goes on where it was, and shows so."""
+    pair = make_pair(lab)
+    client, server = pair.client, pair.server
+    pings = Pinging(client.namespace, server.inner[4])
+    other = server.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("", 42000))
+    assert server.device.set("listen-port", "42000", check=False).returncode != 0
+    assert server.device.port() == PORT
+    assert pings.missing() == []
+    other.close()
+    server.device.set("listen-port", "42000")
+    assert server.device.port() == 42000
+    assert_pings(server.namespace, client.inner[4])
+
+
+def test_persistent_keepalive(lab: Lab) -> None:
+    """Every N seconds of silence one empty packet goes out, from when it is set until "off"."""
+    pair = make_pair(lab)
+    client, server = pair.client, pair.server
+    assert_pings(client.namespace, server.inner[4])
+    server.namespace.count("input", keepalives=KEEPALIVE)
+    started = time.monotonic()
+    client.device.set("peer", server.device.key.public, "persistent-keepalive", "1")
+    wait_until(lambda: server.namespace.counters()["keepalives"] >= 4, 8, "four keepalives")
+    # One at once (or after the first second), then one a second.
+    assert time.monotonic() - started > 2.5
+    client.device.set("peer", server.device.key.public, "persistent-keepalive", "off")
+    counted = server.namespace.counters()["keepalives"]
+    time.sleep(2.2 * SLOW)
+    assert server.namespace.counters()["keepalives"] <= counted + 1
+
+
+def test_keepalive_makes_the_handshake(lab: Lab) -> None:
+    """A keepalive set on a peer that was never spoken to brings the session up by itself."""
+    pair = make_pair(lab, configure=False)
+    pair.configure(keepalive=20)
+    wait_until(
+        lambda: pair.server.device.peer(pair.client.device).latest_handshake, 8, "a session"
+    )
+    assert_pings(pair.server.namespace, pair.client.inner[4])

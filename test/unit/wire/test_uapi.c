@@ -1,0 +1,329 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+#include "wire/uapi.h"
+
+#define KEY_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define KEY_HEX_UPPER "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"
+#define ZERO_HEX "0000000000000000000000000000000000000000000000000000000000000000"
+
+/* Stands in for base/wipe.c at link time, to see what is wiped while it is still there. */
+static struct {
+	size_t calls, size;
+	char first;
+} wiped;
+
+void wipe(void *data, size_t size) {
+	if (size == 0)
+		return;
+	wiped.calls++;
+	wiped.size = size;
+	wiped.first = *(const char *)data;
+	memset(data, 0, size);
+}
+
+static enum err parse(const char *line, struct uapi_entry *out_entry) {
+	/* In memory of exactly that size: lines have no NUL behind them. */
+	size_t size = strlen(line);
+	char *copy = malloc(size > 0 ? size : 1);
+	assert_non_null(copy);
+	memcpy(copy, line, size);
+	enum err error = uapi_parse_line(copy, size, out_entry);
+	free(copy);
+	return error;
+}
+
+static void test_keys(void **state) {
+	static const struct {
+		const char *line;
+		enum uapi_key key;
+		bool zero;
+	} rows[] = {
+		{"private_key=" KEY_HEX, UAPI_PRIVATE_KEY, false},
+		{"private_key=" KEY_HEX_UPPER, UAPI_PRIVATE_KEY, false},
+		{"private_key=" ZERO_HEX, UAPI_PRIVATE_KEY, true},
+		{"public_key=" KEY_HEX, UAPI_PUBLIC_KEY, false},
+		{"preshared_key=" KEY_HEX, UAPI_PRESHARED_KEY, false},
+		{"preshared_key=" ZERO_HEX, UAPI_PRESHARED_KEY, true},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct uapi_entry entry;
+		assert_int_equal(parse(rows[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, rows[i].key);
+		for (size_t j = 0; j < sizeof entry.bytes; j++)
+			assert_int_equal(entry.bytes[j], rows[i].zero ? 0 : j);
+	}
+}
+
+static void test_numbers(void **state) {
+	static const struct {
+		const char *line;
+		enum uapi_key key;
+		uint32_t number;
+	} rows[] = {
+		{"listen_port=0", UAPI_LISTEN_PORT, 0},
+		{"listen_port=65535", UAPI_LISTEN_PORT, 65535},
+		{"fwmark=0", UAPI_FWMARK, 0},
+		{"fwmark=4294967295", UAPI_FWMARK, 4294967295},
+		{"persistent_keepalive_interval=0", UAPI_PERSISTENT_KEEPALIVE, 0},
+		{"persistent_keepalive_interval=65535", UAPI_PERSISTENT_KEEPALIVE, 65535},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct uapi_entry entry;
+		assert_int_equal(parse(rows[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, rows[i].key);
+		assert_int_equal(entry.number, rows[i].number);
+	}
+}
+
+static void test_words(void **state) {
+	static const struct {
+		const char *line;
+		enum uapi_key key;
+	} rows[] = {
+		{"replace_peers=true", UAPI_REPLACE_PEERS},
+		{"remove=true", UAPI_REMOVE},
+		{"update_only=true", UAPI_UPDATE_ONLY},
+		{"replace_allowed_ips=true", UAPI_REPLACE_ALLOWED_IPS},
+		{"protocol_version=1", UAPI_PROTOCOL_VERSION},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct uapi_entry entry;
+		assert_int_equal(parse(rows[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, rows[i].key);
+	}
+}
+
+static void test_endpoints(void **state) {
+	static const char *const texts[] = {"192.0.2.1:51820", "[2001:db8::1]:51820",
+										"[fe80::1%1]:51820", "[fe80::1%lo]:51820"};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		char line[128] = "endpoint=";
+		struct uapi_entry entry;
+		struct endpoint expected;
+		strcat(line, texts[i]);
+		assert_int_equal(parse(line, &entry), ERR_OK);
+		assert_int_equal(entry.key, UAPI_ENDPOINT);
+		assert_int_equal(endpoint_parse(texts[i], &expected), ERR_OK);
+		assert_true(endpoint_equal(&entry.endpoint, &expected));
+	}
+}
+
+static void test_allowed_ips(void **state) {
+	static const struct {
+		const char *line, *prefix;
+		bool subtract;
+	} rows[] = {
+		{"allowed_ip=192.0.2.0/24", "192.0.2.0/24", false},
+		{"allowed_ip=192.0.2.77/24", "192.0.2.0/24", false},
+		{"allowed_ip=0.0.0.0/0", "0.0.0.0/0", false},
+		{"allowed_ip=::/0", "::/0", false},
+		{"allowed_ip=-192.0.2.0/24", "192.0.2.0/24", true},
+		{"allowed_ip=-2001:db8::/32", "2001:db8::/32", true},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct uapi_entry entry;
+		char text[ADDRESS_TEXT_SIZE];
+		assert_int_equal(parse(rows[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, UAPI_ALLOWED_IP);
+		assert_int_equal(entry.subtract, rows[i].subtract);
+		prefix_format(&entry.prefix, text);
+		assert_string_equal(text, rows[i].prefix);
+	}
+}
+
+static void test_bad_lines(void **state) {
+	static const char *const lines[] = {
+		"",
+		"=",
+		"=1",
+		"listen_port",
+		"listen_port=",
+		"listen_port=65536",
+		"listen_port=-1",
+		"listen_port= 1",
+		"listen_port=1 ",
+		"listen_port=1\r",
+		"listen_port=0x10",
+		"listen_port=1=1",
+		" listen_port=1",
+		"Listen_port=1",
+		"listen_port =1",
+		"listen_por=1",
+		"listen_portx=1",
+		"fwmark=4294967296",
+		"fwmark=",
+		"fwmark=off",
+		"persistent_keepalive_interval=65536",
+		"persistent_keepalive_interval=off",
+		"replace_peers=false",
+		"replace_peers=",
+		"replace_peers=truex",
+		"replace_peers=tru",
+		"replace_peers=1",
+		"remove=True",
+		"update_only=yes",
+		"replace_allowed_ips=false",
+		"protocol_version=0",
+		"protocol_version=2",
+		"protocol_version=01",
+		"protocol_version=11",
+		"protocol_version=",
+		"private_key=",
+		"private_key=00",
+		"private_key=" KEY_HEX "0",
+		"private_key=" KEY_HEX "00",
+		"public_key=g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"preshared_key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+		"endpoint=",
+		"endpoint=192.0.2.1",
+		"endpoint=example.com:51820",
+		"endpoint=2001:db8::1:51820",
+		"endpoint=[2001:db8::1]:65536",
+		"allowed_ip=",
+		"allowed_ip=-",
+		"allowed_ip=--192.0.2.0/24",
+		"allowed_ip=+192.0.2.0/24",
+		"allowed_ip=192.0.2.77",
+		"allowed_ip=2001:db8::1",
+		"allowed_ip=192.0.2.0/33",
+		"allowed_ip=192.0.2.0/24,192.0.3.0/24",
+		"get=1",
+		"set=1",
+		"errno=0",
+		"rx_bytes=1",
+		"last_handshake_time_sec=1",
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		struct uapi_entry entry, before;
+		memset(&entry, 0xee, sizeof entry);
+		memcpy(&before, &entry, sizeof entry);
+		assert_int_equal(parse(lines[i], &entry), ERR_INVALID);
+		assert_memory_equal(&entry, &before, sizeof entry);
+	}
+}
+
+static void test_embedded_zeros(void **state) {
+	static const char *const lines[] = {"listen_port=1\0002", "remove=true\0",
+										"endpoint=192.0.2.1:1\0", "allowed_ip=::1\0/3",
+										"listen\0_port=1"};
+	static const size_t sizes[] = {15, 12, 22, 17, 14};
+	struct uapi_entry entry;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		assert_int_equal(uapi_parse_line(lines[i], sizes[i], &entry), ERR_INVALID);
+}
+
+static void test_long_values(void **state) {
+	char line[4096];
+	struct uapi_entry entry;
+	memset(line, '1', sizeof line);
+	memcpy(line, "endpoint=", 9);
+	for (size_t size = 64; size <= sizeof line; size++)
+		assert_int_equal(uapi_parse_line(line, size, &entry), ERR_INVALID);
+}
+
+static void test_writer(void **state) {
+	struct uapi_text text = {0};
+	uint8_t key[X25519_KEY_SIZE];
+	struct endpoint v4, v6;
+	struct prefix prefix;
+	for (size_t i = 0; i < sizeof key; i++)
+		key[i] = (uint8_t)i;
+	assert_int_equal(endpoint_parse("192.0.2.1:51820", &v4), ERR_OK);
+	assert_int_equal(endpoint_parse("[fe80::1%3]:51820", &v6), ERR_OK);
+	assert_int_equal(prefix_parse("2001:db8::/32", &prefix), ERR_OK);
+	uapi_put_key(&text, "private_key", key);
+	uapi_put_number(&text, "tx_bytes", UINT64_MAX);
+	uapi_put_number(&text, "errno", 0);
+	uapi_put_endpoint(&text, "endpoint", &v4);
+	uapi_put_endpoint(&text, "endpoint", &v6);
+	uapi_put_prefix(&text, "allowed_ip", &prefix);
+	uapi_put_line(&text, "protocol_version=1");
+	uapi_put_line(&text, "");
+	static const char expected[] = "private_key=" KEY_HEX "\n"
+								   "tx_bytes=18446744073709551615\n"
+								   "errno=0\n"
+								   "endpoint=192.0.2.1:51820\n"
+								   "endpoint=[fe80::1%3]:51820\n"
+								   "allowed_ip=2001:db8::/32\n"
+								   "protocol_version=1\n"
+								   "\n";
+	assert_int_equal(text.error, ERR_OK);
+	assert_int_equal(text.size, sizeof expected - 1);
+	assert_memory_equal(text.data, expected, text.size);
+	uapi_text_done(&text);
+	assert_null(text.data);
+	assert_int_equal(text.size, 0);
+	uapi_text_done(&text);
+	uapi_text_done(NULL);
+}
+
+static void test_writer_grows(void **state) {
+	enum { LINES = 5000 };
+	struct uapi_text text = {0};
+	for (uint64_t i = 0; i < LINES; i++)
+		uapi_put_number(&text, "n", 10000 + i);
+	assert_int_equal(text.error, ERR_OK);
+	assert_int_equal(text.size, LINES * strlen("n=10000\n"));
+	assert_true(text.capacity >= text.size);
+	for (size_t i = 0; i < LINES; i++) {
+		const char *line = text.data + i * 8;
+		assert_memory_equal(line, "n=", 2);
+		assert_int_equal(strtoul(line + 2, NULL, 10), 10000 + i);
+		assert_int_equal(line[7], '\n');
+	}
+	uapi_text_done(&text);
+}
+
+/* Keys pass through the text, so no memory is given back as it was. */
+static void test_writer_wipes(void **state) {
+	struct uapi_text text = {0};
+	uapi_put_line(&text, "secret");
+	size_t before = text.capacity;
+	wiped.calls = 0;
+	while (text.capacity == before) {
+		assert_int_equal(wiped.calls, 0);
+		uapi_put_line(&text, "more");
+	}
+	assert_int_equal(wiped.calls, 1);
+	assert_int_equal(wiped.size, before);
+	assert_int_equal(wiped.first, 's');
+	assert_memory_equal(text.data, "secret\nmore\n", 12);
+	size_t after = text.capacity;
+	uapi_text_done(&text);
+	assert_int_equal(wiped.calls, 2);
+	assert_int_equal(wiped.size, after);
+	assert_int_equal(wiped.first, 's');
+}
+
+/* A failure is kept, and nothing is appended behind the gap. */
+static void test_writer_error_sticks(void **state) {
+	struct uapi_text text = {0};
+	uapi_put_line(&text, "a");
+	text.error = ERR_NO_MEMORY;
+	uapi_put_line(&text, "b");
+	assert_int_equal(text.error, ERR_NO_MEMORY);
+	assert_int_equal(text.size, 2);
+	uapi_text_done(&text);
+	assert_int_equal(text.error, ERR_OK);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_keys),           cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),          cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_allowed_ips),    cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_embedded_zeros), cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_writer),         cmocka_unit_test(test_writer_grows),
+		cmocka_unit_test(test_writer_wipes),   cmocka_unit_test(test_writer_error_sticks),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,7 +3,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How many lines a second the log takes, so that strangers cannot fill a disk by making us talk. */
+#include "base/log.h"
+
+/* How many lines the log takes, so that strangers cannot fill a disk by making us talk. */
 
 enum { LOG_LIMIT_LINES = 20 }; /* in each second that begins with a line */
 
@@ -18,3 +20,6 @@ struct log_limit {
  * before, for the caller to report once, otherwise 0.
  */
 bool log_limit_take(struct log_limit *limit, uint64_t now, uint32_t *out_dropped);
+
+/* The same by LOG_KIND_LINES and LOG_KIND_SECONDS; out_suppressed is 0 unless the line may go. */
+bool log_limit_take_kind(struct log_kind *kind, uint64_t now, uint32_t *out_suppressed);

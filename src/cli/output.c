@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "cli/text_buffer.h"
 
 enum { MESSAGE_SIZE = 512 };
 
@@ -35,6 +38,13 @@ int output_text(const struct streams *streams, const char *text) {
 	return output_data(streams, text, strlen(text));
 }
 
+int output_buffer(const struct streams *streams, const struct text_buffer *buffer) {
+	if (!buffer->failed)
+		return output_data(streams, buffer->text, buffer->size);
+	output_message(streams, "out of memory");
+	return STATUS_FAILED;
+}
+
 void output_message(const struct streams *streams, const char *format, ...) {
 	static const char name[] = "umbra: ";
 	char line[MESSAGE_SIZE];
@@ -58,4 +68,25 @@ void output_warn_if_public(const struct streams *streams) {
 	output_message(streams,
 				   "warning: other users may open the file that this secret is written to; "
 				   "use umask 077");
+}
+
+void output_lines(const struct streams *streams, const char *command, const char *text) {
+	size_t size = strlen(text);
+	while (size > 0 && text[size - 1] == '\n')
+		size--;
+	if (!memchr(text, '\n', size)) {
+		auto_text_buffer struct text_buffer line = {0};
+		text_buffer_add_clean(&line, text);
+		size_t clean = line.size < size ? line.size : size;
+		output_message(streams, "%s: %.*s", command, (int)clean, line.text ? line.text : "");
+		return;
+	}
+	(void)write_all(streams->error, text, size);
+	(void)write_all(streams->error, "\n", 1);
+}
+
+bool output_has_colours(const struct streams *streams) {
+	const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	return (!refused || !*refused) && terminal && strcmp(terminal, "dumb") != 0 &&
+		   isatty(streams->output);
 }

@@ -104,7 +104,7 @@ static int host_listen(void *context, uint16_t port, uint32_t mark,
 		close_all(v4 + done_v4, (size_t)(shards - done_v4));
 	if (has_v6)
 		close_all(v6 + done_v6, (size_t)(shards - done_v6));
-	log_error("UDP sockets: %s", err_text(error));
+	log_error("%sUDP sockets: %s", device->start.prefix, err_text(error));
 	return EIO;
 }
 
@@ -127,13 +127,30 @@ static void host_save(void *context, struct slice record) {
 	if (error == ERR_OK)
 		return;
 	device->save_failed = true;
-	log_error("a change will not survive a restart of the net process: %s", err_text(error));
+	log_error("%sa change will not survive a restart of the net process: %s", device->start.prefix,
+			  err_text(error));
 }
 
 static void host_warn(void *context, const char *text) {
 	struct net_device *device = context;
 	device->save_failed = true; /* an incomplete journal must not replace a complete one */
-	log_error("%s", text);
+	log_error("%s%s", device->start.prefix, text);
+}
+
+static void host_event(void *context, const struct device_event *event) {
+	static const enum process_event kinds[] = {
+		[DEVICE_EVENT_CONNECTED] = PROCESS_EVENT_CONNECTED,
+		[DEVICE_EVENT_MOVED] = PROCESS_EVENT_MOVED,
+		[DEVICE_EVENT_UNANSWERED] = PROCESS_EVENT_UNANSWERED,
+	};
+	const struct net_device *device = context;
+	struct net_event news = {
+		.kind = kinds[event->kind],
+		.endpoint = event->endpoint,
+		.count = event->count,
+	};
+	memcpy(news.public_key, event->public_key, sizeof news.public_key);
+	device->start.callbacks.event(device->start.callbacks.context, &news);
 }
 
 /* Only what still counts, in a journal of its own that replaces the old one. */
@@ -166,13 +183,15 @@ static void restore(struct net_device *device) {
 		count++;
 		enum err failed = device->ops->restore(device->device, record);
 		if (failed != ERR_OK)
-			log_error("record %zu of the last run: %s", count, err_text(failed));
+			log_error("%srecord %zu of the last run: %s", device->start.prefix, count,
+					  err_text(failed));
 	}
 	device->restoring = false;
 	if (error != ERR_NOT_FOUND)
-		log_error("records of the last run: %s", err_text(error));
+		log_error("%srecords of the last run: %s", device->start.prefix, err_text(error));
 	if (count > 0)
-		log_info("took up the state of the last run, journal records: %zu", count);
+		log_info("%stook up the state of the last run, journal records: %zu", device->start.prefix,
+				 count);
 }
 
 static enum err open_engine(struct net_device *device) {
@@ -190,8 +209,8 @@ static enum err open_engine(struct net_device *device) {
 	};
 	enum err error = engine_new(&options, &device->engine);
 	if (error == ERR_OK)
-		log_debug("%u shard%s, AEAD by %s", start->shards, start->shards == 1 ? "" : "s",
-				  aead_backend_name(backend));
+		log_debug("%s%u shard%s, AEAD by %s", start->prefix, start->shards,
+				  start->shards == 1 ? "" : "s", aead_backend_name(backend));
 	return error;
 }
 
@@ -248,7 +267,8 @@ static enum err open_journal(struct net_device *device) {
 	(void)close(descriptor);
 	if (error != ERR_MALFORMED)
 		return error;
-	log_error("the records of the last run are damaged: the interface must be configured again");
+	log_error("%sthe records of the last run are damaged: the interface must be configured again",
+			  start->prefix);
 	error = journal_new(&device->journal);
 	if (error != ERR_OK)
 		return error;
@@ -271,6 +291,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 		.closed = host_closed,
 		.save = host_save,
 		.warn = host_warn,
+		.event = host_event,
 	};
 	enum err error = open_journal(device);
 	if (error == ERR_OK)
@@ -280,8 +301,6 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 	if (error == ERR_OK)
 		error = engine_start(device->engine);
 	if (error != ERR_OK) {
-		log_error("starting the data path with the AEAD back end %s: %s", start->aead,
-				  err_text(error));
 		device_free(device);
 		return error;
 	}
@@ -294,7 +313,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 }
 
 static void device_link(struct net_device *device, uint32_t mtu, bool up) {
-	log_debug("interface is %s, MTU %u", up ? "up" : "down", mtu);
+	log_debug("%sinterface is %s, MTU %u", device->start.prefix, up ? "up" : "down", mtu);
 	device->ops->link(device->device, mtu, up);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
 
-/* The tunnel device inside the net process. */
+/* The tunnel devices inside the net process. */
 struct net_device_ops;
 extern const struct net_device_ops device_ops;

@@ -10,7 +10,7 @@
 
 #include <linux/capability.h>
 
-enum { FILES_WANTED = 1024 };
+enum { FILES_WANTED = 16384 };
 
 static void lock_memory(void) {
 	/* Without the capability the small RLIMIT_MEMLOCK would make later allocations fail. */
@@ -20,7 +20,7 @@ static void lock_memory(void) {
 		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
-/* Each shard needs a queue, two sockets and a wait; a low soft limit is nobody's intention. */
+/* Each shard of each tunnel needs a queue, two sockets and a wait; a low limit is not meant. */
 static void raise_file_limit(void) {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_WANTED)

@@ -13,9 +13,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/connections.h"
 #include "daemon/hardening.h"
 #include "daemon/net_channel.h"
+#include "daemon/net_peering.h"
+#include "daemon/net_tunnels.h"
 #include "daemon/options.h"
 #include "daemon/supervisor.h"
 #include "loop/loop.h"
@@ -31,10 +32,9 @@ struct arguments {
 };
 
 struct net {
-	const struct net_device_ops *ops;
-	struct net_device *device;
 	struct net_channel channel;
-	struct connections *connections;
+	struct net_peering peering;
+	struct net_tunnels tunnels;
 	struct loop *loop;
 	struct loop_source source;
 	struct arguments arguments;
@@ -67,7 +67,7 @@ static enum err parse_arguments(int count, char *const *arguments, struct argume
 
 /* Signals from a terminal or a service manager reach all processes; the privileged one decides. */
 static void ignore_signals(void) {
-	const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+	const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
 	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
 		(void)signal(ignored[i], SIG_IGN);
 }
@@ -79,14 +79,36 @@ static void log_to(struct net *net, const char *target) {
 	hardening_detach_terminal();
 }
 
+static const char *text_of(int number) {
+	return number ? strerror(number) : "";
+}
+
 static void handle(struct net *net, struct channel_message *message) {
+	struct net_tunnels *tunnels = &net->tunnels;
 	switch (message->message.type) {
+	case PROCESS_ATTACH:
+		net_tunnels_attach(tunnels, message);
+		break;
+	case PROCESS_DETACH:
+		net_tunnels_detach(tunnels, &message->message);
+		break;
 	case PROCESS_LINK:
-		net->ops->link(net->device, message->message.link.mtu, message->message.link.up);
+		net_tunnels_link(tunnels, &message->message);
 		break;
 	case PROCESS_CONNECTION:
+		net_tunnels_connection(tunnels, message);
+		break;
+	case PROCESS_SET: {
+		int number = net_tunnels_set(tunnels, message);
+		net_channel_answer(&net->channel, &message->message, number, text_of(number));
+		break;
+	}
+	case PROCESS_PEERING:
 		if (message->count == 1)
-			connections_add(net->connections, channel_message_take(message, 0));
+			net_peering_take(&net->peering, channel_message_take(message, 0));
+		break;
+	case PROCESS_LOG:
+		log_set_level((enum log_level)message->message.log.level);
 		break;
 	case PROCESS_STOP:
 		net->stop = true;
@@ -96,6 +118,22 @@ static void handle(struct net *net, struct channel_message *message) {
 		break;
 	}
 	channel_message_done(message);
+}
+
+/* SET and GET of the control process. */
+static void answer_control(void *context, struct channel_message *message) {
+	struct net *net = context;
+	const struct process_message *request = &message->message;
+	bool is_get = request->type == PROCESS_GET;
+	int descriptor = -1;
+	int number = is_get ? net_tunnels_get(&net->tunnels, request->tunnel, &descriptor)
+						: net_tunnels_set(&net->tunnels, message);
+	struct process_message reply = {.type = is_get ? PROCESS_TEXT : PROCESS_RESULT,
+									.request = request->request,
+									.tunnel = request->tunnel};
+	reply.result.error = (uint32_t)number;
+	(void)snprintf(reply.result.text, sizeof reply.result.text, "%s", text_of(number));
+	net_peering_answer(&net->peering, &reply, descriptor);
 }
 
 /* All that is there, and what came while a reply was waited for. */
@@ -120,73 +158,53 @@ static void channel_ready(void *context, uint32_t events) {
 	receive_all(context);
 }
 
-static enum err build_device(struct net *net, struct channel_message *start) {
-	struct net_start parameters = {
-		.mtu = start->message.start.mtu,
-		.up = start->message.start.up,
-		.shards = start->message.start.shards,
-		.queues = start->descriptors + 1,
-		.offloads = start->message.start.offloads,
-		.no_udp_segmentation = net->arguments.no_offload & OPTIONS_UDP_SEND,
-		.no_udp_coalescing = net->arguments.no_offload & OPTIONS_UDP_RECEIVE,
-		.aead = net->arguments.aead,
-		.journal = start->descriptors[0],
-		.loop = net->loop,
-		.callbacks = net_channel_callbacks(&net->channel),
-	};
-	memcpy(parameters.name, start->message.start.name, sizeof parameters.name);
-	enum err error = net->ops->new (&parameters, &net->device);
-	if (!error)
-		start->count = 0; /* taken over */
-	return error;
-}
-
-static enum err receive_start(struct channel_message *out_start) {
+static enum err receive_start(struct process_message *out_start) {
+	struct channel_message message;
 	enum err error = channel_wait(SUPERVISOR_CHANNEL, POLLIN, clock_now() + START_TIMEOUT);
 	if (!error)
-		error = channel_receive(SUPERVISOR_CHANNEL, out_start);
+		error = channel_receive(SUPERVISOR_CHANNEL, &message);
 	if (error)
 		return error;
-	if (out_start->message.type != PROCESS_START ||
-		out_start->count != 1U + out_start->message.start.shards) {
-		channel_message_done(out_start);
+	channel_message_done(&message);
+	if (message.message.type != PROCESS_START)
 		return ERR_MALFORMED;
-	}
+	*out_start = message.message;
 	return ERR_OK;
+}
+
+static void open_log(struct net *net, const struct process_message *start) {
+	bool is_alone = start->start.name[0] != '\0';
+	if (is_alone)
+		(void)snprintf(net->log_name, sizeof net->log_name, "umbra-wg: %s", start->start.name);
+	else
+		(void)snprintf(net->log_name, sizeof net->log_name, "umbrad");
+	log_init((enum log_level)start->start.log_level, net->log_name);
+	if (start->start.log_json || !is_alone)
+		log_set_format(start->start.log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	log_to(net, NET_LOG_SYSLOG);
+	net->tunnels.shared_log = !is_alone;
 }
 
 static enum err open_loop(struct net *net) {
 	enum err error = loop_new(&net->loop);
 	if (error)
 		return error;
+	net_peering_init(&net->peering, net->loop, answer_control, net);
+	net->tunnels.defaults.loop = net->loop;
 	net->source = (struct loop_source){.ready = channel_ready, .context = net};
 	return loop_add(net->loop, SUPERVISOR_CHANNEL, EPOLLIN, &net->source);
 }
 
-static enum err open_connections(struct net *net) {
-	enum err error = connections_new(net->loop, net->ops, net->device, &net->connections);
-	return error ? error : net_channel_ready(&net->channel);
-}
-
-/* Every failure leaves one line in the log, that of the device is its own. */
+/* A failure leaves one line in the log. */
 static enum err start(struct net *net) {
-	struct channel_message message;
+	struct process_message message;
 	enum err error = receive_start(&message);
 	if (!error) {
-		(void)snprintf(net->log_name, sizeof net->log_name, "umbra-wg: %s",
-					   message.message.start.name);
-		log_init((enum log_level)message.message.start.log_level, net->log_name);
-		log_to(net, NET_LOG_SYSLOG);
+		open_log(net, &message);
 		error = open_loop(net);
-		bool is_device = !error;
-		if (!error)
-			error = build_device(net, &message);
-		channel_message_done(&message);
-		if (error && is_device)
-			return error;
 	}
 	if (!error)
-		error = open_connections(net);
+		error = net_channel_ready(&net->channel);
 	if (!error)
 		log_to(net, NET_LOG_LATER);
 	else if (error != ERR_CLOSED)
@@ -196,8 +214,6 @@ static enum err start(struct net *net) {
 
 static void serve(struct net *net) {
 	uint64_t deadline = 0;
-	/* Messages may have come during the start, while a reply was waited for. */
-	receive_all(net);
 	while (!net->stop) {
 		enum err error = loop_wait(net->loop, clock_now(), deadline);
 		if (error && error != ERR_AGAIN) {
@@ -205,8 +221,11 @@ static void serve(struct net *net) {
 			net->status = EXIT_FAILURE;
 			return;
 		}
-		deadline = net->ops->run ? net->ops->run(net->device, clock_now()) : CLOCK_NEVER;
+		/* Also messages that came while a reply was waited for. */
 		receive_all(net);
+		deadline = net_tunnels_run(&net->tunnels, clock_now());
+		if (net->channel.kept_count > 0)
+			deadline = 0;
 		if (net->channel.lost) {
 			log_error("the privileged process did not answer in time; starting again");
 			net->status = EXIT_FAILURE;
@@ -216,9 +235,8 @@ static void serve(struct net *net) {
 }
 
 static void done(struct net *net) {
-	connections_free(net->connections);
-	if (net->device)
-		net->ops->free(net->device);
+	net_tunnels_done(&net->tunnels);
+	net_peering_done(&net->peering);
 	net_channel_done(&net->channel);
 	loop_free(net->loop);
 }
@@ -232,9 +250,17 @@ int net_main(int count, char *const *arguments, const struct net_device_ops *ops
 	(void)fcntl(SUPERVISOR_CHANNEL, F_SETFD, FD_CLOEXEC);
 	hardening_apply();
 	log_init(LOG_ERROR, "umbrad");
-	struct net net = {.ops = ops, .status = EXIT_SUCCESS};
+	struct net net = {.tunnels = {.ops = ops}, .status = EXIT_SUCCESS};
 	net_channel_init(&net.channel, SUPERVISOR_CHANNEL);
+	net_peering_init(&net.peering, NULL, answer_control, &net);
+	net.tunnels.channel = &net.channel;
+	net.tunnels.peering = &net.peering;
 	enum err error = parse_arguments(count, arguments, &net.arguments);
+	net.tunnels.defaults = (struct net_start){
+		.aead = net.arguments.aead,
+		.no_udp_segmentation = net.arguments.no_offload & OPTIONS_UDP_SEND,
+		.no_udp_coalescing = net.arguments.no_offload & OPTIONS_UDP_RECEIVE,
+	};
 	if (error)
 		log_error("start of the net process: unknown argument");
 	else

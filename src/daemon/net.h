@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "wire/process.h"
@@ -11,7 +12,8 @@
 
 /*
  * The process that moves packets. It gets all descriptors from the privileged process and opens no
- * files. This is the boundary between the process and the tunnel device inside it.
+ * files. It serves several tunnels, each in a slot. This is the boundary between the process and
+ * the tunnel devices inside it.
  */
 
 struct loop;
@@ -19,8 +21,16 @@ struct loop;
 /* Opaque: belongs to who implements net_device_ops. */
 struct net_device;
 
+/* Something happened to a peer. */
+struct net_event {
+	enum process_event kind;
+	uint8_t public_key[PROCESS_KEY_SIZE];
+	struct endpoint endpoint; /* ADDRESS_NONE where it means nothing */
+	uint32_t count;           /* of handshakes without an answer, in a row */
+};
+
 /*
- * What the process does for its device. To be called by the process's main thread only, that is
+ * What the process does for a device. To be called by the process's main thread only, that is
  * from within net_device_ops. The calls wait for the privileged process, at most five seconds.
  * Numbers are errno values, 0 for success.
  */
@@ -41,10 +51,14 @@ struct net_callbacks {
 	void (*close_sockets)(void *context);
 	/* The journal that the next run of this process will start from; a copy of it is kept. */
 	int (*journal)(void *context, int descriptor);
+	/* Tells whoever wants to know; does not wait. */
+	void (*event)(void *context, const struct net_event *event);
 };
 
 struct net_start {
+	uint16_t slot;
 	char name[PROCESS_NAME_SIZE];
+	char prefix[PROCESS_NAME_SIZE + 2]; /* "um0: " of lines in a log that several tunnels share */
 	uint32_t mtu;
 	bool up;
 	uint8_t shards;
@@ -62,7 +76,7 @@ struct net_start {
 struct net_device_ops {
 	/*
 	 * Takes the queues and the journal over when it succeeds. The journal is replayed here, so
-	 * callbacks may be called. An error is logged by the device, with its reason.
+	 * callbacks may be called. An error is told by the caller.
 	 */
 	enum err (*new)(const struct net_start *start, struct net_device **out_device);
 	/* Ends all threads and closes everything. */

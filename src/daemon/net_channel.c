@@ -2,22 +2,32 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
 #define REPLY_TIMEOUT (5 * CLOCK_SECOND)
 
+struct kept {
+	struct list link;
+	struct channel_message message;
+};
+
 void net_channel_init(struct net_channel *channel, int descriptor) {
 	*channel = (struct net_channel){.descriptor = descriptor};
+	list_init(&channel->kept);
 }
 
 static bool take_kept(struct net_channel *channel, struct channel_message *out_message) {
-	if (channel->count == 0)
+	struct list *first = list_take_first(&channel->kept);
+	if (!first)
 		return false;
-	*out_message = channel->kept[channel->first];
-	channel->first = (channel->first + 1) % NET_CHANNEL_KEPT_MAX;
-	channel->count--;
+	struct kept *kept = list_item(first, struct kept, link);
+	*out_message = kept->message;
+	free(kept);
+	channel->kept_count--;
 	return true;
 }
 
@@ -33,30 +43,69 @@ enum err net_channel_next(struct net_channel *channel, struct channel_message *o
 	return channel_receive(channel->descriptor, out_message);
 }
 
-/* Replaces an older message of the type: only the latest state of the link matters. */
-static bool replace_kept(struct net_channel *channel, const struct channel_message *message) {
-	for (size_t i = 0; i < channel->count; i++) {
-		struct channel_message *kept = &channel->kept[(channel->first + i) % NET_CHANNEL_KEPT_MAX];
-		if (kept->message.type == message->message.type) {
-			*kept = *message;
+/*
+ * Only the latest state of a link matters, unless its slot changes hands in between: a state from
+ * behind that point must not move before it.
+ */
+static bool replace_link(struct net_channel *channel, const struct channel_message *message) {
+	for (struct list *link = channel->kept.previous; link != &channel->kept;
+		 link = link->previous) {
+		struct process_message *kept = &list_item(link, struct kept, link)->message.message;
+		if (kept->tunnel != message->message.tunnel)
+			continue;
+		if (kept->type == PROCESS_ATTACH || kept->type == PROCESS_DETACH)
+			return false;
+		if (kept->type == PROCESS_LINK) {
+			*kept = message->message;
 			return true;
 		}
 	}
 	return false;
 }
 
+static enum err append(struct net_channel *channel, const struct channel_message *message) {
+	struct kept *kept = malloc(sizeof *kept);
+	if (!kept)
+		return ERR_NO_MEMORY;
+	kept->message = *message;
+	list_append(&channel->kept, &kept->link);
+	channel->kept_count++;
+	return ERR_OK;
+}
+
+/* What came while a reply was waited for; takes the message over. */
 static void keep(struct net_channel *channel, struct channel_message *message) {
-	enum process_type type = message->message.type;
-	bool is_state = type == PROCESS_LINK || type == PROCESS_STOP;
-	if (is_state && replace_kept(channel, message))
-		return;
-	/* Two places stay free for the two that must not be lost. */
-	size_t limit = is_state ? NET_CHANNEL_KEPT_MAX : NET_CHANNEL_KEPT_MAX - 2;
-	if ((type != PROCESS_CONNECTION && !is_state) || channel->count >= limit) {
-		channel_message_done(message);
-		return;
+	enum err error = ERR_LIMIT;
+	bool is_full = channel->kept_count >= NET_CHANNEL_KEPT_MAX;
+	switch (message->message.type) {
+	case PROCESS_LINK:
+		error = replace_link(channel, message) ? ERR_OK : append(channel, message);
+		channel->lost = channel->lost || error;
+		break;
+	case PROCESS_STOP:
+	case PROCESS_LOG:
+	case PROCESS_PEERING:
+		/* Few, and without them this process would not be what it is thought to be. */
+		error = append(channel, message);
+		channel->lost = channel->lost || error;
+		break;
+	case PROCESS_ATTACH:
+	case PROCESS_DETACH:
+	case PROCESS_SET:
+		if (!is_full)
+			error = append(channel, message);
+		if (error)
+			net_channel_answer(channel, &message->message, ENOBUFS, "too many requests wait");
+		break;
+	case PROCESS_CONNECTION:
+		if (!is_full)
+			error = append(channel, message);
+		break;
+	default:
+		break; /* a reply that came too late */
 	}
-	channel->kept[(channel->first + channel->count++) % NET_CHANNEL_KEPT_MAX] = *message;
+	if (error)
+		channel_message_done(message);
 }
 
 static int errno_of(enum err error) {
@@ -105,12 +154,13 @@ static int listen_by_request(void *context, uint16_t port, uint32_t mark, uint8_
 							 int out_v4[static PROCESS_SHARDS_MAX],
 							 int out_v6[static PROCESS_SHARDS_MAX], bool *out_has_v4,
 							 bool *out_has_v6, uint16_t *out_port) {
-	struct process_message message = {.type = PROCESS_LISTEN};
+	const struct net_channel_tunnel *tunnel = context;
+	struct process_message message = {.type = PROCESS_LISTEN, .tunnel = tunnel->slot};
 	message.listen.port = port;
 	message.listen.mark = mark;
 	message.listen.shards = shards;
 	struct channel_message reply;
-	int number = ask(context, &message, PROCESS_LISTENING, &reply);
+	int number = ask(tunnel->channel, &message, PROCESS_LISTENING, &reply);
 	if (number)
 		return number;
 	uint8_t v4 = reply.message.listening.v4, v6 = reply.message.listening.v6;
@@ -131,10 +181,11 @@ static int listen_by_request(void *context, uint16_t port, uint32_t mark, uint8_
 }
 
 static int mark_by_request(void *context, uint32_t mark) {
-	struct process_message message = {.type = PROCESS_MARK};
+	const struct net_channel_tunnel *tunnel = context;
+	struct process_message message = {.type = PROCESS_MARK, .tunnel = tunnel->slot};
 	message.mark.mark = mark;
 	struct channel_message reply;
-	int number = ask(context, &message, PROCESS_MARKED, &reply);
+	int number = ask(tunnel->channel, &message, PROCESS_MARKED, &reply);
 	if (number)
 		return number;
 	number = (int)reply.message.marked.error;
@@ -142,28 +193,45 @@ static int mark_by_request(void *context, uint32_t mark) {
 	return number;
 }
 
-static enum err tell(struct net_channel *channel, enum process_type type, const int *descriptor) {
-	struct process_message message = {.type = type};
-	return channel_send_until(channel->descriptor, &message, descriptor, descriptor ? 1 : 0,
+static enum err tell(struct net_channel *channel, const struct process_message *message,
+					 const int *descriptor) {
+	return channel_send_until(channel->descriptor, message, descriptor, descriptor ? 1 : 0,
 							  clock_now() + REPLY_TIMEOUT);
 }
 
 static void close_by_message(void *context) {
-	enum err error = tell(context, PROCESS_UNLISTEN, NULL);
+	const struct net_channel_tunnel *tunnel = context;
+	const struct process_message message = {.type = PROCESS_UNLISTEN, .tunnel = tunnel->slot};
+	enum err error = tell(tunnel->channel, &message, NULL);
 	if (error)
 		log_error("sockets could not be given back: %s", err_text(error));
 }
 
 static int hand_journal_over(void *context, int descriptor) {
-	return errno_of(tell(context, PROCESS_JOURNAL, &descriptor));
+	const struct net_channel_tunnel *tunnel = context;
+	const struct process_message message = {.type = PROCESS_JOURNAL, .tunnel = tunnel->slot};
+	return errno_of(tell(tunnel->channel, &message, &descriptor));
 }
 
 enum err net_channel_ready(struct net_channel *channel) {
-	return tell(channel, PROCESS_READY, NULL);
+	return tell(channel, &(struct process_message){.type = PROCESS_READY}, NULL);
 }
 
-struct net_callbacks net_channel_callbacks(struct net_channel *channel) {
-	return (struct net_callbacks){.context = channel,
+void net_channel_answer(struct net_channel *channel, const struct process_message *request,
+						int number, const char *text) {
+	struct process_message result = {
+		.type = PROCESS_RESULT, .request = request->request, .tunnel = request->tunnel};
+	result.result.error = (uint32_t)number;
+	(void)snprintf(result.result.text, sizeof result.result.text, "%s", text);
+	enum err error = tell(channel, &result, NULL);
+	if (error && error != ERR_CLOSED)
+		log_error("answer to the privileged process: %s", err_text(error));
+	/* Whoever waits for it would wait for ever. */
+	channel->lost = channel->lost || error;
+}
+
+struct net_callbacks net_channel_callbacks(struct net_channel_tunnel *tunnel) {
+	return (struct net_callbacks){.context = tunnel,
 								  .listen = listen_by_request,
 								  .mark = mark_by_request,
 								  .close_sockets = close_by_message,

@@ -1,135 +1,78 @@
 #include "daemon/privileged.h"
 
+#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "daemon/hardening.h"
+#include "daemon/privileged_parts.h"
 
-#define ACCEPT_PAUSE (100 * CLOCK_MILLISECOND)
-
-enum { ACCEPTS_PER_TURN = 16 };
-
-void privileged_ready(struct privileged *privileged) {
-	if (daemonize_ready(&privileged->daemonize)) {
-		log_error("the start was interrupted");
-		privileged->ending = true;
-		privileged->status = EXIT_FAILURE;
-		return;
-	}
-	log_init(privileged->options->log_level, privileged->log_name);
-	if (!privileged->options->foreground) {
-		log_to_syslog();
-		hardening_detach_terminal();
-		privileged->detached = true;
-	}
-	log_info("ready");
+static enum err open_signals(struct privileged *privileged) {
+	const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
+	sigset_t set;
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+		(void)sigaddset(&set, taken[i]);
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may ignore it, and then the kernel would keep the end of net to itself. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return err_from_errno(errno);
+	privileged->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return privileged->signals < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
 static void read_signals(void *context, uint32_t events) {
 	struct privileged *privileged = context;
 	struct signalfd_siginfo info;
 	while (read(privileged->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-		switch (info.ssi_signo) {
-		case SIGCHLD:
-			privileged_reap_net(privileged, clock_now());
-			break;
-		case SIGHUP:
-			/* In the background nobody hangs up. */
-			if (!privileged->options->foreground)
-				break;
-			log_info("the terminal hung up, ending");
-			privileged->ending = true;
-			break;
-		default:
-			log_info("signal %u, ending", info.ssi_signo);
-			privileged->ending = true;
-			break;
-		}
-	}
-}
-
-static void link_readable(void *context, uint32_t events) {
-	struct privileged *privileged = context;
-	if (link_read(privileged->link))
-		privileged_refresh_link(privileged);
-}
-
-static void watch_readable(void *context, uint32_t events) {
-	struct privileged *privileged = context;
-	if (!unix_listener_gone(&privileged->listener))
-		return;
-	log_info("the configuration socket was deleted, ending");
-	privileged->ending = true;
-}
-
-/* Connections wait in the socket's queue while no net process is ready. */
-static void listener_readable(void *context, uint32_t events) {
-	struct privileged *privileged = context;
-	const struct process_message message = {.type = PROCESS_CONNECTION};
-	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int connection;
-		enum err error = unix_listener_accept(&privileged->listener, &connection);
-		if (error == ERR_AGAIN)
-			return;
-		if (!error) {
-			error = channel_send(privileged->net.channel, &message, &connection, 1);
-			(void)close(connection);
-		}
-		if (error) {
-			/* Out of descriptors or the net process does not read: not in a busy loop. */
-			log_warning("a configuration connection was not served: %s", err_text(error));
-			loop_remove(privileged->loop, privileged->listener.descriptor);
-			privileged->listening = false;
-			privileged->listen_again = clock_now() + ACCEPT_PAUSE;
-			return;
-		}
-	}
-}
-
-static void listen_again(struct privileged *privileged, uint64_t now) {
-	privileged->listen_again = now + ACCEPT_PAUSE;
-	if (loop_add(privileged->loop, privileged->listener.descriptor, EPOLLIN,
-				 &privileged->listener_source))
-		return;
-	privileged->listening = true;
-	privileged->listen_again = CLOCK_NEVER;
-}
-
-static enum err add_sources(struct privileged *privileged) {
-	const struct {
-		struct loop_source *source;
-		void (*ready)(void *context, uint32_t events);
-		int descriptor; /* -1: added later */
-	} rows[] = {
-		{&privileged->signal_source, read_signals, privileged->signals},
-		{&privileged->link_source, link_readable, link_descriptor(privileged->link)},
-		{&privileged->watch_source, watch_readable, privileged->listener.watch},
-		{&privileged->listener_source, listener_readable, -1},
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		*rows[i].source = (struct loop_source){.ready = rows[i].ready, .context = privileged};
-		if (rows[i].descriptor < 0)
+		if (info.ssi_signo != SIGCHLD) {
+			privileged->ops->signalled(privileged, (int)info.ssi_signo);
 			continue;
-		enum err error = loop_add(privileged->loop, rows[i].descriptor, EPOLLIN, rows[i].source);
-		if (error)
-			return error;
+		}
+		uint64_t now = clock_now();
+		privileged_reap_net(privileged, now);
+		if (privileged->ops->reap)
+			privileged->ops->reap(privileged, now);
 	}
-	return ERR_OK;
 }
 
-static void run_timers(struct privileged *privileged, uint64_t now) {
-	if (now >= privileged->link_at) {
-		privileged_refresh_link(privileged);
-		privileged_send_link(privileged);
-	}
-	if (now >= privileged->listen_again)
-		listen_again(privileged, now);
+static enum err open_all(struct privileged *privileged) {
+	enum err error = open_signals(privileged);
+	if (!error)
+		error = loop_new(&privileged->loop);
+	if (!error)
+		error = supervisor_init(&privileged->net);
+	if (error)
+		return error;
+	privileged->signal_source = (struct loop_source){.ready = read_signals, .context = privileged};
+	return loop_add(privileged->loop, privileged->signals, EPOLLIN, &privileged->signal_source);
+}
+
+enum err privileged_init(struct privileged *privileged, const struct privileged_options *options,
+						 const struct privileged_ops *ops, void *program) {
+	*privileged = (struct privileged){
+		.options = *options,
+		.ops = ops,
+		.program = program,
+		.net = {.executable = -1, .channel = -1, .restart_at = CLOCK_NEVER},
+		.ready_by = CLOCK_NEVER,
+		.signals = -1,
+	};
+	list_init(&privileged->asked);
+	enum err error = open_all(privileged);
+	if (error)
+		log_error("start: %s", err_text(error));
+	return error;
+}
+
+/* Does what is due; a program's part comes last, as it may need what is done here. */
+static uint64_t run_timers(struct privileged *privileged, uint64_t now) {
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
+		if (privileged->attachments[slot])
+			privileged_run_attachment(privileged->attachments[slot], now);
 	if (now >= privileged->ready_by) {
 		log_error("the net process does not become ready");
 		privileged->ready_by = CLOCK_NEVER;
@@ -137,6 +80,8 @@ static void run_timers(struct privileged *privileged, uint64_t now) {
 	}
 	if (now >= privileged->net.restart_at)
 		privileged_start_net(privileged, now);
+	return privileged->ops->run && !privileged->ending ? privileged->ops->run(privileged, now)
+													   : CLOCK_NEVER;
 }
 
 static uint64_t earlier(uint64_t left, uint64_t right) {
@@ -144,61 +89,50 @@ static uint64_t earlier(uint64_t left, uint64_t right) {
 }
 
 static enum err serve(struct privileged *privileged) {
+	uint64_t next = 0; /* the program's */
 	while (!privileged->ending) {
-		uint64_t deadline = earlier(earlier(privileged->link_at, privileged->listen_again),
-									earlier(privileged->ready_by, privileged->net.restart_at));
+		uint64_t deadline =
+			earlier(next, earlier(privileged->ready_by, privileged->net.restart_at));
+		for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
+			if (privileged->attachments[slot])
+				deadline = earlier(deadline,
+								   privileged_attachment_deadline(privileged->attachments[slot]));
 		enum err error = loop_wait(privileged->loop, clock_now(), deadline);
 		if (error && error != ERR_AGAIN) {
 			log_error("waiting for events: %s", err_text(error));
 			return error;
 		}
 		if (!privileged->ending)
-			run_timers(privileged, clock_now());
+			next = run_timers(privileged, clock_now());
 	}
 	return ERR_OK;
 }
 
-static enum err run(struct privileged *privileged) {
-	enum err error = privileged_setup(privileged);
-	if (error)
-		return error;
-	error = add_sources(privileged);
-	if (error) {
-		log_error("start: %s", err_text(error));
-		return error;
-	}
+enum err privileged_serve(struct privileged *privileged) {
 	privileged_start_net(privileged, clock_now());
-	error = serve(privileged);
+	enum err error = serve(privileged);
 	privileged_stop_net(privileged);
 	return error;
 }
 
-int privileged_run(const struct options *options) {
-	hardening_clean_descriptors(3);
-	struct privileged privileged = {
-		.options = options,
-		.daemonize = {.parent = -1},
-		.listener = {.descriptor = -1, .watch = -1},
-		.net = {.executable = -1, .channel = -1, .restart_at = CLOCK_NEVER},
-		.journal = -1,
-		.signals = -1,
-		.link_at = CLOCK_NEVER,
-		.listen_again = CLOCK_NEVER,
-		.ready_by = CLOCK_NEVER,
-	};
-	(void)snprintf(privileged.log_name, sizeof privileged.log_name, "umbra-wg: %s", options->name);
-	/* A failure of the start is told at every level, what happens later by the level asked for. */
-	log_init(options->log_level < LOG_ERROR ? LOG_ERROR : options->log_level, privileged.log_name);
-	enum err error = ERR_OK;
-	if (!options->foreground)
-		error = daemonize_begin(&privileged.daemonize);
-	hardening_apply();
-	if (error)
-		log_error("going to the background: %s", err_text(error));
-	else
-		error = run(&privileged);
-	privileged_done(&privileged);
-	/* The name with the interface's is this function's. */
-	log_init(options->log_level, "umbra-wg");
-	return error ? EXIT_FAILURE : privileged.status;
+void privileged_done(struct privileged *privileged) {
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
+		attachment_free(privileged->attachments[slot]);
+	privileged_forget_asked(privileged);
+	supervisor_done(&privileged->net);
+	loop_free(privileged->loop);
+	privileged->loop = NULL;
+	if (privileged->signals >= 0)
+		(void)close(privileged->signals);
+	privileged->signals = -1;
+}
+
+enum err privileged_free_slot(const struct privileged *privileged, uint16_t *out_slot) {
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++) {
+		if (!privileged->attachments[slot]) {
+			*out_slot = slot;
+			return ERR_OK;
+		}
+	}
+	return ERR_LIMIT;
 }

@@ -4,76 +4,131 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/list.h"
+#include "base/slice.h"
+#include "daemon/attachment.h"
 #include "daemon/channel.h"
-#include "daemon/daemonize.h"
 #include "daemon/options.h"
 #include "daemon/supervisor.h"
-#include "host/link.h"
-#include "host/listen.h"
-#include "host/tun.h"
-#include "host/unix_listener.h"
 #include "loop/loop.h"
 
 /*
  * The process that was started: it owns everything that needs privileges, hands descriptors to the
  * net process and keeps what a new one would need. It parses nothing from strangers.
+ *
+ * Here is what both programs share: the loop, signals, the net process and its requests, and the
+ * tunnels attached. What a program does with it is in its ops: interface.c (one interface,
+ * configured through its own socket), node*.c (the tunnels of a configuration).
  */
 
 enum {
-	PRIVILEGED_OVERHEAD = 32,        /* bytes a packet grows by in the tunnel */
-	PRIVILEGED_MTU = 1420,           /* at first */
-	PRIVILEGED_MTU_MAX = 65507 - 32, /* such that a packet is one datagram, of IPv4 too */
-	PRIVILEGED_ARGUMENTS_MAX = 7,    /* of the net process, with the NULL */
+	PRIVILEGED_ARGUMENTS_MAX = 7, /* of the net process, with the NULL */
 	PRIVILEGED_ARGUMENT_SIZE = 32 + OPTIONS_LIST_SIZE,
-	PRIVILEGED_LOG_NAME_SIZE = 48,
+	PRIVILEGED_ASKED_MAX = 256, /* requests to the net process that wait for their results */
+};
+
+/* A program's part; all are called by the process's only thread. */
+struct privileged_ops {
+	/* The net process is ready for requests; first: the first of this run. */
+	void (*net_ready)(struct privileged *privileged, bool first);
+	/* A net process was started and told of START: PEERING may be sent now. */
+	void (*net_started)(struct privileged *privileged);
+	/* SIGINT, SIGTERM, SIGHUP or SIGUSR1 came. */
+	void (*signalled)(struct privileged *privileged, int number);
+	/* The interface or configuration socket of an attachment was deleted by somebody. */
+	void (*gone)(struct privileged *privileged, struct attachment *attachment);
+	/* Optional: sockets were opened for an attachment, or could not be (errno). */
+	void (*listened)(struct privileged *privileged, struct attachment *attachment, uint16_t port,
+					 int number);
+	/* Optional, after every turn: does what is due and returns the next deadline. */
+	uint64_t (*run)(struct privileged *privileged, uint64_t now);
+	/* Optional: a child of another kind than net may have ended (SIGCHLD). */
+	void (*reap)(struct privileged *privileged, uint64_t now);
+};
+
+/* How the net process is started. */
+struct privileged_options {
+	const char *log_name;  /* "umbra-wg: wg0", "umbrad" */
+	const char *interface; /* for the list of processes; NULL: none */
+	const char *aead;
+	unsigned no_offload; /* enum options_offload */
+	enum log_level log_level;
+	bool log_json;
+	bool foreground; /* log to standard error */
 };
 
 struct privileged {
-	const struct options *options;
-	char log_name[PRIVILEGED_LOG_NAME_SIZE];
-	struct daemonize daemonize;
+	struct privileged_options options;
+	const struct privileged_ops *ops;
+	void *program; /* of the ops */
 	bool detached; /* log and standard descriptors are no longer a terminal's */
 	bool ending;
 	int status; /* to exit with */
 
-	struct tun tun;
-	struct unix_listener listener;
-	bool listening;        /* the listener is in the loop */
-	uint64_t listen_again; /* after accept failed; CLOCK_NEVER */
-	struct listen sockets;
-	int journal; /* what the next net process starts from */
-
-	struct link *link;
-	struct link_state state; /* that the net process knows, or is to know */
-	bool state_unsent;
-	uint32_t refused_mtu; /* the last that was too large */
-	uint32_t limited_mtu; /* that the limit of large packets was computed from */
-	uint64_t link_at;     /* next refresh */
-
+	struct attachment *attachments[PROCESS_TUNNELS_MAX]; /* NULL: free slot */
 	struct supervisor net;
 	uint64_t ready_by; /* the present start must be done */
+	bool restarted;    /* and all attachments known to it, before it is called ready again */
+	uint16_t last_request;
+	struct list asked; /* requests that wait */
+	size_t asked_count;
 
 	int signals; /* signalfd */
 	struct loop *loop;
-	struct loop_source signal_source, link_source, listener_source, watch_source, net_source;
+	struct loop_source signal_source, net_source;
 };
 
-/* The whole process; returns its exit status. */
-int privileged_run(const struct options *options);
-
-/* privileged_setup.c: opens everything; logs the one line that tells why it failed. */
-enum err privileged_setup(struct privileged *privileged);
+/* Signals, loop, supervisor. Logs why it failed; privileged_done() is due in any case. */
+enum err privileged_init(struct privileged *privileged, const struct privileged_options *options,
+						 const struct privileged_ops *ops, void *program);
+/* Starts the net process and serves until `ending`; then stops the net process. */
+enum err privileged_serve(struct privileged *privileged);
+/* Frees the attachments that are left, too. */
 void privileged_done(struct privileged *privileged);
 
-/* privileged_link.c: asks for the interface's state, acts on it, and sends it on. */
-void privileged_refresh_link(struct privileged *privileged);
-/* Sends what could not be sent before. */
-void privileged_send_link(struct privileged *privileged);
+/* Lowest free slot; ERR_LIMIT. */
+enum err privileged_free_slot(const struct privileged *privileged, uint16_t *out_slot);
 
 /* privileged_net.c: the net process and its requests. */
 void privileged_start_net(struct privileged *privileged, uint64_t now);
 void privileged_reap_net(struct privileged *privileged, uint64_t now);
-/* Also for nobody to tell. */
-void privileged_stop_net(struct privileged *privileged);
-/* In privileged.c: the first start is done. */
-void privileged_ready(struct privileged *privileged);
+void privileged_stop_net(struct privileged *privileged); /* also for nobody to tell */
+
+/*
+ * Sends a request to the net process and calls done() once with its result: never from inside this
+ * call, with EPIPE when the net process ends before it answers, not after privileged_serve().
+ * done may be NULL. ERR_CLOSED: no net process is ready; ERR_AGAIN: it does not read, ERR_LIMIT:
+ * too many wait; done() is not called then.
+ */
+enum err privileged_ask_net(struct privileged *privileged, struct process_message *message,
+							const int *descriptors, size_t count,
+							void (*done)(void *context, int number, const char *text),
+							void *context);
+/*
+ * Takes the attachment into its slot and tells the net process, now or when it is ready, and every
+ * one that is started later. done() as above, for the first time only. An attachment that could not
+ * be attached stays until privileged_detach(). ERR_EXISTS: the slot is taken; the attachment is
+ * still the caller's.
+ */
+enum err privileged_attach(struct privileged *privileged, struct attachment *attachment,
+						   void (*done)(void *context, int number, const char *text),
+						   void *context);
+/*
+ * The net process lets go of it, all is closed and the slot is free; then done(), never from inside
+ * this call, and after that the attachment is freed. A done() of privileged_attach() that was not
+ * called yet is forgotten.
+ */
+void privileged_detach(struct privileged *privileged, struct attachment *attachment,
+					   void (*done)(void *context, int number, const char *text), void *context);
+/*
+ * The lines of a set operation for a tunnel's device, as a memfd that nobody can change. Errors as
+ * above, and those of shared_text_new().
+ */
+enum err privileged_set(struct privileged *privileged, const struct attachment *attachment,
+						struct slice text,
+						void (*done)(void *context, int number, const char *text), void *context);
+
+/* privileged_link.c: asks for the interface's state, acts on it, and sends it on. */
+void privileged_refresh_link(struct attachment *attachment);
+/* Sends what could not be sent before. */
+void privileged_send_link(struct attachment *attachment);

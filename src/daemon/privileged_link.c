@@ -1,72 +1,80 @@
-#include "daemon/privileged.h"
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/privileged.h"
 
 /* Between attempts while the interface is moved, or while the net process does not read. */
 #define LINK_RETRY (50 * CLOCK_MILLISECOND)
 
-void privileged_send_link(struct privileged *privileged) {
-	if (!privileged->state_unsent || privileged->net.channel < 0)
-		return;
-	struct process_message message = {.type = PROCESS_LINK};
-	message.link.mtu = privileged->state.mtu;
-	message.link.up = privileged->state.up;
-	enum err error = channel_send(privileged->net.channel, &message, NULL, 0);
-	if (error == ERR_AGAIN)
-		privileged->link_at = clock_now() + LINK_RETRY;
-	else
-		privileged->state_unsent = false;
+/* Whoever does not know of it yet hears of the state when it is attached. */
+static bool is_known(const struct attachment *attachment) {
+	return attachment->phase == ATTACHMENT_ATTACHING || attachment->phase == ATTACHMENT_ATTACHED;
 }
 
-static bool accept_mtu(struct privileged *privileged, uint32_t mtu) {
-	bool small = mtu<PROCESS_MTU_MIN, large = mtu> PRIVILEGED_MTU_MAX;
+void privileged_send_link(struct attachment *attachment) {
+	if (!attachment->state_unsent || !is_known(attachment))
+		return;
+	struct process_message message = {.type = PROCESS_LINK, .tunnel = attachment->slot};
+	message.link.mtu = attachment->state.mtu;
+	message.link.up = attachment->state.up;
+	enum err error = channel_send(attachment->privileged->net.channel, &message, NULL, 0);
+	if (error == ERR_AGAIN)
+		attachment->link_at = clock_now() + LINK_RETRY;
+	else
+		attachment->state_unsent = false;
+}
+
+static bool accept_mtu(struct attachment *attachment, uint32_t mtu) {
+	bool small = mtu<PROCESS_MTU_MIN, large = mtu> ATTACHMENT_MTU_MAX;
 	if (!small && !large) {
-		privileged->refused_mtu = 0;
+		attachment->refused_mtu = 0;
 		return true;
 	}
-	if (mtu != privileged->refused_mtu)
-		log_error("MTU %u is %s, the tunnel stays at %u", mtu,
+	if (mtu != attachment->refused_mtu)
+		log_error("%sMTU %u is %s, the tunnel stays at %u", attachment->prefix, mtu,
 				  large ? "more than the 65475 that fit a datagram" : "too small",
-				  privileged->state.mtu);
-	privileged->refused_mtu = mtu;
+				  attachment->state.mtu);
+	attachment->refused_mtu = mtu;
 	return false;
 }
 
-static void limit_large_packets(struct privileged *privileged) {
-	uint32_t mtu = privileged->state.mtu;
-	if (mtu == privileged->limited_mtu || !privileged->tun.tcp)
+static void limit_large_packets(struct attachment *attachment) {
+	uint32_t mtu = attachment->state.mtu;
+	if (mtu == attachment->limited_mtu || !attachment->tun.tcp)
 		return;
-	privileged->limited_mtu = mtu;
-	enum err error = link_configure(privileged->link, 0, link_gso_size(mtu, PRIVILEGED_OVERHEAD));
+	attachment->limited_mtu = mtu;
+	enum err error = link_configure(attachment->link, 0, link_gso_size(mtu, ATTACHMENT_OVERHEAD));
 	/* Works all the same, one read then takes two sends. */
 	if (error)
-		log_debug("the interface's gso_max_size could not be set: %s", err_text(error));
+		log_debug("%sthe interface's gso_max_size could not be set: %s", attachment->prefix,
+				  err_text(error));
 }
 
-void privileged_refresh_link(struct privileged *privileged) {
+void privileged_refresh_link(struct attachment *attachment) {
 	struct link_state state;
-	enum err error = link_refresh(privileged->link, &state);
-	uint64_t interval = link_poll_interval(privileged->link); /* of where it is now */
+	enum err error = link_refresh(attachment->link, &state);
+	uint64_t interval = link_poll_interval(attachment->link); /* of where it is now */
 	if (error == ERR_NO_DEVICE) {
-		log_info("the interface was deleted");
-		privileged->ending = true;
+		log_info("%sthe interface was deleted", attachment->prefix);
+		attachment->link_at = CLOCK_NEVER;
+		attachment->gone = true;
+		attachment->privileged->ops->gone(attachment->privileged, attachment);
 		return;
 	}
 	if (error) {
 		if (error != ERR_AGAIN)
-			log_error("the interface's state could not be read: %s", err_text(error));
-		privileged->link_at = clock_now() + (error == ERR_AGAIN ? LINK_RETRY : CLOCK_SECOND);
+			log_error("%sthe interface's state could not be read: %s", attachment->prefix,
+					  err_text(error));
+		attachment->link_at = clock_now() + (error == ERR_AGAIN ? LINK_RETRY : CLOCK_SECOND);
 		return;
 	}
-	privileged->link_at = interval > 0 ? clock_now() + interval : CLOCK_NEVER;
-	struct link_state *known = &privileged->state;
-	if (!accept_mtu(privileged, state.mtu))
+	attachment->link_at = interval > 0 ? clock_now() + interval : CLOCK_NEVER;
+	struct link_state *known = &attachment->state;
+	if (!accept_mtu(attachment, state.mtu))
 		state.mtu = known->mtu;
 	if (state.mtu != known->mtu || state.up != known->up) {
 		*known = state;
-		privileged->state_unsent = true;
+		attachment->state_unsent = true;
 	}
-	limit_large_packets(privileged);
-	privileged_send_link(privileged);
+	limit_large_packets(attachment);
+	privileged_send_link(attachment);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,13 +18,17 @@ static void set_buffer(int descriptor, int forced, int plain) {
 		(void)setsockopt(descriptor, SOL_SOCKET, plain, &size, sizeof size);
 }
 
-static int bind_any(int descriptor, int family, uint16_t port) {
-	const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+/* The address is of the family, or means all of it. */
+static int bind_to(int descriptor, int family, const struct address *address, uint16_t port) {
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	if (address->family == ADDRESS_V4)
+		memcpy(&v4.sin_addr, address->bytes, sizeof v4.sin_addr);
+	if (address->family == ADDRESS_V6)
+		memcpy(&v6.sin6_addr, address->bytes, sizeof v6.sin6_addr);
 	bool is_v4 = family == AF_INET;
-	const void *address = is_v4 ? (const void *)&v4 : (const void *)&v6;
-	socklen_t size = is_v4 ? sizeof v4 : sizeof v6;
-	return bind(descriptor, address, size) ? errno : 0;
+	const void *name = is_v4 ? (const void *)&v4 : (const void *)&v6;
+	return bind(descriptor, name, is_v4 ? sizeof v4 : sizeof v6) ? errno : 0;
 }
 
 static int read_port(int descriptor, uint16_t *out_port) {
@@ -67,13 +72,14 @@ static void close_all(const int *descriptors, unsigned count) {
  * The first socket is bound without SO_REUSEPORT, so that a port in use is found out even when its
  * user would share it; the others join once the option is set on all.
  */
-static int bind_member(int descriptor, int family, uint16_t port, bool first, bool shared) {
+static int bind_member(int descriptor, int family, const struct listen_request *request,
+					   uint16_t port, bool first) {
 	int number = 0;
 	if (!first)
 		number = set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT);
 	if (!number)
-		number = bind_any(descriptor, family, port);
-	if (!number && first && shared)
+		number = bind_to(descriptor, family, &request->address, port);
+	if (!number && first && request->shards > 1)
 		number = set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT);
 	return number;
 }
@@ -90,8 +96,7 @@ static int open_family(int family, const struct listen_request *request, uint16_
 		if (number)
 			break;
 		count++;
-		number =
-			bind_member(descriptors[count - 1], family, bound, count == 1, request->shards > 1);
+		number = bind_member(descriptors[count - 1], family, request, bound, count == 1);
 		if (!number && bound == 0)
 			number = read_port(descriptors[0], &bound);
 	}
@@ -110,6 +115,22 @@ static int open_family(int family, const struct listen_request *request, uint16_
 
 static bool is_family_missing(int number) {
 	return number == EAFNOSUPPORT || number == EADDRNOTAVAIL;
+}
+
+static bool is_everywhere(const struct address *address) {
+	static const struct address all = {.family = ADDRESS_V6};
+	return address->family == ADDRESS_NONE || address_equal(address, &all);
+}
+
+/* One family alone must be there, as must the address. */
+static int open_one(const struct listen_request *request, struct listen *listen) {
+	bool is_v4 = request->address.family == ADDRESS_V4;
+	listen->port = request->port;
+	int number = open_family(is_v4 ? AF_INET : AF_INET6, request, &listen->port,
+							 is_v4 ? listen->v4 : listen->v6);
+	listen->has_v4 = is_v4 && number == 0;
+	listen->has_v6 = !is_v4 && number == 0;
+	return number;
 }
 
 static int open_both(const struct listen_request *request, struct listen *listen) {
@@ -133,7 +154,8 @@ int listen_open(const struct listen_request *request, struct listen *out_listen)
 	int number = 0;
 	for (unsigned attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
 		struct listen listen = {.shards = request->shards, .mark = request->mark};
-		number = open_both(request, &listen);
+		number = is_everywhere(&request->address) ? open_both(request, &listen)
+												  : open_one(request, &listen);
 		if (!number) {
 			*out_listen = listen;
 			return 0;

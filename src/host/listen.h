@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 
 struct steering;
@@ -19,6 +20,11 @@ struct listen_request {
 	uint32_t mark; /* SO_MARK, 0: none */
 	unsigned shards;
 	const struct steering *steering; /* of datagrams to the shards */
+	/*
+	 * Of this host, to bind to. ADDRESS_NONE or "::": all of both families; "0.0.0.0": all of v4;
+	 * otherwise this one alone. Without a scope, so no link-local ones.
+	 */
+	struct address address;
 };
 
 struct listen {
@@ -31,7 +37,8 @@ struct listen {
 
 /*
  * Opens and binds all of them, or none. Returns 0 or the errno value, as that is what the caller's
- * peer wants to know: EADDRINUSE, EACCES, … A family that the host does not have is left out.
+ * peer wants to know: EADDRINUSE, EACCES, EADDRNOTAVAIL for an address that is not this host's … Of
+ * both families one that the host does not have is left out.
  */
 int listen_open(const struct listen_request *request, struct listen *out_listen);
 

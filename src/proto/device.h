@@ -3,8 +3,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "crypto/sizes.h"
 #include "engine/engine.h"
 #include "engine/interface.h"
 #include "wire/uapi.h"
@@ -13,6 +15,23 @@
  * The control side of a protocol that is configured by texts: one device an interface, used by the
  * control thread alone. The registry lists them.
  */
+
+enum device_event_kind {
+	/* Keys were agreed on after more than 180 s without, for the first time, or after an attempt
+	 * that DEVICE_EVENT_UNANSWERED told of. */
+	DEVICE_EVENT_CONNECTED,
+	/* The peer was heard from elsewhere than before; not when its endpoint was configured. */
+	DEVICE_EVENT_MOVED,
+	/* Nobody answered in time at the peer's endpoint; never told of a peer without one. */
+	DEVICE_EVENT_UNANSWERED,
+};
+
+struct device_event {
+	enum device_event_kind kind;
+	uint8_t public_key[X25519_KEY_SIZE];
+	struct endpoint endpoint; /* the present one; ADDRESS_NONE: none */
+	uint32_t count;           /* UNANSWERED: attempts in a row at an endpoint, otherwise 0 */
+};
 
 /* What a device asks of its surroundings. Numbers are errno values, 0 for success. */
 struct device_host {
@@ -32,6 +51,11 @@ struct device_host {
 	void (*save)(void *context, struct slice record);
 	/* A line for the log about something that no operation's answer can tell. */
 	void (*warn)(void *context, const char *text);
+	/*
+	 * Optional: something happened to a peer, at most 200 ms ago (and what follows within that
+	 * time counts as one). From inside device_ops.run; it may not call the device.
+	 */
+	void (*event)(void *context, const struct device_event *event);
 };
 
 struct device_options {

@@ -5,6 +5,7 @@
 
 #include "base/wipe.h"
 #include "engine/shard_out.h"
+#include "proto/wireguard_exchange.h"
 
 struct peer_command {
 	struct command command; /* first */
@@ -34,6 +35,8 @@ static void apply(struct shard *shard, const struct wireguard_peer_change *chang
 	}
 	if (change->changes & WIREGUARD_CHANGE_PRESHARED_KEY)
 		memcpy(peer->remote.preshared_key, change->preshared_key, AEAD_KEY_SIZE);
+	bool elsewhere = (change->changes & WIREGUARD_CHANGE_ENDPOINT) &&
+					 !endpoint_equal(&peer->peer.paths[0].to, &change->endpoint);
 	if (change->changes & WIREGUARD_CHANGE_ENDPOINT)
 		peer_set_endpoint(&peer->peer, &change->endpoint, NULL);
 	if (change->changes & WIREGUARD_CHANGE_RESUME)
@@ -43,10 +46,14 @@ static void apply(struct shard *shard, const struct wireguard_peer_change *chang
 		peer->persistent_interval = change->persistent_interval;
 	if (!lane->snapshot->up)
 		return;
-	if (!peer->running)
+	if (!peer->running) {
 		wireguard_peer_start(peer);
-	else if (was_off && peer->persistent_interval > 0)
-		shard_out_send_keepalive(lane, &peer->peer);
+	} else {
+		if (elsewhere)
+			wireguard_exchange_redirect(peer);
+		if (was_off && peer->persistent_interval > 0)
+			shard_out_send_keepalive(lane, &peer->peer);
+	}
 	shard_out_send_staged(lane, &peer->peer);
 }
 

@@ -48,6 +48,11 @@ struct wireguard_peer_control {
 	uint32_t saved_endpoint;  /* the endpoint's sequence number that was saved last */
 	uint64_t saved_handshake; /* likewise */
 	struct list changed_link; /* the device's list of changed peers */
+	struct list news_link;    /* the device's newsbox */
+	unsigned news;            /* enum wireguard_news_kind, with news_link */
+	uint64_t known_handshake; /* the latest that events took account of */
+	bool told_unanswered;     /* since that one */
+	bool removed;             /* waits to be freed */
 };
 
 /* An empty one with room for count peers; NULL when memory is short. */

@@ -13,6 +13,7 @@ static void free_identity(void *pointer) {
 }
 
 static void free_removed_peer(void *peer) {
+	wireguard_news_forget(peer);
 	wireguard_peer_free(peer);
 }
 
@@ -65,6 +66,7 @@ struct wireguard_peer *wireguard_control_add(struct device *device,
 		wireguard_peer_free(peer);
 		return NULL;
 	}
+	peer->news.box = &device->news;
 	list_append(&device->peers, &peer->control.link);
 	device->peer_count++;
 	device->peers_changed = true;
@@ -84,6 +86,7 @@ void wireguard_control_remove(struct device *device, struct wireguard_peer *peer
 	wireguard_directory_remove(device->directory, peer);
 	list_remove(&peer->control.link);
 	list_remove(&peer->control.changed_link);
+	peer->control.removed = true;
 	device->peer_count--;
 	/* Also when no owner has it: a snapshot may, where memory was too short for the command. */
 	list_append(&device->removed, &peer->control.link);

@@ -49,6 +49,7 @@ struct device {
 	bool identity_changed, peers_changed, prefixes_changed, up_changed;
 	struct wireguard_identity *old_identity;
 	struct list removed;             /* peers */
+	struct wireguard_newsbox news;   /* of shards */
 	uint64_t next_save, next_listen; /* ns; CLOCK_NEVER: nothing to save, no need to try */
 };
 
@@ -89,3 +90,5 @@ void wireguard_uapi_dump(const struct device *device, struct uapi_text *out_text
 /* wireguard_device.c: errno. */
 int wireguard_device_set_port(struct device *device, uint16_t port);
 int wireguard_device_set_mark(struct device *device, uint32_t mark);
+/* Hands the host a record of endpoint and handshake where they changed since the last one. */
+void wireguard_device_save_peer(const struct device *device, struct wireguard_peer *peer);

@@ -10,7 +10,7 @@
 #include "proto/wireguard_protocol.h"
 #include "proto/wireguard_record.h"
 
-/* News of shards (endpoints, handshakes) are saved at most so often. */
+/* News of shards (endpoints, handshakes) are saved, and told to the host, at most so often. */
 #define SAVE_INTERVAL (200 * CLOCK_MILLISECOND)
 /* A port in use is tried again so often. */
 #define LISTEN_INTERVAL (5 * CLOCK_SECOND)
@@ -83,6 +83,7 @@ static enum err device_new(const struct device_options *options, struct device *
 	list_init(&device->peers);
 	list_init(&device->changed);
 	list_init(&device->removed);
+	wireguard_newsbox_init(&device->news);
 	enum err error = init_state(device);
 	if (error != ERR_OK) {
 		close_queues(options);
@@ -231,6 +232,7 @@ static enum err restore_peer(struct device *device, struct slice record) {
 		wireguard_control_change(device, peer, changes);
 	atomic_store_explicit(&peer->peer.published.last_handshake, saved.last_handshake,
 						  memory_order_relaxed);
+	peer->control.known_handshake = saved.last_handshake;
 	return wireguard_control_commit(device);
 }
 
@@ -268,9 +270,8 @@ static void save_peer(const struct device *device, struct wireguard_peer *peer, 
 	device->host->save(device->host->context, slice_of(record, sizeof record));
 }
 
-static void save_peers(const struct device *device, bool always) {
-	list_for_each (link, &device->peers)
-		save_peer(device, list_item(link, struct wireguard_peer, control.link), always);
+void wireguard_device_save_peer(const struct device *device, struct wireguard_peer *peer) {
+	save_peer(device, peer, false);
 }
 
 static void device_save_all(struct device *device) {
@@ -281,7 +282,8 @@ static void device_save_all(struct device *device) {
 	else
 		device->host->warn(device->host->context, "out of memory: the state was not saved");
 	uapi_text_done(&text);
-	save_peers(device, true);
+	list_for_each (link, &device->peers)
+		save_peer(device, list_item(link, struct wireguard_peer, control.link), true);
 }
 
 static uint64_t device_run(struct device *device, uint64_t now) {
@@ -289,7 +291,7 @@ static uint64_t device_run(struct device *device, uint64_t now) {
 	if (engine_take_news(device->engine) && device->next_save == CLOCK_NEVER)
 		device->next_save = now + SAVE_INTERVAL;
 	if (device->next_save <= now) {
-		save_peers(device, false);
+		wireguard_news_deliver(device);
 		device->next_save = CLOCK_NEVER;
 	}
 	if (device->next_listen <= now) {

@@ -49,8 +49,11 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 		return;
 	if (!is_retry)
 		peer->attempts = 0;
-	if (peer->last_sent != 0 && shard->now - peer->last_sent < WIREGUARD_REKEY_TIMEOUT)
+	uint64_t interval = peer->redirected ? WIREGUARD_REDIRECT_INTERVAL : WIREGUARD_REKEY_TIMEOUT;
+	if (peer->last_sent != 0 && shard->now - peer->last_sent < interval)
 		return;
+	if (peer->pending.present && !peer->redirected)
+		wireguard_news_unanswered(peer);
 	const struct wireguard_identity *identity = prepare(peer);
 	peer->last_sent = shard->now;
 	uint32_t index;
@@ -77,11 +80,21 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 	wireguard_timers_initiated(peer);
 }
 
+void wireguard_exchange_redirect(struct wireguard_peer *peer) {
+	atomic_store_explicit(&peer->news.unanswered, 0, memory_order_relaxed);
+	if (!peer->running || !peer->pending.present)
+		return;
+	peer->redirected = true;
+	uint64_t since = peer->peer.lane->shard->now - peer->last_sent;
+	if (since >= WIREGUARD_REDIRECT_INTERVAL)
+		wireguard_exchange_initiate(peer, true);
+	else
+		wireguard_timers_retransmit_in(peer, WIREGUARD_REDIRECT_INTERVAL - since);
+}
+
 static void roam(struct wireguard_peer *peer, const struct endpoint *from,
 				 const struct udp_source *to, size_t wire_size) {
-	if (!endpoint_equal(&peer->peer.paths[0].to, from))
-		engine_notify(peer->peer.lane->shard->engine);
-	peer_set_endpoint(&peer->peer, from, to);
+	wireguard_peer_roam(peer, from, to);
 	peer_count_received(&peer->peer, wire_size);
 }
 

@@ -13,5 +13,11 @@
  */
 void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry);
 
+/*
+ * The configuration sent the peer elsewhere. A handshake that is under way begins anew there at
+ * once, at most every WIREGUARD_REDIRECT_INTERVAL, rather than when it is due to be repeated.
+ */
+void wireguard_exchange_redirect(struct wireguard_peer *peer);
+
 /* Takes a datagram off the handshake queue: initiation, response or cookie reply. */
 void wireguard_exchange_take(struct lane *lane, const struct handshake_datagram *datagram);

@@ -25,6 +25,7 @@ struct wireguard_peer *wireguard_peer_new(const uint8_t public_key[static X25519
 	peer_init(&peer->peer, &wireguard_protocol, owner);
 	list_init(&peer->control.link);
 	list_init(&peer->control.changed_link);
+	list_init(&peer->control.news_link);
 	list_init(&peer->control.allowed_ips);
 	memcpy(peer->control.public_key, public_key, X25519_KEY_SIZE);
 	memcpy(peer->remote.public_key, public_key, X25519_KEY_SIZE);
@@ -117,11 +118,24 @@ void wireguard_peer_yield(struct wireguard_peer *peer, const struct session *ses
 	peer->current = theirs;
 }
 
+void wireguard_peer_roam(struct wireguard_peer *peer, const struct endpoint *from,
+						 const struct udp_source *to) {
+	const struct endpoint *before = &peer->peer.paths[0].to;
+	unsigned news = 0;
+	if (!endpoint_equal(before, from))
+		news =
+			before->address.family == ADDRESS_NONE ? WIREGUARD_NEWS_ENDPOINT : WIREGUARD_NEWS_MOVED;
+	peer_set_endpoint(&peer->peer, from, to);
+	if (news)
+		wireguard_news_tell(peer, news);
+}
+
 void wireguard_peer_forget_pending(struct wireguard_peer *peer) {
 	if (!peer->pending.present)
 		return;
 	index_table_remove(peer->peer.lane->shard->indices, peer->pending.sender);
 	wipe(&peer->pending, sizeof peer->pending);
+	peer->redirected = false;
 }
 
 void wireguard_peer_wipe_sessions(struct wireguard_peer *peer) {

@@ -8,6 +8,7 @@
 #include "engine/shard.h"
 #include "handshake/wireguard.h"
 #include "proto/wireguard_config.h"
+#include "proto/wireguard_news.h"
 #include "session/cookie.h"
 #include "session/session.h"
 
@@ -47,6 +48,7 @@ enum wireguard_timer {
 struct wireguard_peer {
 	struct peer peer;                      /* first */
 	struct wireguard_peer_control control; /* the control thread's own part */
+	struct wireguard_news news;            /* from the owner shard to the control thread */
 
 	/* All below belongs to the owner shard. */
 	struct wireguard_remote remote;
@@ -65,8 +67,9 @@ struct wireguard_peer {
 	bool running;                 /* the interface is up and the peer attached */
 	bool another_keepalive;       /* data came while the keepalive timer ran */
 	bool last_minute_sent;
-	bool crossed; /* both ends started at once: previous is the session that we answered */
-	bool resume;  /* starts with a handshake: there was a session before a restart */
+	bool crossed;    /* both ends started at once: previous is the session that we answered */
+	bool redirected; /* another endpoint was set since the pending initiation left */
+	bool resume;     /* starts with a handshake: there was a session before a restart */
 };
 
 static inline struct wireguard_peer *wireguard_peer_of(struct peer *peer) {
@@ -118,6 +121,10 @@ void wireguard_peer_confirm(struct wireguard_peer *peer);
  * renewal would end a session that the other end still sends on.
  */
 void wireguard_peer_yield(struct wireguard_peer *peer, const struct session *session);
+
+/* An authentic packet came from there: that is where the peer is. */
+void wireguard_peer_roam(struct wireguard_peer *peer, const struct endpoint *from,
+						 const struct udp_source *to);
 
 /* Forgets the handshake that waits for a response. */
 void wireguard_peer_forget_pending(struct wireguard_peer *peer);

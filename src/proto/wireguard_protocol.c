@@ -76,9 +76,7 @@ static enum incoming_kind parse(struct lane *lane, uint8_t *data, size_t size,
 static void received(struct lane *lane, struct peer *base, struct session *session,
 					 const struct received_run *run) {
 	struct wireguard_peer *peer = wireguard_peer_of(base);
-	if (!endpoint_equal(&base->paths[0].to, run->from))
-		engine_notify(lane->shard->engine);
-	peer_set_endpoint(base, run->from, run->to);
+	wireguard_peer_roam(peer, run->from, run->to);
 	if (peer->next && session == &peer->next->session) {
 		wireguard_peer_confirm(peer);
 		wireguard_timers_handshake_complete(peer);

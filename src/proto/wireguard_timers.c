@@ -72,6 +72,10 @@ void wireguard_timers_initiated(struct wireguard_peer *peer) {
 	set(peer, WIREGUARD_TIMER_RETRANSMIT, WIREGUARD_REKEY_TIMEOUT + jitter(peer));
 }
 
+void wireguard_timers_retransmit_in(struct wireguard_peer *peer, uint64_t delay) {
+	set(peer, WIREGUARD_TIMER_RETRANSMIT, delay);
+}
+
 void wireguard_timers_session_derived(struct wireguard_peer *peer) {
 	set(peer, WIREGUARD_TIMER_WIPE, WIREGUARD_WIPE_TIME);
 }
@@ -79,20 +83,25 @@ void wireguard_timers_session_derived(struct wireguard_peer *peer) {
 void wireguard_timers_handshake_complete(struct wireguard_peer *peer) {
 	cancel(peer, WIREGUARD_TIMER_RETRANSMIT);
 	peer->attempts = 0;
+	peer->redirected = false;
 	peer->last_minute_sent = false;
 	const struct engine_clock *clock = peer->peer.lane->shard->clock;
 	atomic_store_explicit(&peer->peer.published.last_handshake, clock->wall_now(clock->context),
 						  memory_order_relaxed);
-	engine_notify(peer->peer.lane->shard->engine);
+	atomic_store_explicit(&peer->news.unanswered, 0, memory_order_relaxed);
+	wireguard_news_tell(peer, WIREGUARD_NEWS_HANDSHAKE);
 }
 
 static void retransmit(struct wireguard_peer *peer) {
-	if (peer->attempts < WIREGUARD_ATTEMPTS_MAX) {
-		peer->attempts++;
+	/* To a new endpoint is no repetition: it does not use up an attempt. */
+	if (peer->redirected || peer->attempts < WIREGUARD_ATTEMPTS_MAX) {
+		peer->attempts += !peer->redirected;
 		wireguard_peer_clear_source(peer);
 		wireguard_exchange_initiate(peer, true);
 		return;
 	}
+	if (peer->pending.present)
+		wireguard_news_unanswered(peer);
 	/* Nobody answers: what waits is dropped, and all keys go when nothing changes. */
 	cancel(peer, WIREGUARD_TIMER_KEEPALIVE);
 	staging_drop(&peer->peer);

@@ -21,6 +21,8 @@ void wireguard_timers_any_received(struct wireguard_peer *peer);
 void wireguard_timers_data_sent(struct wireguard_peer *peer);
 void wireguard_timers_data_received(struct wireguard_peer *peer);
 void wireguard_timers_initiated(struct wireguard_peer *peer);
+/* The initiation is repeated in so many ns, in place of the usual time. */
+void wireguard_timers_retransmit_in(struct wireguard_peer *peer, uint64_t delay);
 void wireguard_timers_session_derived(struct wireguard_peer *peer);
 void wireguard_timers_handshake_complete(struct wireguard_peer *peer);
 

@@ -9,50 +9,92 @@
 /*
  * Messages between the daemon's processes, one a SOCK_SEQPACKET record, big-endian:
  *
- *   | version 1 | type 1 | request 2 | body … |      descriptors travel beside it (SCM_RIGHTS)
+ *   | version 1 | type 1 | request 2 | tunnel 2 | body … |      descriptors travel beside it
+ *                                                               (SCM_RIGHTS)
  *
  * A request's number comes back in its reply; 0 for messages that expect none.
  */
 
 enum {
-	PROCESS_VERSION = 1,
-	PROCESS_MESSAGE_MAX = 256,
+	PROCESS_VERSION = 2,
+	PROCESS_MESSAGE_MAX = 640,
 	PROCESS_DESCRIPTORS_MAX = 64,
-	PROCESS_NAME_SIZE = 16, /* IFNAMSIZ */
+	PROCESS_NAME_SIZE = 16,  /* IFNAMSIZ */
+	PROCESS_TEXT_SIZE = 512, /* for a person, with its NUL */
+	PROCESS_KEY_SIZE = 32,
+	PROCESS_TUNNELS_MAX = 64,
 	PROCESS_SHARDS_MAX = 16,
 	PROCESS_MTU_MIN = 68, /* RFC 791 section 3.2; the least that TUN devices take */
 	PROCESS_MTU_MAX = 65535,
+	PROCESS_FILE_MAX = 64 << 20, /* bytes of a text that travels as a sealed memfd */
 };
 
+/*
+ * P: privileged, N: net, C: control. P has a channel to each of the others; it gives N and C the
+ * ends of one between them. `tunnel` is a slot, 0..PROCESS_TUNNELS_MAX-1, that P hands out.
+ */
 enum process_type {
-	/* privileged to net */
-	PROCESS_START,      /* descriptors: journal, then one TUN queue a shard */
-	PROCESS_LINK,       /* the interface's MTU or state changed */
-	PROCESS_CONNECTION, /* descriptor: an accepted connection of the configuration socket */
-	PROCESS_LISTENING,  /* reply to LISTEN; descriptors: v4 sockets of all shards, then v6 */
-	PROCESS_MARKED,     /* reply to MARK */
-	PROCESS_STOP,       /* end now, in order */
-	/* net to privileged */
-	PROCESS_READY,    /* the start is done, configuration connections are welcome */
-	PROCESS_LISTEN,   /* open sockets, replacing those of before once it worked */
-	PROCESS_MARK,     /* set the firewall mark of the open sockets */
-	PROCESS_JOURNAL,  /* descriptor: the journal that replaces the one before */
-	PROCESS_UNLISTEN, /* close the open sockets */
+	PROCESS_START,   /* P→N, P→C: first message. C: descriptor: the API's listening socket's
+						connections come later as CONNECTION; N: none */
+	PROCESS_PEERING, /* P→N, P→C; descriptor: this end of the channel between net and control */
+	PROCESS_ATTACH,  /* P→N; descriptors: journal, then one TUN queue a shard. → RESULT */
+	PROCESS_DETACH,  /* P→N: let go of all of a tunnel. → RESULT once its queues are closed */
+	PROCESS_LINK,    /* P→N: the interface's MTU or state changed */
+	PROCESS_CONNECTION, /* P→N, descriptor: of the tunnel's own configuration socket; P→C: of the
+						   control socket */
+	PROCESS_LISTENING,  /* P→N: reply to LISTEN; descriptors: v4 sockets of all shards, then v6 */
+	PROCESS_MARKED,     /* P→N: reply to MARK */
+	PROCESS_SET, /* P→N, C→N; descriptor: memfd with the lines of a set operation. → RESULT */
+	PROCESS_GET, /* C→N. → TEXT */
+	PROCESS_TEXT,      /* N→C: reply to GET; descriptor: memfd with the answer's lines */
+	PROCESS_EVENT,     /* N→C: something happened to a peer */
+	PROCESS_CONFIGURE, /* P→C; descriptor: memfd with the configuration as YAML */
+	PROCESS_STATE,     /* P→C: a tunnel's state changed */
+	PROCESS_UP,        /* C→P: bring a tunnel up, by name. → RESULT */
+	PROCESS_DOWN,      /* C→P → RESULT */
+	PROCESS_RELOAD,    /* C→P: read the configuration again. → RESULT */
+	PROCESS_LOG,       /* C→P, P→N, P→C: the level from now on. C→P: → RESULT */
+	PROCESS_ROUTES, /* C→P; descriptor: memfd with the prefixes of the store's peers. → RESULT */
+	PROCESS_RESULT,   /* reply: error and text */
+	PROCESS_READY,    /* N→P, C→P: the start is done */
+	PROCESS_LISTEN,   /* N→P: open sockets, replacing those of before once it worked */
+	PROCESS_MARK,     /* N→P: set the firewall mark of the open sockets */
+	PROCESS_JOURNAL,  /* N→P; descriptor: the journal that replaces the one before */
+	PROCESS_UNLISTEN, /* N→P: close the open sockets */
+	PROCESS_STOP,     /* P→N, P→C: end now, in order */
 	PROCESS_TYPE_COUNT,
+};
+
+enum process_state {
+	PROCESS_STATE_DOWN,
+	PROCESS_STATE_STARTING,
+	PROCESS_STATE_UP,
+	PROCESS_STATE_FAILED,
+};
+
+enum process_event {
+	PROCESS_EVENT_CONNECTED,  /* a handshake was done; endpoint: the peer's */
+	PROCESS_EVENT_MOVED,      /* the peer sends from another endpoint */
+	PROCESS_EVENT_UNANSWERED, /* a handshake was sent again; count: how often in a row */
 };
 
 struct process_message {
 	enum process_type type;
-	uint16_t request;
+	uint16_t request; /* of this side, not 0, where a reply is expected; comes back in it */
+	uint16_t tunnel;  /* slot, 0 where it means nothing */
 	union {
+		struct {
+			char name[PROCESS_NAME_SIZE]; /* of the one interface, or empty: for the log */
+			uint8_t log_level;            /* enum log_level */
+			uint8_t log_json;             /* 0 or 1 */
+		} start;
 		struct {
 			char name[PROCESS_NAME_SIZE]; /* of the interface, NUL-terminated */
 			uint32_t mtu;
-			uint8_t shards;    /* 1..PROCESS_SHARDS_MAX */
-			uint8_t log_level; /* enum log_level */
+			uint8_t shards; /* 1..PROCESS_SHARDS_MAX */
 			bool up;
 			uint8_t offloads; /* enum process_offload */
-		} start;
+		} attach;
 		struct {
 			uint32_t mtu;
 			bool up;
@@ -73,6 +115,30 @@ struct process_message {
 		struct {
 			uint32_t error;
 		} marked;
+		struct {
+			uint8_t kind; /* enum process_event */
+			uint8_t public_key[PROCESS_KEY_SIZE];
+			uint8_t family;      /* 0: no endpoint */
+			uint8_t address[16]; /* zeros behind a v4 address */
+			uint16_t port;
+			uint32_t scope;
+			uint32_t count;
+		} event;
+		struct {
+			char name[PROCESS_NAME_SIZE];
+			uint8_t state; /* enum process_state */
+			char text[PROCESS_TEXT_SIZE];
+		} state;
+		struct {
+			char name[PROCESS_NAME_SIZE];
+		} order; /* UP, DOWN */
+		struct {
+			uint8_t level;
+		} log;
+		struct {
+			uint32_t error;               /* errno, 0 = success */
+			char text[PROCESS_TEXT_SIZE]; /* what to tell the person who asked; may be empty */
+		} result;                         /* and TEXT */
 	};
 };
 

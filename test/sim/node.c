@@ -83,6 +83,16 @@ static void host_warn(void *context, const char *text) {
 	node->warnings++;
 }
 
+static void host_event(void *context, const struct device_event *event) {
+	struct node *node = context;
+	if (node->event_count < NODE_EVENTS_MAX)
+		node->events[node->event_count] = (struct node_event){
+			.time = sim_now(node->world->network),
+			.event = *event,
+		};
+	node->event_count++;
+}
+
 static void start(struct node *node) {
 	const struct engine_options engine_options = {
 		.shards = node->options.shards,
@@ -144,6 +154,7 @@ struct node *node_new(struct world *world, uint8_t number, const struct node_opt
 		.closed = host_closed,
 		.save = host_save,
 		.warn = host_warn,
+		.event = host_event,
 	};
 	char text[ADDRESS_TEXT_SIZE];
 	(void)snprintf(text, sizeof text, "192.0.2.%u", number);

@@ -23,6 +23,7 @@ enum {
 	NODE_PORT = 51820, /* of every node, until it is configured otherwise */
 	NODE_MTU = 1420,
 	NODE_TEXT_MAX = 4096, /* of a configuration */
+	NODE_EVENTS_MAX = 64, /* kept; later ones are only counted */
 };
 
 struct node_options {
@@ -46,6 +47,12 @@ struct arrival {
 struct node_record {
 	size_t size;
 	uint8_t *data;
+};
+
+/* What happened to a peer. */
+struct node_event {
+	uint64_t time; /* the network's */
+	struct device_event event;
 };
 
 struct node_socket;
@@ -83,6 +90,8 @@ struct node {
 	struct node_record *records;
 	size_t record_count, record_capacity;
 	size_t warnings;
+	struct node_event events[NODE_EVENTS_MAX];
+	size_t event_count;
 };
 
 /* Its key comes from the world's seed and its number. It is not configured and down. */

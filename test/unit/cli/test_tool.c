@@ -22,9 +22,23 @@ static int version_run(const struct streams *streams, int count, char **argument
 	return output_text(streams, "version 7\n");
 }
 
+static const struct command_option add_options[] = {
+	COMMAND_SOCKET_OPTION,
+	{"--json", NULL, "as JSON", false},
+	{"--watch", "SECONDS", "again", true},
+	{0},
+};
+
+static const struct command peer_commands[] = {
+	{"add", "add one", "Adds a peer.\n", echo_run, "TUNNEL NAME", add_options, NULL},
+	{"list", "list them", "Lists peers.\n", echo_run, NULL, NULL, NULL},
+	{0},
+};
+
 static const struct command commands[] = {
-	{"echo", "print the arguments", "Prints every argument.\n", echo_run},
-	{"version", "print the version", "Prints the version.\n", version_run},
+	{"echo", "print the arguments", "Prints every argument.\n", echo_run, NULL, NULL, NULL},
+	{"peer", "peers", "Peers.\n", NULL, NULL, NULL, peer_commands},
+	{"version", "print the version", "Prints the version.\n", version_run, NULL, NULL, NULL},
 	{0},
 };
 
@@ -57,13 +71,30 @@ static void check(const struct expectation *expectation) {
 	assert_int_equal(capture.error[strlen(capture.error) - 1], '\n');
 }
 
-#define LIST                                            \
-	"Usage: umbra COMMAND [ARGUMENT...]\n\nCommands:\n" \
-	"  echo       print the arguments\n"                \
-	"  version    print the version\n"                  \
-	"  help       explain a command\n\n"                \
-	"'umbra help COMMAND' and 'umbra COMMAND --help' say more.\n"
+#define LIST                                                                           \
+	"Usage: umbra COMMAND [ARGUMENT...]\n\nCommands:\n"                                \
+	"  echo       print the arguments\n"                                               \
+	"  peer       peers\n"                                                             \
+	"  version    print the version\n"                                                 \
+	"  help       explain a command\n\n"                                               \
+	"Options:\n"                                                                       \
+	"  --socket PATH  the daemon's socket; UMBRA_SOCKET, or /run/umbra/control.sock\n" \
+	"  --json         print JSON, where the command can\n\n"                           \
+	"'umbra help COMMAND' and 'umbra COMMAND --help' say more.\n\n"                    \
+	"Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the daemon does not run.\n"
 #define ECHO_HELP "Usage: umbra echo\n\nPrints every argument.\n"
+#define PEER_HELP                                           \
+	"Usage: umbra peer COMMAND [ARGUMENT...]\n\nPeers.\n\n" \
+	"Commands:\n"                                           \
+	"  add        add one\n"                                \
+	"  list       list them\n\n"                            \
+	"'umbra peer COMMAND --help' says more.\n"
+#define ADD_HELP                                                                           \
+	"Usage: umbra peer add [OPTION...] TUNNEL NAME\n\nAdds a peer.\n\n"                    \
+	"Options:\n"                                                                           \
+	"  --socket PATH      the daemon's socket; UMBRA_SOCKET, or /run/umbra/control.sock\n" \
+	"  --json             as JSON\n"                                                       \
+	"  --watch[=SECONDS]  again\n"
 #define LONG "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
 
 static void test_command_lines(void **state) {
@@ -84,6 +115,28 @@ static void test_command_lines(void **state) {
 		{{"echo", "-h"}, STATUS_OK, ECHO_HELP, NULL},
 		{{"echo", "a", "--help"}, STATUS_OK, ECHO_HELP, NULL},
 		{{"help", "echo", "version"}, STATUS_USAGE, "", "one command at a time"},
+		{{"peer", "--help"}, STATUS_OK, PEER_HELP, NULL},
+		{{"help", "peer"}, STATUS_OK, PEER_HELP, NULL},
+		{{"help", "peer", "add"}, STATUS_OK, ADD_HELP, NULL},
+		{{"peer", "add", "--help"}, STATUS_OK, ADD_HELP, NULL},
+		{{"peer", "add", "x", "-h"}, STATUS_OK, ADD_HELP, NULL},
+		{{"help", "peer", "nothing"}, STATUS_USAGE, "", "peer: unknown command 'nothing'"},
+		{{"help", "peer", "add", "x"}, STATUS_USAGE, "", "one command at a time"},
+		{{"peer"}, STATUS_USAGE, "", "peer: a command is missing"},
+		{{"peer", "--json"}, STATUS_USAGE, "", "peer: a command is missing"},
+		{{"peer", "nothing"}, STATUS_USAGE, "", "peer: unknown command 'nothing'"},
+		{{"peer", "list", "add"}, 41, "add;", NULL},
+		{{"peer", "add", "a", "--", "--help"}, 43, "a;--;--help;", NULL},
+		/* Options before the command follow it; --socket only where it is known. */
+		{{"--json", "peer", "add", "a"}, 42, "--json;a;", NULL},
+		{{"--socket", "/s", "peer", "add", "a"}, 43, "--socket;/s;a;", NULL},
+		{{"--socket=/s", "--json", "peer", "add"}, 42, "--socket=/s;--json;", NULL},
+		{{"--socket", "/s", "echo", "a"}, 41, "a;", NULL},
+		{{"--socket=/s", "echo", "a"}, 41, "a;", NULL},
+		{{"--json", "echo", "a"}, 42, "--json;a;", NULL},
+		{{"--json", "--help"}, STATUS_OK, LIST, NULL},
+		{{"--socket", "/s"}, STATUS_USAGE, "", "a command is missing"},
+		{{"--socket"}, STATUS_USAGE, "", "a command is missing"},
 		{{"help", "nothing"}, STATUS_USAGE, "", "unknown command 'nothing'"},
 		{{"nothing"}, STATUS_USAGE, "", "unknown command 'nothing'"},
 		{{"nothing", "--help"}, STATUS_USAGE, "", "unknown command 'nothing'"},

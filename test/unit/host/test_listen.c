@@ -112,6 +112,87 @@ static void test_steered_to_the_named_socket(void **state) {
 	listen_done(&listen);
 }
 
+static struct listen_request at(const char *text) {
+	struct listen_request request = {.shards = 2, .steering = &rules};
+	assert_int_equal(address_parse(text, &request.address), ERR_OK);
+	return request;
+}
+
+static void address_of(int descriptor, char text[static ADDRESS_TEXT_SIZE]) {
+	struct sockaddr_storage storage = {0};
+	socklen_t size = sizeof storage;
+	assert_int_equal(getsockname(descriptor, (struct sockaddr *)&storage, &size), 0);
+	bool is_v4 = storage.ss_family == AF_INET;
+	struct address address =
+		is_v4 ? address_from_bytes(ADDRESS_V4,
+								   (const uint8_t *)&((struct sockaddr_in *)&storage)->sin_addr)
+			  : address_from_bytes(ADDRESS_V6,
+								   (const uint8_t *)&((struct sockaddr_in6 *)&storage)->sin6_addr);
+	address_format(&address, text);
+}
+
+static void test_one_address(void **state) {
+	static const char *const texts[] = {"0.0.0.0", "127.0.0.1", "127.0.0.2"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct listen listen = {0};
+		const struct listen_request request = at(texts[i]);
+		assert_int_equal(listen_open(&request, &listen), 0);
+		assert_true(listen.has_v4);
+		assert_false(listen.has_v6);
+		for (unsigned shard = 0; shard < 2; shard++) {
+			char text[ADDRESS_TEXT_SIZE];
+			address_of(listen.v4[shard], text);
+			assert_string_equal(text, texts[i]);
+			assert_int_equal(port_of(listen.v4[shard]), listen.port);
+		}
+		listen_done(&listen);
+	}
+}
+
+static void test_one_v6_address(void **state) {
+	struct listen probe = open_shards(1), listen = {0};
+	bool has_v6 = probe.has_v6;
+	listen_done(&probe);
+	const struct listen_request request = at("::1"), everywhere = at("::");
+	int number = listen_open(&request, &listen);
+	if (!has_v6 || number == EADDRNOTAVAIL)
+		skip();
+	assert_int_equal(number, 0);
+	assert_false(listen.has_v4);
+	assert_true(listen.has_v6);
+	char text[ADDRESS_TEXT_SIZE];
+	address_of(listen.v6[1], text);
+	assert_string_equal(text, "::1");
+	listen_done(&listen);
+	/* Unspecified, it means both families. */
+	assert_int_equal(listen_open(&everywhere, &listen), 0);
+	assert_true(listen.has_v4 && listen.has_v6);
+	listen_done(&listen);
+}
+
+/* Two tunnels may have one port at two addresses, and not at one. */
+static void test_port_of_two_addresses(void **state) {
+	struct listen first = {0}, second = {0};
+	struct listen_request request = at("127.0.0.1");
+	assert_int_equal(listen_open(&request, &first), 0);
+	request.port = first.port;
+	assert_int_equal(listen_open(&request, &second), EADDRINUSE);
+	struct listen_request other = at("127.0.0.2");
+	other.port = first.port;
+	assert_int_equal(listen_open(&other, &second), 0);
+	assert_int_equal(second.port, first.port);
+	listen_done(&first);
+	listen_done(&second);
+}
+
+/* An address of somebody else is no family that is missing. */
+static void test_foreign_address(void **state) {
+	struct listen listen = {0};
+	const struct listen_request request = at("192.0.2.1");
+	assert_int_equal(listen_open(&request, &listen), EADDRNOTAVAIL);
+	assert_int_equal(listen.shards, 0);
+}
+
 static void test_bad_requests(void **state) {
 	struct listen listen = {0};
 	assert_int_equal(listen_open(&(struct listen_request){.shards = 0}, &listen), EINVAL);
@@ -126,6 +207,10 @@ int main(void) {
 		cmocka_unit_test(test_busy_port),
 		cmocka_unit_test(test_failure_leaves_nothing),
 		cmocka_unit_test(test_steered_to_the_named_socket),
+		cmocka_unit_test(test_one_address),
+		cmocka_unit_test(test_one_v6_address),
+		cmocka_unit_test(test_port_of_two_addresses),
+		cmocka_unit_test(test_foreign_address),
 		cmocka_unit_test(test_bad_requests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

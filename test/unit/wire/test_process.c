@@ -10,99 +10,180 @@
 #include "base/log.h"
 #include "wire/process.h"
 
-enum { REQUEST = 0x1234 };
+enum { REQUEST = 0x1234, SLOT = 0x3f, HEADER = 6 };
 
-/* One message of each type, and the bytes it must be. */
+#define HEAD(type) 2, type, 0x12, 0x34, 0, SLOT
+#define HEAD_WITHOUT_SLOT(type) 2, type, 0x12, 0x34, 0, 0
+#define NAME 'u', 'm', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+
+/* One message of each type, in order, and the bytes it must be. */
 static const struct {
 	struct process_message message;
 	size_t size;
-	uint8_t data[40];
+	uint8_t data[80];
 } rows[] = {
 	{
-		{.type = PROCESS_START,
-		 .request = REQUEST,
-		 .start = {"wg0", 1420, 2, LOG_DEBUG, true, PROCESS_OFFLOAD_HEADER | PROCESS_OFFLOAD_UDP}},
-		28,
-		{1, 0, 0x12, 0x34, 'w', 'g', '0', 0, 0, 0,    0, 0,         0, 0,
-		 0, 0, 0,    0,    0,   0,   0,   0, 5, 0x8c, 2, LOG_DEBUG, 1, 5},
+		{.type = PROCESS_START, .start = {"um0", LOG_DEBUG, 1}},
+		24,
+		{HEAD_WITHOUT_SLOT(0), NAME, LOG_DEBUG, 1},
 	},
+	{{.type = PROCESS_PEERING}, 6, {HEAD_WITHOUT_SLOT(1)}},
 	{
-		{.type = PROCESS_LINK, .request = REQUEST, .link = {65535, true}},
-		9,
-		{1, 1, 0x12, 0x34, 0, 0, 0xff, 0xff, 1},
+		{.type = PROCESS_ATTACH,
+		 .tunnel = SLOT,
+		 .attach = {"um0", 1420, 2, true, PROCESS_OFFLOAD_HEADER | PROCESS_OFFLOAD_UDP}},
+		29,
+		{HEAD(2), NAME, 0, 0, 5, 0x8c, 2, 1, 5},
 	},
-	{{.type = PROCESS_CONNECTION, .request = REQUEST}, 4, {1, 2, 0x12, 0x34}},
+	{{.type = PROCESS_DETACH, .tunnel = SLOT}, 6, {HEAD(3)}},
 	{
-		{.type = PROCESS_LISTENING, .request = REQUEST, .listening = {0, 51820, 2, 2}},
-		12,
-		{1, 3, 0x12, 0x34, 0, 0, 0, 0, 0xca, 0x6c, 2, 2},
-	},
-	{
-		{.type = PROCESS_MARKED, .request = REQUEST, .marked = {4095}},
-		8,
-		{1, 4, 0x12, 0x34, 0, 0, 0x0f, 0xff},
-	},
-	{{.type = PROCESS_STOP, .request = REQUEST}, 4, {1, 5, 0x12, 0x34}},
-	{{.type = PROCESS_READY, .request = REQUEST}, 4, {1, 6, 0x12, 0x34}},
-	{
-		{.type = PROCESS_LISTEN, .request = REQUEST, .listen = {51820, 0x01020304, 16}},
+		{.type = PROCESS_LINK, .tunnel = SLOT, .link = {65535, true}},
 		11,
-		{1, 7, 0x12, 0x34, 0xca, 0x6c, 1, 2, 3, 4, 16},
+		{HEAD(4), 0, 0, 0xff, 0xff, 1},
+	},
+	{{.type = PROCESS_CONNECTION, .tunnel = SLOT}, 6, {HEAD(5)}},
+	{
+		{.type = PROCESS_LISTENING, .tunnel = SLOT, .listening = {0, 51820, 2, 2}},
+		14,
+		{HEAD(6), 0, 0, 0, 0, 0xca, 0x6c, 2, 2},
 	},
 	{
-		{.type = PROCESS_MARK, .request = REQUEST, .mark = {0xfffefdfc}},
-		8,
-		{1, 8, 0x12, 0x34, 0xff, 0xfe, 0xfd, 0xfc},
+		{.type = PROCESS_MARKED, .tunnel = SLOT, .marked = {4095}},
+		10,
+		{HEAD(7), 0, 0, 0x0f, 0xff},
 	},
-	{{.type = PROCESS_JOURNAL, .request = REQUEST}, 4, {1, 9, 0x12, 0x34}},
-	{{.type = PROCESS_UNLISTEN, .request = REQUEST}, 4, {1, 10, 0x12, 0x34}},
+	{{.type = PROCESS_SET, .tunnel = SLOT}, 6, {HEAD(8)}},
+	{{.type = PROCESS_GET, .tunnel = SLOT}, 6, {HEAD(9)}},
+	{
+		{.type = PROCESS_TEXT, .tunnel = SLOT, .result = {0, ""}},
+		12,
+		{HEAD(10), 0, 0, 0, 0, 0, 0},
+	},
+	{
+		{.type = PROCESS_EVENT,
+		 .tunnel = SLOT,
+		 .event = {PROCESS_EVENT_UNANSWERED, {1, 2}, 4, {192, 0, 2, 1}, 51820, 0, 3}},
+		66,
+		{HEAD(11), 2, 1, 2, [6 + 33] = 4, 192, 0, 2, 1, [6 + 50] = 0xca, 0x6c, [6 + 59] = 3},
+	},
+	{{.type = PROCESS_CONFIGURE}, 6, {HEAD_WITHOUT_SLOT(12)}},
+	{
+		{.type = PROCESS_STATE, .tunnel = SLOT, .state = {"um0", PROCESS_STATE_FAILED, "why"}},
+		28,
+		{HEAD(13), NAME, 3, 0, 3, 'w', 'h', 'y'},
+	},
+	{{.type = PROCESS_UP, .order = {"um0"}}, 22, {HEAD_WITHOUT_SLOT(14), NAME}},
+	{{.type = PROCESS_DOWN, .order = {"um0"}}, 22, {HEAD_WITHOUT_SLOT(15), NAME}},
+	{{.type = PROCESS_RELOAD}, 6, {HEAD_WITHOUT_SLOT(16)}},
+	{{.type = PROCESS_LOG, .log = {LOG_INFO}}, 7, {HEAD_WITHOUT_SLOT(17), LOG_INFO}},
+	{{.type = PROCESS_ROUTES, .tunnel = SLOT}, 6, {HEAD(18)}},
+	{
+		{.type = PROCESS_RESULT, .tunnel = SLOT, .result = {22, "no"}},
+		14,
+		{HEAD(19), 0, 0, 0, 22, 0, 2, 'n', 'o'},
+	},
+	{{.type = PROCESS_READY}, 6, {HEAD_WITHOUT_SLOT(20)}},
+	{
+		{.type = PROCESS_LISTEN, .tunnel = SLOT, .listen = {51820, 0x01020304, 16}},
+		13,
+		{HEAD(21), 0xca, 0x6c, 1, 2, 3, 4, 16},
+	},
+	{
+		{.type = PROCESS_MARK, .tunnel = SLOT, .mark = {0xfffefdfc}},
+		10,
+		{HEAD(22), 0xff, 0xfe, 0xfd, 0xfc},
+	},
+	{{.type = PROCESS_JOURNAL, .tunnel = SLOT}, 6, {HEAD(23)}},
+	{{.type = PROCESS_UNLISTEN, .tunnel = SLOT}, 6, {HEAD(24)}},
+	{{.type = PROCESS_STOP}, 6, {HEAD_WITHOUT_SLOT(25)}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
 
+static struct process_message message_of(enum process_type type) {
+	struct process_message message = rows[type].message;
+	message.request = REQUEST;
+	return message;
+}
+
+static void decode_row(enum process_type type, struct process_message *out_message) {
+	assert_int_equal(process_decode(rows[type].data, rows[type].size, out_message), ERR_OK);
+}
+
+static void assert_encodes(const struct process_message *message, bool good) {
+	uint8_t data[PROCESS_MESSAGE_MAX];
+	size_t size;
+	assert_int_equal(process_encode(message, data, &size), good ? ERR_OK : ERR_INVALID);
+}
+
 static void test_known_bytes(void **state) {
 	for (size_t i = 0; i < ROWS; i++) {
-		uint8_t data[PROCESS_MESSAGE_MAX];
+		uint8_t data[PROCESS_MESSAGE_MAX], again[PROCESS_MESSAGE_MAX];
 		size_t size = 0;
-		struct process_message message;
-		assert_int_equal(rows[i].message.type, i);
-		assert_int_equal(process_encode(&rows[i].message, data, &size), ERR_OK);
+		struct process_message message = message_of((enum process_type)i);
+		assert_int_equal(message.type, i);
+		assert_int_equal(process_encode(&message, data, &size), ERR_OK);
 		assert_int_equal(size, rows[i].size);
 		assert_memory_equal(data, rows[i].data, size);
 		assert_int_equal(process_decode(data, size, &message), ERR_OK);
 		assert_int_equal(message.type, i);
 		assert_int_equal(message.request, REQUEST);
-		uint8_t again[PROCESS_MESSAGE_MAX];
+		assert_int_equal(message.tunnel, rows[i].message.tunnel);
 		assert_int_equal(process_encode(&message, again, &size), ERR_OK);
 		assert_memory_equal(again, data, size);
 	}
 }
 
-static void test_decoded_fields(void **state) {
+static void test_fields_of_tunnels(void **state) {
 	struct process_message message;
-	assert_int_equal(process_decode(rows[PROCESS_START].data, 28, &message), ERR_OK);
-	assert_string_equal(message.start.name, "wg0");
-	assert_int_equal(message.start.mtu, 1420);
-	assert_int_equal(message.start.shards, 2);
-	assert_int_equal(message.start.log_level, LOG_DEBUG);
-	assert_true(message.start.up);
-	assert_int_equal(message.start.offloads, 5);
-	assert_int_equal(process_decode(rows[PROCESS_LINK].data, 9, &message), ERR_OK);
+	decode_row(PROCESS_ATTACH, &message);
+	assert_string_equal(message.attach.name, "um0");
+	assert_int_equal(message.attach.mtu, 1420);
+	assert_int_equal(message.attach.shards, 2);
+	assert_true(message.attach.up);
+	assert_int_equal(message.attach.offloads, 5);
+	decode_row(PROCESS_LINK, &message);
 	assert_int_equal(message.link.mtu, 65535);
 	assert_true(message.link.up);
-	assert_int_equal(process_decode(rows[PROCESS_LISTEN].data, 11, &message), ERR_OK);
+	decode_row(PROCESS_LISTEN, &message);
 	assert_int_equal(message.listen.port, 51820);
 	assert_int_equal(message.listen.mark, 0x01020304);
 	assert_int_equal(message.listen.shards, 16);
-	assert_int_equal(process_decode(rows[PROCESS_LISTENING].data, 12, &message), ERR_OK);
+	decode_row(PROCESS_LISTENING, &message);
 	assert_int_equal(message.listening.error, 0);
 	assert_int_equal(message.listening.port, 51820);
 	assert_int_equal(message.listening.v4, 2);
 	assert_int_equal(message.listening.v6, 2);
-	assert_int_equal(process_decode(rows[PROCESS_MARK].data, 8, &message), ERR_OK);
+	decode_row(PROCESS_MARK, &message);
 	assert_int_equal(message.mark.mark, 0xfffefdfc);
-	assert_int_equal(process_decode(rows[PROCESS_MARKED].data, 8, &message), ERR_OK);
+	decode_row(PROCESS_MARKED, &message);
 	assert_int_equal(message.marked.error, 4095);
+	decode_row(PROCESS_EVENT, &message);
+	assert_int_equal(message.event.kind, PROCESS_EVENT_UNANSWERED);
+	assert_int_equal(message.event.public_key[1], 2);
+	assert_int_equal(message.event.family, 4);
+	assert_memory_equal(message.event.address, ((uint8_t[]){192, 0, 2, 1, 0}), 5);
+	assert_int_equal(message.event.port, 51820);
+	assert_int_equal(message.event.count, 3);
+}
+
+static void test_fields_of_orders(void **state) {
+	struct process_message message;
+	decode_row(PROCESS_START, &message);
+	assert_string_equal(message.start.name, "um0");
+	assert_int_equal(message.start.log_level, LOG_DEBUG);
+	assert_int_equal(message.start.log_json, 1);
+	decode_row(PROCESS_STATE, &message);
+	assert_string_equal(message.state.name, "um0");
+	assert_int_equal(message.state.state, PROCESS_STATE_FAILED);
+	assert_string_equal(message.state.text, "why");
+	decode_row(PROCESS_DOWN, &message);
+	assert_string_equal(message.order.name, "um0");
+	decode_row(PROCESS_LOG, &message);
+	assert_int_equal(message.log.level, LOG_INFO);
+	decode_row(PROCESS_RESULT, &message);
+	assert_int_equal(message.result.error, 22);
+	assert_string_equal(message.result.text, "no");
 }
 
 static void test_every_other_size(void **state) {
@@ -125,12 +206,12 @@ static void test_every_other_size(void **state) {
 static void test_versions_and_types(void **state) {
 	struct process_message message;
 	for (unsigned version = 0; version < 256; version++) {
-		const uint8_t data[] = {(uint8_t)version, PROCESS_STOP, 0, 0};
+		const uint8_t data[] = {(uint8_t)version, PROCESS_STOP, 0, 0, 0, 0};
 		assert_int_equal(process_decode(data, sizeof data, &message),
-						 version == 1 ? ERR_OK : ERR_UNSUPPORTED);
+						 version == PROCESS_VERSION ? ERR_OK : ERR_UNSUPPORTED);
 	}
 	for (unsigned type = PROCESS_TYPE_COUNT; type < 256; type++) {
-		const uint8_t data[] = {1, (uint8_t)type, 0, 0};
+		const uint8_t data[] = {PROCESS_VERSION, (uint8_t)type, 0, 0, 0, 0};
 		assert_int_equal(process_decode(data, sizeof data, &message), ERR_MALFORMED);
 	}
 }
@@ -139,7 +220,7 @@ static void test_versions_and_types(void **state) {
 static unsigned count_good(enum process_type type, size_t offset) {
 	unsigned good = 0;
 	for (unsigned value = 0; value < 256; value++) {
-		uint8_t data[40];
+		uint8_t data[sizeof rows[0].data];
 		struct process_message message;
 		memcpy(data, rows[type].data, sizeof data);
 		data[offset] = (uint8_t)value;
@@ -150,24 +231,111 @@ static unsigned count_good(enum process_type type, size_t offset) {
 	return good;
 }
 
+static void test_slots(void **state) {
+	static const enum process_type without[] = {
+		PROCESS_START, PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,
+		PROCESS_LOG,   PROCESS_READY,   PROCESS_STOP,
+	};
+	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
+		unsigned slots = PROCESS_TUNNELS_MAX;
+		for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+			slots = without[i] == type ? 1 : slots;
+		assert_int_equal(count_good(type, 5), slots);
+		assert_int_equal(count_good(type, 4), 1);
+		struct process_message message = message_of(type);
+		message.tunnel = (uint16_t)slots;
+		assert_encodes(&message, false);
+		message.tunnel = (uint16_t)(slots - 1);
+		assert_encodes(&message, true);
+	}
+}
+
 static void test_bounds_of_bytes(void **state) {
-	assert_int_equal(count_good(PROCESS_START, 4), 255); /* the name's first: not NUL */
-	assert_int_equal(count_good(PROCESS_START, 6), 256); /* its last: shorter is fine */
-	assert_int_equal(count_good(PROCESS_START, 5), 255); /* NUL: a letter behind it */
-	assert_int_equal(count_good(PROCESS_START, 9), 1);   /* behind its end */
-	assert_int_equal(count_good(PROCESS_START, 19), 1);  /* its last place */
-	assert_int_equal(count_good(PROCESS_START, 20), 1);  /* MTU ≥ 2^24 */
-	assert_int_equal(count_good(PROCESS_START, 24), 16); /* shards */
-	assert_int_equal(count_good(PROCESS_START, 25), LOG_DEBUG + 1);
-	assert_int_equal(count_good(PROCESS_START, 26), 2); /* up */
-	assert_int_equal(count_good(PROCESS_START, 27), 8); /* offloads */
-	assert_int_equal(count_good(PROCESS_LINK, 8), 2);
-	assert_int_equal(count_good(PROCESS_LINK, 5), 1);
-	assert_int_equal(count_good(PROCESS_LISTEN, 10), 16);
-	assert_int_equal(count_good(PROCESS_LISTENING, 10), 2); /* as many as v6, or none */
-	assert_int_equal(count_good(PROCESS_LISTENING, 11), 2);
-	assert_int_equal(count_good(PROCESS_LISTENING, 7), 1); /* an error with sockets */
-	assert_int_equal(count_good(PROCESS_MARKED, 6), 16);   /* errno ≤ 4095 */
+	static const struct {
+		enum process_type type;
+		size_t offset; /* in the body */
+		unsigned good;
+	} cases[] = {
+		{PROCESS_ATTACH, 0, 255}, /* the name's first: not NUL */
+		{PROCESS_ATTACH, 2, 256}, /* its last: shorter is fine */
+		{PROCESS_ATTACH, 1, 255}, /* NUL: a letter behind it */
+		{PROCESS_ATTACH, 5, 1},   /* behind its end */
+		{PROCESS_ATTACH, 15, 1},  /* its last place */
+		{PROCESS_ATTACH, 16, 1},  /* MTU ≥ 2^24 */
+		{PROCESS_ATTACH, 20, 16}, /* shards */
+		{PROCESS_ATTACH, 21, 2},  /* up */
+		{PROCESS_ATTACH, 22, 8},  /* offloads */
+		{PROCESS_LINK, 4, 2},
+		{PROCESS_LINK, 1, 1},
+		{PROCESS_LISTEN, 6, 16},
+		{PROCESS_LISTENING, 6, 2}, /* as many as v6, or none */
+		{PROCESS_LISTENING, 7, 2},
+		{PROCESS_LISTENING, 3, 1}, /* an error with sockets */
+		{PROCESS_MARKED, 2, 16},   /* errno ≤ 4095 */
+		{PROCESS_EVENT, 0, PROCESS_EVENT_UNANSWERED + 1},
+		{PROCESS_EVENT, 33, 2}, /* v4 or v6: without an endpoint nothing follows */
+		{PROCESS_EVENT, 34, 256},
+		{PROCESS_EVENT, 38, 1}, /* behind a v4 address */
+		{PROCESS_EVENT, 49, 1},
+		{PROCESS_EVENT, 55, 1},  /* a scope of v4 */
+		{PROCESS_START, 0, 255}, /* empty: a letter behind it */
+		{PROCESS_START, 16, LOG_DEBUG + 1},
+		{PROCESS_START, 17, 2},
+		{PROCESS_STATE, 0, 255},
+		{PROCESS_STATE, 16, PROCESS_STATE_FAILED + 1},
+		{PROCESS_STATE, 19, 255}, /* a NUL inside a text */
+		{PROCESS_UP, 0, 255},
+		{PROCESS_DOWN, 15, 1},
+		{PROCESS_LOG, 0, LOG_DEBUG + 1},
+		{PROCESS_RESULT, 2, 16},
+		{PROCESS_RESULT, 7, 255},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_int_equal(count_good(cases[i].type, HEADER + cases[i].offset), cases[i].good);
+}
+
+static void test_texts(void **state) {
+	uint8_t data[PROCESS_MESSAGE_MAX];
+	size_t size;
+	struct process_message message = message_of(PROCESS_STATE), decoded;
+	memset(message.state.text, 'x', sizeof message.state.text);
+	assert_encodes(&message, false); /* no NUL */
+	message.state.text[PROCESS_TEXT_SIZE - 1] = '\0';
+	assert_int_equal(process_encode(&message, data, &size), ERR_OK);
+	assert_int_equal(size, HEADER + 16 + 1 + 2 + PROCESS_TEXT_SIZE - 1);
+	assert_int_equal(process_decode(data, size, &decoded), ERR_OK);
+	assert_string_equal(decoded.state.text, message.state.text);
+	/* One longer than there is room for. */
+	data[HEADER + 17] = PROCESS_TEXT_SIZE >> 8;
+	data[HEADER + 18] = PROCESS_TEXT_SIZE & 0xff;
+	data[size] = 'x';
+	assert_int_equal(process_decode(data, size + 1, &decoded), ERR_MALFORMED);
+}
+
+static void test_start_without_name(void **state) {
+	uint8_t data[PROCESS_MESSAGE_MAX];
+	size_t size;
+	struct process_message message = {.type = PROCESS_START}, decoded;
+	assert_int_equal(process_encode(&message, data, &size), ERR_OK);
+	assert_int_equal(process_decode(data, size, &decoded), ERR_OK);
+	assert_string_equal(decoded.start.name, "");
+}
+
+static void test_events_endpoints(void **state) {
+	struct process_message message = message_of(PROCESS_EVENT);
+	message.event.family = 6;
+	message.event.scope = 3;
+	message.event.address[15] = 1;
+	assert_encodes(&message, true);
+	message.event.family = 5;
+	assert_encodes(&message, false);
+	message.event.family = 0;
+	assert_encodes(&message, false);
+	memset(message.event.address, 0, sizeof message.event.address);
+	message.event.port = 0;
+	assert_encodes(&message, false);
+	message.event.scope = 0;
+	assert_encodes(&message, true);
 }
 
 static void test_mtu(void **state) {
@@ -209,11 +377,11 @@ static void test_listening(void **state) {
 static void test_encoder_refuses(void **state) {
 	uint8_t data[PROCESS_MESSAGE_MAX] = {0xee};
 	size_t size = 4711;
-	struct process_message message = rows[PROCESS_START].message;
-	memset(message.start.name, 'x', sizeof message.start.name); /* no NUL */
+	struct process_message message = rows[PROCESS_ATTACH].message;
+	memset(message.attach.name, 'x', sizeof message.attach.name); /* no NUL */
 	assert_int_equal(process_encode(&message, data, &size), ERR_INVALID);
-	message = rows[PROCESS_START].message;
-	message.start.name[0] = '\0';
+	message = rows[PROCESS_UP].message;
+	message.order.name[0] = '\0';
 	assert_int_equal(process_encode(&message, data, &size), ERR_INVALID);
 	message = rows[PROCESS_LISTEN].message;
 	message.listen.shards = 0;
@@ -226,10 +394,19 @@ static void test_encoder_refuses(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_bytes),      cmocka_unit_test(test_decoded_fields),
-		cmocka_unit_test(test_every_other_size), cmocka_unit_test(test_versions_and_types),
-		cmocka_unit_test(test_bounds_of_bytes),  cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_listening),        cmocka_unit_test(test_encoder_refuses),
+		cmocka_unit_test(test_known_bytes),
+		cmocka_unit_test(test_fields_of_tunnels),
+		cmocka_unit_test(test_fields_of_orders),
+		cmocka_unit_test(test_every_other_size),
+		cmocka_unit_test(test_versions_and_types),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_bounds_of_bytes),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_start_without_name),
+		cmocka_unit_test(test_events_endpoints),
+		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_listening),
+		cmocka_unit_test(test_encoder_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,182 @@
+/*
+ * Raw bytes as what a connection of the control API sends, in one piece or in small ones by the
+ * first byte: every answer is whole and well formed, each question is answered, and the connection
+ * ends.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ctl/examples.h"
+#include "ctl/http_head.h"
+#include "ctl/server.h"
+#include "loop/control_loop.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { INPUT_MAX = 32 << 10, ANSWERS_MAX = 4 << 20, PIECES = 7 };
+
+struct desk {
+	struct control_loop *loop;
+	struct ctl_server *server;
+	struct control_watch *watch;
+	struct control_timer *late_timer, *guard;
+	int descriptor;
+	const uint8_t *input;
+	size_t input_size, piece;
+	char *answers;
+	size_t answers_size;
+	struct ctl_request *late;
+	bool ended, stuck;
+};
+
+static void check(bool holds) {
+	if (!holds)
+		abort();
+}
+
+static void answer_late(void *context) {
+	struct desk *desk = context;
+	ctl_server_publish(desk->server, "peer.connected", "um0", "phone", "hello");
+	ctl_answer_done(desk->late, "late");
+	desk->late = NULL;
+}
+
+static void check_question(const struct ctl_question *question) {
+	bool add = question->kind == CTL_PEER_ADD, level = question->kind == CTL_LOG;
+	bool peer = question->kind == CTL_PEER || question->kind == CTL_PEER_REMOVE;
+	check((question->add != NULL) == add && (question->level != NULL) == level);
+	check((question->peer != NULL) == peer);
+	check(!question->tunnel || question->tunnel[0] != '\0');
+}
+
+static void ask(void *context, struct ctl_request *request, const struct ctl_question *question) {
+	struct desk *desk = context;
+	check_question(question);
+	struct view_status status;
+	struct view_tunnel tunnel;
+	struct view_peer peer;
+	switch (question->kind) {
+	case CTL_STATUS:
+		status = example_status();
+		ctl_answer_status(request, &status);
+		view_status_done(&status);
+		break;
+	case CTL_TUNNEL:
+		tunnel = example_tunnel(question->tunnel, (unsigned)question->peers % 4);
+		ctl_answer_tunnel(request, &tunnel);
+		view_tunnel_done(&tunnel);
+		break;
+	case CTL_PEERS:
+		ctl_answer_peers(request, NULL, 0);
+		break;
+	case CTL_PEER:
+	case CTL_PEER_ADD:
+		peer = example_peer(1);
+		ctl_answer_peer(request, question->kind == CTL_PEER ? 200 : 201, &peer);
+		view_peer_done(&peer);
+		break;
+	case CTL_UP:
+	case CTL_DOWN:
+		/* One connection has one question at a time. */
+		check(!desk->late);
+		desk->late = request;
+		control_timer_set(desk->late_timer, 0);
+		break;
+	case CTL_PEER_REMOVE:
+		ctl_answer_error(request, 404, "not_found", question->peer);
+		break;
+	case CTL_RELOAD:
+	case CTL_LOG:
+		ctl_server_publish(desk->server, "log.level", NULL, NULL, question->level);
+		ctl_answer_done(request, question->level ? question->level : "reloaded");
+		break;
+	}
+}
+
+static void send_some(struct desk *desk) {
+	size_t size = desk->input_size < desk->piece ? desk->input_size : desk->piece;
+	ssize_t sent = size > 0 ? send(desk->descriptor, desk->input, size, MSG_NOSIGNAL) : 0;
+	if (sent > 0) {
+		desk->input += sent;
+		desk->input_size -= (size_t)sent;
+	}
+	if (desk->input_size == 0 || sent < 0) {
+		desk->ended = true;
+		(void)shutdown(desk->descriptor, SHUT_WR);
+		check(!control_watch_change(desk->watch, EPOLLIN));
+	}
+}
+
+static void ready(void *context, uint32_t events) {
+	struct desk *desk = context;
+	ssize_t size = recv(desk->descriptor, desk->answers + desk->answers_size,
+						ANSWERS_MAX - desk->answers_size, MSG_DONTWAIT);
+	if (size > 0)
+		desk->answers_size += (size_t)size;
+	else if (size == 0)
+		control_loop_stop(desk->loop);
+	if (!desk->ended && (events & EPOLLOUT))
+		send_some(desk);
+}
+
+static void give_up(void *context) {
+	struct desk *desk = context;
+	desk->stuck = true;
+	control_loop_stop(desk->loop);
+}
+
+/* One after the other; behind the head of events their frames up to the end. */
+static void check_answers(const char *text, size_t size) {
+	while (size > 0) {
+		struct http_response response;
+		check(!http_response_parse(text, size, &response));
+		if (!response.has_body_size && response.status == 200)
+			return;
+		size_t whole = response.size + (size_t)response.body_size;
+		/* HEAD: the size of a body that is not there; then the next answer or the end follows. */
+		bool headed = whole > size || text[response.size] != '{';
+		if (headed)
+			whole = response.size;
+		text += whole;
+		size -= whole;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	if (size == 0 || size > INPUT_MAX)
+		return 0;
+	struct desk desk = {
+		.input = data + 1,
+		.input_size = size - 1,
+		.piece = data[0] % 2 == 0 ? size : size / PIECES + 1,
+		.answers = malloc(ANSWERS_MAX),
+	};
+	int ends[2];
+	check(desk.answers && !control_loop_new(&desk.loop));
+	check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+	desk.descriptor = ends[0];
+	const struct ctl_server_options options = {.loop = desk.loop, .ask = ask, .context = &desk};
+	check(!ctl_server_new(&options, &desk.server));
+	check(!control_timer_new(desk.loop, answer_late, &desk, &desk.late_timer));
+	check(!control_timer_new(desk.loop, give_up, &desk, &desk.guard));
+	control_timer_set(desk.guard, 3 * CLOCK_SECOND);
+	check(!control_watch_new(desk.loop, ends[0], EPOLLIN | EPOLLOUT, ready, &desk, &desk.watch));
+	check(!ctl_server_adopt(desk.server, ends[1]));
+	control_loop_run(desk.loop);
+	check(!desk.stuck);
+	check_answers(desk.answers, desk.answers_size);
+	control_watch_free(desk.watch);
+	control_timer_free(desk.late_timer);
+	control_timer_free(desk.guard);
+	ctl_server_free(desk.server);
+	control_loop_free(desk.loop);
+	(void)close(ends[0]);
+	free(desk.answers);
+	return 0;
+}

@@ -1,0 +1,183 @@
+#include "cli/config.h"
+
+#include "conf/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/text_buffer.h"
+
+#define DEFAULT_FILE "/etc/umbra/umbra.yaml"
+
+enum { OVERRIDES_MAX = 256 };
+
+enum { FILE_SHORT, FILE_LONG, SET };
+
+const struct command_option check_options[] = {
+	[FILE_SHORT] = {"-c", "FILE", "the configuration; " DEFAULT_FILE " otherwise", false},
+	[FILE_LONG] = {"--config", "FILE", "the same", false},
+	[SET] = {"--set", "KEY=VALUE", "a value in place of the file's; may stand several times",
+			 false},
+	{0},
+};
+
+const char check_help[] =
+	"Reads a configuration as the daemon does, with the key files that it names, and\n"
+	"changes nothing. Prints what it has when it is good; otherwise every fault is a line\n"
+	"on standard error with file, line and key, and the exit code is 1.\n"
+	"\n"
+	"  umbra check -c umbra.yaml --set tunnels.um0.mtu=1280\n";
+
+/* The command line as a source; overrides are taken out of the arguments, which may be many. */
+struct request {
+	struct config_source source;
+	struct config_override overrides[OVERRIDES_MAX];
+};
+
+/* Cuts "PATH=VALUE" in two. */
+static int add_override(const struct streams *streams, const char *name, struct request *request,
+						char *text) {
+	char *equals = text ? strchr(text, '=') : NULL;
+	if (!equals || equals == text) {
+		output_message(streams, "%s: --set needs KEY=VALUE, such as tunnels.um0.mtu=1280", name);
+		return STATUS_USAGE;
+	}
+	if (request->source.override_count == OVERRIDES_MAX) {
+		output_message(streams, "%s: --set stands more than %d times", name, OVERRIDES_MAX);
+		return STATUS_USAGE;
+	}
+	*equals = '\0';
+	request->overrides[request->source.override_count++] =
+		(struct config_override){.path = text, .value = equals + 1};
+	return STATUS_OK;
+}
+
+static int parse(const struct streams *streams, const char *name, int count, char **arguments,
+				 struct request *request) {
+	static const char set[] = "--set=";
+	int kept = 0, i = 0, status = STATUS_OK;
+	*request = (struct request){0};
+	for (; i < count && strcmp(arguments[i], "--") != 0 && status == STATUS_OK; i++) {
+		if (strncmp(arguments[i], set, sizeof set - 1) == 0)
+			status = add_override(streams, name, request, arguments[i] + sizeof set - 1);
+		else if (strcmp(arguments[i], "--set") == 0)
+			status = add_override(streams, name, request, ++i < count ? arguments[i] : NULL);
+		else
+			arguments[kept++] = arguments[i];
+	}
+	while (i < count)
+		arguments[kept++] = arguments[i++];
+	struct command_line line;
+	if (status == STATUS_OK)
+		status = command_parse(streams, name, check_options, 0, 0, kept, arguments, &line);
+	if (status != STATUS_OK)
+		return status;
+	const char *path = line.values[FILE_SHORT] ? line.values[FILE_SHORT] : line.values[FILE_LONG];
+	request->source.path = path ? path : DEFAULT_FILE;
+	request->source.overrides = request->overrides;
+	return STATUS_OK;
+}
+
+/* Faults as they are, one a line, so that editors find the place. */
+static int load(const struct streams *streams, const char *name, const struct config_source *source,
+				struct config **out_config) {
+	struct config_errors errors;
+	enum err error = config_load(source, out_config, &errors);
+	const struct streams faults = {
+		.input = streams->input, .output = streams->error, .error = streams->error};
+	for (size_t i = 0; i < errors.count; i++) {
+		(void)output_text(&faults, errors.lines[i]);
+		(void)output_text(&faults, "\n");
+	}
+	if (errors.more)
+		output_message(streams, "%s: there are more faults; these are the first", name);
+	if (error && errors.count == 0)
+		output_message(streams, "%s: %s: %s", name, source->path, err_text(error));
+	config_errors_done(&errors);
+	return error ? STATUS_FAILED : STATUS_OK;
+}
+
+int check_run(const struct streams *streams, int count, char **arguments) {
+	struct request request;
+	struct config *config;
+	int status = parse(streams, "check", count, arguments, &request);
+	request.source.flags = CONFIG_SECRETS;
+	if (status == STATUS_OK)
+		status = load(streams, "check", &request.source, &config);
+	if (status != STATUS_OK)
+		return status;
+	size_t peers = 0, tunnels = config->tunnel_count;
+	for (size_t i = 0; i < tunnels; i++)
+		peers += config->tunnels[i].peer_count;
+	config_free(config);
+	auto_text_buffer struct text_buffer line = {0};
+	text_buffer_add(&line, "%s: good: %zu tunnel%s, %zu peer%s\n", request.source.path, tunnels,
+					tunnels == 1 ? "" : "s", peers, peers == 1 ? "" : "s");
+	return output_buffer(streams, &line);
+}
+
+static int fail(const struct streams *streams, const char *name, enum err error) {
+	output_message(streams, "%s: %s", name, err_text(error));
+	return STATUS_FAILED;
+}
+
+const char config_help[] = "Shows what a configuration comes to, and what it can have.\n";
+
+static const char dump_help[] =
+	"Prints every value in force as YAML: defaults and --set included, files joined, paths\n"
+	"absolute. Key files are named and not read.\n";
+
+static int dump_run(const struct streams *streams, int count, char **arguments) {
+	static const char name[] = "config dump";
+	struct request request;
+	struct config *config;
+	int status = parse(streams, name, count, arguments, &request);
+	if (status == STATUS_OK)
+		status = load(streams, name, &request.source, &config);
+	if (status != STATUS_OK)
+		return status;
+	auto_free char *text = NULL;
+	size_t size;
+	enum err error = config_dump(config, &text, &size);
+	config_free(config);
+	return error ? fail(streams, name, error) : output_data(streams, text, size);
+}
+
+enum { YAML, MAN };
+
+static const struct command_option reference_options[] = {
+	[YAML] = {"--yaml", NULL, "a configuration with comments, to begin with", false},
+	[MAN] = {"--man", NULL, "the section of the manual page", false},
+	{0},
+};
+
+static const char reference_help[] =
+	"Prints every key that a configuration can have: what it is for, what it takes, and\n"
+	"what holds when it is absent.\n";
+
+static int reference_run(const struct streams *streams, int count, char **arguments) {
+	static const char name[] = "config reference";
+	struct command_line line;
+	int status = command_parse(streams, name, reference_options, 0, 0, count, arguments, &line);
+	if (status != STATUS_OK)
+		return status;
+	if (line.values[YAML] && line.values[MAN]) {
+		output_message(streams, "%s: --yaml and --man exclude each other", name);
+		return STATUS_USAGE;
+	}
+	enum config_reference form = line.values[YAML]  ? CONFIG_REFERENCE_YAML
+								 : line.values[MAN] ? CONFIG_REFERENCE_MAN
+													: CONFIG_REFERENCE_TEXT;
+	auto_free char *text = NULL;
+	size_t size;
+	enum err error = config_reference(form, &text, &size);
+	return error ? fail(streams, name, error) : output_data(streams, text, size);
+}
+
+const struct command config_commands[] = {
+	{"dump", "print all values in force", dump_help, dump_run, NULL, check_options, NULL},
+	{"reference", "print what every key is for", reference_help, reference_run, NULL,
+	 reference_options, NULL},
+	{0},
+};

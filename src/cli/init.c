@@ -1,0 +1,14 @@
+#include "cli/init.h"
+
+#include <stddef.h>
+
+const char init_help[] =
+	"Makes a configuration to begin with: keys, umbra.yaml, a client's file.\n";
+
+const struct command init_commands[] = {
+	{"server", "make a server and its first client's file", init_server_help, init_server_run, NULL,
+	 init_server_options, NULL},
+	{"client", "make a client of the file that a server gave", init_client_help, init_client_run,
+	 "FILE", init_client_options, NULL},
+	{0},
+};

@@ -1,0 +1,319 @@
+#include "cli/status_text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/quantity.h"
+#include "cli/text_buffer.h"
+#include "ctl/view.h"
+
+/* Width of the labels of tunnels and peers, with the blanks behind them. */
+enum { LABEL_WIDTH = 18, TUNNEL_INDENT = 2, PEER_INDENT = 2 };
+
+/* ECMA-48 section 8.3.117 */
+#define BOLD "1"
+#define RED "31"
+#define GREEN "32"
+#define YELLOW "33"
+#define FAINT "2"
+
+static void add_coloured(struct text_buffer *text, const struct status_style *style,
+						 const char *colour, const char *word) {
+	if (style->colours)
+		text_buffer_add(text, "\x1b[%sm", colour);
+	text_buffer_add_clean(text, word);
+	if (style->colours)
+		text_buffer_add(text, "\x1b[0m");
+}
+
+static void add_label(struct text_buffer *text, int indent, const char *label) {
+	text_buffer_add(text, "%*s%-*s", indent, "", LABEL_WIDTH, label);
+}
+
+static void add_prefixes(struct text_buffer *text, const struct prefix *prefixes, size_t count) {
+	char word[ADDRESS_TEXT_SIZE];
+	if (count == 0)
+		text_buffer_add(text, "none");
+	for (size_t i = 0; i < count; i++) {
+		prefix_format(&prefixes[i], word);
+		text_buffer_add(text, "%s%s", i > 0 ? ", " : "", word);
+	}
+}
+
+static void add_key(struct text_buffer *text, const uint8_t key[static TEXT_KEY_SIZE]) {
+	char word[TEXT_KEY_BASE64_SIZE];
+	text_key_encode(key, word);
+	text_buffer_add(text, "%s", word);
+}
+
+static void add_transfer(struct text_buffer *text, uint64_t received, uint64_t sent) {
+	char in[QUANTITY_SIZE], out[QUANTITY_SIZE];
+	quantity_bytes(received, in);
+	quantity_bytes(sent, out);
+	text_buffer_add(text, "%s received, %s sent\n", in, out);
+}
+
+static const char *tunnel_colour(enum view_tunnel_state state) {
+	switch (state) {
+	case VIEW_UP:
+		return GREEN;
+	case VIEW_STARTING:
+		return YELLOW;
+	case VIEW_FAILED:
+		return RED;
+	case VIEW_DOWN:
+	case VIEW_TUNNEL_STATE_COUNT:
+		break;
+	}
+	return FAINT;
+}
+
+static const char *peer_colour(enum view_peer_state state) {
+	switch (state) {
+	case VIEW_PEER_CONNECTED:
+		return GREEN;
+	case VIEW_PEER_RESOLVING:
+	case VIEW_PEER_CONNECTING:
+		return YELLOW;
+	case VIEW_PEER_IDLE:
+	case VIEW_PEER_QUIET:
+	case VIEW_PEER_STATE_COUNT:
+		break;
+	}
+	return FAINT;
+}
+
+static void add_endpoint(struct text_buffer *text, const struct view_peer *peer) {
+	char word[ENDPOINT_TEXT_SIZE] = "";
+	if (peer->endpoint.address.family != ADDRESS_NONE)
+		endpoint_format(&peer->endpoint, word);
+	if (!peer->endpoint_name) {
+		text_buffer_add(text, "%s", *word ? word : "none");
+		return;
+	}
+	text_buffer_add_clean(text, peer->endpoint_name);
+	if (*word && strcmp(word, peer->endpoint_name) != 0)
+		text_buffer_add(text, " (%s)", word);
+}
+
+void status_text_peer(struct text_buffer *text, const struct view_peer *peer, int indent,
+					  const struct status_style *style) {
+	char word[QUANTITY_SIZE];
+	text_buffer_add(text, "%*speer ", indent, "");
+	add_coloured(text, style, BOLD, peer->name);
+	text_buffer_add(text, " (");
+	text_buffer_add_clean(text, peer->origin);
+	text_buffer_add(text, "): ");
+	add_coloured(text, style, peer_colour(peer->state), view_peer_state_name(peer->state));
+	if (peer->reason) {
+		text_buffer_add(text, ", ");
+		text_buffer_add_clean(text, peer->reason);
+	}
+	text_buffer_add(text, "\n");
+
+	int inner = indent + 2;
+	add_label(text, inner, "public key");
+	add_key(text, peer->public_key);
+	text_buffer_add(text, "%s\n", peer->has_preshared_key ? " and a pre-shared key" : "");
+	if (peer->endpoint_name || peer->endpoint.address.family != ADDRESS_NONE) {
+		add_label(text, inner, "endpoint");
+		add_endpoint(text, peer);
+		text_buffer_add(text, "\n");
+	}
+	add_label(text, inner, "allowed IPs");
+	add_prefixes(text, peer->allowed_ips, peer->allowed_ip_count);
+	text_buffer_add(text, "\n");
+	quantity_ago(style->now, peer->latest_handshake, word);
+	add_label(text, inner, "latest handshake");
+	text_buffer_add(text, "%s\n", word);
+	if (peer->received > 0 || peer->sent > 0) {
+		add_label(text, inner, "transfer");
+		add_transfer(text, peer->received, peer->sent);
+	}
+	if (peer->persistent_keepalive > 0) {
+		quantity_duration(peer->persistent_keepalive, word);
+		add_label(text, inner, "keepalive");
+		text_buffer_add(text, "every %s\n", word);
+	}
+}
+
+static void add_interface(struct text_buffer *text, const struct view_tunnel *tunnel) {
+	if (tunnel->protocol) {
+		add_label(text, TUNNEL_INDENT, "protocol");
+		text_buffer_add_clean(text, tunnel->protocol);
+		text_buffer_add(text, "\n");
+	}
+	if (tunnel->has_public_key) {
+		add_label(text, TUNNEL_INDENT, "public key");
+		add_key(text, tunnel->public_key);
+		text_buffer_add(text, "\n");
+	}
+	add_label(text, TUNNEL_INDENT, "addresses");
+	add_prefixes(text, tunnel->addresses, tunnel->address_count);
+	text_buffer_add(text, "\n");
+	if (tunnel->listen_port > 0) {
+		add_label(text, TUNNEL_INDENT, "port");
+		text_buffer_add(text, "%u\n", tunnel->listen_port);
+	}
+	if (tunnel->mtu > 0) {
+		add_label(text, TUNNEL_INDENT, "MTU");
+		text_buffer_add(text, "%" PRIu32 "\n", tunnel->mtu);
+	}
+	if (tunnel->fwmark > 0) {
+		add_label(text, TUNNEL_INDENT, "mark");
+		text_buffer_add(text, "0x%" PRIx32 "\n", tunnel->fwmark);
+	}
+}
+
+void status_text_tunnel(struct text_buffer *text, const struct view_tunnel *tunnel,
+						const struct status_style *style) {
+	add_coloured(text, style, BOLD, tunnel->name);
+	text_buffer_add(text, ": ");
+	add_coloured(text, style, tunnel_colour(tunnel->state), view_tunnel_state_name(tunnel->state));
+	if (tunnel->reason) {
+		text_buffer_add(text, ", ");
+		text_buffer_add_clean(text, tunnel->reason);
+	}
+	text_buffer_add(text, "\n");
+	add_interface(text, tunnel);
+	add_label(text, TUNNEL_INDENT, "peers");
+	text_buffer_add(text, "%" PRIu64 ", %" PRIu64 " connected\n", tunnel->peer_count,
+					tunnel->connected_count);
+	add_label(text, TUNNEL_INDENT, "transfer");
+	add_transfer(text, tunnel->received, tunnel->sent);
+	for (size_t i = 0; i < tunnel->shown; i++) {
+		text_buffer_add(text, "\n");
+		status_text_peer(text, &tunnel->peers[i], PEER_INDENT, style);
+	}
+	if (tunnel->peer_count > tunnel->shown)
+		text_buffer_add(text, "\n%*s%" PRIu64 " %s not shown; --peers=N shows N of them\n",
+						PEER_INDENT, "", tunnel->peer_count - tunnel->shown,
+						tunnel->shown > 0 ? "more peers" : "peers");
+}
+
+void status_text(struct text_buffer *text, const struct view_status *status,
+				 const struct status_style *style) {
+	char word[QUANTITY_SIZE];
+	quantity_duration(style->now > status->started ? style->now - status->started : 0, word);
+	text_buffer_add(text, "umbrad ");
+	text_buffer_add_clean(text, status->version);
+	if (status->node) {
+		text_buffer_add(text, " on ");
+		text_buffer_add_clean(text, status->node);
+	}
+	text_buffer_add(text, ", process %" PRIu64 ", running for %s\n", status->pid, word);
+	if (status->configuration) {
+		text_buffer_add(text, "configuration ");
+		text_buffer_add_clean(text, status->configuration);
+		text_buffer_add(text, ", ");
+	}
+	text_buffer_add(text, "log level ");
+	text_buffer_add_clean(text, status->log_level);
+	text_buffer_add(text, "\n");
+	for (size_t i = 0; i < status->tunnel_count; i++) {
+		text_buffer_add(text, "\n");
+		status_text_tunnel(text, &status->tunnels[i], style);
+	}
+}
+
+void status_text_event(struct text_buffer *text, const struct view_event *event,
+					   const struct status_style *style) {
+	char word[QUANTITY_SIZE];
+	quantity_time(event->time, word);
+	text_buffer_add(text, "%s ", word);
+	add_coloured(text, style, BOLD, event->kind);
+	const char *const places[] = {event->tunnel, event->peer};
+	for (size_t i = 0; i < 2; i++)
+		if (places[i]) {
+			text_buffer_add(text, " ");
+			text_buffer_add_clean(text, places[i]);
+		}
+	if (event->message) {
+		text_buffer_add(text, ": ");
+		text_buffer_add_clean(text, event->message);
+	}
+	text_buffer_add(text, "\n");
+}
+
+/* The columns of status_text_peers(). */
+enum {
+	COLUMN_TUNNEL,
+	COLUMN_NAME,
+	COLUMN_ORIGIN,
+	COLUMN_STATE,
+	COLUMN_HANDSHAKE,
+	COLUMN_ENDPOINT,
+	COLUMN_ALLOWED_IPS, /* the last: as long as it is */
+	COLUMN_COUNT,
+};
+
+static void add_cell(struct text_buffer *text, const struct view_peer *peer, int column,
+					 const struct status_style *style) {
+	char word[QUANTITY_SIZE];
+	switch (column) {
+	case COLUMN_TUNNEL:
+		text_buffer_add_clean(text, peer->tunnel);
+		break;
+	case COLUMN_NAME:
+		text_buffer_add_clean(text, peer->name);
+		break;
+	case COLUMN_ORIGIN:
+		text_buffer_add_clean(text, peer->origin);
+		break;
+	case COLUMN_STATE:
+		text_buffer_add(text, "%s", view_peer_state_name(peer->state));
+		break;
+	case COLUMN_HANDSHAKE:
+		quantity_ago(style->now, peer->latest_handshake, word);
+		text_buffer_add(text, "%s", word);
+		break;
+	case COLUMN_ENDPOINT:
+		add_endpoint(text, peer);
+		break;
+	default:
+		add_prefixes(text, peer->allowed_ips, peer->allowed_ip_count);
+	}
+}
+
+static void add_padding(struct text_buffer *text, size_t width, size_t wanted) {
+	text_buffer_add(text, "%*s", (int)(wanted - width) + 2, "");
+}
+
+void status_text_peers(struct text_buffer *text, const struct view_peer *peers, size_t count,
+					   bool with_tunnel, const struct status_style *style) {
+	static const char *const headings[] = {"TUNNEL",    "NAME",     "ORIGIN",     "STATE",
+										   "HANDSHAKE", "ENDPOINT", "ALLOWED IPS"};
+	size_t widths[COLUMN_COUNT];
+	const int first = with_tunnel ? COLUMN_TUNNEL : COLUMN_NAME;
+	auto_text_buffer struct text_buffer cell = {0};
+	for (int column = first; column < COLUMN_COUNT; column++) {
+		widths[column] = strlen(headings[column]);
+		for (size_t i = 0; i < count && column < COLUMN_ALLOWED_IPS; i++) {
+			cell.size = 0;
+			add_cell(&cell, &peers[i], column, style);
+			size_t width = cell.failed ? 0 : text_buffer_width(cell.text);
+			widths[column] = width > widths[column] ? width : widths[column];
+		}
+	}
+	for (int column = first; column < COLUMN_COUNT; column++) {
+		add_coloured(text, style, BOLD, headings[column]);
+		if (column < COLUMN_ALLOWED_IPS)
+			add_padding(text, strlen(headings[column]), widths[column]);
+	}
+	text_buffer_add(text, "\n");
+	for (size_t i = 0; i < count; i++) {
+		for (int column = first; column < COLUMN_COUNT; column++) {
+			cell.size = 0;
+			add_cell(&cell, &peers[i], column, style);
+			const char *word = cell.failed || !cell.text ? "" : cell.text;
+			if (column == COLUMN_STATE)
+				add_coloured(text, style, peer_colour(peers[i].state), word);
+			else
+				text_buffer_add(text, "%s", word);
+			if (column < COLUMN_ALLOWED_IPS)
+				add_padding(text, text_buffer_width(word), widths[column]);
+		}
+		text_buffer_add(text, "\n");
+	}
+	text->failed = text->failed || cell.failed;
+}

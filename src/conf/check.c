@@ -1,0 +1,167 @@
+#include "conf/check.h"
+
+#include "base/wipe.h"
+#include "conf/fault.h"
+#include "conf/set.h"
+
+enum { MTU_V6_MIN = 1280 }; /* RFC 8200 section 5 */
+
+/* What the peers of a tunnel had so far; values are the peers' nodes. */
+struct seen {
+	struct set names, keys, prefixes;
+};
+
+static void seen_done(struct seen *seen) {
+	set_done(&seen->names);
+	set_done(&seen->keys);
+	set_done(&seen->prefixes);
+}
+
+/* The node of a peer's key, or of the peer itself where it has none. */
+static const struct tree_node *node_at(const struct tree_node *peer, const char *key) {
+	const struct tree_node *node = tree_get(peer, key);
+	return node ? node : peer;
+}
+
+static void check_name(struct seen *seen, const struct config_peer *peer,
+					   const struct tree_node *node, struct config_errors *errors) {
+	char place[FAULT_PLACE_SIZE], shown[FAULT_SHOWN_SIZE];
+	const struct tree_node *before = set_put(&seen->names, slice_of_text(peer->name), node);
+	if (before)
+		fault_add(errors, node_at(node, "name"), NULL,
+				  "%s is the name of the peer at %s, too; a name of its own",
+				  fault_shown(peer->name, shown), fault_place(before, place));
+}
+
+static void check_key(struct seen *seen, const struct config_peer *peer,
+					  const struct tree_node *node, struct config_errors *errors) {
+	char place[FAULT_PLACE_SIZE];
+	const struct tree_node *before =
+		set_put(&seen->keys, slice_of(peer->public_key, sizeof peer->public_key), node);
+	if (before)
+		fault_add(errors, node_at(node, "public_key"), NULL,
+				  "the peer at %s has the same key; each peer its own", fault_place(before, place));
+}
+
+static void check_prefixes(struct seen *seen, const struct config_peer *peer,
+						   const struct tree_node *node, struct config_errors *errors) {
+	const struct tree_node *list = tree_get(node, "allowed_ips");
+	const struct tree_node *item = list && list->kind == TREE_LIST ? list->first : list;
+	for (size_t i = 0; i < peer->allowed_ips.count; i++, item = item ? item->next : NULL) {
+		const struct prefix *prefix = &peer->allowed_ips.items[i];
+		const struct tree_node *before =
+			set_put(&seen->prefixes, slice_of(prefix, sizeof *prefix), node);
+		if (!before || before == node)
+			continue;
+		char place[FAULT_PLACE_SIZE], text[ADDRESS_TEXT_SIZE];
+		prefix_format(prefix, text);
+		fault_add(errors, item ? item : node, NULL,
+				  "%s leads to the peer at %s already; a prefix belongs to one peer", text,
+				  fault_place(before, place));
+	}
+}
+
+static enum err check_peers(const struct config_tunnel *tunnel, const struct tree_node *list,
+							struct config_errors *errors) {
+	struct seen seen = {0};
+	size_t prefixes = 0;
+	for (size_t i = 0; i < tunnel->peer_count; i++)
+		prefixes += tunnel->peers[i].allowed_ips.count;
+	enum err error = set_init(&seen.names, tunnel->peer_count);
+	if (!error)
+		error = set_init(&seen.keys, tunnel->peer_count);
+	if (!error)
+		error = set_init(&seen.prefixes, prefixes);
+	const struct tree_node *node = list ? list->first : NULL;
+	for (size_t i = 0; !error && node && i < tunnel->peer_count; i++, node = node->next) {
+		const struct config_peer *peer = &tunnel->peers[i];
+		check_prefixes(&seen, peer, node, errors);
+		/* A key that was refused is zeros, and the name may be made of it. */
+		if (wipe_is_zero(peer->public_key, sizeof peer->public_key))
+			continue;
+		check_name(&seen, peer, node, errors);
+		check_key(&seen, peer, node, errors);
+	}
+	seen_done(&seen);
+	return error;
+}
+
+static bool is_unspecified(const struct address *address) {
+	return wipe_is_zero(address->bytes, sizeof address->bytes);
+}
+
+/* Whether datagrams could be for either: [::] takes both families. */
+static bool overlap(const struct endpoint *left, const struct endpoint *right) {
+	if (left->port == 0 || left->port != right->port)
+		return false;
+	const struct address *a = &left->address, *b = &right->address;
+	if (address_equal(a, b))
+		return true;
+	if ((a->family == ADDRESS_V6 && is_unspecified(a)) ||
+		(b->family == ADDRESS_V6 && is_unspecified(b)))
+		return true;
+	return a->family == b->family && (is_unspecified(a) || is_unspecified(b));
+}
+
+static void check_listen(const struct config *config, size_t index, const struct tree_node *node,
+						 const struct tree_node *first, struct config_errors *errors) {
+	const struct config_tunnel *tunnel = &config->tunnels[index];
+	const struct tree_node *listen = tree_get(node, "listen"), *other = first;
+	for (size_t i = 0; listen && i < index; i++, other = other->next) {
+		if (!overlap(&tunnel->listen, &config->tunnels[i].listen))
+			continue;
+		char place[FAULT_PLACE_SIZE];
+		fault_add(errors, listen, NULL,
+				  "port %u is taken by the tunnel at %s; another port or address",
+				  tunnel->listen.port, fault_place(other, place));
+		return;
+	}
+}
+
+static void check_mtu(const struct config_tunnel *tunnel, const struct tree_node *node,
+					  struct config_errors *errors) {
+	const struct tree_node *mtu = tree_get(node, "mtu");
+	if (!mtu || tunnel->mtu.automatic || tunnel->mtu.value == 0 || tunnel->mtu.value >= MTU_V6_MIN)
+		return;
+	for (size_t i = 0; i < tunnel->addresses.count; i++) {
+		if (tunnel->addresses.items[i].address.family != ADDRESS_V6)
+			continue;
+		fault_add(errors, mtu, NULL, "%u is too small for IPv6 addresses; %d or more",
+				  tunnel->mtu.value, MTU_V6_MIN);
+		return;
+	}
+}
+
+/* Quadratic, of a list that the schema keeps short. */
+static void check_addresses(const struct config_tunnel *tunnel, const struct tree_node *node,
+							struct config_errors *errors) {
+	const struct tree_node *list = tree_get(node, "addresses");
+	const struct tree_node *item = list && list->kind == TREE_LIST ? list->first : list;
+	for (size_t i = 0; item && i < tunnel->addresses.count; i++, item = item->next) {
+		const struct address *address = &tunnel->addresses.items[i].address;
+		for (size_t j = 0; j < i; j++) {
+			if (!address_equal(address, &tunnel->addresses.items[j].address))
+				continue;
+			char text[ADDRESS_TEXT_SIZE];
+			address_format(address, text);
+			fault_add(errors, item, NULL, "%s stands in the list twice; each address once", text);
+			break;
+		}
+	}
+}
+
+enum err check_config(const struct config *config, const struct tree_node *root,
+					  struct config_errors *errors) {
+	const struct tree_node *tunnels = tree_get(root, "tunnels");
+	const struct tree_node *first = tunnels ? tunnels->first : NULL, *node = first;
+	for (size_t i = 0; node && i < config->tunnel_count; i++, node = node->next) {
+		const struct config_tunnel *tunnel = &config->tunnels[i];
+		check_listen(config, i, node, first, errors);
+		check_mtu(tunnel, node, errors);
+		check_addresses(tunnel, node, errors);
+		enum err error = check_peers(tunnel, tree_get(node, "peers"), errors);
+		if (error)
+			return error;
+	}
+	return ERR_OK;
+}

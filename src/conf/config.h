@@ -1,0 +1,177 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+/*
+ * The configuration as the rest of the daemon reads it: plain structures, filled by the rows of
+ * schema.c with every default in place, checked as a whole. All memory belongs to struct config.
+ */
+
+enum {
+	CONFIG_TUNNELS_MAX = 64,
+	CONFIG_NAME_SIZE = 16, /* a tunnel's, which is the interface's: IFNAMSIZ */
+	CONFIG_HOST_MAX = 253, /* characters of a host's name, RFC 1035 section 2.3.4 */
+	CONFIG_LABEL_MAX = 63, /* characters of a node's or peer's name */
+};
+
+/* Where something stands, for messages. */
+struct config_position {
+	const char *file;
+	unsigned line; /* from 1 */
+};
+
+/* "vpn.example.org:51820", "192.0.2.1:51820", "[2001:db8::1]:51820". */
+struct config_host {
+	const char *name; /* without brackets; NULL: absent */
+	uint16_t port;
+};
+
+struct config_prefixes {
+	const struct prefix *items;
+	size_t count;
+};
+
+struct config_peer {
+	struct config_position position;
+	const char *name; /* never NULL: the first eight characters of the key when absent */
+	uint8_t public_key[TEXT_KEY_SIZE];
+	const char *preshared_key_file;       /* absolute; NULL: absent */
+	uint8_t preshared_key[TEXT_KEY_SIZE]; /* read with CONFIG_SECRETS, otherwise zeros */
+	struct config_host endpoint;
+	struct config_prefixes allowed_ips;
+	uint16_t persistent_keepalive; /* seconds, 0: off */
+};
+
+/* A number, or left to the program. */
+struct config_choice {
+	bool automatic, off; /* neither: value counts */
+	uint32_t value;
+};
+
+/* What `umbra peer export` and `umbra peer add` write into files for others. */
+struct config_clients {
+	struct config_host endpoint; /* where they reach this tunnel */
+	const struct address *dns;
+	size_t dns_count;
+	struct config_prefixes allowed_ips; /* what they send here; the tunnel's networks when empty */
+	uint16_t persistent_keepalive;
+};
+
+struct config_tunnel {
+	struct config_position position;
+	char name[CONFIG_NAME_SIZE];
+	const char *protocol;
+	bool autostart;
+	/* Port 0: any. An unspecified v6 address ("[::]") is both families. */
+	struct endpoint listen;
+	const char *private_key_file;       /* absolute */
+	uint8_t private_key[TEXT_KEY_SIZE]; /* read with CONFIG_SECRETS, otherwise zeros */
+	/* Of the interface, with their networks' lengths; host bits stay. */
+	struct config_prefixes addresses;
+	struct config_choice mtu;    /* automatic, or 576..65475 (1280 and more with v6 addresses) */
+	struct config_choice fwmark; /* automatic, off, or the mark */
+	bool masquerade; /* forwards, and hides what comes out of the tunnel behind this host */
+	bool forward;    /* forwards only; masquerade implies it */
+	struct {
+		bool from_peers; /* include is absent: the peers' allowed IPs */
+		struct config_prefixes include;
+		struct config_choice table; /* automatic, off (no routes), or the table's number */
+	} routes;
+	struct config_peer *peers;
+	size_t peer_count;
+	struct config_clients clients;
+};
+
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+
+struct config {
+	const char *path; /* absolute, of the file read first */
+	struct {
+		const char *name; /* the host's when absent */
+		const char *state_dir;
+		struct {
+			enum log_level level;
+			enum config_log_format format;
+		} log;
+		struct config_choice shards; /* automatic, or 1..16 */
+		const char *aead;            /* auto | openssl | ipsec-mb */
+		struct {                     /* each can be switched off */
+			bool tun, tun_udp, udp_send, udp_receive;
+		} offload;
+	} node;
+	struct {
+		const char *socket;
+	} control;
+	struct config_tunnel *tunnels; /* in the file's order */
+	size_t tunnel_count;
+	void *memory; /* the loader's: everything above */
+};
+
+/* "tunnels.um0.mtu=1280": a scalar in place of the file's, or where the file has none. */
+struct config_override {
+	const char *path, *value;
+};
+
+enum config_flag {
+	CONFIG_SECRETS = 1, /* read the key files: an unreadable or world-readable one is an error */
+};
+
+struct config_source {
+	const char *path; /* of the file; names the text in messages when there is one */
+	const char *text; /* in place of the file's content when not NULL; then without include */
+	size_t text_size;
+	const struct config_override *overrides;
+	size_t override_count;
+	unsigned flags; /* enum config_flag */
+};
+
+/*
+ * Every fault found, up to a limit, one line each without its newline:
+ *
+ *   umbra.yaml:12: tunnels.um0.mtu: "big" is no number; auto, or 576 to 65475
+ */
+struct config_errors {
+	char **lines;
+	size_t count;
+	bool more; /* there were more than CONFIG_ERRORS_MAX */
+};
+
+enum { CONFIG_ERRORS_MAX = 20 };
+
+/*
+ * ERR_INVALID with at least one line in *out_errors for everything that is wrong with the file or
+ * what it names; ERR_NO_MEMORY. *out_errors is always to be given to config_errors_done().
+ */
+enum err config_load(const struct config_source *source, struct config **out_config,
+					 struct config_errors *out_errors);
+void config_errors_done(struct config_errors *errors);
+/* Wipes the keys. NULL-safe. */
+void config_free(struct config *config);
+
+/* NULL when there is none of the name. */
+const struct config_tunnel *config_find(const struct config *config, const char *name);
+
+/*
+ * All values in force, defaults included and paths absolute, as YAML that config_load() reads
+ * back to the same values. No secret: keys are in files. *out_text is the caller's (free).
+ */
+enum err config_dump(const struct config *config, char **out_text, size_t *out_size);
+
+/* The protocol of a tunnel that a new file gets; the first of the build's list. */
+const char *config_default_protocol(void);
+
+/*
+ * The reference of every key, from the schema's rows. *out_text is the caller's (free).
+ *   CONFIG_REFERENCE_TEXT  for a terminal
+ *   CONFIG_REFERENCE_YAML  a commented configuration with every default
+ *   CONFIG_REFERENCE_MAN   the KEYS section of umbra.yaml(5) in man(7) macros
+ */
+enum config_reference { CONFIG_REFERENCE_TEXT, CONFIG_REFERENCE_YAML, CONFIG_REFERENCE_MAN };
+enum err config_reference(enum config_reference form, char **out_text, size_t *out_size);

@@ -1,0 +1,447 @@
+#include "conf/schema.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/config.h"
+
+/* See schema.h for what the columns are. Each path has one row, in the order of the reference. */
+
+#define AT_NODE(member) .offset = offsetof(struct config, node.member)
+#define AT_TUNNEL(member) .offset = offsetof(struct config_tunnel, member)
+#define AT_PEER(member) .offset = offsetof(struct config_peer, member)
+
+/* Counts stand behind their pointers, as in struct config_prefixes. */
+_Static_assert(offsetof(struct config_tunnel, clients.dns_count) ==
+			   offsetof(struct config_tunnel, clients.dns) + sizeof(void *));
+
+/* From the list of the build, as this folder knows none. */
+const char *const schema_protocols[] = {UMBRA_PROTOCOLS, NULL};
+
+/* In the order of the enums that they stand for. */
+static const char *const log_levels[] = {"silent", "error", "warning", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+_Static_assert(LOG_SILENT == 0 && LOG_ERROR == 1 && LOG_DEBUG == 4 && CONFIG_LOG_JSON == 1);
+
+static const char *const aeads[] = {"auto", "openssl", "ipsec-mb", NULL};
+
+/* The kernel's "default" and "local" tables. */
+static const uint32_t kernel_tables[] = {253, 255, 0};
+
+enum {
+	SOCKET_PATH_MAX = 107, /* sun_path with its NUL */
+	PATH_CHARACTERS_MAX = 4095,
+	ADDRESSES_MAX = 64, /* of an interface */
+	RESOLVERS_MAX = 8,
+	ROUTES_MAX = 65536,
+	ALLOWED_IPS_MAX = 65536, /* of one peer */
+};
+
+static const struct schema_row log_rows[] = {
+	{.key = "level",
+	 .type = SCHEMA_INDEX,
+	 AT_NODE(log.level),
+	 .choices = log_levels,
+	 .standard = "info",
+	 .help = "The least important lines that are written."},
+	{.key = "format",
+	 .type = SCHEMA_INDEX,
+	 AT_NODE(log.format),
+	 .choices = log_formats,
+	 .standard = "text",
+	 .help = "Lines for people, or one JSON object a line for programs."},
+	{0},
+};
+
+static const struct schema_row offload_rows[] = {
+	{.key = "tun",
+	 .type = SCHEMA_BOOL,
+	 AT_NODE(offload.tun),
+	 .standard = "true",
+	 .help = "Large packets and checksums over the TUN device (TSO)."},
+	{.key = "tun_udp",
+	 .type = SCHEMA_BOOL,
+	 AT_NODE(offload.tun_udp),
+	 .standard = "true",
+	 .help = "The same for UDP (USO), where the kernel has it."},
+	{.key = "udp_send",
+	 .type = SCHEMA_BOOL,
+	 AT_NODE(offload.udp_send),
+	 .standard = "true",
+	 .help = "Many datagrams in one send call (UDP GSO)."},
+	{.key = "udp_receive",
+	 .type = SCHEMA_BOOL,
+	 AT_NODE(offload.udp_receive),
+	 .standard = "true",
+	 .help = "Many datagrams in one receive call (UDP GRO)."},
+	{0},
+};
+
+static const struct schema_row node_rows[] = {
+	{.key = "name",
+	 .type = SCHEMA_LABEL,
+	 AT_NODE(name),
+	 .absent = "the host's name",
+	 .example = "gw1",
+	 .help = "What this machine is called in logs and status."},
+	{.key = "state_dir",
+	 .type = SCHEMA_PATH,
+	 AT_NODE(state_dir),
+	 .maximum = PATH_CHARACTERS_MAX,
+	 .standard = "/var/lib/umbra",
+	 .help = "Folder of what the daemon remembers: peers added with the tool, tunnels taken down, "
+			 "network settings to restore."},
+	{.key = "log", .type = SCHEMA_GROUP, .rows = log_rows, .help = "The daemon's log."},
+	{.key = "shards",
+	 .type = SCHEMA_NUMBER,
+	 .flags = SCHEMA_AUTOMATIC,
+	 AT_NODE(shards),
+	 .minimum = 1,
+	 .maximum = 16,
+	 .standard = "auto",
+	 .help = "Threads that carry packets, for each tunnel a queue of its interface. auto: by the "
+			 "number of processors."},
+	{.key = "aead",
+	 .type = SCHEMA_WORD,
+	 AT_NODE(aead),
+	 .choices = aeads,
+	 .standard = "auto",
+	 .help = "Library that encrypts packets. auto: the fastest on this machine."},
+	{.key = "offload",
+	 .type = SCHEMA_GROUP,
+	 .rows = offload_rows,
+	 .help = "Help of the kernel and network cards that can be switched off when it is faulty."},
+	{0},
+};
+
+static const struct schema_row control_rows[] = {
+	{.key = "socket",
+	 .type = SCHEMA_PATH,
+	 .offset = offsetof(struct config, control.socket),
+	 .maximum = SOCKET_PATH_MAX,
+	 .standard = "/run/umbra/control.sock",
+	 .help = "Socket that the tool speaks to the daemon by; only root may open it."},
+	{0},
+};
+
+static const struct schema_row route_rows[] = {
+	{.key = "include",
+	 .type = SCHEMA_PREFIXES,
+	 .flags = SCHEMA_ABSENCE,
+	 AT_TUNNEL(routes.include),
+	 .absence = offsetof(struct config_tunnel, routes.from_peers),
+	 .maximum = ROUTES_MAX,
+	 .absent = "the allowed_ips of the peers",
+	 .example = "[192.0.2.0/24, \"2001:db8::/32\"]",
+	 .help = "What this host sends into the tunnel."},
+	{.key = "table",
+	 .type = SCHEMA_NUMBER,
+	 .flags = SCHEMA_AUTOMATIC | SCHEMA_OFF,
+	 AT_TUNNEL(routes.table),
+	 .minimum = 1,
+	 .maximum = UINT32_MAX,
+	 .excluded = kernel_tables,
+	 .standard = "auto",
+	 .help = "Routing table of the routes. auto: the main table, but default routes (0.0.0.0/0, "
+			 "::/0) go to a table of their own with rules, such that the tunnel's own packets do "
+			 "not run in a circle. off: no routes are made. A number: that table, default routes "
+			 "as well and without rules; 254 is the main table."},
+	{0},
+};
+
+static const struct schema_row peer_rows[] = {
+	{.key = "name",
+	 .type = SCHEMA_LABEL,
+	 AT_PEER(name),
+	 .absent = "the first eight characters of public_key",
+	 .example = "phone",
+	 .help = "What the peer is called; no other peer of the tunnel is."},
+	{.key = "public_key",
+	 .type = SCHEMA_KEY,
+	 .flags = SCHEMA_REQUIRED,
+	 AT_PEER(public_key),
+	 .example = "\"hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\"",
+	 .help = "The peer's public key. \"umbra pubkey\" prints that of a private key."},
+	{.key = "preshared_key_file",
+	 .type = SCHEMA_PATH,
+	 AT_PEER(preshared_key_file),
+	 .maximum = PATH_CHARACTERS_MAX,
+	 .absent = "none",
+	 .example = "keys/phone.psk",
+	 .help = "File with a key that both sides know besides (\"umbra genpsk\" makes one); readable "
+			 "by its owner alone."},
+	{.key = "endpoint",
+	 .type = SCHEMA_HOST,
+	 AT_PEER(endpoint),
+	 .absent = "the peer comes here first",
+	 .example = "vpn.example.org:51820",
+	 .help = "Where the peer is reached at first: a name or an address, and the port. A name is "
+			 "resolved again when the peer does not answer."},
+	{.key = "allowed_ips",
+	 .type = SCHEMA_PREFIXES,
+	 AT_PEER(allowed_ips),
+	 .maximum = ALLOWED_IPS_MAX,
+	 .standard = "",
+	 .example = "[10.66.0.2/32, \"fd66::2/128\"]",
+	 .help = "What goes to this peer, and the only source addresses taken from it."},
+	{.key = "persistent_keepalive",
+	 .type = SCHEMA_SECONDS,
+	 AT_PEER(persistent_keepalive),
+	 .maximum = UINT16_MAX,
+	 .standard = "off",
+	 .help = "After so many seconds without a packet an empty one is sent, to stay reachable "
+			 "behind address translation; 25 does for most."},
+	{0},
+};
+
+static const struct schema_row client_rows[] = {
+	{.key = "endpoint",
+	 .type = SCHEMA_HOST,
+	 AT_TUNNEL(clients.endpoint),
+	 .absent = "none",
+	 .example = "vpn.example.org:51820",
+	 .help = "Where clients reach this tunnel: a name or an address, and the port."},
+	{.key = "dns",
+	 .type = SCHEMA_ADDRESSES,
+	 AT_TUNNEL(clients.dns),
+	 .maximum = RESOLVERS_MAX,
+	 .standard = "",
+	 .example = "[10.66.0.1]",
+	 .help = "Name servers that clients ask."},
+	{.key = "allowed_ips",
+	 .type = SCHEMA_PREFIXES,
+	 AT_TUNNEL(clients.allowed_ips),
+	 .maximum = ALLOWED_IPS_MAX,
+	 .standard = "",
+	 .absent = "the tunnel's networks",
+	 .example = "[0.0.0.0/0, \"::/0\"]",
+	 .help = "What clients send through the tunnel."},
+	{.key = "persistent_keepalive",
+	 .type = SCHEMA_SECONDS,
+	 AT_TUNNEL(clients.persistent_keepalive),
+	 .maximum = UINT16_MAX,
+	 .standard = "off",
+	 .help = "After so many seconds without a packet clients send an empty one."},
+	{0},
+};
+
+static const struct schema_row tunnel_rows[] = {
+	{.key = "protocol",
+	 .type = SCHEMA_WORD,
+	 AT_TUNNEL(protocol),
+	 .choices = schema_protocols,
+	 .help = "What is spoken with the peers."},
+	{.key = "autostart",
+	 .type = SCHEMA_BOOL,
+	 AT_TUNNEL(autostart),
+	 .standard = "true",
+	 .help = "Whether the tunnel comes up with the daemon. false: \"umbra up\" brings it up."},
+	{.key = "listen",
+	 .type = SCHEMA_LISTEN,
+	 AT_TUNNEL(listen),
+	 .maximum = UINT16_MAX,
+	 .standard = "0",
+	 .absent = "any free port",
+	 .example = "\"[::]:51820\"",
+	 .help = "Port, or address and port, of the tunnel's UDP sockets. A port alone and [::] are "
+			 "IPv4 and IPv6."},
+	{.key = "private_key_file",
+	 .type = SCHEMA_PATH,
+	 .flags = SCHEMA_REQUIRED,
+	 AT_TUNNEL(private_key_file),
+	 .maximum = PATH_CHARACTERS_MAX,
+	 .example = "keys/um0.key",
+	 .help = "File with this side's private key (\"umbra genkey\" makes one); readable by its "
+			 "owner alone."},
+	{.key = "addresses",
+	 .type = SCHEMA_NETWORKS,
+	 AT_TUNNEL(addresses),
+	 .maximum = ADDRESSES_MAX,
+	 .standard = "",
+	 .example = "[10.66.0.1/24, \"fd66::1/64\"]",
+	 .help = "The interface's addresses, with the lengths of their networks."},
+	{.key = "mtu",
+	 .type = SCHEMA_NUMBER,
+	 .flags = SCHEMA_AUTOMATIC,
+	 AT_TUNNEL(mtu),
+	 .minimum = 576,
+	 .maximum = 65475,
+	 .standard = "auto",
+	 .help = "Largest packet of the interface, in bytes; 1280 and more with IPv6 addresses. auto: "
+			 "what fits into the packets of a common network."},
+	{.key = "fwmark",
+	 .type = SCHEMA_NUMBER,
+	 .flags = SCHEMA_AUTOMATIC | SCHEMA_OFF | SCHEMA_HEXADECIMAL,
+	 AT_TUNNEL(fwmark),
+	 .minimum = 1,
+	 .maximum = UINT32_MAX,
+	 .standard = "auto",
+	 .help = "Mark of the tunnel's own packets for firewall and policy rules. auto: one is chosen "
+			 "when default routes need it."},
+	{.key = "masquerade",
+	 .type = SCHEMA_BOOL,
+	 AT_TUNNEL(masquerade),
+	 .standard = "false",
+	 .help = "Packets that come out of the tunnel are forwarded, and leave this host with its own "
+			 "address: what a server does that leads clients into the Internet."},
+	{.key = "forward",
+	 .type = SCHEMA_BOOL,
+	 AT_TUNNEL(forward),
+	 .standard = "false",
+	 .help = "Packets between the tunnel and other networks are forwarded; masquerade implies it."},
+	{.key = "routes",
+	 .type = SCHEMA_GROUP,
+	 .rows = route_rows,
+	 .help = "What this host sends into the tunnel."},
+	{.key = "peers",
+	 .type = SCHEMA_PEERS,
+	 .rows = peer_rows,
+	 .help = "The other sides; more can be added with \"umbra peer add\"."},
+	{.key = "clients",
+	 .type = SCHEMA_GROUP,
+	 .rows = client_rows,
+	 .help = "What \"umbra peer add\" and \"umbra peer export\" write into the files of clients."},
+	{0},
+};
+
+static const struct schema_row root_rows[] = {
+	{.key = "include",
+	 .type = SCHEMA_INCLUDE,
+	 .absent = "none",
+	 .example = "[tunnels.d/*.yaml]",
+	 .help = "Further files, or patterns of files, relative to this one. Their tunnels join those "
+			 "of this file; no key may stand in two files."},
+	{.key = "node", .type = SCHEMA_GROUP, .rows = node_rows, .help = "This machine."},
+	{.key = "control",
+	 .type = SCHEMA_GROUP,
+	 .rows = control_rows,
+	 .help = "How the daemon is controlled."},
+	{.key = "tunnels",
+	 .type = SCHEMA_TUNNELS,
+	 .maximum = CONFIG_TUNNELS_MAX,
+	 .example = "um0",
+	 .rows = tunnel_rows,
+	 .help = "The tunnels, by the names of their interfaces: up to 15 letters, digits and _.-, "
+			 "beginning with a letter or digit."},
+	{0},
+};
+
+const struct schema_row schema_root = {.key = "", .type = SCHEMA_GROUP, .rows = root_rows};
+
+const char *schema_standard(const struct schema_row *row) {
+	return row->type == SCHEMA_WORD && !row->standard ? row->choices[0] : row->standard;
+}
+
+const struct schema_row *schema_find(const struct schema_row *group, const char *key,
+									 size_t key_size) {
+	for (const struct schema_row *row = group->rows; row->key; row++)
+		if (strncmp(row->key, key, key_size) == 0 && row->key[key_size] == '\0')
+			return row;
+	return NULL;
+}
+
+enum {
+	DISTANCE_MAX = 2, /* typing mistakes that are recognized */
+	DISTANCE_KEY_MAX = 32,
+};
+
+static size_t least(size_t left, size_t right) {
+	return left < right ? left : right;
+}
+
+/* Insertions, removals and replacements that lead from one key to the other (Levenshtein 1965). */
+static size_t distance(const char *left, const char *right) {
+	size_t left_size = strlen(left), right_size = strlen(right);
+	size_t row[DISTANCE_KEY_MAX + 1];
+	if (left_size > DISTANCE_KEY_MAX || right_size > DISTANCE_KEY_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= right_size; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= left_size; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= right_size; j++) {
+			size_t replaced = diagonal + (left[i - 1] != right[j - 1]);
+			diagonal = row[j];
+			row[j] = least(replaced, 1 + least(row[j], row[j - 1]));
+		}
+	}
+	return row[right_size];
+}
+
+struct search {
+	const char *key;
+	char *hint;
+};
+
+static void find_elsewhere(void *context, const struct schema_row *row, const char *path,
+						   unsigned depth) {
+	struct search *search = context;
+	if (strcmp(row->key, search->key) == 0 && !search->hint[0])
+		(void)snprintf(search->hint, SCHEMA_HINT_SIZE, "did you mean %s?", path);
+}
+
+/* Whether one begins with the other, as private_key and private_key_file. */
+static bool is_part(const char *left, const char *right) {
+	enum { PART_MIN = 3 };
+	size_t size = least(strlen(left), strlen(right));
+	return size >= PART_MIN && strncmp(left, right, size) == 0;
+}
+
+void schema_hint(const struct schema_row *group, const char *key,
+				 char hint[static SCHEMA_HINT_SIZE]) {
+	const struct schema_row *nearest = NULL;
+	size_t nearest_distance = DISTANCE_MAX + 1;
+	for (const struct schema_row *row = group->rows; row->key; row++) {
+		size_t found = distance(key, row->key);
+		if (found < nearest_distance && found < strlen(key)) {
+			nearest = row;
+			nearest_distance = found;
+		}
+	}
+	for (const struct schema_row *row = group->rows; row->key && !nearest; row++)
+		if (is_part(key, row->key))
+			nearest = row;
+	hint[0] = '\0';
+	if (nearest) {
+		(void)snprintf(hint, SCHEMA_HINT_SIZE, "did you mean %s?", nearest->key);
+		return;
+	}
+	schema_walk(&schema_root, find_elsewhere, &(struct search){.key = key, .hint = hint});
+	if (hint[0])
+		return;
+	size_t used = 0;
+	for (const struct schema_row *row = group->rows; row->key && used < SCHEMA_HINT_SIZE; row++)
+		used += (size_t)snprintf(hint + used, SCHEMA_HINT_SIZE - used, "%s%s",
+								 row == group->rows ? ""
+								 : row[1].key       ? ", "
+													: " or ",
+								 row->key);
+}
+
+struct walk {
+	void (*visit)(void *context, const struct schema_row *row, const char *path, unsigned depth);
+	void *context;
+};
+
+static void walk_rows(const struct walk *walk, const struct schema_row *group, const char *prefix,
+					  unsigned depth) {
+	for (const struct schema_row *row = group->rows; row->key; row++) {
+		char path[SCHEMA_PATH_SIZE], below[SCHEMA_PATH_SIZE + 4];
+		bool many = row->type == SCHEMA_TUNNELS || row->type == SCHEMA_PEERS;
+		(void)snprintf(path, sizeof path, "%s%s", prefix, row->key);
+		(void)snprintf(below, sizeof below, "%s.%s", path, many ? "*." : "");
+		walk->visit(walk->context, row, path, depth);
+		if (row->rows)
+			walk_rows(walk, row, below, depth + 1);
+	}
+}
+
+void schema_walk(const struct schema_row *group,
+				 void (*visit)(void *context, const struct schema_row *row, const char *path,
+							   unsigned depth),
+				 void *context) {
+	walk_rows(&(struct walk){.visit = visit, .context = context}, group, "", 0);
+}

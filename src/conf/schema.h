@@ -1,0 +1,82 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Every key of a configuration: one row says its type, range, default, help and the member that it
+ * fills. The loader, --set, the dump and the reference follow the rows and know no key by name.
+ */
+
+/*                      member                    text in the file                          */
+enum schema_type {
+	SCHEMA_GROUP,     /* of the same structure    map of its rows                           */
+	SCHEMA_TUNNELS,   /* tunnels, tunnel_count    map of maps of its rows                   */
+	SCHEMA_PEERS,     /* peers, peer_count        list of maps of its rows                  */
+	SCHEMA_INCLUDE,   /* none                     files or patterns of files                */
+	SCHEMA_BOOL,      /* bool                     true, false                               */
+	SCHEMA_WORD,      /* const char *             one of the choices                        */
+	SCHEMA_INDEX,     /* enum                     one of the choices, its index counts      */
+	SCHEMA_NUMBER,    /* struct config_choice     auto, off or a number, as flags say       */
+	SCHEMA_SECONDS,   /* uint16_t                 off (0), or a number                      */
+	SCHEMA_LABEL,     /* const char *             name of a node or peer                    */
+	SCHEMA_PATH,      /* const char *             file, relative to the one it stands in    */
+	SCHEMA_LISTEN,    /* struct endpoint          port, or address and port                 */
+	SCHEMA_HOST,      /* struct config_host       name or address, and port                 */
+	SCHEMA_ADDRESSES, /* pointer and size_t       list of struct address                    */
+	SCHEMA_NETWORKS,  /* struct config_prefixes   list; host bits stay                      */
+	SCHEMA_PREFIXES,  /* struct config_prefixes   list; host bits are cleared               */
+	SCHEMA_KEY,       /* TEXT_KEY_SIZE bytes      base64                                    */
+};
+
+enum schema_flag {
+	SCHEMA_REQUIRED = 1,
+	SCHEMA_AUTOMATIC = 2,   /* a number may be "auto" */
+	SCHEMA_OFF = 4,         /* or "off" */
+	SCHEMA_HEXADECIMAL = 8, /* or 0x..., and is dumped so */
+	SCHEMA_ABSENCE = 16,    /* the bool at `absence` tells that the key is absent */
+};
+
+struct schema_row {
+	const char *key; /* NULL ends a table */
+	enum schema_type type;
+	unsigned flags;
+	size_t offset; /* in struct config, config_tunnel or config_peer, whichever is innermost */
+	size_t absence;
+	uint32_t minimum, maximum;  /* of a number; maximum of a path's characters, list's items */
+	const uint32_t *excluded;   /* numbers within the range that are refused; 0 ends */
+	const char *const *choices; /* NULL ends */
+	const char *standard; /* text that stands for an absent key; NULL: see schema_standard() */
+	const char *absent;   /* in words: what an absent key means */
+	const char *example;  /* for the reference's configuration */
+	const char *help;     /* sentences */
+	const struct schema_row *rows; /* of groups, tunnels, peers */
+};
+
+/* The group of everything; its key is "". */
+extern const struct schema_row schema_root;
+
+/* The protocols of the build, the default first; NULL ends. */
+extern const char *const schema_protocols[];
+
+/* What stands for the key when it is absent: `standard`, or the first of a word's choices. */
+const char *schema_standard(const struct schema_row *row);
+
+/* NULL without one. */
+const struct schema_row *schema_find(const struct schema_row *group, const char *key,
+									 size_t key_size);
+
+/*
+ * What to say to somebody who wrote a key that the group has not: "did you mean mtu?" or the keys
+ * there are.
+ */
+enum { SCHEMA_HINT_SIZE = 400 };
+void schema_hint(const struct schema_row *group, const char *key,
+				 char hint[static SCHEMA_HINT_SIZE]);
+
+/* Calls visit() for each row below the group, a group before its rows. path: "tunnels.*.mtu". */
+enum { SCHEMA_PATH_SIZE = 96 };
+void schema_walk(const struct schema_row *group,
+				 void (*visit)(void *context, const struct schema_row *row, const char *path,
+							   unsigned depth),
+				 void *context);

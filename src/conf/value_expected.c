@@ -1,0 +1,70 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/value.h"
+
+static void expect_choice(const struct schema_row *row, char *expected) {
+	size_t used = 0;
+	expected[0] = '\0';
+	for (size_t i = 0; row->choices[i] && used < VALUE_EXPECTED_SIZE; i++)
+		used += (size_t)snprintf(expected + used, VALUE_EXPECTED_SIZE - used, "%s%s",
+								 i == 0                ? ""
+								 : row->choices[i + 1] ? ", "
+													   : " or ",
+								 row->choices[i]);
+}
+
+static void expect_number(const struct schema_row *row, char *expected) {
+	char without[64] = "";
+	for (size_t i = 0, used = 0; row->excluded && row->excluded[i]; i++)
+		used += (size_t)snprintf(without + used, sizeof without - used, "%s%u",
+								 i > 0 ? " and " : " but ", row->excluded[i]);
+	const char *automatic = row->flags & SCHEMA_AUTOMATIC ? "auto, " : "";
+	const char *off = row->flags & SCHEMA_OFF || row->type == SCHEMA_SECONDS ? "off, " : "";
+	(void)snprintf(expected, VALUE_EXPECTED_SIZE, "%s%s%s%u to %u%s%s%s", automatic, off,
+				   automatic[0] || off[0] ? "or " : "", row->minimum, row->maximum, without,
+				   row->type == SCHEMA_SECONDS ? " seconds" : "",
+				   row->flags & SCHEMA_HEXADECIMAL ? " (0x10 is read, too)" : "");
+}
+
+static const char *expected_text(const struct schema_row *row) {
+	switch (row->type) {
+	case SCHEMA_GROUP:
+	case SCHEMA_TUNNELS:
+		return "a map of keys and values";
+	case SCHEMA_PEERS:
+		return "a list of maps, each with a public_key";
+	case SCHEMA_INCLUDE:
+		return "a file or pattern, or a list of them";
+	case SCHEMA_BOOL:
+		return "true or false";
+	case SCHEMA_LABEL:
+		return "1 to 63 letters, digits, spaces and _.@-, beginning with a letter or digit";
+	case SCHEMA_LISTEN:
+		return "a port, or an address and port like \"[::]:51820\" or 192.0.2.1:51820";
+	case SCHEMA_HOST:
+		return "a host and a port like vpn.example.org:51820 or \"[2001:db8::1]:51820\"";
+	case SCHEMA_ADDRESSES:
+		return "a list of addresses like [192.0.2.1, \"2001:db8::1\"]";
+	case SCHEMA_NETWORKS:
+		return "a list of addresses with lengths like [10.66.0.1/24, \"fd66::1/64\"]";
+	case SCHEMA_PREFIXES:
+		return "a list of prefixes like [10.66.0.0/24, \"fd66::/64\"]";
+	case SCHEMA_KEY:
+		return "44 characters of base64, as \"umbra pubkey\" prints them";
+	default:
+		return "another value";
+	}
+}
+
+void value_expected(const struct schema_row *row, char expected[static VALUE_EXPECTED_SIZE]) {
+	if (row->type == SCHEMA_WORD || row->type == SCHEMA_INDEX)
+		expect_choice(row, expected);
+	else if (row->type == SCHEMA_NUMBER || row->type == SCHEMA_SECONDS)
+		expect_number(row, expected);
+	else if (row->type == SCHEMA_PATH)
+		(void)snprintf(expected, VALUE_EXPECTED_SIZE, "a path like %s, at most %u characters",
+					   row->example ? row->example : row->standard, row->maximum);
+	else
+		(void)snprintf(expected, VALUE_EXPECTED_SIZE, "%s", expected_text(row));
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "conf/config.h"
+#include "conf/schema.h"
+
+/*
+ * Texts of single values. Each returns NULL when it was good, and otherwise what is wrong with it
+ * in words that follow the value: "is no number". Results are untouched then.
+ */
+
+const char *value_parse_bool(const char *text, bool *out_value);
+const char *value_parse_choice(const struct schema_row *row, const char *text, size_t *out_index);
+/* auto, off or a number, as the row allows. */
+const char *value_parse_number(const struct schema_row *row, const char *text,
+							   struct config_choice *out_value);
+const char *value_parse_seconds(const struct schema_row *row, const char *text,
+								uint16_t *out_value);
+const char *value_parse_listen(const char *text, struct endpoint *out_endpoint);
+/* *out_host is the first *out_size characters at *out_name, and the port. */
+const char *value_parse_host(const char *text, const char **out_name, size_t *out_size,
+							 uint16_t *out_port);
+const char *value_parse_address(const char *text, struct address *out_address);
+/* Host bits stay. */
+const char *value_parse_network(const char *text, struct prefix *out_prefix);
+const char *value_parse_key(const char *text, uint8_t out_key[static TEXT_KEY_SIZE]);

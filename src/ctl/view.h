@@ -1,0 +1,154 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/*
+ * What the control API says, version 1: one structure an object, with its JSON written and read
+ * side by side (view_*.c). doc/api.md shows every object. Absent values are null in JSON.
+ */
+
+enum { VIEW_API_VERSION = 1, VIEW_PEERS_SHOWN = 50 };
+
+enum view_peer_state {
+	VIEW_PEER_IDLE,       /* never a handshake, and nothing to send to it */
+	VIEW_PEER_RESOLVING,  /* the endpoint's name has no address yet */
+	VIEW_PEER_CONNECTING, /* handshakes go unanswered */
+	VIEW_PEER_CONNECTED,  /* a handshake within the last 180 s */
+	VIEW_PEER_QUIET,      /* the last one is older */
+	VIEW_PEER_STATE_COUNT,
+};
+const char *view_peer_state_name(enum view_peer_state state); /* "idle", "resolving", … */
+
+struct view_peer {
+	char *tunnel; /* heap texts belong to the structure */
+	char *name;
+	char *origin; /* "file", "store", "wg" (neither: made through its socket) */
+	uint8_t public_key[TEXT_KEY_SIZE];
+	bool has_preshared_key;
+	enum view_peer_state state;
+	char *reason;             /* for a person; NULL: nothing to add */
+	char *endpoint_name;      /* as configured, "vpn.example.org:51820"; NULL */
+	struct endpoint endpoint; /* in use; ADDRESS_NONE: none */
+	struct prefix *allowed_ips;
+	size_t allowed_ip_count;
+	uint16_t persistent_keepalive;
+	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
+	uint64_t received, sent;   /* bytes */
+};
+
+enum view_tunnel_state { VIEW_DOWN, VIEW_STARTING, VIEW_UP, VIEW_FAILED, VIEW_TUNNEL_STATE_COUNT };
+const char *view_tunnel_state_name(enum view_tunnel_state state); /* "down", "starting", … */
+
+struct view_tunnel {
+	char *name;
+	char *protocol;
+	enum view_tunnel_state state;
+	char *reason; /* why it is down or failed; NULL */
+	bool autostart;
+	bool has_public_key;
+	uint8_t public_key[TEXT_KEY_SIZE];
+	uint16_t listen_port; /* 0: none */
+	uint32_t fwmark, mtu;
+	struct prefix *addresses; /* host bits kept */
+	size_t address_count;
+	/* For files made for others; NULL or empty where the configuration has none. */
+	char *clients_endpoint;
+	struct address *clients_dns;
+	size_t clients_dns_count;
+	struct prefix *clients_allowed_ips;
+	size_t clients_allowed_ip_count;
+	uint16_t clients_keepalive;
+
+	uint64_t peer_count, connected_count, received, sent; /* over all peers */
+	struct view_peer *peers; /* those with the latest handshakes first */
+	size_t shown;            /* of peers; peer_count - shown are left out */
+};
+
+struct view_status {
+	unsigned api; /* VIEW_API_VERSION */
+	char *version;
+	char *node;
+	char *configuration; /* path */
+	char *log_level;
+	uint64_t pid, started; /* seconds since the Unix epoch */
+	struct view_tunnel *tunnels;
+	size_t tunnel_count;
+};
+
+struct view_event {
+	uint64_t sequence; /* 1, 2, … of this run of the daemon */
+	uint64_t time;     /* milliseconds since the Unix epoch */
+	char *kind;        /* "tunnel.up", "tunnel.down", "tunnel.failed", "peer.added", "peer.removed",
+						  "peer.connected", "peer.moved", "peer.unanswered", "peer.resolved",
+						  "configuration.reloaded", "configuration.refused", "log.level" */
+	char *tunnel;      /* NULL: none */
+	char *peer;        /* its name; NULL: none */
+	char *message;     /* for a person */
+};
+
+struct view_error {
+	unsigned status; /* of HTTP */
+	char *code;      /* "not_found", "exists", "invalid", "unavailable", "failed", … */
+	char *message;   /* may have several lines: a refused configuration's faults */
+};
+
+void view_peer_done(struct view_peer *peer);
+void view_tunnel_done(struct view_tunnel *tunnel);
+void view_status_done(struct view_status *status);
+void view_event_done(struct view_event *event);
+void view_error_done(struct view_error *error);
+
+/*
+ * JSON, in heap memory of the caller (free; keys may be inside: see view_peer_request), with a NUL
+ * behind its size bytes. Readers take strangers' texts: sizes are bounded (ERR_LIMIT), unknown
+ * members ignored, ERR_MALFORMED for what does not fit.
+ */
+enum err view_peer_encode(const struct view_peer *peer, char **out_text, size_t *out_size);
+enum err view_peer_decode(const char *text, size_t size, struct view_peer *out_peer);
+enum err view_peers_encode(const struct view_peer *peers, size_t count, char **out_text,
+						   size_t *out_size); /* {"peers": […]} */
+enum err view_peers_decode(const char *text, size_t size, struct view_peer **out_peers,
+						   size_t *out_count);
+enum err view_tunnel_encode(const struct view_tunnel *tunnel, char **out_text, size_t *out_size);
+enum err view_tunnel_decode(const char *text, size_t size, struct view_tunnel *out_tunnel);
+enum err view_status_encode(const struct view_status *status, char **out_text, size_t *out_size);
+enum err view_status_decode(const char *text, size_t size, struct view_status *out_status);
+enum err view_event_encode(const struct view_event *event, char **out_text, size_t *out_size);
+enum err view_event_decode(const char *text, size_t size, struct view_event *out_event);
+enum err view_error_encode(const struct view_error *error, char **out_text, size_t *out_size);
+enum err view_error_decode(const char *text, size_t size, struct view_error *out_error);
+
+/* {"message": …}, the answer where there is nothing to show. */
+enum err view_message_encode(const char *message, char **out_text, size_t *out_size);
+enum err view_message_decode(const char *text, size_t size, char **out_message);
+
+/* The body of a request to add a peer. Bodies of requests are strict: no unknown members. */
+struct view_peer_request {
+	char *name; /* NULL: the key's first characters */
+	uint8_t public_key[TEXT_KEY_SIZE];
+	bool has_preshared_key;
+	uint8_t preshared_key[TEXT_KEY_SIZE]; /* wiped by _done */
+	char *endpoint;                       /* "host:port"; NULL: none */
+	struct prefix *allowed_ips;           /* none: the daemon takes the next free addresses */
+	size_t allowed_ip_count;
+	uint16_t persistent_keepalive;
+};
+void view_peer_request_done(struct view_peer_request *request);
+enum err view_peer_request_encode(const struct view_peer_request *request, char **out_text,
+								  size_t *out_size); /* wipe and free it */
+/* On failure out_problem says which member is wrong and what would be right. */
+enum { VIEW_PROBLEM_SIZE = 160 };
+enum err view_peer_request_decode(const char *text, size_t size,
+								  struct view_peer_request *out_request,
+								  char out_problem[static VIEW_PROBLEM_SIZE]);
+
+/* {"level": …}, the body that sets how much is logged; a word that log_level_parse() takes. */
+enum err view_level_encode(const char *level, char **out_text, size_t *out_size);
+enum err view_level_decode(const char *text, size_t size, char **out_level,
+						   char out_problem[static VIEW_PROBLEM_SIZE]);

@@ -1,0 +1,159 @@
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/wipe.h"
+#include "ctl/view.h"
+#include "ctl/view_json.h"
+
+/* Bodies of requests. Unlike answers they are strict: what is asked for is done whole or not. */
+
+enum {
+	NAME_MAX_SIZE = 256,     /* the daemon allows less and says so */
+	ENDPOINT_MAX_SIZE = 512, /* likewise */
+	LEVEL_MAX_SIZE = 32,
+};
+
+void view_peer_request_done(struct view_peer_request *request) {
+	if (!request)
+		return;
+	free(request->name);
+	free(request->endpoint);
+	free(request->allowed_ips);
+	wipe(request, sizeof *request);
+}
+
+static void wipe_and_free(void *memory) {
+	if (memory)
+		wipe(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+/* From the first preshared key on jansson wipes what it frees; all its memory is malloc()'s. */
+static void guard_secrets(void) {
+	json_set_alloc_funcs(malloc, wipe_and_free);
+}
+
+enum err view_peer_request_encode(const struct view_peer_request *request, char **out_text,
+								  size_t *out_size) {
+	guard_secrets();
+	struct view_text text = {0};
+	struct view_writer w = view_writer_new();
+	view_put_text(&w, "name", request->name);
+	view_put_key(&w, "public_key", request->public_key);
+	if (request->has_preshared_key)
+		view_put_key(&w, "preshared_key", request->preshared_key);
+	else
+		view_put_text(&w, "preshared_key", NULL);
+	view_put_text(&w, "endpoint", request->endpoint);
+	view_put_prefixes(&w, "allowed_ips", request->allowed_ips, request->allowed_ip_count);
+	view_put_number(&w, "persistent_keepalive", request->persistent_keepalive);
+	view_writer_end(&w, &text, false);
+	return view_text_take(&text, out_text, out_size);
+}
+
+/* The first member that is not one of the names, which end with NULL. */
+static const char *unknown_member(json_t *object, const char *const *names) {
+	const char *member;
+	json_t *value;
+	json_object_foreach(object, member, value) {
+		size_t i = 0;
+		while (names[i] && strcmp(names[i], member) != 0)
+			i++;
+		if (!names[i])
+			return member;
+	}
+	return NULL;
+}
+
+static enum err parse(const char *text, size_t size, const char *const *names, json_t **out_object,
+					  char out_problem[static VIEW_PROBLEM_SIZE]) {
+	json_t *object;
+	enum err error = view_json_parse(text, size, &object);
+	if (error) {
+		(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "the body is not an object in JSON");
+		return error;
+	}
+	const char *unknown = unknown_member(object, names);
+	if (!unknown) {
+		*out_object = object;
+		return ERR_OK;
+	}
+	(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "%.64s: there is no such member", unknown);
+	json_decref(object);
+	return ERR_INVALID;
+}
+
+/* What the reader found, for whoever wrote the body. */
+static enum err refuse(const struct view_reader *r, char out_problem[static VIEW_PROBLEM_SIZE]) {
+	if (r->error != ERR_MALFORMED) {
+		(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "%s", err_text(r->error));
+		return r->error;
+	}
+	(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "%s: must be %s", r->member, r->right);
+	return ERR_INVALID;
+}
+
+enum err view_peer_request_decode(const char *text, size_t size,
+								  struct view_peer_request *out_request,
+								  char out_problem[static VIEW_PROBLEM_SIZE]) {
+	static const char *const names[] = {
+		"name", "public_key", "preshared_key", "endpoint", "allowed_ips", "persistent_keepalive",
+		NULL,
+	};
+	guard_secrets();
+	json_t *object;
+	enum err error = parse(text, size, names, &object, out_problem);
+	if (error)
+		return error;
+	struct {
+		struct view_peer_request request;
+	} s = {0};
+	WIPE_ON_EXIT(s);
+	struct view_reader r = view_reader_of(object);
+	s.request.name = view_get_text(&r, "name", NAME_MAX_SIZE, false);
+	(void)view_get_key(&r, "public_key", s.request.public_key, true);
+	s.request.has_preshared_key = view_get_key(&r, "preshared_key", s.request.preshared_key, false);
+	s.request.endpoint = view_get_text(&r, "endpoint", ENDPOINT_MAX_SIZE, false);
+	s.request.allowed_ips = view_get_prefixes(&r, "allowed_ips", true, &s.request.allowed_ip_count);
+	s.request.persistent_keepalive =
+		(uint16_t)view_get_number(&r, "persistent_keepalive", UINT16_MAX);
+	json_decref(object);
+	if (r.error) {
+		view_peer_request_done(&s.request);
+		return refuse(&r, out_problem);
+	}
+	*out_request = s.request;
+	return ERR_OK;
+}
+
+enum err view_level_encode(const char *level, char **out_text, size_t *out_size) {
+	struct view_text text = {0};
+	struct view_writer w = view_writer_new();
+	view_put_text(&w, "level", level);
+	view_writer_end(&w, &text, false);
+	return view_text_take(&text, out_text, out_size);
+}
+
+enum err view_level_decode(const char *text, size_t size, char **out_level,
+						   char out_problem[static VIEW_PROBLEM_SIZE]) {
+	static const char *const names[] = {"level", NULL};
+	json_t *object;
+	enum err error = parse(text, size, names, &object, out_problem);
+	if (error)
+		return error;
+	struct view_reader r = view_reader_of(object);
+	char *level = view_get_text(&r, "level", LEVEL_MAX_SIZE, true);
+	json_decref(object);
+	enum log_level known;
+	if (level && !log_level_parse(level, &known))
+		view_fail(&r, "level", "silent, error, warning, info or debug");
+	if (r.error) {
+		free(level);
+		return refuse(&r, out_problem);
+	}
+	*out_level = level;
+	return ERR_OK;
+}

@@ -1,0 +1,147 @@
+#include "ctl/view_tunnel.h"
+
+#include <stdlib.h>
+
+#include "ctl/view_peer.h"
+
+static const char *const STATE_NAMES[VIEW_TUNNEL_STATE_COUNT] = {
+	[VIEW_DOWN] = "down",
+	[VIEW_STARTING] = "starting",
+	[VIEW_UP] = "up",
+	[VIEW_FAILED] = "failed",
+};
+
+const char *view_tunnel_state_name(enum view_tunnel_state state) {
+	return state < VIEW_TUNNEL_STATE_COUNT ? STATE_NAMES[state] : "unknown";
+}
+
+static const char *state_name(unsigned index) {
+	return view_tunnel_state_name((enum view_tunnel_state)index);
+}
+
+void view_tunnel_done(struct view_tunnel *tunnel) {
+	if (!tunnel)
+		return;
+	free(tunnel->name);
+	free(tunnel->protocol);
+	free(tunnel->reason);
+	free(tunnel->addresses);
+	free(tunnel->clients_endpoint);
+	free(tunnel->clients_dns);
+	free(tunnel->clients_allowed_ips);
+	for (size_t i = 0; i < tunnel->shown; i++)
+		view_peer_done(&tunnel->peers[i]);
+	free(tunnel->peers);
+	*tunnel = (struct view_tunnel){0};
+}
+
+static void put_clients_dns(const struct view_tunnel *tunnel, struct view_writer *w) {
+	json_t *array = json_array();
+	for (size_t i = 0; i < tunnel->clients_dns_count; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		address_format(&tunnel->clients_dns[i], text);
+		if (json_array_append_new(array, json_string(text)))
+			w->failed = true;
+	}
+	view_put(w, "clients_dns", array);
+}
+
+void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
+	static const char peers[] = ",\"peers\":";
+	struct view_writer w = view_writer_new();
+	view_put_text(&w, "name", tunnel->name);
+	view_put_text(&w, "protocol", tunnel->protocol);
+	view_put_text(&w, "state", view_tunnel_state_name(tunnel->state));
+	view_put_text(&w, "reason", tunnel->reason);
+	view_put_bool(&w, "autostart", tunnel->autostart);
+	if (tunnel->has_public_key)
+		view_put_key(&w, "public_key", tunnel->public_key);
+	else
+		view_put_text(&w, "public_key", NULL);
+	view_put_number_or_null(&w, "listen_port", tunnel->listen_port);
+	view_put_number(&w, "fwmark", tunnel->fwmark);
+	view_put_number(&w, "mtu", tunnel->mtu);
+	view_put_prefixes(&w, "addresses", tunnel->addresses, tunnel->address_count);
+	view_put_text(&w, "clients_endpoint", tunnel->clients_endpoint);
+	put_clients_dns(tunnel, &w);
+	view_put_prefixes(&w, "clients_allowed_ips", tunnel->clients_allowed_ips,
+					  tunnel->clients_allowed_ip_count);
+	view_put_number(&w, "clients_keepalive", tunnel->clients_keepalive);
+	view_put_number(&w, "peer_count", tunnel->peer_count);
+	view_put_number(&w, "connected_count", tunnel->connected_count);
+	view_put_number(&w, "received", tunnel->received);
+	view_put_number(&w, "sent", tunnel->sent);
+	view_writer_end(&w, text, true);
+	view_text_add(text, peers, sizeof peers - 1);
+	view_peers_put(tunnel->peers, tunnel->shown, text);
+	view_text_add(text, "}", 1);
+}
+
+static void get_clients_dns(struct view_reader *r, struct view_tunnel *tunnel) {
+	const json_t *array = view_get_array(r, "clients_dns", VIEW_PREFIXES_MAX);
+	size_t count = json_array_size(array);
+	if (count == 0)
+		return;
+	tunnel->clients_dns = calloc(count, sizeof *tunnel->clients_dns);
+	for (size_t i = 0; i < count && tunnel->clients_dns; i++) {
+		const char *text = json_string_value(json_array_get(array, i));
+		if (!text || address_parse(text, &tunnel->clients_dns[i])) {
+			view_fail(r, "clients_dns", "a list of addresses");
+			return;
+		}
+	}
+	if (tunnel->clients_dns)
+		tunnel->clients_dns_count = count;
+	else
+		r->error = ERR_NO_MEMORY;
+}
+
+enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
+	struct view_reader r = view_reader_of(object);
+	struct view_tunnel t = {0};
+	t.name = view_get_text(&r, "name", VIEW_TEXT_MAX, true);
+	t.protocol = view_get_text(&r, "protocol", VIEW_TEXT_MAX, true);
+	t.state =
+		(enum view_tunnel_state)view_get_word(&r, "state", state_name, VIEW_TUNNEL_STATE_COUNT);
+	t.reason = view_get_text(&r, "reason", VIEW_TEXT_MAX, false);
+	t.autostart = view_get_bool(&r, "autostart");
+	t.has_public_key = view_get_key(&r, "public_key", t.public_key, false);
+	t.listen_port = (uint16_t)view_get_number(&r, "listen_port", UINT16_MAX);
+	t.fwmark = (uint32_t)view_get_number(&r, "fwmark", UINT32_MAX);
+	t.mtu = (uint32_t)view_get_number(&r, "mtu", UINT32_MAX);
+	t.addresses = view_get_prefixes(&r, "addresses", false, &t.address_count);
+	t.clients_endpoint = view_get_text(&r, "clients_endpoint", VIEW_TEXT_MAX, false);
+	get_clients_dns(&r, &t);
+	t.clients_allowed_ips =
+		view_get_prefixes(&r, "clients_allowed_ips", true, &t.clients_allowed_ip_count);
+	t.clients_keepalive = (uint16_t)view_get_number(&r, "clients_keepalive", UINT16_MAX);
+	t.peer_count = view_get_number(&r, "peer_count", UINT64_MAX);
+	t.connected_count = view_get_number(&r, "connected_count", UINT64_MAX);
+	t.received = view_get_number(&r, "received", UINT64_MAX);
+	t.sent = view_get_number(&r, "sent", UINT64_MAX);
+	enum err error = view_peers_get(&r, "peers", &t.peers, &t.shown);
+	if (!error && t.peer_count < t.shown)
+		error = ERR_MALFORMED; /* readers count those that are left out */
+	if (error) {
+		view_tunnel_done(&t);
+		return error;
+	}
+	*out_tunnel = t;
+	return ERR_OK;
+}
+
+enum err view_tunnel_encode(const struct view_tunnel *tunnel, char **out_text, size_t *out_size) {
+	struct view_text text = {0};
+	view_tunnel_put(tunnel, &text);
+	return view_text_take(&text, out_text, out_size);
+}
+
+enum err view_tunnel_decode(const char *text, size_t size, struct view_tunnel *out_tunnel) {
+	json_t *object;
+	enum err error = view_json_parse(text, size, &object);
+	if (error)
+		return error;
+	error = view_tunnel_get(object, out_tunnel);
+	json_decref(object);
+	return error;
+}

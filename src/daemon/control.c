@@ -1,0 +1,306 @@
+#include "daemon/control.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/control_core.h"
+#include "daemon/hardening.h"
+#include "daemon/net.h"
+#include "daemon/shared_text.h"
+#include "daemon/supervisor.h"
+#include "loop/control_loop.h"
+
+#define START_TIMEOUT (10 * CLOCK_SECOND)
+
+enum { STORE_PATH_SIZE = 4096 };
+
+const char *control_file(const struct control *control) {
+	return control->configuration ? control->configuration : "the configuration";
+}
+
+void control_stop(struct control *control, int status) {
+	control->stop = true;
+	control->status = status;
+	control_loop_stop(control->loop);
+}
+
+void control_run(struct control *control) {
+	uint64_t now = clock_now();
+	uint64_t next = names_run(control->names, now);
+	const uint64_t others[] = {
+		control_pending_expire(&control->net.pending, now),
+		control_pending_expire(&control->privileged.pending, now),
+		control_status_run(control, now),
+	};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (others[i] < next)
+			next = others[i];
+	if (next == CLOCK_NEVER)
+		control_timer_stop(control->timer);
+	else
+		control_timer_set(control->timer, next > now ? next - now : 0);
+}
+
+static void due(void *context) {
+	control_run(context);
+}
+
+/* The start: */
+
+static const char *value_of(const char *argument, const char *name) {
+	size_t size = strlen(name);
+	return strncmp(argument, name, size) == 0 ? argument + size : NULL;
+}
+
+static enum err parse_arguments(struct control *control, int count, char *const *arguments) {
+	control->log = NET_LOG_STDERR;
+	for (int i = 2; i < count; i++) {
+		const char *log = value_of(arguments[i], NET_LOG_ARGUMENT);
+		const char *path = value_of(arguments[i], CONTROL_CONFIGURATION_ARGUMENT);
+		if (log)
+			control->log = log;
+		else if (path)
+			control->configuration = path;
+		else
+			return ERR_INVALID;
+	}
+	return ERR_OK;
+}
+
+static void log_to(const struct control *control, const char *target) {
+	if (strcmp(control->log, target) != 0)
+		return;
+	log_to_syslog();
+	hardening_detach_terminal();
+}
+
+static enum err receive_start(struct control *control) {
+	struct channel_message message;
+	enum err error = channel_wait(SUPERVISOR_CHANNEL, POLLIN, clock_now() + START_TIMEOUT);
+	if (!error)
+		error = channel_receive(SUPERVISOR_CHANNEL, &message);
+	if (error)
+		return error;
+	if (message.message.type == PROCESS_START) {
+		log_to(control, NET_LOG_SYSLOG);
+		log_init((enum log_level)message.message.start.log_level, "umbrad");
+		log_set_format(message.message.start.log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	} else {
+		error = ERR_MALFORMED;
+	}
+	channel_message_done(&message);
+	return error;
+}
+
+static void open_store(struct control *control, const struct config *config) {
+	char path[STORE_PATH_SIZE];
+	int size = snprintf(path, sizeof path, "%s/umbra.db", config->node.state_dir);
+	if (size < 0 || (size_t)size >= sizeof path)
+		(void)snprintf(control->store_problem, sizeof control->store_problem,
+					   "node.state_dir is too long");
+	else if (store_open(path, &control->store, control->store_problem) == ERR_OK)
+		return;
+	control->store = NULL;
+	log_error("%s; peers cannot be added or removed", control->store_problem);
+}
+
+/* Messages of the privileged process: */
+
+static struct config *load(const struct control *control, int descriptor) {
+	char *text;
+	size_t size;
+	enum err error = shared_text_read(descriptor, &text, &size);
+	if (error) {
+		log_error("the configuration from the privileged process: %s", err_text(error));
+		return NULL;
+	}
+	const struct config_source source = {
+		.path = control_file(control), .text = text, .text_size = size};
+	struct config *config = NULL;
+	struct config_errors errors;
+	error = config_load(&source, &config, &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		log_error("%s", errors.lines[i]);
+	if (error && errors.count == 0)
+		log_error("the configuration: %s", err_text(error));
+	config_errors_done(&errors);
+	free(text);
+	return error ? NULL : config;
+}
+
+/* READY comes behind what has to be up before the start is called done. */
+static void begin(struct control *control, struct config *config) {
+	open_store(control, config);
+	control_tunnels_configure(control, config);
+	const struct process_message ready = {.type = PROCESS_READY};
+	enum err error = control_channel_send(&control->privileged, &ready, -1);
+	if (!error && control->config) {
+		log_to(control, NET_LOG_LATER);
+		return;
+	}
+	if (error)
+		log_error("start of the control process: %s", err_text(error));
+	control_stop(control, EXIT_FAILURE);
+}
+
+static void configure(struct control *control, const struct channel_message *message) {
+	struct config *config = message->count == 1 ? load(control, message->descriptors[0]) : NULL;
+	if (config && control->config) {
+		control_tunnels_configure(control, config);
+		control_api_publish(control, "configuration.reloaded", NULL, NULL, "%s was read again",
+							control_file(control));
+	} else if (config) {
+		begin(control, config);
+	} else if (!control->config) {
+		control_stop(control, EXIT_FAILURE);
+	}
+}
+
+static void set_log_level(struct control *control, uint8_t level) {
+	log_set_level((enum log_level)level);
+	control_api_publish(control, "log.level", NULL, NULL, "the log's level is %s",
+						log_level_name((enum log_level)level));
+}
+
+static void receive(void *context, struct channel_message *message) {
+	struct control *control = context;
+	switch (message->message.type) {
+	case PROCESS_CONFIGURE:
+		configure(control, message);
+		break;
+	case PROCESS_PEERING:
+		if (message->count == 1)
+			control_net_peer(control, channel_message_take(message, 0));
+		break;
+	case PROCESS_CONNECTION:
+		if (message->count == 1 &&
+			ctl_server_adopt(control->server, channel_message_take(message, 0)))
+			log_debug("a connection was not taken");
+		break;
+	case PROCESS_STATE:
+		control_tunnels_state(control, &message->message);
+		break;
+	case PROCESS_LOG:
+		set_log_level(control, message->message.log.level);
+		break;
+	case PROCESS_STOP:
+		control_stop(control, EXIT_SUCCESS);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Without the other process there is nobody to serve. */
+static void privileged_lost(void *context, enum err error) {
+	if (error != ERR_CLOSED)
+		log_error("message between the processes: %s", err_text(error));
+	control_stop(context, error == ERR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* Its successor comes with the next PEERING. */
+static void net_lost(void *context, enum err error) {
+	if (error != ERR_CLOSED)
+		log_error("message of the net process: %s", err_text(error));
+}
+
+static void settled(void *context) {
+	struct control *control = context;
+	if (!control->stop)
+		control_run(control);
+}
+
+static enum err open_all(struct control *control) {
+	enum err error = control_loop_new(&control->loop);
+	if (!error)
+		error = control_timer_new(control->loop, due, control, &control->timer);
+	const struct ctl_server_options server = {
+		.loop = control->loop, .ask = control_api_ask, .context = control};
+	if (!error)
+		error = ctl_server_new(&server, &control->server);
+	if (error)
+		return error;
+	const struct control_channel_options privileged = {.loop = control->loop,
+													   .receive = receive,
+													   .lost = privileged_lost,
+													   .settled = settled,
+													   .context = control};
+	struct control_channel_options net = privileged;
+	net.receive = control_net_event;
+	net.lost = net_lost;
+	control_channel_init(&control->privileged, &privileged);
+	control_channel_init(&control->net, &net);
+	control_names_open(control);
+	return control->stop ? ERR_NO_MEMORY
+						 : control_channel_open(&control->privileged, SUPERVISOR_CHANNEL);
+}
+
+/* Nobody is answered any more: the server goes first, and with it all requests. */
+static void close_all(struct control *control) {
+	control->stop = true;
+	control_net_done(control);
+	control_channel_close(&control->privileged);
+	control_tunnels_done(control);
+	control_status_done(control);
+	ctl_server_free(control->server);
+	control->server = NULL;
+	if (control->names)
+		control_names_done(control);
+	store_close(control->store);
+	control_timer_free(control->timer);
+	if (control->loop)
+		control_loop_free(control->loop);
+}
+
+static int run(struct control *control) {
+	const struct control_channel_options none = {.loop = NULL};
+	control_channel_init(&control->privileged, &none);
+	control_channel_init(&control->net, &none);
+	list_init(&control->lookups);
+	list_init(&control->sets);
+	list_init(&control->gathers);
+	control->started = clock_wall_now() / CLOCK_SECOND;
+	enum err error = receive_start(control);
+	if (!error)
+		error = open_all(control);
+	if (!error) {
+		/* What came before the watch is there is read as well: it is level-triggered. */
+		control_loop_run(control->loop);
+	} else if (error != ERR_CLOSED) {
+		log_error("start of the control process: %s", err_text(error));
+		control->status = EXIT_FAILURE;
+	}
+	close_all(control);
+	return control->status;
+}
+
+int control_main(int count, char *const *arguments) {
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1};
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_NAME, "umbra-control");
+	/* Signals from a terminal or a service manager reach all processes; the privileged one decides.
+	 */
+	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+		(void)signal(ignored[i], SIG_IGN);
+	hardening_clean_descriptors(SUPERVISOR_CHANNEL + 1);
+	(void)fcntl(SUPERVISOR_CHANNEL, F_SETFD, FD_CLOEXEC);
+	hardening_apply();
+	log_init(LOG_ERROR, "umbrad");
+	struct control *control = calloc(1, sizeof *control);
+	if (!control)
+		return EXIT_FAILURE;
+	int status = EXIT_FAILURE;
+	if (parse_arguments(control, count, arguments))
+		log_error("start of the control process: unknown argument");
+	else
+		status = run(control);
+	free(control);
+	return status;
+}

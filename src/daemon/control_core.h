@@ -1,0 +1,177 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/log_limit.h"
+#include "conf/config.h"
+#include "ctl/server.h"
+#include "daemon/control_channel.h"
+#include "store/store.h"
+#include "tunnel/directory.h"
+#include "tunnel/names.h"
+#include "wire/process.h"
+#include "wire/uapi.h"
+
+/*
+ * Inside of the control process. Its one thread serves the loop:
+ *
+ *   privileged ──configuration, states, connections──▶ control.c, control_tunnels.c
+ *   net ──figures, events──▶ control_net.c ──▶ control_status.c, control_names.c
+ *   the tool ──questions──▶ control_api.c ──▶ control_orders.c, control_peers.c, control_status.c
+ */
+
+struct resolver;
+struct control_loop;
+struct control_timer;
+struct control;
+
+enum {
+	CONTROL_SETS_MAX = 1024,    /* set operations that wait for a net process */
+	CONTROL_GATHERS_MAX = 256,  /* questions that wait for figures */
+	CONTROL_LOOKUPS_MAX = 1024, /* questions to the resolver */
+};
+
+struct control_tunnel {
+	struct control *control;
+	const struct config_tunnel *config; /* NULL: the place is free */
+	char name[PROCESS_NAME_SIZE];
+	struct directory *directory;
+	enum process_state state;
+	uint16_t slot; /* while it is starting or up */
+	char reason[PROCESS_TEXT_SIZE];
+	uint64_t run; /* counts how often it came up */
+	bool asking;  /* for figures */
+	bool synced;  /* the store's peers were handed to the net process */
+	bool held;    /* somebody took it down; the store remembers it, too, when there is one */
+	bool routed;  /* the privileged process was told of these: */
+	char *routes; /* one a line; NULL: none */
+	size_t routes_size;
+};
+
+struct control {
+	struct control_loop *loop;
+	struct control_timer *timer;
+	struct control_channel privileged, net;
+	struct ctl_server *server;
+	const char *configuration; /* path; NULL: unknown */
+	const char *log;           /* NET_LOG_* */
+	struct config *config;
+	struct control_tunnel tunnels[CONFIG_TUNNELS_MAX];
+	struct store *store; /* NULL: see the problem */
+	char store_problem[STORE_PROBLEM_SIZE];
+	struct names *names;
+	struct resolver *resolver; /* NULL: names have no addresses */
+	struct list lookups;
+	size_t lookup_count;
+	struct list sets; /* that wait for a net process */
+	size_t set_count;
+	uint64_t sets_ever;
+	struct list gathers;
+	size_t gather_count;
+	struct log_limit events;
+	uint64_t started; /* seconds since the Unix epoch */
+	bool stop;
+	int status;
+};
+
+/* control.c */
+
+/* Does what is due and sets the timer. To be called after everything that may change deadlines. */
+void control_run(struct control *control);
+void control_stop(struct control *control, int status);
+/* How to call the configuration in a message. */
+const char *control_file(const struct control *control);
+
+/* control_tunnels.c */
+
+struct control_tunnel *control_tunnel_find(struct control *control, const char *name);
+struct control_tunnel *control_tunnel_of_slot(struct control *control, uint16_t slot);
+bool control_tunnel_is_up(const struct control_tunnel *tunnel);
+/* Takes the configuration over; the first one brings tunnels up. */
+void control_tunnels_configure(struct control *control, struct config *config);
+void control_tunnels_state(struct control *control, const struct process_message *message);
+void control_tunnels_done(struct control *control);
+
+/* control_net.c */
+
+void control_net_peer(struct control *control, int descriptor);
+/*
+ * A set operation. done() (may be NULL) is called once: errno, 0 when it took place; possibly from
+ * inside this call. While there is no net process it waits for one.
+ */
+void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
+					 void (*done)(void *context, int number, const char *text), void *context);
+/* Asks for figures unless that is under way; ends in control_status_refreshed(). False: cannot. */
+bool control_net_refresh(struct control_tunnel *tunnel);
+/* The tunnel is gone: what waits for it fails. */
+void control_net_drop(struct control_tunnel *tunnel);
+void control_net_event(void *context, struct channel_message *message);
+void control_net_done(struct control *control);
+
+/* control_names.c */
+
+void control_names_open(struct control *control);
+void control_names_done(struct control *control);
+void control_names_put(struct control_tunnel *tunnel, const struct directory_peer *peer);
+void control_names_remove(struct control_tunnel *tunnel, const struct directory_peer *peer);
+/* All of a tunnel that came up. */
+void control_names_put_all(struct control_tunnel *tunnel);
+/* What a reload changed. */
+void control_names_change(struct control_tunnel *tunnel, const struct directory *before);
+/* Marks of sockets, or the servers, may be others now. */
+void control_names_refresh(struct control *control);
+
+/* control_peers.c */
+
+/* The tunnel's peers of now, from configuration and store. */
+enum err control_peers_load(struct control *control, const struct config_tunnel *tunnel,
+							struct directory **out_directory);
+/* Hands all of the store's to the net process. */
+void control_peers_push(struct control_tunnel *tunnel);
+/* After a reload: what changed since before. */
+void control_peers_change(struct control_tunnel *tunnel, const struct directory *before);
+void control_peers_add(struct control_tunnel *tunnel, struct ctl_request *request,
+					   const struct view_peer_request *add);
+void control_peers_remove(struct control_tunnel *tunnel, struct ctl_request *request,
+						  const char *name_or_key);
+
+/* control_routes.c: routes of the store's peers, if they are others than before. */
+void control_routes_send(struct control_tunnel *tunnel);
+
+/* control_status.c */
+
+void control_status_ask(struct control *control, struct ctl_request *request,
+						const struct ctl_question *question);
+/* Figures have come, or will not. */
+void control_status_refreshed(struct control_tunnel *tunnel);
+/* Answers what waited long enough; returns the next deadline. */
+uint64_t control_status_run(struct control *control, uint64_t now);
+void control_status_done(struct control *control);
+/* One peer of the tunnel as the answer. */
+void control_status_answer_peer(struct control_tunnel *tunnel, struct ctl_request *request,
+								unsigned http_status, const struct directory_peer *peer);
+
+/* control_orders.c: what the privileged process is asked for. */
+
+/* request may be NULL: nobody waits. */
+void control_orders_up(struct control_tunnel *tunnel, struct ctl_request *request);
+void control_orders_down(struct control_tunnel *tunnel, struct ctl_request *request);
+void control_orders_reload(struct control *control, struct ctl_request *request);
+void control_orders_log(struct control *control, struct ctl_request *request, const char *level);
+
+/* control_api.c */
+
+void control_api_ask(void *context, struct ctl_request *request,
+					 const struct ctl_question *question);
+/* An answer for an errno of another process. */
+void control_api_fail(struct ctl_request *request, int number, const char *text);
+/* The same for an error of ours. */
+void control_api_error(struct ctl_request *request, enum err error, const char *what);
+/* Limited to so many a second, as strangers may bring them about. */
+void control_api_publish(struct control *control, const char *kind, const char *tunnel,
+						 const char *peer, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));

@@ -1,0 +1,177 @@
+/* Endpoints by name: what tunnel/names.h asks for is done here. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/control_core.h"
+#include "transport/dns/resolver.h"
+#include "tunnel/plan.h"
+
+struct lookup {
+	struct list link;
+	struct control *control;
+	uint64_t ticket;
+};
+
+static void lookup_free(struct lookup *lookup) {
+	list_remove(&lookup->link);
+	lookup->control->lookup_count--;
+	free(lookup);
+}
+
+/* Questions must not go into a tunnel that is to be reached by the answer. */
+static uint32_t mark_of(const struct control *control) {
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		const struct control_tunnel *tunnel = &control->tunnels[i];
+		uint32_t mark = control_tunnel_is_up(tunnel) ? plan_mark(tunnel->config, tunnel->slot) : 0;
+		if (mark)
+			return mark;
+	}
+	return 0;
+}
+
+static int open_socket(void *context, int family, int type) {
+	int descriptor = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	uint32_t mark = mark_of(context);
+	if (descriptor >= 0 && mark &&
+		setsockopt(descriptor, SOL_SOCKET, SO_MARK, &mark, sizeof mark)) {
+		int failed = errno;
+		(void)close(descriptor);
+		errno = failed;
+		return -1;
+	}
+	return descriptor;
+}
+
+static void answered(void *context, const struct resolver_answer *answer) {
+	struct lookup *lookup = context;
+	struct control *control = lookup->control;
+	uint64_t ticket = lookup->ticket;
+	lookup_free(lookup);
+	size_t count = answer->error ? 0 : answer->count;
+	const char *problem = answer->problem[0] ? answer->problem : err_text(answer->error);
+	names_answer(control->names, clock_now(), ticket, answer->addresses, count, answer->ttl,
+				 count > 0 ? NULL : problem);
+	control_run(control);
+}
+
+static enum err ask(void *context, const char *name, uint64_t ticket) {
+	struct control *control = context;
+	if (!control->resolver)
+		return ERR_UNSUPPORTED;
+	if (control->lookup_count >= CONTROL_LOOKUPS_MAX)
+		return ERR_LIMIT;
+	struct lookup *lookup = malloc(sizeof *lookup);
+	if (!lookup)
+		return ERR_NO_MEMORY;
+	*lookup = (struct lookup){.control = control, .ticket = ticket};
+	list_append(&control->lookups, &lookup->link);
+	control->lookup_count++;
+	enum err error = resolver_ask(control->resolver, name, answered, lookup);
+	if (error)
+		lookup_free(lookup);
+	return error;
+}
+
+static void use(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY_SIZE],
+				const struct endpoint *endpoint) {
+	struct control_tunnel *tunnel = control_tunnel_of_slot(context, slot);
+	if (!tunnel)
+		return;
+	struct uapi_text text = {.data = NULL};
+	directory_put_endpoint(&text, key, endpoint);
+	control_net_set(tunnel, &text, NULL, NULL);
+	uapi_text_done(&text);
+}
+
+static void tell(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY_SIZE],
+				 const char *name, const char *problem) {
+	struct control_tunnel *tunnel = control_tunnel_of_slot(context, slot);
+	const struct directory_peer *peer = tunnel ? directory_find_key(tunnel->directory, key) : NULL;
+	if (!peer)
+		return;
+	if (problem) {
+		log_warning("%s: %s: %s: %s", tunnel->name, peer->name, name, problem);
+		control_api_publish(context, "peer.unresolved", tunnel->name, peer->name, "%s: %s", name,
+							problem);
+	} else {
+		control_api_publish(context, "peer.resolved", tunnel->name, peer->name, "%s has an address",
+							name);
+	}
+}
+
+void control_names_open(struct control *control) {
+	const struct resolver_options options = {
+		.loop = control->loop, .open_socket = open_socket, .context = control};
+	enum err error = resolver_new(&options, &control->resolver);
+	if (error)
+		log_error("endpoints by name do not work: %s", err_text(error));
+	const struct names_host host = {.context = control, .ask = ask, .use = use, .tell = tell};
+	error = names_new(&host, &control->names);
+	if (error) {
+		log_error("endpoints by name: %s", err_text(error));
+		control_stop(control, EXIT_FAILURE);
+	}
+}
+
+void control_names_done(struct control *control) {
+	resolver_free(control->resolver);
+	control->resolver = NULL;
+	list_for_each (link, &control->lookups)
+		lookup_free(list_item(link, struct lookup, link));
+	names_free(control->names);
+	control->names = NULL;
+}
+
+static bool has_name(const struct directory_peer *peer) {
+	struct endpoint endpoint;
+	return peer && !peer->shadowed_by && peer->endpoint_name && !directory_literal(peer, &endpoint);
+}
+
+void control_names_put(struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	if (!control_tunnel_is_up(tunnel) || !has_name(peer))
+		return;
+	enum err error = names_put(tunnel->control->names, clock_now(), tunnel->slot, peer->public_key,
+							   peer->endpoint_name, peer->endpoint_port);
+	if (error)
+		log_error("%s: %s: its endpoint's name: %s", tunnel->name, peer->name, err_text(error));
+}
+
+void control_names_remove(struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	if (control_tunnel_is_up(tunnel) && has_name(peer))
+		names_remove(tunnel->control->names, tunnel->slot, peer->public_key);
+}
+
+void control_names_put_all(struct control_tunnel *tunnel) {
+	list_for_each (link, directory_peers(tunnel->directory))
+		control_names_put(tunnel, list_item(link, struct directory_peer, link));
+}
+
+static bool same_endpoint(const struct directory_peer *left, const struct directory_peer *right) {
+	return has_name(left) && has_name(right) && left->endpoint_port == right->endpoint_port &&
+		   strcmp(left->endpoint_name, right->endpoint_name) == 0;
+}
+
+void control_names_change(struct control_tunnel *tunnel, const struct directory *before) {
+	const struct directory *after = tunnel->directory;
+	list_for_each (link, directory_peers(before)) {
+		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
+		if (!has_name(directory_find_key(after, peer->public_key)))
+			control_names_remove(tunnel, peer);
+	}
+	list_for_each (link, directory_peers(after)) {
+		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
+		if (!same_endpoint(directory_find_key(before, peer->public_key), peer))
+			control_names_put(tunnel, peer);
+	}
+}
+
+void control_names_refresh(struct control *control) {
+	if (control->resolver && resolver_reload(control->resolver))
+		log_warning("the resolver's servers could not be read again");
+	names_retry(control->names, clock_now());
+}

@@ -1,0 +1,269 @@
+/* What goes to the net process and comes from it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/wipe.h"
+#include "daemon/control_core.h"
+#include "daemon/shared_text.h"
+
+/* One set operation, from its making to its end. */
+struct set {
+	struct list link; /* of those that wait for a net process */
+	uint64_t order;   /* in which they were made, and are to be done */
+	struct control_tunnel *tunnel;
+	uint64_t run; /* of the tunnel */
+	int descriptor;
+	void (*done)(void *context, int number, const char *text);
+	void *context;
+};
+
+static void end(struct set *set, int number, const char *text) {
+	if (number && number != ENODEV)
+		log_error("%s: a change of its peers was not taken: %s", set->tunnel->name,
+				  text[0] ? text : strerror(number));
+	if (set->done)
+		set->done(set->context, number, text);
+	(void)close(set->descriptor);
+	free(set);
+}
+
+/* Set operations can be repeated: the net process may or may not have done it before it ended. */
+static void wait_for_net(struct set *set) {
+	struct control *control = set->tunnel->control;
+	if (control->set_count >= CONTROL_SETS_MAX) {
+		end(set, EBUSY, "too much waits for the data path to come back");
+		return;
+	}
+	struct list *behind = &control->sets;
+	while (behind->previous != &control->sets &&
+		   list_item(behind->previous, struct set, link)->order > set->order)
+		behind = behind->previous;
+	list_append(behind, &set->link);
+	control->set_count++;
+}
+
+static bool is_current(const struct set *set) {
+	return control_tunnel_is_up(set->tunnel) && set->tunnel->run == set->run;
+}
+
+static void set_done(void *context, const struct control_reply *reply) {
+	struct set *set = context;
+	if (!is_current(set))
+		end(set, ENODEV, "the tunnel is down");
+	else if (reply->number == EPIPE && !set->tunnel->control->stop)
+		wait_for_net(set);
+	else
+		end(set, reply->number, reply->text);
+}
+
+static void set_send(struct set *set) {
+	struct process_message message = {.type = PROCESS_SET, .tunnel = set->tunnel->slot};
+	enum err error = control_channel_ask(&set->tunnel->control->net, &message, set->descriptor,
+										 PROCESS_RESULT, set_done, set);
+	if (error == ERR_CLOSED)
+		wait_for_net(set);
+	else if (error)
+		end(set, error == ERR_LIMIT ? EBUSY : ENOMEM,
+			error == ERR_LIMIT ? "too much is waiting to be done" : err_text(error));
+}
+
+void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
+					 void (*done)(void *context, int number, const char *text), void *context) {
+	struct set *set = NULL;
+	int descriptor = -1;
+	enum err error = text->error;
+	if (!error)
+		error = shared_text_new(slice_of(text->data, text->size), &descriptor);
+	if (!error) {
+		set = malloc(sizeof *set);
+		error = set ? ERR_OK : ERR_NO_MEMORY;
+	}
+	if (error) {
+		if (descriptor >= 0)
+			(void)close(descriptor);
+		log_error("%s: a change of its peers was not made: %s", tunnel->name, err_text(error));
+		if (done)
+			done(context, ENOMEM, err_text(error));
+		return;
+	}
+	*set = (struct set){.tunnel = tunnel,
+						.order = tunnel->control->sets_ever++,
+						.run = tunnel->run,
+						.descriptor = descriptor,
+						.done = done,
+						.context = context};
+	list_init(&set->link);
+	set_send(set);
+}
+
+static struct set *take_first(struct control *control) {
+	struct list *first = list_take_first(&control->sets);
+	if (!first)
+		return NULL;
+	control->set_count--;
+	return list_item(first, struct set, link);
+}
+
+void control_net_drop(struct control_tunnel *tunnel) {
+	list_for_each (link, &tunnel->control->sets) {
+		struct set *set = list_item(link, struct set, link);
+		if (set->tunnel != tunnel)
+			continue;
+		list_remove(&set->link);
+		tunnel->control->set_count--;
+		end(set, ENODEV, "the tunnel is down");
+	}
+}
+
+/* Figures: */
+
+/* Which run of which tunnel was asked. */
+struct question {
+	struct control_tunnel *tunnel;
+	uint64_t run;
+};
+
+static void read_figures(struct control_tunnel *tunnel, const struct control_reply *reply) {
+	char *text = NULL;
+	size_t size = 0;
+	enum err error = ERR_MALFORMED;
+	if (reply->descriptor >= 0)
+		error = shared_text_read(reply->descriptor, &text, &size);
+	if (!error) {
+		error = directory_update(tunnel->directory, slice_of(text, size));
+		/* The tunnel's keys are in it. */
+		wipe(text, size);
+		free(text);
+	}
+	if (error)
+		log_error("%s: the figures of its peers: %s", tunnel->name, err_text(error));
+}
+
+static void figures_came(void *context, const struct control_reply *reply) {
+	struct question question = *(struct question *)context;
+	struct control_tunnel *tunnel = question.tunnel;
+	free(context);
+	if (!control_tunnel_is_up(tunnel) || tunnel->run != question.run)
+		return;
+	tunnel->asking = false;
+	if (reply->number == 0)
+		read_figures(tunnel, reply);
+	else
+		log_debug("%s: no figures of its peers: %s", tunnel->name, reply->text);
+	/* A new net process will be asked again. */
+	if (!tunnel->synced && reply->number != EPIPE) {
+		tunnel->synced = true;
+		control_peers_push(tunnel);
+	}
+	control_status_refreshed(tunnel);
+}
+
+bool control_net_refresh(struct control_tunnel *tunnel) {
+	if (tunnel->asking)
+		return true;
+	if (!control_tunnel_is_up(tunnel) || tunnel->control->net.descriptor < 0)
+		return false;
+	struct question *question = malloc(sizeof *question);
+	if (!question)
+		return false;
+	*question = (struct question){.tunnel = tunnel, .run = tunnel->run};
+	struct process_message message = {.type = PROCESS_GET, .tunnel = tunnel->slot};
+	enum err error = control_channel_ask(&tunnel->control->net, &message, -1, PROCESS_TEXT,
+										 figures_came, question);
+	if (error)
+		free(question);
+	tunnel->asking = !error;
+	return !error;
+}
+
+/* A new net process has the peers of the one before from its journal. */
+void control_net_peer(struct control *control, int descriptor) {
+	enum err error = control_channel_open(&control->net, descriptor);
+	if (error) {
+		log_error("channel to the net process: %s", err_text(error));
+		return;
+	}
+	struct list again;
+	list_init(&again);
+	for (struct set *set; (set = take_first(control)) != NULL;)
+		list_append(&again, &set->link);
+	for (struct list *link; (link = list_take_first(&again)) != NULL;)
+		set_send(list_item(link, struct set, link));
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		struct control_tunnel *tunnel = &control->tunnels[i];
+		if (control_tunnel_is_up(tunnel) && !tunnel->synced)
+			(void)control_net_refresh(tunnel);
+	}
+	control_names_refresh(control);
+}
+
+void control_net_done(struct control *control) {
+	control_channel_close(&control->net);
+	for (struct set *set; (set = take_first(control)) != NULL;)
+		end(set, ENODEV, "umbrad ends");
+}
+
+/* Events: */
+
+static struct endpoint endpoint_of(const struct process_message *message) {
+	struct endpoint endpoint = {.port = message->event.port, .scope_id = message->event.scope};
+	if (message->event.family)
+		endpoint.address =
+			address_from_bytes((enum address_family)message->event.family, message->event.address);
+	return endpoint;
+}
+
+static void connected(struct control_tunnel *tunnel, struct directory_peer *peer,
+					  const char *where) {
+	uint64_t now = clock_now(), last = peer->watched.connected_at;
+	names_connected(tunnel->control->names, now, tunnel->slot, peer->public_key);
+	peer->watched.connected_at = now;
+	peer->watched.unanswered = 0;
+	/* Keys are renewed all the time; that is no news. */
+	if (last == 0 || now - last > DIRECTORY_CONNECTED_SECONDS * CLOCK_SECOND)
+		control_api_publish(tunnel->control, "peer.connected", tunnel->name, peer->name,
+							"%s is connected from %s", peer->name, where);
+}
+
+static void unanswered(struct control_tunnel *tunnel, struct directory_peer *peer, uint32_t count) {
+	names_unanswered(tunnel->control->names, clock_now(), tunnel->slot, peer->public_key, count);
+	peer->watched.unanswered = count;
+	/* The first, the second, the fourth, the eighth... */
+	if (count > 0 && (count & (count - 1)) == 0)
+		control_api_publish(tunnel->control, "peer.unanswered", tunnel->name, peer->name,
+							"%s has not answered %u handshake%s", peer->name, count,
+							count == 1 ? "" : "s");
+}
+
+void control_net_event(void *context, struct channel_message *message) {
+	struct control *control = context;
+	const struct process_message *body = &message->message;
+	if (body->type != PROCESS_EVENT)
+		return;
+	struct control_tunnel *tunnel = control_tunnel_of_slot(control, body->tunnel);
+	struct directory_peer *peer =
+		tunnel ? directory_find_key(tunnel->directory, body->event.public_key) : NULL;
+	if (!peer)
+		return;
+	struct endpoint endpoint = endpoint_of(body);
+	char where[ENDPOINT_TEXT_SIZE] = "an unknown address";
+	if (endpoint.address.family)
+		endpoint_format(&endpoint, where);
+	switch ((enum process_event)body->event.kind) {
+	case PROCESS_EVENT_CONNECTED:
+		connected(tunnel, peer, where);
+		return;
+	case PROCESS_EVENT_MOVED:
+		control_api_publish(control, "peer.moved", tunnel->name, peer->name, "%s is at %s now",
+							peer->name, where);
+		return;
+	case PROCESS_EVENT_UNANSWERED:
+		unanswered(tunnel, peer, body->event.count);
+		return;
+	}
+}

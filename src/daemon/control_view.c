@@ -1,0 +1,245 @@
+#include "daemon/control_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/config.h"
+#include "tunnel/plan.h"
+
+enum { REASON_SIZE = 320 };
+
+/* NULL for NULL. */
+static enum err copy(const char *text, char **out_text) {
+	if (!text)
+		return ERR_OK;
+	*out_text = strdup(text);
+	return *out_text ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err copy_prefixes(const struct prefix *prefixes, size_t count,
+							  struct prefix **out_prefixes, size_t *out_count) {
+	if (count == 0)
+		return ERR_OK;
+	struct prefix *new = calloc(count, sizeof *new);
+	if (!new)
+		return ERR_NO_MEMORY;
+	memcpy(new, prefixes, count * sizeof *new);
+	*out_prefixes = new;
+	*out_count = count;
+	return ERR_OK;
+}
+
+static enum err copy_host(const char *name, uint16_t port, char **out_text) {
+	if (!name)
+		return ERR_OK;
+	int size = asprintf(out_text, strchr(name, ':') ? "[%s]:%u" : "%s:%u", name, port);
+	if (size >= 0)
+		return ERR_OK;
+	*out_text = NULL;
+	return ERR_NO_MEMORY;
+}
+
+static void explain_shadow(const struct control_view *view, const struct directory_peer *peer,
+						   char out_reason[static REASON_SIZE]) {
+	static const char *const what[] = {
+		[DIRECTORY_KEY] = "key", [DIRECTORY_NAME] = "name", [DIRECTORY_PREFIX] = "allowed IP"};
+	/* Whoever stood in its way may be gone meanwhile. */
+	if (peer->shadowed_by == peer)
+		(void)snprintf(out_reason, REASON_SIZE, "not used before the next umbra reload");
+	else
+		(void)snprintf(out_reason, REASON_SIZE, "not used: %.63s in %.200s has the same %s",
+					   peer->shadowed_by->name, view->file, what[peer->shadowed]);
+}
+
+/* State and why. */
+static enum view_peer_state state_of(const struct control_view *view,
+									 const struct directory_peer *peer,
+									 char out_reason[static REASON_SIZE]) {
+	out_reason[0] = '\0';
+	if (peer->shadowed_by) {
+		explain_shadow(view, peer, out_reason);
+		return VIEW_PEER_IDLE;
+	}
+	if (view->state != PROCESS_STATE_UP)
+		return VIEW_PEER_IDLE;
+	if (directory_connected(peer, view->now))
+		return VIEW_PEER_CONNECTED;
+	enum names_state state;
+	const char *problem = NULL;
+	if (view->names &&
+		names_state_of(view->names, view->slot, peer->public_key, &state, &problem) == ERR_OK &&
+		state == NAMES_RESOLVING) {
+		(void)snprintf(out_reason, REASON_SIZE, "%.300s", problem ? problem : "");
+		return VIEW_PEER_RESOLVING;
+	}
+	if (peer->watched.unanswered > 0) {
+		(void)snprintf(out_reason, REASON_SIZE, "%u handshake%s without an answer",
+					   peer->watched.unanswered, peer->watched.unanswered == 1 ? "" : "s");
+		return VIEW_PEER_CONNECTING;
+	}
+	return peer->figures.latest_handshake > 0 ? VIEW_PEER_QUIET : VIEW_PEER_IDLE;
+}
+
+static enum err fill_peer(const struct control_view *view, const struct directory_peer *peer,
+						  struct view_peer *out) {
+	static const char *const origins[] = {
+		[DIRECTORY_FILE] = "file", [DIRECTORY_STORE] = "store", [DIRECTORY_DEVICE] = "wg"};
+	char reason[REASON_SIZE];
+	memcpy(out->public_key, peer->public_key, TEXT_KEY_SIZE);
+	out->has_preshared_key = peer->known && !peer->shadowed_by ? peer->figures.has_preshared_key
+															   : peer->has_preshared_key;
+	out->state = state_of(view, peer, reason);
+	out->persistent_keepalive = peer->persistent_keepalive;
+	/* Of one that is not used they would be another's. */
+	if (!peer->shadowed_by) {
+		out->endpoint = peer->figures.endpoint;
+		out->latest_handshake = peer->figures.latest_handshake;
+		out->received = peer->figures.received;
+		out->sent = peer->figures.sent;
+	}
+	enum err error = copy(view->config->name, &out->tunnel);
+	if (!error)
+		error = copy(peer->name, &out->name);
+	if (!error)
+		error = copy(origins[peer->origin], &out->origin);
+	if (!error)
+		error = copy(reason[0] ? reason : NULL, &out->reason);
+	if (!error)
+		error = copy_host(peer->endpoint_name, peer->endpoint_port, &out->endpoint_name);
+	if (!error)
+		error = copy_prefixes(peer->allowed_ips, peer->allowed_ip_count, &out->allowed_ips,
+							  &out->allowed_ip_count);
+	return error;
+}
+
+enum err control_view_peer(const struct control_view *view, const struct directory_peer *peer,
+						   struct view_peer *out_peer) {
+	struct view_peer new = {.tunnel = NULL};
+	enum err error = fill_peer(view, peer, &new);
+	if (error)
+		view_peer_done(&new);
+	else
+		*out_peer = new;
+	return error;
+}
+
+static void free_peers(struct view_peer *peers, size_t count) {
+	for (size_t i = 0; i < count; i++)
+		view_peer_done(&peers[i]);
+	free(peers);
+}
+
+enum err control_view_peers(const struct control_view *view, struct view_peer **out_peers,
+							size_t *out_count) {
+	/* With room for one, as calloc(0) may be NULL. */
+	struct view_peer *peers = calloc(directory_count(view->directory) + 1, sizeof *peers);
+	size_t count = 0;
+	enum err error = peers ? ERR_OK : ERR_NO_MEMORY;
+	list_for_each (link, directory_peers(view->directory)) {
+		if (error)
+			break;
+		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
+		error = control_view_peer(view, peer, &peers[count]);
+		count += !error;
+	}
+	if (error) {
+		if (peers)
+			free_peers(peers, count);
+		return error;
+	}
+	*out_peers = peers;
+	*out_count = count;
+	return ERR_OK;
+}
+
+static enum err fill_recent(const struct control_view *view, size_t limit,
+							struct view_tunnel *out) {
+	const struct directory_peer **recent;
+	size_t count;
+	enum err error = directory_recent(view->directory, limit, &recent, &count);
+	if (error)
+		return error;
+	out->peers = calloc(count + 1, sizeof *out->peers);
+	if (!out->peers)
+		error = ERR_NO_MEMORY;
+	for (size_t i = 0; i < count && !error; i++) {
+		error = control_view_peer(view, recent[i], &out->peers[i]);
+		out->shown += !error;
+	}
+	free(recent);
+	return error;
+}
+
+static enum err fill_clients(const struct config_clients *clients, struct view_tunnel *out) {
+	enum err error =
+		copy_host(clients->endpoint.name, clients->endpoint.port, &out->clients_endpoint);
+	if (!error)
+		error = copy_prefixes(clients->allowed_ips.items, clients->allowed_ips.count,
+							  &out->clients_allowed_ips, &out->clients_allowed_ip_count);
+	out->clients_keepalive = clients->persistent_keepalive;
+	if (error || clients->dns_count == 0)
+		return error;
+	out->clients_dns = calloc(clients->dns_count, sizeof *out->clients_dns);
+	if (!out->clients_dns)
+		return ERR_NO_MEMORY;
+	memcpy(out->clients_dns, clients->dns, clients->dns_count * sizeof *out->clients_dns);
+	out->clients_dns_count = clients->dns_count;
+	return ERR_OK;
+}
+
+static const char *reason_of(const struct control_view *view) {
+	if (view->reason[0])
+		return view->reason;
+	if (view->state != PROCESS_STATE_DOWN)
+		return NULL;
+	return view->held                ? "somebody took it down"
+		   : view->config->autostart ? NULL
+									 : "autostart is off";
+}
+
+static void fill_device(const struct control_view *view, struct view_tunnel *out) {
+	const struct config_tunnel *config = view->config;
+	const struct directory_device *device = directory_device(view->directory);
+	bool up = view->state == PROCESS_STATE_UP;
+	out->has_public_key = device->has_public_key;
+	memcpy(out->public_key, device->public_key, TEXT_KEY_SIZE);
+	out->listen_port = up && device->listen_port ? device->listen_port : config->listen.port;
+	out->fwmark = up ? device->fwmark : 0;
+	out->mtu = config->mtu.automatic ? PLAN_MTU : config->mtu.value;
+	const struct directory_totals totals = directory_totals(view->directory, view->now);
+	out->peer_count = totals.peers;
+	out->connected_count = up ? totals.connected : 0;
+	out->received = totals.received;
+	out->sent = totals.sent;
+}
+
+enum err control_view_tunnel(const struct control_view *view, size_t peers,
+							 struct view_tunnel *out_tunnel) {
+	static const enum view_tunnel_state states[] = {
+		[PROCESS_STATE_DOWN] = VIEW_DOWN,
+		[PROCESS_STATE_STARTING] = VIEW_STARTING,
+		[PROCESS_STATE_UP] = VIEW_UP,
+		[PROCESS_STATE_FAILED] = VIEW_FAILED,
+	};
+	const struct config_tunnel *config = view->config;
+	struct view_tunnel new = {.state = states[view->state], .autostart = config->autostart};
+	fill_device(view, &new);
+	enum err error = copy(config->name, &new.name);
+	if (!error)
+		error = copy(config->protocol, &new.protocol);
+	if (!error)
+		error = copy(reason_of(view), &new.reason);
+	if (!error)
+		error = copy_prefixes(config->addresses.items, config->addresses.count, &new.addresses,
+							  &new.address_count);
+	if (!error)
+		error = fill_clients(&config->clients, &new);
+	if (!error)
+		error = fill_recent(view, peers, &new);
+	if (error)
+		view_tunnel_done(&new);
+	else
+		*out_tunnel = new;
+	return error;
+}

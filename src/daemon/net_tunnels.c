@@ -1,0 +1,178 @@
+#include "daemon/net_tunnels.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wipe.h"
+#include "daemon/connections.h"
+#include "daemon/shared_text.h"
+
+struct net_tunnel {
+	struct net_channel_tunnel channel; /* context of the device's callbacks */
+	struct net_tunnels *tunnels;
+	char prefix[PROCESS_NAME_SIZE + 2];
+	struct net_device *device;
+	struct connections *connections; /* NULL before the first one */
+};
+
+static void log_event(const struct net_tunnel *tunnel, const struct net_event *event) {
+	char key[TEXT_KEY_BASE64_SIZE], endpoint[ENDPOINT_TEXT_SIZE];
+	text_key_encode(event->public_key, key);
+	endpoint_format(&event->endpoint, endpoint);
+	switch (event->kind) {
+	case PROCESS_EVENT_CONNECTED:
+		log_debug("%speer %.8s: handshake done, at %s", tunnel->prefix, key, endpoint);
+		break;
+	case PROCESS_EVENT_MOVED:
+		log_debug("%speer %.8s: moved to %s", tunnel->prefix, key, endpoint);
+		break;
+	case PROCESS_EVENT_UNANSWERED:
+		log_debug("%speer %.8s: no answer from %s, attempts: %u", tunnel->prefix, key, endpoint,
+				  event->count);
+		break;
+	}
+}
+
+static void tell_event(void *context, const struct net_event *event) {
+	const struct net_tunnel *tunnel = list_item(context, struct net_tunnel, channel);
+	if (log_current_level() >= LOG_DEBUG)
+		log_event(tunnel, event);
+	net_peering_event(tunnel->tunnels->peering, tunnel->channel.slot, event);
+}
+
+static void release(struct net_tunnels *tunnels, uint16_t slot) {
+	struct net_tunnel *tunnel = tunnels->items[slot];
+	if (!tunnel)
+		return;
+	tunnels->items[slot] = NULL;
+	connections_free(tunnel->connections);
+	if (tunnel->device)
+		tunnels->ops->free(tunnel->device);
+	free(tunnel);
+}
+
+void net_tunnels_done(struct net_tunnels *tunnels) {
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
+		release(tunnels, slot);
+}
+
+static enum err make_device(struct net_tunnels *tunnels, struct net_tunnel *tunnel,
+							struct channel_message *message) {
+	struct net_start start = tunnels->defaults;
+	start.slot = message->message.tunnel;
+	memcpy(start.name, message->message.attach.name, sizeof start.name);
+	start.mtu = message->message.attach.mtu;
+	start.up = message->message.attach.up;
+	start.shards = message->message.attach.shards;
+	start.queues = message->descriptors + 1;
+	start.offloads = message->message.attach.offloads;
+	start.journal = message->descriptors[0];
+	start.callbacks = net_channel_callbacks(&tunnel->channel);
+	start.callbacks.event = tell_event;
+	if (tunnels->shared_log)
+		(void)snprintf(tunnel->prefix, sizeof tunnel->prefix, "%s: ", start.name);
+	memcpy(start.prefix, tunnel->prefix, sizeof start.prefix);
+	enum err error = tunnels->ops->new (&start, &tunnel->device);
+	if (!error)
+		message->count = 0; /* taken over */
+	return error;
+}
+
+static enum err attach(struct net_tunnels *tunnels, struct channel_message *message) {
+	uint16_t slot = message->message.tunnel;
+	if (message->count != 1U + message->message.attach.shards)
+		return ERR_MALFORMED;
+	if (tunnels->items[slot])
+		return ERR_EXISTS;
+	struct net_tunnel *tunnel = calloc(1, sizeof *tunnel);
+	if (!tunnel)
+		return ERR_NO_MEMORY;
+	tunnel->channel = (struct net_channel_tunnel){.channel = tunnels->channel, .slot = slot};
+	tunnel->tunnels = tunnels;
+	tunnels->items[slot] = tunnel;
+	enum err error = make_device(tunnels, tunnel, message);
+	if (error)
+		release(tunnels, slot);
+	return error;
+}
+
+void net_tunnels_attach(struct net_tunnels *tunnels, struct channel_message *message) {
+	char text[PROCESS_TEXT_SIZE] = "";
+	enum err error = attach(tunnels, message);
+	if (error)
+		(void)snprintf(text, sizeof text, "starting the data path with the AEAD back end %s: %s",
+					   tunnels->defaults.aead, err_text(error));
+	net_channel_answer(tunnels->channel, &message->message, error ? EIO : 0, text);
+}
+
+void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_message *message) {
+	bool is_known = tunnels->items[message->tunnel] != NULL;
+	release(tunnels, message->tunnel);
+	net_channel_answer(tunnels->channel, message, is_known ? 0 : ENODEV, "");
+}
+
+void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message) {
+	const struct net_tunnel *tunnel = tunnels->items[message->tunnel];
+	if (tunnel)
+		tunnels->ops->link(tunnel->device, message->link.mtu, message->link.up);
+}
+
+void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message) {
+	struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
+	if (!tunnel || message->count != 1)
+		return;
+	if (!tunnel->connections) {
+		enum err error = connections_new(tunnels->defaults.loop, tunnels->ops, tunnel->device,
+										 &tunnel->connections);
+		if (error) {
+			log_error("%sa configuration connection was closed: %s", tunnel->prefix,
+					  err_text(error));
+			return;
+		}
+	}
+	connections_add(tunnel->connections, channel_message_take(message, 0));
+}
+
+int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *message) {
+	const struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
+	if (!tunnel)
+		return ENODEV;
+	char *text;
+	size_t size;
+	enum err error =
+		message->count == 1 ? shared_text_read(message->descriptors[0], &text, &size) : ERR_INVALID;
+	if (error)
+		return error == ERR_LIMIT ? E2BIG : error == ERR_NO_MEMORY ? ENOMEM : EINVAL;
+	int number = tunnels->ops->set(tunnel->device, slice_of(text, size));
+	wipe(text, size);
+	free(text);
+	return number;
+}
+
+int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descriptor) {
+	const struct net_tunnel *tunnel = tunnels->items[slot];
+	if (!tunnel)
+		return ENODEV;
+	struct uapi_text text = {.data = NULL};
+	int number = tunnels->ops->get(tunnel->device, &text);
+	if (!number && shared_text_new(slice_of(text.data, text.size), out_descriptor))
+		number = ENOMEM;
+	uapi_text_done(&text);
+	return number;
+}
+
+uint64_t net_tunnels_run(struct net_tunnels *tunnels, uint64_t now) {
+	uint64_t next = CLOCK_NEVER;
+	for (uint16_t slot = 0; tunnels->ops->run && slot < PROCESS_TUNNELS_MAX; slot++) {
+		if (!tunnels->items[slot])
+			continue;
+		uint64_t wanted = tunnels->ops->run(tunnels->items[slot]->device, now);
+		next = wanted < next ? wanted : next;
+	}
+	return next;
+}

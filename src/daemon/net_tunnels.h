@@ -1,0 +1,39 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "daemon/net.h"
+#include "daemon/net_channel.h"
+#include "daemon/net_peering.h"
+
+/* The tunnels of the net process, by slot: each with a device and the connections of its socket. */
+
+struct net_tunnel;
+
+struct net_tunnels {
+	const struct net_device_ops *ops;
+	struct net_start defaults; /* what is the same for all: AEAD, offloads, loop */
+	bool shared_log;           /* lines of several tunnels come together */
+	struct net_channel *channel;
+	struct net_peering *peering;
+	struct net_tunnel *items[PROCESS_TUNNELS_MAX]; /* NULL: free slot */
+};
+
+/* Frees all devices. */
+void net_tunnels_done(struct net_tunnels *tunnels);
+
+/* Messages of the privileged process, answered here where they want an answer. */
+void net_tunnels_attach(struct net_tunnels *tunnels, struct channel_message *message);
+void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_message *message);
+void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message);
+void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message);
+
+/* A set operation whose lines the message brings; returns errno. */
+int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *message);
+/* The lines of a get operation as a memfd, to be closed; returns errno. */
+int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descriptor);
+
+/* After every turn: does what is due of all devices and returns the next deadline. */
+uint64_t net_tunnels_run(struct net_tunnels *tunnels, uint64_t now);

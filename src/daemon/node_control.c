@@ -1,0 +1,370 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/wipe.h"
+#include "daemon/channel.h"
+#include "daemon/control.h"
+#include "daemon/net.h"
+#include "daemon/node_core.h"
+#include "daemon/shared_text.h"
+
+#define ACCEPT_PAUSE (100 * CLOCK_MILLISECOND)
+#define SEND_TIMEOUT (200 * CLOCK_MILLISECOND)
+
+enum { ACCEPTS_PER_TURN = 16, MESSAGES_PER_TURN = 64, PREFIXES_MAX = 1 << 20 };
+
+/* Opening the socket comes first of all: it tells whether another daemon runs already. */
+
+enum err node_control_open(struct node *node) {
+	const char *path = node->config->control.socket;
+	const char *slash = strrchr(path, '/');
+	char directory[sizeof node->socket.path];
+	int size = snprintf(directory, sizeof directory, "%.*s",
+						slash == path ? 1 : (int)(slash - path), path);
+	if (size < 0 || (size_t)size >= sizeof directory) {
+		log_error("the path of the control socket is too long: %s", path);
+		return ERR_INVALID;
+	}
+	enum err error = unix_listener_open(directory, slash + 1, &node->socket);
+	if (error == ERR_EXISTS)
+		log_error("umbrad runs already: somebody serves %s", path);
+	else if (error)
+		log_error("the control socket %s could not be opened: %s", path, err_text(error));
+	return error;
+}
+
+void node_control_send(struct node *node, struct process_message *message) {
+	if (node->control.channel < 0)
+		return;
+	enum err error =
+		channel_send_until(node->control.channel, message, NULL, 0, clock_now() + SEND_TIMEOUT);
+	if (error && error != ERR_CLOSED)
+		log_error("message to the control process: %s", err_text(error));
+}
+
+static void send_with(struct node *node, struct process_message *message, int descriptor) {
+	enum err error = channel_send_until(node->control.channel, message, &descriptor, 1,
+										clock_now() + SEND_TIMEOUT);
+	if (error && error != ERR_CLOSED)
+		log_error("message to the control process: %s", err_text(error));
+}
+
+void node_control_state(struct node *node, const struct node_tunnel *tunnel) {
+	struct process_message message = {.type = PROCESS_STATE, .tunnel = tunnel->slot};
+	memcpy(message.state.name, tunnel->name, sizeof message.state.name);
+	message.state.state = (uint8_t)tunnel->state;
+	(void)snprintf(message.state.text, sizeof message.state.text, "%s", tunnel->reason);
+	node_control_send(node, &message);
+}
+
+void node_control_configure(struct node *node) {
+	if (node->control.channel < 0)
+		return;
+	char *text = NULL;
+	size_t size;
+	int descriptor = -1;
+	enum err error = config_dump(node->config, &text, &size);
+	if (!error)
+		error = shared_text_new(slice_of(text, size), &descriptor);
+	if (!error) {
+		struct process_message message = {.type = PROCESS_CONFIGURE};
+		send_with(node, &message, descriptor);
+		(void)close(descriptor);
+	}
+	free(text);
+	if (error)
+		log_error("the control process does not learn the configuration: %s", err_text(error));
+}
+
+void node_control_peer(struct node *node) {
+	int ends[2];
+	if (node->control.channel < 0 || node->privileged.net.channel < 0 || channel_pair(ends))
+		return;
+	struct process_message message = {.type = PROCESS_PEERING};
+	send_with(node, &message, ends[0]);
+	enum err error = channel_send_until(node->privileged.net.channel, &message, &ends[1], 1,
+										clock_now() + SEND_TIMEOUT);
+	if (error && error != ERR_CLOSED)
+		log_error("message to the net process: %s", err_text(error));
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+void node_set_log_level(struct node *node, enum log_level level) {
+	node->privileged.options.log_level = level;
+	log_set_level(level);
+	struct process_message message = {.type = PROCESS_LOG};
+	message.log.level = (uint8_t)level;
+	node_control_send(node, &message);
+	if (node->privileged.net.channel >= 0 &&
+		channel_send_until(node->privileged.net.channel, &message, NULL, 0,
+						   clock_now() + SEND_TIMEOUT))
+		log_error("the net process does not learn the level of the log");
+}
+
+static void read_log_level(struct node *node, const struct process_message *message) {
+	struct process_message done = {.type = PROCESS_RESULT, .request = message->request};
+	node_set_log_level(node, (enum log_level)message->log.level);
+	node_control_send(node, &done);
+}
+
+/* One prefix a line. */
+static enum err parse_prefixes(char *text, struct prefix **out_prefixes, size_t *out_count) {
+	size_t lines = 0, count = 0;
+	for (const char *place = text; (place = strchr(place, '\n')) != NULL; place++)
+		lines++;
+	if (lines > PREFIXES_MAX)
+		return ERR_LIMIT;
+	struct prefix *prefixes = calloc(lines + 1, sizeof *prefixes);
+	if (!prefixes)
+		return ERR_NO_MEMORY;
+	char *rest = text;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (line[0] == '\0')
+			continue;
+		if (count > lines || prefix_parse(line, &prefixes[count])) {
+			free(prefixes);
+			return ERR_MALFORMED;
+		}
+		count++;
+	}
+	*out_prefixes = prefixes;
+	*out_count = count;
+	return ERR_OK;
+}
+
+static enum err order_routes(struct node *node, const struct channel_message *message) {
+	const struct process_message *body = &message->message;
+	if (message->count != 1 || body->tunnel >= PROCESS_TUNNELS_MAX ||
+		!node->tunnels[body->tunnel].used)
+		return ERR_NOT_FOUND;
+	char *text;
+	size_t size, count;
+	struct prefix *prefixes = NULL;
+	enum err error = shared_text_read(message->descriptors[0], &text, &size);
+	if (error)
+		return error;
+	error = parse_prefixes(text, &prefixes, &count);
+	free(text);
+	if (error)
+		return error;
+	struct node_order *order;
+	/* Answered there, whatever happens. */
+	if (node_order(node, NODE_ORDER_ROUTES, node->tunnels[body->tunnel].name, body->request,
+				   &order)) {
+		free(prefixes);
+		return ERR_OK;
+	}
+	order->prefixes = prefixes;
+	order->prefix_count = count;
+	return ERR_OK;
+}
+
+static void read_routes(struct node *node, const struct channel_message *message) {
+	enum err error = order_routes(node, message);
+	if (!error)
+		return;
+	log_error("routes of peers: %s", err_text(error));
+	struct process_message refusal = {.type = PROCESS_RESULT, .request = message->message.request};
+	refusal.result.error = EINVAL;
+	(void)snprintf(refusal.result.text, sizeof refusal.result.text, "%s", err_text(error));
+	node_control_send(node, &refusal);
+}
+
+static void control_is_ready(struct node *node) {
+	if (node->control.ready)
+		return;
+	node->control.ready = node->control.was_ready = true;
+	if (node->control_was_ready)
+		log_warning("the control process is ready again");
+	node->control_was_ready = true;
+	node->accept_again = 0;
+	if (!node->announced && node_order(node, NODE_ORDER_READY, NULL, 0, NULL))
+		log_error("the end of the start could not be ordered");
+}
+
+/* False for what this process does not take. */
+static bool handle(struct node *node, struct channel_message *message) {
+	const struct process_message *body = &message->message;
+	switch (body->type) {
+	case PROCESS_READY:
+		control_is_ready(node);
+		return true;
+	case PROCESS_UP:
+		return node_order(node, NODE_ORDER_UP, body->order.name, body->request, NULL) !=
+			   ERR_INVALID;
+	case PROCESS_DOWN:
+		return node_order(node, NODE_ORDER_DOWN, body->order.name, body->request, NULL) !=
+			   ERR_INVALID;
+	case PROCESS_RELOAD:
+		return node_order(node, NODE_ORDER_RELOAD, NULL, body->request, NULL) != ERR_INVALID;
+	case PROCESS_LOG:
+		read_log_level(node, body);
+		return true;
+	case PROCESS_ROUTES:
+		read_routes(node, message);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void stop_accepting(struct node *node) {
+	if (node->accepting)
+		loop_remove(node->privileged.loop, node->socket.descriptor);
+	node->accepting = false;
+	node->accept_again = CLOCK_NEVER;
+}
+
+static void forget_control(struct node *node) {
+	if (node->control.channel >= 0)
+		loop_remove(node->privileged.loop, node->control.channel);
+	stop_accepting(node);
+}
+
+static void control_readable(void *context, uint32_t events) {
+	struct node *node = context;
+	struct channel_message message;
+	for (unsigned i = 0; i < MESSAGES_PER_TURN && !node->privileged.ending; i++) {
+		enum err error = channel_receive(node->control.channel, &message);
+		if (error == ERR_AGAIN)
+			return;
+		bool taken = false;
+		if (!error) {
+			taken = handle(node, &message);
+			channel_message_done(&message);
+		}
+		if (taken)
+			continue;
+		if (error != ERR_CLOSED)
+			log_error("message of the control process: %s", error ? err_text(error) : "unexpected");
+		forget_control(node);
+		supervisor_kill(&node->control);
+		return;
+	}
+}
+
+/* Connections wait in the socket's queue while no control process is ready. */
+static void socket_readable(void *context, uint32_t events) {
+	struct node *node = context;
+	const struct process_message message = {.type = PROCESS_CONNECTION};
+	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int connection;
+		enum err error = unix_listener_accept(&node->socket, &connection);
+		if (error == ERR_AGAIN)
+			return;
+		if (!error) {
+			error = channel_send(node->control.channel, &message, &connection, 1);
+			(void)close(connection);
+		}
+		if (error) {
+			log_warning("a connection of the tool was not served: %s", err_text(error));
+			stop_accepting(node);
+			node->accept_again = clock_now() + ACCEPT_PAUSE;
+			return;
+		}
+	}
+}
+
+static void watch_readable(void *context, uint32_t events) {
+	struct node *node = context;
+	if (!unix_listener_gone(&node->socket))
+		return;
+	log_warning("the control socket was deleted; it is made again");
+	stop_accepting(node);
+	loop_remove(node->privileged.loop, node->socket.watch);
+	unix_listener_done(&node->socket);
+	if (node_control_open(node) ||
+		loop_add(node->privileged.loop, node->socket.watch, EPOLLIN, &node->socket_watch)) {
+		log_error("the tool has no way to this daemon until it is restarted");
+		return;
+	}
+	node->accept_again = 0;
+}
+
+uint64_t node_control_run(struct node *node, uint64_t now) {
+	if (now >= node->control.restart_at)
+		node_control_start(node, now);
+	if (node->control.ready && !node->accepting && now >= node->accept_again &&
+		node->socket.descriptor >= 0) {
+		node->accept_again = now + ACCEPT_PAUSE;
+		if (loop_add(node->privileged.loop, node->socket.descriptor, EPOLLIN,
+					 &node->socket_source) == ERR_OK) {
+			node->accepting = true;
+			node->accept_again = CLOCK_NEVER;
+		}
+	}
+	return node->control.restart_at < node->accept_again ? node->control.restart_at
+														 : node->accept_again;
+}
+
+static enum err spawn(struct node *node, uint64_t now) {
+	char program[] = "umbrad", process[] = CONTROL_ARGUMENT;
+	char log[PRIVILEGED_ARGUMENT_SIZE], path[PATH_MAX + sizeof CONTROL_CONFIGURATION_ARGUMENT];
+	(void)snprintf(log, sizeof log, NET_LOG_ARGUMENT "%s",
+				   node->privileged.options.foreground ? NET_LOG_STDERR
+				   : node->privileged.detached         ? NET_LOG_SYSLOG
+													   : NET_LOG_LATER);
+	(void)snprintf(path, sizeof path, CONTROL_CONFIGURATION_ARGUMENT "%s", node->config->path);
+	char *const arguments[] = {program, process, log, path, NULL};
+	enum err error = supervisor_start(&node->control, arguments, now);
+	if (!error)
+		error =
+			loop_add(node->privileged.loop, node->control.channel, EPOLLIN, &node->control_source);
+	if (error)
+		return error;
+	struct process_message message = {.type = PROCESS_START};
+	message.start.log_level = (uint8_t)node->privileged.options.log_level;
+	message.start.log_json = node->privileged.options.log_json;
+	node_control_send(node, &message);
+	return ERR_OK;
+}
+
+void node_control_start(struct node *node, uint64_t now) {
+	node->control_source = (struct loop_source){.ready = control_readable, .context = node};
+	if (node->socket_watch.ready == NULL) {
+		node->socket_source = (struct loop_source){.ready = socket_readable, .context = node};
+		node->socket_watch = (struct loop_source){.ready = watch_readable, .context = node};
+		if (loop_add(node->privileged.loop, node->socket.watch, EPOLLIN, &node->socket_watch))
+			log_warning("the control socket is not watched");
+	}
+	enum err error = spawn(node, now);
+	if (error) {
+		log_error("the control process could not be started: %s", err_text(error));
+		supervisor_kill(&node->control);
+		if (node->control.pid == 0)
+			node->control.restart_at = now + BACKOFF_MAX;
+		return;
+	}
+	node_control_configure(node);
+	node_control_peer(node);
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (node->tunnels[i].used)
+			node_control_state(node, &node->tunnels[i]);
+}
+
+void node_control_reap(struct node *node, uint64_t now) {
+	int status;
+	if (!supervisor_reap(&node->control, now, &status))
+		return;
+	forget_control(node);
+	supervisor_close(&node->control);
+	char text[SUPERVISOR_STATUS_SIZE];
+	supervisor_format_status(status, text);
+	log_error("the control process ended with %s; it is started again", text);
+}
+
+void node_control_stop(struct node *node) {
+	struct process_message message = {.type = PROCESS_STOP};
+	node_control_send(node, &message);
+	forget_control(node);
+	supervisor_wait(&node->control, clock_now() + CLOCK_SECOND);
+}

@@ -1,0 +1,113 @@
+#include "daemon/node_network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "host/firewall.h"
+#include "tunnel/plan.h"
+
+static const char *state_dir(const struct node *node) {
+	return node->config->node.state_dir;
+}
+
+void node_network_clean(struct node *node) {
+	char problem[FIREWALL_PROBLEM_SIZE];
+	enum err error = network_clean(state_dir(node));
+	if (error)
+		log_error("rules and routes of an earlier run could not be removed: %s", err_text(error));
+	if (firewall_clean(state_dir(node), problem))
+		log_error("firewall rules of an earlier run could not be removed: %s", problem);
+}
+
+static enum err apply_firewall(struct node *node, char *out_problem, size_t size) {
+	struct firewall_tunnel rows[PROCESS_TUNNELS_MAX];
+	size_t count = 0;
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		const struct node_tunnel *tunnel = &node->tunnels[i];
+		if (tunnel->used && tunnel->firewalled)
+			rows[count++] = plan_firewall(tunnel->config, i);
+	}
+	char problem[FIREWALL_PROBLEM_SIZE] = "";
+	enum err error = firewall_apply(rows, count, state_dir(node), problem);
+	if (error)
+		(void)snprintf(out_problem, size, "firewall: %s", problem[0] ? problem : err_text(error));
+	return error;
+}
+
+/* Without nft a tunnel works that needs nothing forwarded; it lacks the guard of its addresses. */
+static enum err firewall_up(struct node *node, struct node_tunnel *tunnel,
+							char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
+	tunnel->firewalled = true;
+	enum err error = apply_firewall(node, out_problem, NODE_NETWORK_PROBLEM_SIZE);
+	if (!error)
+		return ERR_OK;
+	tunnel->firewalled = false;
+	const struct config_tunnel *config = tunnel->config;
+	if (error != ERR_NOT_FOUND || config->masquerade || config->forward)
+		return error;
+	log_warning("%s: %s; packets to its addresses from other interfaces are not dropped",
+				tunnel->name, out_problem);
+	return ERR_OK;
+}
+
+static enum err make_plan(const struct node_tunnel *tunnel, struct plan_network *out_plan,
+						  char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
+	enum err error =
+		plan_network_new(tunnel->config, tunnel->slot, tunnel->more, tunnel->more_count, out_plan);
+	if (error)
+		(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s", err_text(error));
+	return error;
+}
+
+enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
+						 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
+	struct plan_network plan;
+	enum err error = make_plan(tunnel, &plan, out_problem);
+	if (error)
+		return error;
+	error = firewall_up(node, tunnel, out_problem);
+	bool no_v6 = false;
+	if (!error) {
+		char problem[NETWORK_PROBLEM_SIZE] = "";
+		error = network_new(&plan.network, state_dir(node), &tunnel->network, &no_v6, problem);
+		if (error)
+			(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s",
+						   problem[0] ? problem : err_text(error));
+	}
+	plan_network_done(&plan);
+	if (no_v6)
+		log_warning("%s: this host has no IPv6; its v6 addresses and routes are left out",
+					tunnel->name);
+	if (error)
+		node_network_down(node, tunnel);
+	return error;
+}
+
+enum err node_network_change(struct node *node, struct node_tunnel *tunnel,
+							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
+	struct plan_network plan;
+	enum err error = make_plan(tunnel, &plan, out_problem);
+	if (error)
+		return error;
+	error = firewall_up(node, tunnel, out_problem);
+	char problem[NETWORK_PROBLEM_SIZE] = "";
+	enum err changed = network_change(tunnel->network, &plan.network, problem);
+	if (changed && !error)
+		(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s",
+					   problem[0] ? problem : err_text(changed));
+	plan_network_done(&plan);
+	return error ? error : changed;
+}
+
+void node_network_down(struct node *node, struct node_tunnel *tunnel) {
+	network_free(tunnel->network);
+	tunnel->network = NULL;
+	if (!tunnel->firewalled)
+		return;
+	tunnel->firewalled = false;
+	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	if (apply_firewall(node, problem, sizeof problem))
+		log_error("%s: %s", tunnel->name, problem);
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "daemon/privileged.h"
+
+/* What the files of the privileged process share among each other; programs use privileged.h. */
+
+/* For a net process to become ready, and to take one tunnel up. */
+#define PRIVILEGED_READY_TIMEOUT (30 * CLOCK_SECOND)
+
+/* privileged_ask.c: RESULT of the net process. False: nobody waits for it. */
+bool privileged_take_result(struct privileged *privileged, const struct process_message *result);
+/* Calls everybody who waits: the net process has ended. */
+void privileged_fail_asked(struct privileged *privileged);
+/* Calls nobody. */
+void privileged_forget_asked(struct privileged *privileged);
+
+/* privileged_attach.c: a net process is ready, has ended. */
+void privileged_attach_all(struct privileged *privileged);
+void privileged_net_ended(struct privileged *privileged);
+/* What is due of one in a slot, which may be freed here. */
+void privileged_run_attachment(struct attachment *attachment, uint64_t now);
+/* When the above has something to do. */
+uint64_t privileged_attachment_deadline(const struct attachment *attachment);
+
+/* privileged_sockets.c: requests of the net process for a tunnel, and their replies. */
+void privileged_answer_listen(struct privileged *privileged, const struct process_message *message);
+void privileged_answer_mark(struct privileged *privileged, const struct process_message *message);
+void privileged_unlisten(struct privileged *privileged, uint16_t slot);

@@ -1,0 +1,108 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/privileged_parts.h"
+#include "host/steering.h"
+
+/* A net process that reads nothing for so long gets no reply. */
+#define REPLY_TIMEOUT (200 * CLOCK_MILLISECOND)
+
+/*
+ * Datagrams that carry the index of their receiver: the low bits of its first byte name the shard.
+ * A first word of 2 is followed by the sender's index and then the receiver's, 3 and 4 by the
+ * receiver's; all numbers are little-endian.
+ */
+static const struct steering steering = {
+	.rules =
+		{
+			{.first_word = UINT32_C(2) << 24, .offset = 8},
+			{.first_word = UINT32_C(3) << 24, .offset = 4},
+			{.first_word = UINT32_C(4) << 24, .offset = 4},
+		},
+	.count = 3,
+	.mask = PROCESS_SHARDS_MAX - 1,
+};
+
+static void reply(struct privileged *privileged, const struct process_message *message,
+				  const int *descriptors, size_t count) {
+	enum err error = channel_send_until(privileged->net.channel, message, descriptors, count,
+										clock_now() + REPLY_TIMEOUT);
+	if (error && error != ERR_CLOSED)
+		log_error("reply to the net process: %s", err_text(error));
+}
+
+static void send_sockets(const struct attachment *attachment, uint16_t request) {
+	const struct listen *sockets = &attachment->sockets;
+	struct process_message message = {
+		.type = PROCESS_LISTENING, .request = request, .tunnel = attachment->slot};
+	int descriptors[2 * LISTEN_SHARDS_MAX];
+	size_t count = 0, size = sockets->shards * sizeof(int);
+	if (sockets->has_v4) {
+		memcpy(descriptors, sockets->v4, size);
+		message.listening.v4 = (uint8_t)sockets->shards;
+		count += sockets->shards;
+	}
+	if (sockets->has_v6) {
+		memcpy(descriptors + count, sockets->v6, size);
+		message.listening.v6 = (uint8_t)sockets->shards;
+		count += sockets->shards;
+	}
+	message.listening.port = sockets->port;
+	reply(attachment->privileged, &message, descriptors, count);
+}
+
+/* The sockets open now, when they are what is asked for; otherwise new ones. */
+static int open_sockets(struct attachment *attachment, const struct process_message *message) {
+	struct listen *present = &attachment->sockets;
+	const struct listen_request request = {
+		.address = attachment->request.listen,
+		.port = message->listen.port,
+		.mark = message->listen.mark,
+		.shards = message->listen.shards,
+		.steering = &steering,
+	};
+	if (present->shards == request.shards && present->port == request.port)
+		return present->mark == request.mark ? 0 : listen_mark(present, request.mark);
+	struct listen opened;
+	int number = listen_open(&request, &opened);
+	if (number)
+		return number;
+	listen_done(present);
+	*present = opened;
+	return 0;
+}
+
+void privileged_answer_listen(struct privileged *privileged,
+							  const struct process_message *message) {
+	struct attachment *attachment = privileged->attachments[message->tunnel];
+	int number = attachment ? open_sockets(attachment, message) : ENODEV;
+	if (attachment && privileged->ops->listened)
+		privileged->ops->listened(privileged, attachment, message->listen.port, number);
+	if (number == 0) {
+		send_sockets(attachment, message->request);
+		return;
+	}
+	struct process_message failure = {
+		.type = PROCESS_LISTENING, .request = message->request, .tunnel = message->tunnel};
+	failure.listening.error = (uint32_t)number;
+	if (attachment)
+		log_error("%sUDP port %u could not be opened: %s", attachment->prefix, message->listen.port,
+				  strerror(number));
+	reply(privileged, &failure, NULL, 0);
+}
+
+void privileged_answer_mark(struct privileged *privileged, const struct process_message *message) {
+	struct attachment *attachment = privileged->attachments[message->tunnel];
+	struct process_message done = {
+		.type = PROCESS_MARKED, .request = message->request, .tunnel = message->tunnel};
+	int number = attachment ? listen_mark(&attachment->sockets, message->mark.mark) : ENODEV;
+	done.marked.error = (uint32_t)number;
+	reply(privileged, &done, NULL, 0);
+}
+
+void privileged_unlisten(struct privileged *privileged, uint16_t slot) {
+	if (privileged->attachments[slot])
+		listen_done(&privileged->attachments[slot]->sockets);
+}

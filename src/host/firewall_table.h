@@ -1,0 +1,9 @@
+#pragma once
+
+#include "base/error.h"
+
+/*
+ * Removes our table, asking the kernel itself: also where nft was never installed, and at once
+ * where there is no such table or no netfilter at all.
+ */
+enum err firewall_table_remove(void);

@@ -1,0 +1,37 @@
+#include "host/network_refusal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum err network_refusal_explain(const char *what, int number,
+								 char out_problem[static NETWORK_PROBLEM_SIZE]) {
+	enum err error = err_from_errno(number);
+	const char *why = err_text(error);
+	/* The system's own words where ours have no nearer ones than "input/output error". */
+	const char *system = error == ERR_IO ? strerrordesc_np(number) : NULL;
+	if (system)
+		(void)snprintf(out_problem, NETWORK_PROBLEM_SIZE, "%.80s: %c%.60s", what,
+					   tolower((unsigned char)system[0]), system + 1);
+	else
+		(void)snprintf(out_problem, NETWORK_PROBLEM_SIZE, "%.80s: %s", what, why);
+	return error;
+}
+
+enum err network_refusal_of_prefix(const char *kind, const struct prefix *prefix, int number,
+								   char out_problem[static NETWORK_PROBLEM_SIZE]) {
+	char text[ADDRESS_TEXT_SIZE], what[ADDRESS_TEXT_SIZE + 16];
+	prefix_format(prefix, text);
+	(void)snprintf(what, sizeof what, "%.14s %s", kind, text);
+	return network_refusal_explain(what, number, out_problem);
+}
+
+enum err network_refusal_talk(enum err error, char out_problem[static NETWORK_PROBLEM_SIZE]) {
+	if (error && out_problem[0] == '\0')
+		(void)snprintf(out_problem, NETWORK_PROBLEM_SIZE, "routing: %s", err_text(error));
+	return error;
+}
+
+void network_refusal_ignore(void *context, size_t item, int number) {
+}

@@ -1,0 +1,73 @@
+#include "host/network_routes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "host/network_refusal.h"
+#include "host/route.h"
+
+struct refusal {
+	const struct route_entry *entries;
+	char *problem;
+	enum err error;
+};
+
+static void refused(void *context, size_t item, int number) {
+	struct refusal *refusal = context;
+	if (!refusal->error)
+		refusal->error = network_refusal_of_prefix("route", &refusal->entries[item].prefix, number,
+												   refusal->problem);
+}
+
+static enum err add_family(struct route *route, uint32_t index, const struct network_goal *goal,
+						   const struct network_goal *leaving, enum address_family family,
+						   char out_problem[static NETWORK_PROBLEM_SIZE]) {
+	auto_free struct route_entry *present = NULL;
+	size_t count = 0;
+	enum err error = route_list_routes(route, family, index, NETWORK_PROTOCOL, &present, &count);
+	if (error)
+		return network_refusal_talk(error, out_problem);
+	qsort(present, count, sizeof *present, network_goal_compare);
+	struct refusal refusal = {.entries = goal->entries, .problem = out_problem};
+	route_begin(route, refused, &refusal);
+	for (size_t i = 0; i < goal->entry_count; i++) {
+		const struct route_entry *entry = &goal->entries[i];
+		if (entry->prefix.address.family != family ||
+			bsearch(entry, present, count, sizeof *present, network_goal_compare))
+			continue;
+		bool beside = family == ADDRESS_V4 && leaving && network_goal_brings(leaving, entry);
+		route_put_route(route, beside ? ROUTE_BESIDES : ROUTE_CREATE, index, entry,
+						NETWORK_PROTOCOL, i);
+	}
+	error = route_end(route);
+	return refusal.error ? refusal.error : network_refusal_talk(error, out_problem);
+}
+
+enum err network_routes_add(struct route *route, uint32_t index, const struct network_goal *goal,
+							const struct network_goal *leaving,
+							char out_problem[static NETWORK_PROBLEM_SIZE]) {
+	enum err error = add_family(route, index, goal, leaving, ADDRESS_V4, out_problem);
+	return error ? error : add_family(route, index, goal, leaving, ADDRESS_V6, out_problem);
+}
+
+static enum err remove_family(struct route *route, uint32_t index, const struct network_goal *goal,
+							  enum address_family family) {
+	auto_free struct route_entry *present = NULL;
+	size_t count = 0;
+	enum err error = route_list_routes(route, family, index, NETWORK_PROTOCOL, &present, &count);
+	if (error)
+		return error;
+	route_begin(route, network_refusal_ignore, NULL);
+	for (size_t i = 0; i < count; i++)
+		if (!goal || !network_goal_has_entry(goal, &present[i]))
+			route_put_route(route, ROUTE_DELETE, index, &present[i], NETWORK_PROTOCOL, i);
+	return route_end(route);
+}
+
+enum err network_routes_remove(struct route *route, uint32_t index,
+							   const struct network_goal *goal) {
+	enum err error = remove_family(route, index, goal, ADDRESS_V4);
+	enum err next = remove_family(route, index, goal, ADDRESS_V6);
+	return error ? error : next;
+}

@@ -1,0 +1,500 @@
+#include "host/route_message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include "host/route.h"
+
+static uint8_t kernel_family(enum address_family family) {
+	return family == ADDRESS_V4 ? AF_INET : AF_INET6;
+}
+
+static const struct nlattr *checked(const struct nlmsghdr *message,
+									const struct nlattr *attribute) {
+	const char *end = mnl_nlmsg_get_payload_tail(message);
+	return mnl_attr_ok(attribute, (int)(end - (const char *)attribute)) ? attribute : NULL;
+}
+
+/* Attributes behind a header of the size; NULL at the end. */
+static const struct nlattr *first(const struct nlmsghdr *message, size_t size) {
+	return checked(message, mnl_nlmsg_get_payload_offset(message, size));
+}
+
+static const struct nlattr *next(const struct nlmsghdr *message, const struct nlattr *attribute) {
+	return checked(message, mnl_attr_next(attribute));
+}
+
+static void put_bytes(struct nlmsghdr *request, uint16_t type, const struct address *address) {
+	mnl_attr_put(request, type, address_size(address), address->bytes);
+}
+
+/* Link */
+
+static void read_link(void *context, const struct nlmsghdr *message) {
+	struct route_link *link = context;
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	link->index = (uint32_t)info->ifi_index;
+	link->up = info->ifi_flags & IFF_UP;
+	const struct nlattr *attribute;
+	for (attribute = first(message, sizeof *info); attribute;
+		 attribute = next(message, attribute)) {
+		if (mnl_attr_get_type(attribute) == IFLA_MTU)
+			link->mtu = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == IFLA_IFNAME)
+			(void)snprintf(link->name, sizeof link->name, "%s", mnl_attr_get_str(attribute));
+	}
+}
+
+enum err route_link_get(struct route *route, const char *name, uint32_t index,
+						struct route_link *out_link, int *out_number) {
+	_Alignas(NLMSG_ALIGNTO) char buffer[ROUTE_MESSAGE_SIZE] = {0};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	request->nlmsg_type = RTM_GETLINK;
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof *info);
+	if (name)
+		mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	else
+		info->ifi_index = (int)index;
+	struct route_link link = {0};
+	enum err error = route_ask(route, request, read_link, &link, out_number);
+	if (!error && *out_number == 0)
+		*out_link = link;
+	return error;
+}
+
+enum err route_link_set(struct route *route, uint32_t index, uint32_t mtu, const bool *up,
+						int *out_number) {
+	_Alignas(NLMSG_ALIGNTO) char buffer[ROUTE_MESSAGE_SIZE] = {0};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	request->nlmsg_type = RTM_NEWLINK;
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof *info);
+	info->ifi_index = (int)index;
+	if (up) {
+		info->ifi_change = IFF_UP;
+		info->ifi_flags = *up ? IFF_UP : 0;
+	}
+	if (mtu > 0)
+		mnl_attr_put_u32(request, IFLA_MTU, mtu);
+	return route_ask(route, request, NULL, NULL, out_number);
+}
+
+/* Requests */
+
+static uint16_t type_of(enum route_action action, uint16_t create, uint16_t delete) {
+	return action == ROUTE_DELETE ? delete : create;
+}
+
+static uint16_t flags_of(enum route_action action) {
+	switch (action) {
+	case ROUTE_CREATE:
+		return NLM_F_CREATE | NLM_F_EXCL;
+	case ROUTE_BESIDES:
+		return NLM_F_CREATE | NLM_F_APPEND;
+	case ROUTE_DELETE:
+		break;
+	}
+	return 0;
+}
+
+void route_put_address(struct route *route, enum route_action action, uint32_t index,
+					   const struct prefix *address, size_t item) {
+	struct ifaddrmsg *body;
+	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWADDR, RTM_DELADDR),
+										 flags_of(action), sizeof *body, item);
+	body = mnl_nlmsg_get_payload(request);
+	body->ifa_family = kernel_family(address->address.family);
+	body->ifa_prefixlen = address->length;
+	body->ifa_index = index;
+	/* Nobody is on a tunnel who could have the address already. */
+	if (address->address.family == ADDRESS_V6 && action != ROUTE_DELETE)
+		body->ifa_flags = IFA_F_NODAD;
+	put_bytes(request, IFA_LOCAL, &address->address);
+	put_bytes(request, IFA_ADDRESS, &address->address);
+}
+
+void route_put_route(struct route *route, enum route_action action, uint32_t index,
+					 const struct route_entry *entry, uint8_t protocol, size_t item) {
+	struct rtmsg *body;
+	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWROUTE, RTM_DELROUTE),
+										 flags_of(action), sizeof *body, item);
+	body = mnl_nlmsg_get_payload(request);
+	body->rtm_family = kernel_family(entry->prefix.address.family);
+	body->rtm_dst_len = entry->prefix.length;
+	body->rtm_protocol = protocol;
+	if (action == ROUTE_DELETE) {
+		body->rtm_scope = RT_SCOPE_NOWHERE; /* whichever it has */
+	} else {
+		body->rtm_type = RTN_UNICAST;
+		body->rtm_scope = RT_SCOPE_LINK;
+	}
+	put_bytes(request, RTA_DST, &entry->prefix.address);
+	mnl_attr_put_u32(request, RTA_OIF, index);
+	mnl_attr_put_u32(request, RTA_TABLE, entry->table);
+}
+
+bool route_rule_equal(const struct route_rule *left, const struct route_rule *right) {
+	return left->family == right->family && left->kind == right->kind &&
+		   left->priority == right->priority && left->mark == right->mark &&
+		   left->table == right->table;
+}
+
+void route_put_rule(struct route *route, enum route_action action, const struct route_rule *rule,
+					uint8_t protocol, size_t item) {
+	struct fib_rule_hdr *body;
+	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWRULE, RTM_DELRULE),
+										 flags_of(action), sizeof *body, item);
+	body = mnl_nlmsg_get_payload(request);
+	body->family = kernel_family(rule->family);
+	body->action = rule->kind == ROUTE_RULE_PASS ? FR_ACT_GOTO : FR_ACT_TO_TBL;
+	if (rule->kind == ROUTE_RULE_DEFAULT)
+		body->flags = FIB_RULE_INVERT;
+	mnl_attr_put_u32(request, FRA_PRIORITY, rule->priority);
+	mnl_attr_put_u8(request, FRA_PROTOCOL, protocol);
+	if (rule->kind == ROUTE_RULE_MAIN) {
+		mnl_attr_put_u32(request, FRA_SUPPRESS_PREFIXLEN, 0);
+		mnl_attr_put_u32(request, FRA_TABLE, RT_TABLE_MAIN);
+		return;
+	}
+	mnl_attr_put_u32(request, FRA_FWMARK, rule->mark);
+	mnl_attr_put_u32(request, FRA_FWMASK, UINT32_MAX);
+	mnl_attr_put_u32(request, rule->kind == ROUTE_RULE_PASS ? FRA_GOTO : FRA_TABLE, rule->table);
+}
+
+/* Lists */
+
+struct list {
+	char *items;
+	size_t item_size, count, room;
+	uint8_t family, protocol; /* family as the kernel numbers it */
+	uint32_t index;
+};
+
+static void forget(void *context) {
+	struct list *list = context;
+	list->count = 0;
+}
+
+static enum err append(struct list *list, const void *item) {
+	if (list->count == list->room) {
+		size_t room = list->room * 2 + 16;
+		char *items = reallocarray(list->items, room, list->item_size);
+		if (!items)
+			return ERR_NO_MEMORY;
+		list->items = items;
+		list->room = room;
+	}
+	memcpy(list->items + list->count++ * list->item_size, item, list->item_size);
+	return ERR_OK;
+}
+
+static enum err run_listing(struct route *route, struct list *list,
+							const struct route_listing *listing) {
+	enum err error = ERR_OK;
+	list->items = calloc(1, list->item_size);
+	if (!list->items)
+		error = ERR_NO_MEMORY;
+	list->room = list->items ? 1 : 0;
+	if (!error)
+		error = route_list(route, listing);
+	if (error == ERR_UNSUPPORTED || error == ERR_NO_DEVICE) {
+		list->count = 0;
+		error = ERR_OK;
+	}
+	if (error) {
+		free(list->items);
+		list->items = NULL;
+	}
+	return error;
+}
+
+static bool read_address(const struct nlattr *attribute, uint8_t family,
+						 struct address *out_address) {
+	size_t size = mnl_attr_get_payload_len(attribute);
+	if (size != (family == AF_INET ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE))
+		return false;
+	*out_address = address_from_bytes(family == AF_INET ? ADDRESS_V4 : ADDRESS_V6,
+									  mnl_attr_get_payload(attribute));
+	return true;
+}
+
+static enum err found_address(void *context, const struct nlmsghdr *message) {
+	struct list *list = context;
+	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(message);
+	if (message->nlmsg_type != RTM_NEWADDR || body->ifa_family != list->family ||
+		body->ifa_index != list->index)
+		return ERR_OK;
+	struct prefix address = {.length = body->ifa_prefixlen};
+	bool local = false;
+	const struct nlattr *attribute;
+	for (attribute = first(message, sizeof *body); attribute;
+		 attribute = next(message, attribute)) {
+		uint16_t type = mnl_attr_get_type(attribute);
+		/* With a peer, which is not ours, the other attribute is the peer's. */
+		if (type == IFA_LOCAL)
+			local = read_address(attribute, body->ifa_family, &address.address);
+		else if (type == IFA_ADDRESS && !local)
+			(void)read_address(attribute, body->ifa_family, &address.address);
+	}
+	return append(list, &address);
+}
+
+enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
+							  struct prefix **out_addresses, size_t *out_count) {
+	struct list list = {
+		.item_size = sizeof(struct prefix), .family = kernel_family(family), .index = index};
+	const struct ifaddrmsg body = {.ifa_family = list.family, .ifa_index = index};
+	const struct route_listing listing = {
+		.type = RTM_GETADDR,
+		.header = &body,
+		.header_size = sizeof body,
+		.found = found_address,
+		.restart = forget,
+		.context = &list,
+	};
+	enum err error = run_listing(route, &list, &listing);
+	if (error)
+		return error;
+	*out_addresses = (void *)list.items;
+	*out_count = list.count;
+	return ERR_OK;
+}
+
+static enum err found_route(void *context, const struct nlmsghdr *message) {
+	struct list *list = context;
+	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
+	if (message->nlmsg_type != RTM_NEWROUTE || body->rtm_family != list->family ||
+		body->rtm_protocol != list->protocol || (body->rtm_flags & RTM_F_CLONED))
+		return ERR_OK;
+	struct route_entry entry = {.table = body->rtm_table};
+	entry.prefix.length = body->rtm_dst_len;
+	/* A default route has no destination. */
+	entry.prefix.address.family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
+	uint32_t index = 0;
+	const struct nlattr *attribute;
+	for (attribute = first(message, sizeof *body); attribute;
+		 attribute = next(message, attribute)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case RTA_DST:
+			(void)read_address(attribute, body->rtm_family, &entry.prefix.address);
+			break;
+		case RTA_TABLE:
+			entry.table = mnl_attr_get_u32(attribute);
+			break;
+		case RTA_OIF:
+			index = mnl_attr_get_u32(attribute);
+			break;
+		default:
+			break;
+		}
+	}
+	return index == list->index ? append(list, &entry) : ERR_OK;
+}
+
+enum err route_list_routes(struct route *route, enum address_family family, uint32_t index,
+						   uint8_t protocol, struct route_entry **out_entries, size_t *out_count) {
+	struct list list = {.item_size = sizeof(struct route_entry),
+						.family = kernel_family(family),
+						.index = index,
+						.protocol = protocol};
+	const struct rtmsg body = {.rtm_family = list.family, .rtm_protocol = protocol};
+	const struct route_listing listing = {
+		.type = RTM_GETROUTE,
+		.header = &body,
+		.header_size = sizeof body,
+		.interface = index,
+		.found = found_route,
+		.restart = forget,
+		.context = &list,
+	};
+	enum err error = run_listing(route, &list, &listing);
+	if (error)
+		return error;
+	*out_entries = (void *)list.items;
+	*out_count = list.count;
+	return ERR_OK;
+}
+
+struct rule_attributes {
+	uint32_t priority, mark, mask, table, target, suppress;
+	uint8_t protocol;
+	bool other; /* has a condition that rules of ours never have */
+};
+
+static void read_rule_attribute(const struct nlattr *attribute, struct rule_attributes *out) {
+	switch (mnl_attr_get_type(attribute)) {
+	case FRA_PRIORITY:
+		out->priority = mnl_attr_get_u32(attribute);
+		break;
+	case FRA_FWMARK:
+		out->mark = mnl_attr_get_u32(attribute);
+		break;
+	case FRA_FWMASK:
+		out->mask = mnl_attr_get_u32(attribute);
+		break;
+	case FRA_TABLE:
+		out->table = mnl_attr_get_u32(attribute);
+		break;
+	case FRA_GOTO:
+		out->target = mnl_attr_get_u32(attribute);
+		break;
+	case FRA_SUPPRESS_PREFIXLEN:
+		out->suppress = mnl_attr_get_u32(attribute);
+		break;
+	case FRA_PROTOCOL:
+		out->protocol = mnl_attr_get_u8(attribute);
+		break;
+	case FRA_SRC:
+	case FRA_DST:
+	case FRA_IIFNAME:
+	case FRA_OIFNAME:
+		out->other = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static enum err found_rule(void *context, const struct nlmsghdr *message) {
+	struct list *list = context;
+	const struct fib_rule_hdr *body = mnl_nlmsg_get_payload(message);
+	if (message->nlmsg_type != RTM_NEWRULE || body->family != list->family)
+		return ERR_OK;
+	struct rule_attributes seen = {.suppress = UINT32_MAX};
+	const struct nlattr *attribute;
+	for (attribute = first(message, sizeof *body); attribute; attribute = next(message, attribute))
+		read_rule_attribute(attribute, &seen);
+	if (seen.protocol != list->protocol || seen.other)
+		return ERR_OK;
+	struct route_rule rule = {.family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6,
+							  .priority = seen.priority,
+							  .mark = seen.mark};
+	bool marked = seen.mask == UINT32_MAX, inverted = body->flags & FIB_RULE_INVERT;
+	if (body->action == FR_ACT_GOTO && marked && !inverted) {
+		rule.kind = ROUTE_RULE_PASS;
+		rule.table = seen.target;
+	} else if (body->action == FR_ACT_TO_TBL && marked && inverted) {
+		rule.kind = ROUTE_RULE_DEFAULT;
+		rule.table = seen.table;
+	} else if (body->action == FR_ACT_TO_TBL && !marked && !inverted && seen.suppress == 0 &&
+			   seen.table == RT_TABLE_MAIN) {
+		rule.kind = ROUTE_RULE_MAIN;
+	} else {
+		return ERR_OK;
+	}
+	return append(list, &rule);
+}
+
+enum err route_list_rules(struct route *route, enum address_family family, uint8_t protocol,
+						  struct route_rule **out_rules, size_t *out_count) {
+	struct list list = {.item_size = sizeof(struct route_rule),
+						.family = kernel_family(family),
+						.protocol = protocol};
+	const struct fib_rule_hdr body = {.family = list.family};
+	const struct route_listing listing = {
+		.type = RTM_GETRULE,
+		.header = &body,
+		.header_size = sizeof body,
+		.found = found_rule,
+		.restart = forget,
+		.context = &list,
+	};
+	enum err error = run_listing(route, &list, &listing);
+	if (error)
+		return error;
+	*out_rules = (void *)list.items;
+	*out_count = list.count;
+	return ERR_OK;
+}
+
+/* Flush: what was listed is sent back as it came, as what to remove. */
+
+struct leftover {
+	uint16_t type;
+	size_t header_size, size;
+	uint8_t body[ROUTE_MESSAGE_SIZE - NLMSG_HDRLEN];
+};
+
+static bool has_protocol(const struct nlmsghdr *message, uint8_t protocol) {
+	if (message->nlmsg_type == RTM_NEWROUTE)
+		return ((const struct rtmsg *)mnl_nlmsg_get_payload(message))->rtm_protocol == protocol;
+	struct rule_attributes seen = {0};
+	const struct nlattr *attribute;
+	for (attribute = first(message, sizeof(struct fib_rule_hdr)); attribute;
+		 attribute = next(message, attribute))
+		read_rule_attribute(attribute, &seen);
+	return seen.protocol == protocol;
+}
+
+static enum err found_leftover(void *context, const struct nlmsghdr *message) {
+	struct list *list = context;
+	bool is_route = message->nlmsg_type == RTM_NEWROUTE;
+	struct leftover leftover = {.type = is_route ? RTM_DELROUTE : RTM_DELRULE,
+								.size = mnl_nlmsg_get_payload_len(message)};
+	/* The family is the first byte of both headers. */
+	const uint8_t *body = mnl_nlmsg_get_payload(message);
+	if ((!is_route && message->nlmsg_type != RTM_NEWRULE) || body[0] != list->family ||
+		leftover.size > sizeof leftover.body || !has_protocol(message, list->protocol))
+		return ERR_OK;
+	memcpy(leftover.body, body, leftover.size);
+	return append(list, &leftover);
+}
+
+static void keep_refusal(void *context, size_t item, int number) {
+	int *kept = context;
+	if (number != ESRCH && number != ENOENT && number != ENODEV)
+		*kept = number;
+}
+
+static enum err flush_list(struct route *route, struct list *list,
+						   const struct route_listing *listing) {
+	enum err error = run_listing(route, list, listing);
+	if (error)
+		return error;
+	int refusal = 0;
+	route_begin(route, keep_refusal, &refusal);
+	const struct leftover *leftovers = (const void *)list->items;
+	for (size_t i = 0; i < list->count; i++) {
+		struct nlmsghdr *request = route_add(route, leftovers[i].type, 0, leftovers[i].size, i);
+		memcpy(mnl_nlmsg_get_payload(request), leftovers[i].body, leftovers[i].size);
+	}
+	error = route_end(route);
+	free(list->items);
+	return error ? error : err_from_errno(refusal);
+}
+
+static enum err flush_family(struct route *route, uint8_t family, uint8_t protocol) {
+	struct list list = {
+		.item_size = sizeof(struct leftover), .family = family, .protocol = protocol};
+	const struct fib_rule_hdr rule = {.family = family};
+	const struct rtmsg entry = {.rtm_family = family, .rtm_protocol = protocol};
+	struct route_listing listing = {
+		.type = RTM_GETRULE,
+		.header = &rule,
+		.header_size = sizeof rule,
+		.found = found_leftover,
+		.restart = forget,
+		.context = &list,
+	};
+	enum err error = flush_list(route, &list, &listing);
+	listing.type = RTM_GETROUTE;
+	listing.header = &entry;
+	listing.header_size = sizeof entry;
+	list.count = list.room = 0;
+	enum err second = flush_list(route, &list, &listing);
+	return error ? error : second;
+}
+
+enum err route_flush(struct route *route, uint8_t protocol) {
+	enum err error = flush_family(route, AF_INET, protocol);
+	enum err second = flush_family(route, AF_INET6, protocol);
+	return error ? error : second;
+}

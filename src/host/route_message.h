@@ -1,0 +1,82 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+/* What is asked of the kernel's routing and what it lists, as requests of route.h. */
+
+struct nlmsghdr;
+struct route;
+
+/* Link */
+
+enum { ROUTE_NAME_SIZE = 16 };
+struct route_link {
+	char name[ROUTE_NAME_SIZE];
+	uint32_t index, mtu;
+	bool up;
+};
+
+/*
+ * By its name, or where that is NULL by its index. out_number: 0, or the errno value, ENODEV where
+ * there is no such interface.
+ */
+enum err route_link_get(struct route *route, const char *name, uint32_t index,
+						struct route_link *out_link, int *out_number);
+/* mtu 0: leave it. up NULL: leave it. */
+enum err route_link_set(struct route *route, uint32_t index, uint32_t mtu, const bool *up,
+						int *out_number);
+
+/* Requests, to be put between route_begin() and route_end() */
+
+enum route_action {
+	ROUTE_CREATE,  /* refused with EEXIST where there is one like it */
+	ROUTE_BESIDES, /* beside one that is like it except for its source address */
+	ROUTE_DELETE,
+};
+
+/* The address with its network's length. */
+void route_put_address(struct route *route, enum route_action action, uint32_t index,
+					   const struct prefix *address, size_t item);
+
+/* Through the interface without a gateway. */
+struct route_entry {
+	struct prefix prefix;
+	uint32_t table;
+};
+void route_put_route(struct route *route, enum route_action action, uint32_t index,
+					 const struct route_entry *entry, uint8_t protocol, size_t item);
+
+enum route_rule_kind {
+	ROUTE_RULE_PASS,    /* fwmark MARK goto TARGET */
+	ROUTE_RULE_MAIN,    /* lookup main suppress_prefixlength 0 */
+	ROUTE_RULE_DEFAULT, /* not fwmark MARK lookup TABLE */
+};
+struct route_rule {
+	uint8_t family; /* enum address_family */
+	uint8_t kind;
+	uint32_t priority, mark;
+	uint32_t table; /* of DEFAULT; of PASS the target's priority; 0 for MAIN */
+};
+bool route_rule_equal(const struct route_rule *left, const struct route_rule *right);
+void route_put_rule(struct route *route, enum route_action action, const struct route_rule *rule,
+					uint8_t protocol, size_t item);
+
+/*
+ * Lists of what is on one interface, or of rules that have one of the shapes above, with the
+ * protocol. *out_… are the caller's (free) and never NULL. A family or an interface that
+ * the kernel does not have has empty lists.
+ */
+enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
+							  struct prefix **out_addresses, size_t *out_count);
+enum err route_list_routes(struct route *route, enum address_family family, uint32_t index,
+						   uint8_t protocol, struct route_entry **out_entries, size_t *out_count);
+enum err route_list_rules(struct route *route, enum address_family family, uint8_t protocol,
+						  struct route_rule **out_rules, size_t *out_count);
+
+/* Removes all rules and routes with the protocol, of whatever shape and interface. */
+enum err route_flush(struct route *route, uint8_t protocol);

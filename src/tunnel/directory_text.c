@@ -1,0 +1,224 @@
+#include "tunnel/directory_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+#include "crypto/x25519.h"
+
+enum { VALUE_SIZE = ENDPOINT_TEXT_SIZE, PREFIXES_FIRST = 16 };
+
+enum key {
+	KEY_PRIVATE_KEY,
+	KEY_LISTEN_PORT,
+	KEY_FWMARK,
+	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
+	KEY_PRESHARED_KEY,
+	KEY_PROTOCOL_VERSION,
+	KEY_ENDPOINT,
+	KEY_HANDSHAKE_SECONDS,
+	KEY_HANDSHAKE_NANOSECONDS,
+	KEY_SENT,
+	KEY_RECEIVED,
+	KEY_KEEPALIVE,
+	KEY_ALLOWED_IP,
+	KEY_COUNT,
+};
+
+#define ROW(name) \
+	{ name, sizeof(name) - 1 }
+
+static const struct {
+	const char *name;
+	size_t size;
+} rows[KEY_COUNT] = {
+	[KEY_PRIVATE_KEY] = ROW("private_key"),
+	[KEY_LISTEN_PORT] = ROW("listen_port"),
+	[KEY_FWMARK] = ROW("fwmark"),
+	[KEY_PUBLIC_KEY] = ROW("public_key"),
+	[KEY_PRESHARED_KEY] = ROW("preshared_key"),
+	[KEY_PROTOCOL_VERSION] = ROW("protocol_version"),
+	[KEY_ENDPOINT] = ROW("endpoint"),
+	[KEY_HANDSHAKE_SECONDS] = ROW("last_handshake_time_sec"),
+	[KEY_HANDSHAKE_NANOSECONDS] = ROW("last_handshake_time_nsec"),
+	[KEY_SENT] = ROW("tx_bytes"),
+	[KEY_RECEIVED] = ROW("rx_bytes"),
+	[KEY_KEEPALIVE] = ROW("persistent_keepalive_interval"),
+	[KEY_ALLOWED_IP] = ROW("allowed_ip"),
+};
+
+struct reading {
+	enum err (*take)(void *context, const struct directory_text_peer *peer);
+	void *context;
+	struct directory_device device;
+	bool in_peer;
+	struct directory_text_peer peer;
+	struct prefix *prefixes;
+	size_t capacity;
+	char value[VALUE_SIZE]; /* of the line, with a NUL; some are secret */
+};
+
+static enum key find_key(const char *name, size_t size) {
+	enum key key = 0;
+	while (key < KEY_COUNT && (rows[key].size != size || memcmp(rows[key].name, name, size) != 0))
+		key++;
+	return key;
+}
+
+static enum err add_prefix(struct reading *reading, const struct prefix *prefix) {
+	size_t count = reading->peer.allowed_ip_count;
+	if (count >= DIRECTORY_TEXT_PREFIXES_MAX)
+		return ERR_LIMIT;
+	if (count == reading->capacity) {
+		size_t capacity = reading->capacity > 0 ? 2 * reading->capacity : PREFIXES_FIRST;
+		struct prefix *grown = realloc(reading->prefixes, capacity * sizeof *grown);
+		if (!grown)
+			return ERR_NO_MEMORY;
+		reading->prefixes = grown;
+		reading->capacity = capacity;
+	}
+	reading->prefixes[reading->peer.allowed_ip_count++] = *prefix;
+	return ERR_OK;
+}
+
+static enum err end_peer(struct reading *reading) {
+	if (!reading->in_peer)
+		return ERR_OK;
+	reading->peer.allowed_ips = reading->prefixes;
+	return reading->take(reading->context, &reading->peer);
+}
+
+static enum err read_number(const char *value, size_t size, uint64_t maximum,
+							uint64_t *out_number) {
+	return text_unsigned_parse(value, size, maximum, out_number) ? ERR_MALFORMED : ERR_OK;
+}
+
+static enum err read_private_key(struct reading *reading, const char *value, size_t size) {
+	struct {
+		uint8_t key[TEXT_KEY_SIZE];
+	} s;
+	WIPE_ON_EXIT(s);
+	if (text_hex_decode(value, size, s.key, sizeof s.key))
+		return ERR_MALFORMED;
+	enum err error = x25519_public(s.key, reading->device.public_key);
+	reading->device.has_public_key = !error;
+	return error;
+}
+
+/* Only whether there is one: a pre-shared key of zeros is none. */
+static enum err read_preshared_key(struct reading *reading, const char *value, size_t size) {
+	struct {
+		uint8_t key[TEXT_KEY_SIZE];
+	} s;
+	WIPE_ON_EXIT(s);
+	if (text_hex_decode(value, size, s.key, sizeof s.key))
+		return ERR_MALFORMED;
+	reading->peer.figures.has_preshared_key = !wipe_is_zero(s.key, sizeof s.key);
+	return ERR_OK;
+}
+
+static enum err read_device_value(struct reading *reading, enum key key, const char *value,
+								  size_t size) {
+	uint64_t number = 0;
+	enum err error;
+	switch (key) {
+	case KEY_PRIVATE_KEY:
+		return read_private_key(reading, value, size);
+	case KEY_LISTEN_PORT:
+		error = read_number(value, size, UINT16_MAX, &number);
+		reading->device.listen_port = (uint16_t)number;
+		return error;
+	case KEY_FWMARK:
+		error = read_number(value, size, UINT32_MAX, &number);
+		reading->device.fwmark = (uint32_t)number;
+		return error;
+	case KEY_PUBLIC_KEY:
+		error = end_peer(reading);
+		if (error)
+			return error;
+		reading->in_peer = true;
+		reading->peer = (struct directory_text_peer){.allowed_ip_count = 0};
+		return text_hex_decode(value, size, reading->peer.public_key, TEXT_KEY_SIZE) ? ERR_MALFORMED
+																					 : ERR_OK;
+	default:
+		return ERR_MALFORMED;
+	}
+}
+
+/* text has a NUL behind it. */
+static enum err read_peer_value(struct reading *reading, enum key key, const char *text,
+								size_t size) {
+	struct directory_figures *figures = &reading->peer.figures;
+	struct prefix prefix;
+	uint64_t number = 0;
+	enum err error;
+	switch (key) {
+	case KEY_PRESHARED_KEY:
+		return read_preshared_key(reading, text, size);
+	case KEY_PROTOCOL_VERSION:
+	case KEY_HANDSHAKE_NANOSECONDS:
+		return read_number(text, size, UINT32_MAX, &number);
+	case KEY_ENDPOINT:
+		return endpoint_parse(text, &figures->endpoint) ? ERR_MALFORMED : ERR_OK;
+	case KEY_HANDSHAKE_SECONDS:
+		return read_number(text, size, INT64_MAX, &figures->latest_handshake);
+	case KEY_SENT:
+		return read_number(text, size, UINT64_MAX, &figures->sent);
+	case KEY_RECEIVED:
+		return read_number(text, size, UINT64_MAX, &figures->received);
+	case KEY_KEEPALIVE:
+		error = read_number(text, size, UINT16_MAX, &number);
+		figures->persistent_keepalive = (uint16_t)number;
+		return error;
+	case KEY_ALLOWED_IP:
+		return prefix_parse(text, &prefix) ? ERR_MALFORMED : add_prefix(reading, &prefix);
+	default:
+		return ERR_MALFORMED;
+	}
+}
+
+static enum err read_line(struct reading *reading, const char *line, size_t size) {
+	const char *equal = memchr(line, '=', size);
+	if (!equal)
+		return ERR_MALFORMED;
+	size_t name_size = (size_t)(equal - line), value_size = size - name_size - 1;
+	enum key key = find_key(line, name_size);
+	if (key == KEY_COUNT || value_size >= VALUE_SIZE)
+		return ERR_MALFORMED;
+	char *value = reading->value;
+	memcpy(value, equal + 1, value_size);
+	value[value_size] = '\0';
+	if (strlen(value) != value_size)
+		return ERR_MALFORMED;
+	if (key <= KEY_PUBLIC_KEY && (key == KEY_PUBLIC_KEY || !reading->in_peer))
+		return read_device_value(reading, key, value, value_size);
+	return reading->in_peer ? read_peer_value(reading, key, value, value_size) : ERR_MALFORMED;
+}
+
+enum err directory_text_parse(struct slice text,
+							  enum err (*take)(void *context,
+											   const struct directory_text_peer *peer),
+							  void *context, struct directory_device *out_device) {
+	struct reading reading = {.take = take, .context = context};
+	const char *line = (const char *)text.data;
+	size_t left = text.size;
+	enum err error = ERR_OK;
+	while (left > 0 && !error) {
+		const char *newline = memchr(line, '\n', left);
+		if (!newline) {
+			error = ERR_MALFORMED;
+			break;
+		}
+		size_t size = (size_t)(newline - line);
+		error = read_line(&reading, line, size);
+		line += size + 1;
+		left -= size + 1;
+	}
+	if (!error)
+		error = end_peer(&reading);
+	free(reading.prefixes);
+	wipe(reading.value, sizeof reading.value);
+	if (!error)
+		*out_device = reading.device;
+	return error;
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "base/text.h"
+
+/*
+ * Reads the answer of a device to a get operation: lines `key=value`, those of the device first,
+ * then for each peer those behind its public_key.
+ */
+
+enum { DIRECTORY_TEXT_PREFIXES_MAX = 1 << 20 /* of one peer */ };
+
+struct directory_device {
+	bool has_public_key; /* derived from the private key, which is not kept */
+	uint8_t public_key[TEXT_KEY_SIZE];
+	uint16_t listen_port; /* 0: none */
+	uint32_t fwmark;      /* 0: none */
+};
+
+/* What the device knows of a peer. */
+struct directory_figures {
+	bool has_preshared_key;
+	struct endpoint endpoint;  /* ADDRESS_NONE: none */
+	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
+	uint64_t received, sent;   /* bytes */
+	uint16_t persistent_keepalive;
+};
+
+struct directory_text_peer {
+	uint8_t public_key[TEXT_KEY_SIZE];
+	struct directory_figures figures;
+	const struct prefix *allowed_ips;
+	size_t allowed_ip_count;
+};
+
+/*
+ * Calls take() for each peer; what it gets is gone afterwards, and an error of it ends the reading.
+ * ERR_MALFORMED for anything unknown; ERR_NO_MEMORY, ERR_LIMIT.
+ */
+enum err directory_text_parse(struct slice text,
+							  enum err (*take)(void *context,
+											   const struct directory_text_peer *peer),
+							  void *context, struct directory_device *out_device);

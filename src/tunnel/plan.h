@@ -1,0 +1,65 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "conf/config.h"
+#include "host/firewall.h"
+#include "host/network.h"
+#include "wire/uapi.h"
+
+/*
+ * What a tunnel's configuration means: for this host's network, for its firewall, and for the
+ * device in the net process, whose texts are lines of set operations (wire/uapi.h).
+ */
+
+enum {
+	/* "um" and the tunnel's slot: marks and tables of tunnels that take a default route. */
+	PLAN_MARK_BASE = 0x756d0000,
+	PLAN_MTU = 1420, /* where the configuration leaves it open */
+};
+
+/* Whether everything without a more specific route goes through the tunnel. */
+bool plan_takes_default(const struct config_tunnel *tunnel);
+
+/* The firewall mark of the tunnel's own datagrams, 0: none. */
+uint32_t plan_mark(const struct config_tunnel *tunnel, uint16_t slot);
+
+/* For the host. Pointers inside lead into the plan itself. */
+struct plan_network {
+	struct network_plan network;
+	struct prefix *routes;
+};
+
+/*
+ * more are prefixes of peers that the configuration does not have; those that the tunnel's own
+ * networks cover and default routes are left out. ERR_NO_MEMORY.
+ */
+enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,
+						  const struct prefix *more, size_t more_count,
+						  struct plan_network *out_plan);
+void plan_network_done(struct plan_network *plan);
+
+/* Whether a prefix lies in one of the tunnel's own networks, which have their routes already. */
+bool plan_covers(const struct config_tunnel *tunnel, const struct prefix *prefix);
+
+/* Points into the tunnel. */
+struct firewall_tunnel plan_firewall(const struct config_tunnel *tunnel, uint16_t slot);
+
+/* All of the tunnel for a device that knows nothing yet. Errors stick in the text. */
+void plan_device_text(const struct config_tunnel *tunnel, uint16_t slot,
+					  struct uapi_text *out_text);
+
+/*
+ * What leads from one configuration of the tunnel to another: peers that did not change do not
+ * appear, endpoints only where the configuration changed, as peers may have moved since. Nothing is
+ * written when there is nothing to do. ERR_NO_MEMORY, also for what sticks in the text.
+ */
+enum err plan_device_changes(const struct config_tunnel *before, const struct config_tunnel *after,
+							 uint16_t slot, struct uapi_text *out_text);
+
+/* Changes that take a new interface or new sockets. */
+bool plan_needs_restart(const struct config_tunnel *before, const struct config_tunnel *after);

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/cursor.h"
+#include "wire/process.h"
+
+/* Bodies of the messages of process.h, one family a file; process.c puts the header before them. */
+
+enum { PROCESS_CODEC_ERRNO_MAX = 4095 /* the kernel's MAX_ERRNO */ };
+
+struct process_codec {
+	void (*read)(struct reader *reader, struct process_message *out_message);
+	void (*write)(struct writer *writer, const struct process_message *message);
+	/* The rules that hold in both directions. */
+	bool (*is_valid)(const struct process_message *message);
+};
+
+/* process_tunnel.c */
+extern const struct process_codec process_codec_attach;
+extern const struct process_codec process_codec_link;
+extern const struct process_codec process_codec_listen;
+extern const struct process_codec process_codec_listening;
+extern const struct process_codec process_codec_mark;
+extern const struct process_codec process_codec_marked;
+extern const struct process_codec process_codec_event;
+
+/* process_order.c */
+extern const struct process_codec process_codec_start;
+extern const struct process_codec process_codec_state;
+extern const struct process_codec process_codec_order;
+extern const struct process_codec process_codec_log;
+extern const struct process_codec process_codec_result;
+
+/* Ended by a NUL, and only zeros behind it. */
+bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty);
+
+/* 0 or 1, anything else is malformed. */
+static inline bool process_codec_read_bool(struct reader *reader) {
+	uint8_t value = reader_u8(reader);
+	reader_expect(reader, value <= 1);
+	return value == 1;
+}

@@ -1,0 +1,121 @@
+#include "wire/process_codec.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+/* What processes are started with, what they order of each other, and how it went. */
+
+/* A text, wherever it stands: | size 2 | bytes, none of them NUL |; it is ended by a NUL here. */
+
+static void read_text(struct reader *reader, char out_text[static PROCESS_TEXT_SIZE]) {
+	uint16_t size = reader_u16_be(reader);
+	reader_expect(reader, size < PROCESS_TEXT_SIZE);
+	if (reader->error)
+		return;
+	reader_bytes(reader, out_text, size);
+	out_text[size] = '\0';
+	reader_expect(reader, strlen(out_text) == size);
+}
+
+static void write_text(struct writer *writer, const char text[static PROCESS_TEXT_SIZE]) {
+	size_t size = strnlen(text, PROCESS_TEXT_SIZE);
+	writer_u16_be(writer, (uint16_t)size);
+	writer_bytes(writer, text, size);
+}
+
+static bool text_is_valid(const char text[static PROCESS_TEXT_SIZE]) {
+	return strnlen(text, PROCESS_TEXT_SIZE) < PROCESS_TEXT_SIZE;
+}
+
+/* START: | name 16 | log level 1 | log json 1 | */
+
+static void read_start(struct reader *reader, struct process_message *out_message) {
+	reader_bytes(reader, out_message->start.name, PROCESS_NAME_SIZE);
+	out_message->start.log_level = reader_u8(reader);
+	out_message->start.log_json = reader_u8(reader);
+}
+
+static void write_start(struct writer *writer, const struct process_message *message) {
+	writer_bytes(writer, message->start.name, PROCESS_NAME_SIZE);
+	writer_u8(writer, message->start.log_level);
+	writer_u8(writer, message->start.log_json);
+}
+
+static bool start_is_valid(const struct process_message *message) {
+	return process_codec_name_is_valid(message->start.name, true) &&
+		   message->start.log_level <= LOG_DEBUG && message->start.log_json <= 1;
+}
+
+const struct process_codec process_codec_start = {read_start, write_start, start_is_valid};
+
+/* STATE: | name 16 | state 1 | text | */
+
+static void read_state(struct reader *reader, struct process_message *out_message) {
+	reader_bytes(reader, out_message->state.name, PROCESS_NAME_SIZE);
+	out_message->state.state = reader_u8(reader);
+	read_text(reader, out_message->state.text);
+}
+
+static void write_state(struct writer *writer, const struct process_message *message) {
+	writer_bytes(writer, message->state.name, PROCESS_NAME_SIZE);
+	writer_u8(writer, message->state.state);
+	write_text(writer, message->state.text);
+}
+
+static bool state_is_valid(const struct process_message *message) {
+	return process_codec_name_is_valid(message->state.name, false) &&
+		   message->state.state <= PROCESS_STATE_FAILED && text_is_valid(message->state.text);
+}
+
+const struct process_codec process_codec_state = {read_state, write_state, state_is_valid};
+
+/* UP, DOWN: | name 16 | */
+
+static void read_order(struct reader *reader, struct process_message *out_message) {
+	reader_bytes(reader, out_message->order.name, PROCESS_NAME_SIZE);
+}
+
+static void write_order(struct writer *writer, const struct process_message *message) {
+	writer_bytes(writer, message->order.name, PROCESS_NAME_SIZE);
+}
+
+static bool order_is_valid(const struct process_message *message) {
+	return process_codec_name_is_valid(message->order.name, false);
+}
+
+const struct process_codec process_codec_order = {read_order, write_order, order_is_valid};
+
+/* LOG: | level 1 | */
+
+static void read_log(struct reader *reader, struct process_message *out_message) {
+	out_message->log.level = reader_u8(reader);
+}
+
+static void write_log(struct writer *writer, const struct process_message *message) {
+	writer_u8(writer, message->log.level);
+}
+
+static bool log_is_valid(const struct process_message *message) {
+	return message->log.level <= LOG_DEBUG;
+}
+
+const struct process_codec process_codec_log = {read_log, write_log, log_is_valid};
+
+/* RESULT, TEXT: | error 4 | text | */
+
+static void read_result(struct reader *reader, struct process_message *out_message) {
+	out_message->result.error = reader_u32_be(reader);
+	read_text(reader, out_message->result.text);
+}
+
+static void write_result(struct writer *writer, const struct process_message *message) {
+	writer_u32_be(writer, message->result.error);
+	write_text(writer, message->result.text);
+}
+
+static bool result_is_valid(const struct process_message *message) {
+	return message->result.error <= PROCESS_CODEC_ERRNO_MAX && text_is_valid(message->result.text);
+}
+
+const struct process_codec process_codec_result = {read_result, write_result, result_is_valid};

@@ -1,0 +1,183 @@
+#include "wire/process_codec.h"
+
+#include "base/address.h"
+#include "base/wipe.h"
+
+/* What one tunnel of the net process is made from, what it asks for, and what it tells. */
+
+enum { OFFLOADS_ALL = PROCESS_OFFLOAD_HEADER | PROCESS_OFFLOAD_TCP | PROCESS_OFFLOAD_UDP };
+
+static bool shards_are_valid(uint8_t shards) {
+	return shards >= 1 && shards <= PROCESS_SHARDS_MAX;
+}
+
+static bool mtu_is_valid(uint32_t mtu) {
+	return mtu >= PROCESS_MTU_MIN && mtu <= PROCESS_MTU_MAX;
+}
+
+/* ATTACH: | name 16 | mtu 4 | shards 1 | up 1 | offloads 1 | */
+
+static void read_attach(struct reader *reader, struct process_message *out_message) {
+	reader_bytes(reader, out_message->attach.name, PROCESS_NAME_SIZE);
+	out_message->attach.mtu = reader_u32_be(reader);
+	out_message->attach.shards = reader_u8(reader);
+	out_message->attach.up = process_codec_read_bool(reader);
+	out_message->attach.offloads = reader_u8(reader);
+}
+
+static void write_attach(struct writer *writer, const struct process_message *message) {
+	writer_bytes(writer, message->attach.name, PROCESS_NAME_SIZE);
+	writer_u32_be(writer, message->attach.mtu);
+	writer_u8(writer, message->attach.shards);
+	writer_u8(writer, message->attach.up);
+	writer_u8(writer, message->attach.offloads);
+}
+
+static bool attach_is_valid(const struct process_message *message) {
+	return process_codec_name_is_valid(message->attach.name, false) &&
+		   mtu_is_valid(message->attach.mtu) && shards_are_valid(message->attach.shards) &&
+		   (message->attach.offloads & ~OFFLOADS_ALL) == 0;
+}
+
+const struct process_codec process_codec_attach = {read_attach, write_attach, attach_is_valid};
+
+/* LINK: | mtu 4 | up 1 | */
+
+static void read_link(struct reader *reader, struct process_message *out_message) {
+	out_message->link.mtu = reader_u32_be(reader);
+	out_message->link.up = process_codec_read_bool(reader);
+}
+
+static void write_link(struct writer *writer, const struct process_message *message) {
+	writer_u32_be(writer, message->link.mtu);
+	writer_u8(writer, message->link.up);
+}
+
+static bool link_is_valid(const struct process_message *message) {
+	return mtu_is_valid(message->link.mtu);
+}
+
+const struct process_codec process_codec_link = {read_link, write_link, link_is_valid};
+
+/* LISTEN: | port 2 | mark 4 | shards 1 | */
+
+static void read_listen(struct reader *reader, struct process_message *out_message) {
+	out_message->listen.port = reader_u16_be(reader);
+	out_message->listen.mark = reader_u32_be(reader);
+	out_message->listen.shards = reader_u8(reader);
+}
+
+static void write_listen(struct writer *writer, const struct process_message *message) {
+	writer_u16_be(writer, message->listen.port);
+	writer_u32_be(writer, message->listen.mark);
+	writer_u8(writer, message->listen.shards);
+}
+
+static bool listen_is_valid(const struct process_message *message) {
+	return shards_are_valid(message->listen.shards);
+}
+
+const struct process_codec process_codec_listen = {read_listen, write_listen, listen_is_valid};
+
+/* LISTENING: | error 4 | port 2 | v4 1 | v6 1 | */
+
+static void read_listening(struct reader *reader, struct process_message *out_message) {
+	out_message->listening.error = reader_u32_be(reader);
+	out_message->listening.port = reader_u16_be(reader);
+	out_message->listening.v4 = reader_u8(reader);
+	out_message->listening.v6 = reader_u8(reader);
+}
+
+static void write_listening(struct writer *writer, const struct process_message *message) {
+	writer_u32_be(writer, message->listening.error);
+	writer_u16_be(writer, message->listening.port);
+	writer_u8(writer, message->listening.v4);
+	writer_u8(writer, message->listening.v6);
+}
+
+/* A failure brings no sockets; a success brings one family's, or as many of both. */
+static bool listening_is_valid(const struct process_message *message) {
+	uint32_t error = message->listening.error;
+	uint8_t v4 = message->listening.v4, v6 = message->listening.v6;
+	if (error)
+		return error <= PROCESS_CODEC_ERRNO_MAX && v4 == 0 && v6 == 0;
+	return shards_are_valid(v4 ? v4 : v6) && (v4 == 0 || v6 == 0 || v4 == v6);
+}
+
+const struct process_codec process_codec_listening = {read_listening, write_listening,
+													  listening_is_valid};
+
+/* MARK: | mark 4 | */
+
+static void read_mark(struct reader *reader, struct process_message *out_message) {
+	out_message->mark.mark = reader_u32_be(reader);
+}
+
+static void write_mark(struct writer *writer, const struct process_message *message) {
+	writer_u32_be(writer, message->mark.mark);
+}
+
+static bool mark_is_valid(const struct process_message *message) {
+	return true;
+}
+
+const struct process_codec process_codec_mark = {read_mark, write_mark, mark_is_valid};
+
+/* MARKED: | error 4 | */
+
+static void read_marked(struct reader *reader, struct process_message *out_message) {
+	out_message->marked.error = reader_u32_be(reader);
+}
+
+static void write_marked(struct writer *writer, const struct process_message *message) {
+	writer_u32_be(writer, message->marked.error);
+}
+
+static bool marked_is_valid(const struct process_message *message) {
+	return message->marked.error <= PROCESS_CODEC_ERRNO_MAX;
+}
+
+const struct process_codec process_codec_marked = {read_marked, write_marked, marked_is_valid};
+
+/* EVENT: | kind 1 | public key 32 | family 1 | address 16 | port 2 | scope 4 | count 4 | */
+
+static void read_event(struct reader *reader, struct process_message *out_message) {
+	out_message->event.kind = reader_u8(reader);
+	reader_bytes(reader, out_message->event.public_key, PROCESS_KEY_SIZE);
+	out_message->event.family = reader_u8(reader);
+	reader_bytes(reader, out_message->event.address, sizeof out_message->event.address);
+	out_message->event.port = reader_u16_be(reader);
+	out_message->event.scope = reader_u32_be(reader);
+	out_message->event.count = reader_u32_be(reader);
+}
+
+static void write_event(struct writer *writer, const struct process_message *message) {
+	writer_u8(writer, message->event.kind);
+	writer_bytes(writer, message->event.public_key, PROCESS_KEY_SIZE);
+	writer_u8(writer, message->event.family);
+	writer_bytes(writer, message->event.address, sizeof message->event.address);
+	writer_u16_be(writer, message->event.port);
+	writer_u32_be(writer, message->event.scope);
+	writer_u32_be(writer, message->event.count);
+}
+
+/* One way only to write an endpoint: what its family has no use for is zero. */
+static bool event_is_valid(const struct process_message *message) {
+	const uint8_t *address = message->event.address;
+	if (message->event.kind > PROCESS_EVENT_UNANSWERED)
+		return false;
+	switch (message->event.family) {
+	case ADDRESS_NONE:
+		return wipe_is_zero(address, ADDRESS_V6_SIZE) && message->event.port == 0 &&
+			   message->event.scope == 0;
+	case ADDRESS_V4:
+		return wipe_is_zero(address + ADDRESS_V4_SIZE, ADDRESS_V6_SIZE - ADDRESS_V4_SIZE) &&
+			   message->event.scope == 0;
+	case ADDRESS_V6:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const struct process_codec process_codec_event = {read_event, write_event, event_is_valid};

@@ -1,0 +1,229 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/status_text.h"
+#include "cli/text_buffer.h"
+#include "ctl/view.h"
+
+enum { NOW = 1795266318 };
+
+#define KEY_1 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+#define KEY_2 "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+
+/* What the views point to: theirs are heap texts, but nothing here frees them. */
+static struct {
+	char um0[8], um1[8], protocol[8], phone[8], office[16], file[8], store[8], host[32], reason[16];
+	struct prefix addresses[2], allowed_ips[2];
+	struct view_peer peers[2];
+	struct view_tunnel tunnels[2];
+	char version[8], node[8], configuration[32], level[8];
+} t = {
+	.um0 = "um0",
+	.um1 = "um1",
+	.protocol = "secure",
+	.phone = "phone",
+	.office = "b\xc3\xbcro",
+	.file = "file",
+	.store = "store",
+	.host = "vpn.example.org:51820",
+	.reason = "no answer",
+	.version = "0.1.0",
+	.node = "gw1",
+	.configuration = "/etc/umbra/umbra.yaml",
+	.level = "info",
+};
+
+static struct prefix prefix(const char *address, uint8_t length) {
+	struct prefix result;
+	assert_int_equal(address_parse(address, &result.address), ERR_OK);
+	result.length = length;
+	return result;
+}
+
+static int setup(void **state) {
+	t.addresses[0] = prefix("10.66.0.1", 24);
+	t.addresses[1] = prefix("fd66::1", 64);
+	t.allowed_ips[0] = prefix("10.66.0.2", 32);
+	t.allowed_ips[1] = prefix("fd66::2", 128);
+	t.peers[0] = (struct view_peer){
+		.tunnel = t.um0,
+		.name = t.phone,
+		.origin = t.store,
+		.has_preshared_key = true,
+		.state = VIEW_PEER_CONNECTED,
+		.allowed_ips = t.allowed_ips,
+		.allowed_ip_count = 2,
+		.persistent_keepalive = 25,
+		.latest_handshake = NOW - 63,
+		.received = 1536,
+		.sent = 5 << 20,
+	};
+	assert_int_equal(endpoint_parse("192.0.2.1:4444", &t.peers[0].endpoint), ERR_OK);
+	memset(t.peers[0].public_key, 1, TEXT_KEY_SIZE);
+	t.peers[1] = (struct view_peer){
+		.tunnel = t.um0,
+		.name = t.office,
+		.origin = t.file,
+		.state = VIEW_PEER_CONNECTING,
+		.reason = t.reason,
+		.endpoint_name = t.host,
+		.allowed_ips = t.allowed_ips,
+	};
+	assert_int_equal(endpoint_parse("[2001:db8::1]:51820", &t.peers[1].endpoint), ERR_OK);
+	memset(t.peers[1].public_key, 2, TEXT_KEY_SIZE);
+	t.tunnels[0] = (struct view_tunnel){
+		.name = t.um0,
+		.protocol = t.protocol,
+		.state = VIEW_UP,
+		.has_public_key = true,
+		.listen_port = 51820,
+		.fwmark = 0x75,
+		.mtu = 1420,
+		.addresses = t.addresses,
+		.address_count = 2,
+		.peer_count = 12,
+		.connected_count = 3,
+		.received = 2048,
+		.sent = 0,
+		.peers = t.peers,
+		.shown = 2,
+	};
+	memset(t.tunnels[0].public_key, 2, TEXT_KEY_SIZE);
+	t.tunnels[1] = (struct view_tunnel){.name = t.um1, .state = VIEW_FAILED, .reason = t.reason};
+	return 0;
+}
+
+#define PEER_1(indent)                                                                    \
+	indent "peer phone (store): connected\n" indent "  public key        " KEY_1          \
+		   " and a pre-shared key\n" indent "  endpoint          192.0.2.1:4444\n" indent \
+		   "  allowed IPs       10.66.0.2/32, fd66::2/128\n" indent                       \
+		   "  latest handshake  1 minute, 3 seconds ago\n" indent                         \
+		   "  transfer          1.50 KiB received, 5.00 MiB sent\n" indent                \
+		   "  keepalive         every 25 seconds\n"
+#define PEER_2                                                            \
+	"  peer b\xc3\xbcro (file): connecting, no answer\n"                  \
+	"    public key        " KEY_2 "\n"                                   \
+	"    endpoint          vpn.example.org:51820 ([2001:db8::1]:51820)\n" \
+	"    allowed IPs       none\n"                                        \
+	"    latest handshake  never\n"
+#define TUNNEL_1                                        \
+	"um0: up\n"                                         \
+	"  protocol          secure\n"                      \
+	"  public key        " KEY_2 "\n"                   \
+	"  addresses         10.66.0.1/24, fd66::1/64\n"    \
+	"  port              51820\n"                       \
+	"  MTU               1420\n"                        \
+	"  mark              0x75\n"                        \
+	"  peers             12, 3 connected\n"             \
+	"  transfer          2.00 KiB received, 0 B sent\n" \
+	"\n" PEER_1("  ") "\n" PEER_2 "\n  10 more peers not shown; --peers=N shows N of them\n"
+#define TUNNEL_2                           \
+	"um1: failed, no answer\n"             \
+	"  addresses         none\n"           \
+	"  peers             0, 0 connected\n" \
+	"  transfer          0 B received, 0 B sent\n"
+
+static const struct status_style plain = {false, NOW};
+
+static void test_daemon(void **state) {
+	const struct view_status status = {
+		.version = t.version,
+		.node = t.node,
+		.configuration = t.configuration,
+		.log_level = t.level,
+		.pid = 4711,
+		.started = NOW - 3 * 3600 - 120,
+		.tunnels = t.tunnels,
+		.tunnel_count = 2,
+	};
+	struct text_buffer text = {0};
+	status_text(&text, &status, &plain);
+	assert_string_equal(text.text,
+						"umbrad 0.1.0 on gw1, process 4711, running for 3 hours, 2 minutes\n"
+						"configuration /etc/umbra/umbra.yaml, log level info\n"
+						"\n" TUNNEL_1 "\n" TUNNEL_2);
+	text_buffer_done(&text);
+}
+
+static void test_one_peer(void **state) {
+	struct text_buffer text = {0};
+	status_text_peer(&text, &t.peers[0], 0, &plain);
+	assert_string_equal(text.text, PEER_1(""));
+	text_buffer_done(&text);
+}
+
+static void test_table(void **state) {
+	struct text_buffer text = {0};
+	status_text_peers(&text, t.peers, 2, true, &plain);
+	assert_string_equal(text.text,
+						"TUNNEL  NAME   ORIGIN  STATE       HANDSHAKE                "
+						"ENDPOINT                                     ALLOWED IPS\n"
+						"um0     phone  store   connected   1 minute, 3 seconds ago  "
+						"192.0.2.1:4444                               10.66.0.2/32, fd66::2/128\n"
+						"um0     b\xc3\xbcro   file    connecting  never                    "
+						"vpn.example.org:51820 ([2001:db8::1]:51820)  none\n");
+	text_buffer_done(&text);
+	status_text_peers(&text, t.peers, 0, false, &plain);
+	assert_string_equal(text.text, "NAME  ORIGIN  STATE  HANDSHAKE  ENDPOINT  ALLOWED IPS\n");
+	text_buffer_done(&text);
+}
+
+/* Colours add nothing but themselves. */
+static void test_colours(void **state) {
+	const struct status_style coloured = {true, NOW};
+	struct text_buffer text = {0};
+	status_text_tunnel(&text, &t.tunnels[0], &coloured);
+	assert_non_null(strstr(text.text, "\x1b[1mum0\x1b[0m: \x1b[32mup\x1b[0m\n"));
+	char *to = text.text;
+	for (const char *from = text.text; *from;) {
+		if (*from == '\x1b')
+			from = strchr(from, 'm') + 1;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+	assert_string_equal(text.text, TUNNEL_1);
+	text_buffer_done(&text);
+}
+
+static void test_texts_of_others(void **state) {
+	struct text_buffer text = {0};
+	char name[] = "a\nb\x1b[2J";
+	struct view_peer peer = t.peers[1];
+	peer.name = peer.reason = peer.origin = peer.endpoint_name = name;
+	status_text_peer(&text, &peer, 0, &plain);
+	assert_null(strchr(text.text, '\x1b'));
+	assert_memory_equal(text.text, "peer a?b?[2J (a?b?[2J): connecting, a?b?[2J\n", 44);
+	text_buffer_done(&text);
+}
+
+static void test_events(void **state) {
+	assert_int_equal(setenv("TZ", "UTC0", 1), 0);
+	tzset();
+	char kind[] = "peer.connected", message[] = "from 192.0.2.1:4444";
+	struct view_event event = {7, UINT64_C(1000) * NOW + 5, kind, t.um0, t.phone, message};
+	struct text_buffer text = {0};
+	status_text_event(&text, &event, &plain);
+	event.peer = event.tunnel = event.message = NULL;
+	status_text_event(&text, &event, &plain);
+	assert_string_equal(text.text,
+						"2026-11-21 13:05:18.005 peer.connected um0 phone: from 192.0.2.1:4444\n"
+						"2026-11-21 13:05:18.005 peer.connected\n");
+	text_buffer_done(&text);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_daemon), cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_table),  cmocka_unit_test(test_colours),
+		cmocka_unit_test(test_events), cmocka_unit_test(test_texts_of_others),
+	};
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

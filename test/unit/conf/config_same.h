@@ -1,0 +1,84 @@
+#pragma once
+
+#include "conf/config.h"
+
+/* Compares all values of two configurations, not where they stood. After cmocka. */
+
+static inline void same_text(const char *left, const char *right) {
+	assert_int_equal(left == NULL, right == NULL);
+	if (left)
+		assert_string_equal(left, right);
+}
+
+static inline void same_prefixes(const struct config_prefixes *left,
+								 const struct config_prefixes *right) {
+	assert_int_equal(left->count, right->count);
+	for (size_t i = 0; i < left->count; i++)
+		assert_true(prefix_equal(&left->items[i], &right->items[i]));
+}
+
+static inline void same_host(const struct config_host *left, const struct config_host *right) {
+	same_text(left->name, right->name);
+	assert_int_equal(left->port, right->port);
+}
+
+static inline void same_choice(const struct config_choice *left,
+							   const struct config_choice *right) {
+	assert_int_equal(left->automatic, right->automatic);
+	assert_int_equal(left->off, right->off);
+	assert_int_equal(left->value, right->value);
+}
+
+static inline void same_peer(const struct config_peer *left, const struct config_peer *right) {
+	assert_string_equal(left->name, right->name);
+	assert_memory_equal(left->public_key, right->public_key, sizeof left->public_key);
+	same_text(left->preshared_key_file, right->preshared_key_file);
+	same_host(&left->endpoint, &right->endpoint);
+	same_prefixes(&left->allowed_ips, &right->allowed_ips);
+	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
+}
+
+static inline void same_clients(const struct config_clients *left,
+								const struct config_clients *right) {
+	same_host(&left->endpoint, &right->endpoint);
+	assert_int_equal(left->dns_count, right->dns_count);
+	for (size_t i = 0; i < left->dns_count; i++)
+		assert_true(address_equal(&left->dns[i], &right->dns[i]));
+	same_prefixes(&left->allowed_ips, &right->allowed_ips);
+	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
+}
+
+static inline void same_tunnel(const struct config_tunnel *left,
+							   const struct config_tunnel *right) {
+	assert_string_equal(left->name, right->name);
+	assert_string_equal(left->protocol, right->protocol);
+	assert_int_equal(left->autostart, right->autostart);
+	assert_true(endpoint_equal(&left->listen, &right->listen));
+	same_text(left->private_key_file, right->private_key_file);
+	same_prefixes(&left->addresses, &right->addresses);
+	same_choice(&left->mtu, &right->mtu);
+	same_choice(&left->fwmark, &right->fwmark);
+	assert_int_equal(left->masquerade, right->masquerade);
+	assert_int_equal(left->forward, right->forward);
+	assert_int_equal(left->routes.from_peers, right->routes.from_peers);
+	same_prefixes(&left->routes.include, &right->routes.include);
+	same_choice(&left->routes.table, &right->routes.table);
+	assert_int_equal(left->peer_count, right->peer_count);
+	for (size_t i = 0; i < left->peer_count; i++)
+		same_peer(&left->peers[i], &right->peers[i]);
+	same_clients(&left->clients, &right->clients);
+}
+
+static inline void same_config(const struct config *left, const struct config *right) {
+	assert_string_equal(left->node.name, right->node.name);
+	assert_string_equal(left->node.state_dir, right->node.state_dir);
+	assert_int_equal(left->node.log.level, right->node.log.level);
+	assert_int_equal(left->node.log.format, right->node.log.format);
+	same_choice(&left->node.shards, &right->node.shards);
+	assert_string_equal(left->node.aead, right->node.aead);
+	assert_memory_equal(&left->node.offload, &right->node.offload, sizeof left->node.offload);
+	assert_string_equal(left->control.socket, right->control.socket);
+	assert_int_equal(left->tunnel_count, right->tunnel_count);
+	for (size_t i = 0; i < left->tunnel_count; i++)
+		same_tunnel(&left->tunnels[i], &right->tunnels[i]);
+}

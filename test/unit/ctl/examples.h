@@ -1,0 +1,119 @@
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/view.h"
+
+/* Objects with every member set, and such with none. */
+
+static inline char *example_text(const char *text) {
+	char *copy = strdup(text);
+	if (!copy)
+		abort();
+	return copy;
+}
+
+static inline struct prefix example_prefix(const char *text) {
+	struct prefix prefix;
+	if (prefix_parse(text, &prefix))
+		abort();
+	return prefix;
+}
+
+static inline struct prefix *example_prefixes(const char *first, const char *second) {
+	struct prefix *items = calloc(2, sizeof *items);
+	if (!items)
+		abort();
+	items[0] = example_prefix(first);
+	items[1] = example_prefix(second);
+	return items;
+}
+
+/* All empty but what must be there. number makes it one of many. */
+static inline struct view_peer example_bare_peer(unsigned number) {
+	struct view_peer peer = {.state = VIEW_PEER_IDLE};
+	char name[32];
+	(void)snprintf(name, sizeof name, "peer-%u", number);
+	peer.tunnel = example_text("um0");
+	peer.name = example_text(name);
+	peer.origin = example_text("file");
+	memcpy(peer.public_key, &number, sizeof number);
+	return peer;
+}
+
+static inline struct view_peer example_peer(unsigned number) {
+	struct view_peer peer = example_bare_peer(number);
+	peer.has_preshared_key = true;
+	peer.state = VIEW_PEER_CONNECTED;
+	peer.reason = example_text("said \"yes\" \\ and\nmore");
+	peer.endpoint_name = example_text("vpn.example.org:51820");
+	if (endpoint_parse("[2001:db8::1]:51820", &peer.endpoint))
+		abort();
+	peer.allowed_ips = example_prefixes("10.66.0.2/32", "fd66::/64");
+	peer.allowed_ip_count = 2;
+	peer.persistent_keepalive = 25;
+	peer.latest_handshake = 1700000000 + number;
+	peer.received = UINT64_C(1) << 40;
+	peer.sent = 12;
+	return peer;
+}
+
+static inline struct view_tunnel example_bare_tunnel(const char *name) {
+	return (struct view_tunnel){
+		.name = example_text(name), .protocol = example_text("toy"), .state = VIEW_DOWN};
+}
+
+static inline struct view_tunnel example_tunnel(const char *name, unsigned peers) {
+	struct view_tunnel tunnel = example_bare_tunnel(name);
+	tunnel.state = VIEW_UP;
+	tunnel.reason = example_text("because");
+	tunnel.autostart = true;
+	tunnel.has_public_key = true;
+	memset(tunnel.public_key, 0xab, sizeof tunnel.public_key);
+	tunnel.listen_port = 51820;
+	tunnel.fwmark = 0xca6c;
+	tunnel.mtu = 1420;
+	tunnel.addresses = example_prefixes("10.66.0.1/24", "fd66::1/64");
+	tunnel.addresses[0].address.bytes[3] = 1; /* host bits */
+	tunnel.addresses[1].address.bytes[15] = 1;
+	tunnel.address_count = 2;
+	tunnel.clients_endpoint = example_text("vpn.example.org:51820");
+	tunnel.clients_dns = calloc(1, sizeof *tunnel.clients_dns);
+	if (!tunnel.clients_dns || address_parse("10.66.0.1", tunnel.clients_dns))
+		abort();
+	tunnel.clients_dns_count = 1;
+	tunnel.clients_allowed_ips = example_prefixes("0.0.0.0/0", "::/0");
+	tunnel.clients_allowed_ip_count = 2;
+	tunnel.clients_keepalive = 25;
+	tunnel.peer_count = peers + 3;
+	tunnel.connected_count = peers;
+	tunnel.received = 100;
+	tunnel.sent = 200;
+	tunnel.peers = calloc(peers + 1, sizeof *tunnel.peers);
+	if (!tunnel.peers)
+		abort();
+	for (unsigned i = 0; i < peers; i++)
+		tunnel.peers[tunnel.shown++] = example_peer(i);
+	return tunnel;
+}
+
+static inline struct view_status example_status(void) {
+	struct view_status status = {
+		.api = VIEW_API_VERSION,
+		.version = example_text("0.1.0"),
+		.node = example_text("gw1"),
+		.configuration = example_text("/etc/umbra/umbra.yaml"),
+		.log_level = example_text("info"),
+		.pid = 4711,
+		.started = 1700000000,
+		.tunnel_count = 2,
+	};
+	status.tunnels = calloc(2, sizeof *status.tunnels);
+	if (!status.tunnels)
+		abort();
+	status.tunnels[0] = example_tunnel("um0", 2);
+	status.tunnels[1] = example_bare_tunnel("um1");
+	return status;
+}

@@ -1,0 +1,136 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/route.h"
+#include "ctl/view.h"
+
+static enum err find(const char *method, const char *path, const char *query,
+					 struct route *out_route, char allow[static ROUTE_ALLOW_SIZE]) {
+	const struct http_request request = {
+		.method = slice_of_text(method),
+		.path = slice_of_text(path),
+		.query = slice_of_text(query),
+	};
+	return route_find(&request, out_route, allow);
+}
+
+static void every_row_is_found(void **state) {
+	static const struct {
+		const char *method, *path;
+		unsigned kind;
+		enum route_body body;
+	} rows[] = {
+		{"GET", "/v1/status", CTL_STATUS, ROUTE_NO_BODY},
+		{"HEAD", "/v1/status", CTL_STATUS, ROUTE_NO_BODY},
+		{"GET", "/v1/tunnels/T", CTL_TUNNEL, ROUTE_NO_BODY},
+		{"POST", "/v1/tunnels/T/up", CTL_UP, ROUTE_NO_BODY},
+		{"POST", "/v1/tunnels/T/down", CTL_DOWN, ROUTE_NO_BODY},
+		{"GET", "/v1/tunnels/T/peers", CTL_PEERS, ROUTE_NO_BODY},
+		{"POST", "/v1/tunnels/T/peers", CTL_PEER_ADD, ROUTE_PEER_REQUEST},
+		{"GET", "/v1/tunnels/T/peers/P", CTL_PEER, ROUTE_NO_BODY},
+		{"DELETE", "/v1/tunnels/T/peers/P", CTL_PEER_REMOVE, ROUTE_NO_BODY},
+		{"POST", "/v1/reload", CTL_RELOAD, ROUTE_NO_BODY},
+		{"PUT", "/v1/log", CTL_LOG, ROUTE_LEVEL},
+		{"GET", "/v1/events", ROUTE_EVENTS, ROUTE_NO_BODY},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct route route;
+		char allow[ROUTE_ALLOW_SIZE] = "";
+		assert_int_equal(find(rows[i].method, rows[i].path, "", &route, allow), ERR_OK);
+		assert_int_equal(route.kind, rows[i].kind);
+		assert_int_equal(route.body, rows[i].body);
+		assert_int_equal(route.has_tunnel, strstr(rows[i].path, "/T") != NULL);
+		assert_int_equal(route.has_peer, strstr(rows[i].path, "/P") != NULL);
+		assert_int_equal(route.peers, VIEW_PEERS_SHOWN);
+		assert_false(route.has_after);
+	}
+}
+
+/* Keys have "/" and "+" in them, also twice in a row and at the begin. */
+static void names_are_decoded(void **state) {
+	struct route route;
+	char allow[ROUTE_ALLOW_SIZE];
+	assert_int_equal(find("GET", "/v1/tunnels/um%30/peers/%2F%2fab+c%2B%2e.%3D", "", &route, allow),
+					 ERR_OK);
+	assert_string_equal(route.tunnel, "um0");
+	assert_string_equal(route.peer, "//ab+c+..=");
+	static const char *const bad[] = {"%", "%2", "%2g", "a%00b", "%0a", "%7F"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char path[64];
+		(void)snprintf(path, sizeof path, "/v1/tunnels/%s", bad[i]);
+		assert_int_equal(find("GET", path, "", &route, allow), ERR_MALFORMED);
+	}
+	char path[2 * ROUTE_SEGMENT_SIZE] = "/v1/tunnels/";
+	size_t size = strlen(path);
+	memset(path + size, 'a', ROUTE_SEGMENT_SIZE - 1);
+	assert_int_equal(find("GET", path, "", &route, allow), ERR_OK);
+	assert_int_equal(strlen(route.tunnel), ROUTE_SEGMENT_SIZE - 1);
+	path[size + ROUTE_SEGMENT_SIZE - 1] = 'a';
+	assert_int_equal(find("GET", path, "", &route, allow), ERR_NOT_FOUND);
+}
+
+static void other_paths_are_not_found(void **state) {
+	static const char *const paths[] = {
+		"/",
+		"/v1",
+		"/v1/",
+		"/v2/status",
+		"/v1/status/",
+		"//v1/status",
+		"/v1/%73tatus",
+		"/v1/statuses",
+		"/v1/tunnels",
+		"/v1/tunnels/",
+		"/v1/tunnels/T/peers/",
+		"/v1/tunnels/T/peers/a/b",
+		"/v1/tunnels/T/sideways",
+		"/v1/tunnels/../status",
+		"/a/b/c/d/e/f/g/h/i/j",
+	};
+	struct route route;
+	char allow[ROUTE_ALLOW_SIZE] = "";
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		assert_int_equal(find("GET", paths[i], "", &route, allow), ERR_NOT_FOUND);
+	assert_string_equal(allow, "");
+}
+
+static void other_methods_are_told(void **state) {
+	struct route route;
+	char allow[ROUTE_ALLOW_SIZE];
+	assert_int_equal(find("PUT", "/v1/tunnels/T/peers", "", &route, allow), ERR_UNSUPPORTED);
+	assert_string_equal(allow, "GET, HEAD, POST");
+	assert_int_equal(find("POST", "/v1/tunnels/T/peers/P", "", &route, allow), ERR_UNSUPPORTED);
+	assert_string_equal(allow, "GET, HEAD, DELETE");
+	assert_int_equal(find("HEAD", "/v1/events", "", &route, allow), ERR_UNSUPPORTED);
+	assert_string_equal(allow, "GET");
+	assert_int_equal(find("get", "/v1/log", "", &route, allow), ERR_UNSUPPORTED);
+	assert_string_equal(allow, "PUT");
+}
+
+static void queries_have_numbers(void **state) {
+	struct route route;
+	char allow[ROUTE_ALLOW_SIZE];
+	assert_int_equal(find("GET", "/v1/status", "x&peers=7&after=0&=", &route, allow), ERR_OK);
+	assert_int_equal(route.peers, 7);
+	assert_true(route.has_after);
+	assert_int_equal(route.after, 0);
+	static const char *const bad[] = {"peers=",   "peers=-1", "peers=1000001",
+									  "peers=07", "after=x",  "a&after=18446744073709551616"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(find("GET", "/v1/status", bad[i], &route, allow), ERR_MALFORMED);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_is_found),        cmocka_unit_test(names_are_decoded),
+		cmocka_unit_test(other_paths_are_not_found), cmocka_unit_test(other_methods_are_told),
+		cmocka_unit_test(queries_have_numbers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

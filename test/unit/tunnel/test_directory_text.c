@@ -1,0 +1,232 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tunnel/directory.h"
+#include "tunnel/directory_text.h"
+#include "tunnel/peers.h"
+#include "wire/uapi.h"
+
+/* RFC 7748 section 6.1. */
+#define PRIVATE_KEY "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"
+static const uint8_t public_key[] = {
+	0x85, 0x20, 0xf0, 0x09, 0x89, 0x30, 0xa7, 0x54, 0x74, 0x8b, 0x7d, 0xdc, 0xb4, 0x3e, 0xf7, 0x5a,
+	0x0d, 0xbf, 0x3a, 0x0d, 0x26, 0x38, 0x1a, 0xf4, 0xeb, 0xa4, 0xa9, 0x8e, 0xaa, 0x9b, 0x4e, 0x6a};
+
+#define KEY_1 "0101010101010101010101010101010101010101010101010101010101010101"
+#define KEY_2 "0202020202020202020202020202020202020202020202020202020202020202"
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+enum { KEPT = 4 };
+
+struct taken {
+	size_t count;
+	struct directory_text_peer peers[KEPT];
+	struct prefix last[KEPT]; /* allowed IP of each */
+	enum err answer;
+};
+
+static enum err take(void *context, const struct directory_text_peer *peer) {
+	struct taken *taken = context;
+	if (taken->count < KEPT) {
+		taken->peers[taken->count] = *peer;
+		if (peer->allowed_ip_count > 0)
+			taken->last[taken->count] = peer->allowed_ips[peer->allowed_ip_count - 1];
+	}
+	taken->count++;
+	return taken->answer;
+}
+
+static enum err parse(const char *text, struct taken *out_taken,
+					  struct directory_device *out_device) {
+	*out_taken = (struct taken){.count = 0};
+	return directory_text_parse(slice_of_text(text), take, out_taken, out_device);
+}
+
+static void test_every_line(void **state) {
+	struct taken taken;
+	struct directory_device device;
+	assert_int_equal(parse("private_key=" PRIVATE_KEY "\n"
+						   "listen_port=51820\n"
+						   "fwmark=1969029121\n"
+						   "public_key=" KEY_1 "\n"
+						   "preshared_key=" KEY_2 "\n"
+						   "protocol_version=1\n"
+						   "endpoint=[2001:db8::1]:4500\n"
+						   "last_handshake_time_sec=1700000000\n"
+						   "last_handshake_time_nsec=999999999\n"
+						   "tx_bytes=18446744073709551615\n"
+						   "rx_bytes=12\n"
+						   "persistent_keepalive_interval=25\n"
+						   "allowed_ip=10.0.0.1/32\n"
+						   "allowed_ip=fd66::/64\n"
+						   "public_key=" KEY_2 "\n"
+						   "preshared_key=" ZEROS "\n",
+						   &taken, &device),
+					 ERR_OK);
+	assert_true(device.has_public_key);
+	assert_memory_equal(device.public_key, public_key, sizeof public_key);
+	assert_int_equal(device.listen_port, 51820);
+	assert_int_equal(device.fwmark, 0x755d0001);
+	assert_int_equal(taken.count, 2);
+	const struct directory_text_peer *peer = &taken.peers[0];
+	assert_int_equal(peer->public_key[31], 1);
+	assert_true(peer->figures.has_preshared_key);
+	char endpoint[ENDPOINT_TEXT_SIZE];
+	endpoint_format(&peer->figures.endpoint, endpoint);
+	assert_string_equal(endpoint, "[2001:db8::1]:4500");
+	assert_int_equal(peer->figures.latest_handshake, 1700000000);
+	assert_true(peer->figures.sent == UINT64_MAX);
+	assert_int_equal(peer->figures.received, 12);
+	assert_int_equal(peer->figures.persistent_keepalive, 25);
+	assert_int_equal(peer->allowed_ip_count, 2);
+	assert_int_equal(taken.last[0].length, 64);
+	/* Nothing of the first is left in the second. */
+	const struct directory_figures nothing = {.sent = 0};
+	assert_memory_equal(&taken.peers[1].figures, &nothing, sizeof nothing);
+	assert_int_equal(taken.peers[1].allowed_ip_count, 0);
+}
+
+static void test_an_empty_device(void **state) {
+	struct taken taken;
+	struct directory_device device;
+	assert_int_equal(parse("", &taken, &device), ERR_OK);
+	assert_false(device.has_public_key);
+	assert_int_equal(device.listen_port, 0);
+	assert_int_equal(taken.count, 0);
+}
+
+static void test_what_is_refused(void **state) {
+	static const char *const texts[] = {
+		"listen_port=51820",
+		"listen_port=65536\n",
+		"listen_port=\n",
+		"listen_port\n",
+		"\n",
+		"=\n",
+		"errno=0\n",
+		"private_key=" KEY_1 "0\n",
+		"private_key=x\n",
+		"fwmark=4294967296\n",
+		"fwmark=-1\n",
+		"rx_bytes=1\n",
+		"allowed_ip=10.0.0.0/8\n",
+		"public_key=01\n",
+		"public_key=" KEY_1 "\nlisten_port=1\n",
+		"public_key=" KEY_1 "\nprivate_key=" KEY_1 "\n",
+		"public_key=" KEY_1 "\nallowed_ip=10.0.0.0/33\n",
+		"public_key=" KEY_1 "\nendpoint=vpn.example.org:51820\n",
+		"public_key=" KEY_1 "\nrx_bytes=18446744073709551616\n",
+		"public_key=" KEY_1 "\npreshared_key=zz\n",
+		"public_key=" KEY_1 "\nlast_handshake_time_sec=9223372036854775808\n",
+		"public_key=" KEY_1 "\nunknown=1\n",
+		"public_key=" KEY_1 "\nallowed_ip=10.0.0.0/8",
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct taken taken;
+		struct directory_device device = {.listen_port = 7};
+		if (parse(texts[i], &taken, &device) != ERR_MALFORMED)
+			fail_msg("taken: %s", texts[i]);
+		assert_int_equal(device.listen_port, 7);
+	}
+	static const char zero[] = "listen_port=1\0\n";
+	struct taken taken = {.count = 0};
+	struct directory_device device;
+	assert_int_equal(directory_text_parse(slice_of(zero, sizeof zero - 1), take, &taken, &device),
+					 ERR_MALFORMED);
+}
+
+static void test_an_error_of_the_reader_ends_it(void **state) {
+	struct taken taken = {.answer = ERR_NO_MEMORY};
+	struct directory_device device;
+	const char *text = "public_key=" KEY_1 "\npublic_key=" KEY_2 "\n";
+	assert_int_equal(directory_text_parse(slice_of_text(text), take, &taken, &device),
+					 ERR_NO_MEMORY);
+	assert_int_equal(taken.count, 1);
+}
+
+static void put_many(struct uapi_text *text, size_t count) {
+	uint8_t key[TEXT_KEY_SIZE] = {0};
+	struct prefix v4 = prefix_of("10.0.0.0/32"), v6 = prefix_of("fd66::/128");
+	struct endpoint endpoint = {.address = v4.address, .port = 51820};
+	uapi_put_number(text, "listen_port", 51820);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(key, &i, sizeof i);
+		memcpy(v4.address.bytes + 1,
+			   (const uint8_t[]){(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}, 3);
+		memcpy(v6.address.bytes + 13, v4.address.bytes + 1, 3);
+		uapi_put_key(text, "public_key", key);
+		uapi_put_key(text, "preshared_key", key);
+		uapi_put_number(text, "protocol_version", 1);
+		uapi_put_endpoint(text, "endpoint", &endpoint);
+		uapi_put_number(text, "last_handshake_time_sec", 1700000000 + (i * 7919) % count);
+		uapi_put_number(text, "last_handshake_time_nsec", 0);
+		uapi_put_number(text, "tx_bytes", i);
+		uapi_put_number(text, "rx_bytes", 2 * i);
+		uapi_put_number(text, "persistent_keepalive_interval", 25);
+		uapi_put_prefix(text, "allowed_ip", &v4);
+		uapi_put_prefix(text, "allowed_ip", &v6);
+	}
+}
+
+static struct directory *directory_of_many(size_t count) {
+	struct config_peer *peers = calloc(count, sizeof *peers);
+	assert_non_null(peers);
+	for (size_t i = 0; i < count; i++) {
+		peers[i].name = "";
+		memcpy(peers[i].public_key, &i, sizeof i);
+	}
+	struct directory *directory = directory_of(peers, count);
+	free(peers);
+	return directory;
+}
+
+/* 20,000 peers in 40 ms is what `umbra status` has time for; here is room for slow machines. */
+static void test_many_peers_take_little_time(void **state) {
+	enum { PEERS = 20000, SHOWN = 50, ROUNDS = 3 };
+	struct directory *directory = directory_of_many(PEERS);
+	struct uapi_text text = {.data = NULL};
+	put_many(&text, PEERS);
+	assert_int_equal(text.error, ERR_OK);
+	uint64_t best = UINT64_MAX;
+	for (int round = 0; round < ROUNDS; round++) {
+		const struct directory_peer **recent;
+		size_t count;
+		uint64_t start = clock_now();
+		assert_int_equal(directory_update(directory, slice_of(text.data, text.size)), ERR_OK);
+		assert_int_equal(directory_recent(directory, SHOWN, &recent, &count), ERR_OK);
+		uint64_t taken = clock_now() - start;
+		best = taken < best ? taken : best;
+		assert_int_equal(count, SHOWN);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(recent[i]->figures.latest_handshake, 1700000000 + PEERS - 1 - i);
+		free(recent);
+	}
+	assert_int_equal(directory_count(directory), PEERS);
+	struct directory_totals totals = directory_totals(directory, 1700000000 + 10000);
+	assert_int_equal(totals.connected, 10000 + DIRECTORY_CONNECTED_SECONDS - 1);
+	assert_int_equal(totals.received, 2 * totals.sent);
+	print_message("%zu bytes in %llu us\n", text.size, (unsigned long long)best / 1000);
+	assert_true(best < 400 * CLOCK_MILLISECOND);
+	uapi_text_done(&text);
+	directory_free(directory);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_line),
+		cmocka_unit_test(test_an_empty_device),
+		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_an_error_of_the_reader_ends_it),
+		cmocka_unit_test(test_many_peers_take_little_time),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -49,6 +49,7 @@ def test_peers_come_and_go_under_traffic(lab: Lab) -> None:
     assert pings.missing() == []
 
 
+@pytest.mark.long
 def test_twenty_thousand_peers(lab: Lab) -> None:
     """One file with 20,000 peers: up within 2 s, and `umbra status` answers within 300 ms."""
     pair = make_nodes(lab)

@@ -74,6 +74,7 @@ def test_by_name(lab: Lab) -> None:
     assert seen["endpoint"] == endpoint(outer_address(1, 4))
 
 
+@pytest.mark.long
 def test_several_addresses(lab: Lab) -> None:
     """A v6 address that nobody answers at, and a v4 one that works: the second is tried soon."""
     pair = make_nodes(lab, server_endpoint=f"{NAME}:{PORT}")
@@ -86,6 +87,7 @@ def test_several_addresses(lab: Lab) -> None:
     assert near.peers(pair.client_tunnel)["server"]["endpoint"] == endpoint(outer_address(1, 4))
 
 
+@pytest.mark.long
 def test_address_changes(lab: Lab) -> None:
     """The server moves, and its name with it: found again when handshakes go unanswered."""
     pair = make_nodes(lab, server_endpoint=f"{NAME}:{PORT}", client=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -87,6 +88,7 @@ class Node:
                     "name": self.label,
                     "state_dir": str(self.state),
                     "log": {"level": self.log_level},
+                    "shards": int(os.environ.get("UMBRA_SHARDS", "0")) or "auto",
                 },
                 "control": {"socket": str(self.socket)},
                 "tunnels": self.tunnels,

@@ -50,6 +50,11 @@ include(GNUInstallDirs)
 if(TARGET umbrad)
   install(TARGETS umbrad RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES ${UMBRA_BIN}/umbra-wg DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # With the prefix of the installation, which may be another than that of the configuration.
+  install(CODE "set(CMAKE_INSTALL_FULL_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    configure_file(${CMAKE_SOURCE_DIR}/deploy/systemd/umbrad.service.in
+      ${CMAKE_BINARY_DIR}/deploy/umbrad.service @ONLY)")
+  install(FILES ${CMAKE_BINARY_DIR}/deploy/umbrad.service DESTINATION lib/systemd/system)
 endif()
 if(TARGET umbra)
   install(TARGETS umbra RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

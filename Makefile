@@ -37,6 +37,7 @@ build/build.ninja: CMakePresets.json
 	@touch $@
 
 build: build/build.ninja
+	@[ -x build/bin/umbrad ] || echo "building; a minute on two processors ..."
 	@ninja -C build --quiet programs >build/log/build.log 2>&1 || { cat build/log/build.log; exit 1; }
 	@grep -v '^ninja: ' build/log/build.log || true
 
@@ -59,7 +60,11 @@ fuzz:
 bench:
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build
-	@bench/run
+	@mkdir -p build/log
+	@{ cmake -G Ninja -S bench -B build/bench/tools && ninja -C build/bench/tools bench_tools; } \
+		>build/log/bench.log 2>&1 || { cat build/log/bench.log; exit 1; }
+	@bench/run $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
+		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON)) $(if $(SVG),--svg=$(SVG))
 
 install: build
 	@umask 022; DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"

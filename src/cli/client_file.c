@@ -46,6 +46,10 @@ enum err client_file_format(const struct client_file *file, char **out_text, siz
 		enum err error = set_endpoint(&s, file->endpoint);
 		if (error)
 			return error;
+		/* At the client the server is best known by where it is. */
+		bool is_label = strlen(s.host) <= CONFIG_LABEL_MAX && !strchr(s.host, ':');
+		if (file->name)
+			s.server.name = is_label ? s.host : "server";
 	}
 	return wg_quick_format(&s.tunnel, out_text, out_size);
 }

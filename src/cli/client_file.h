@@ -12,7 +12,8 @@
  * `umbra init client`. Everything pointed to stays the caller's.
  */
 struct client_file {
-	const char *name;           /* of the peer that the client reaches; NULL: not written */
+	/* Of the peer that the client reaches, where it has no endpoint; NULL: never written. */
+	const char *name;
 	const uint8_t *private_key; /* the client's, TEXT_KEY_SIZE bytes; NULL: a comment asks for it */
 	const uint8_t *server_key;  /* public, TEXT_KEY_SIZE bytes */
 	const uint8_t *preshared_key;     /* TEXT_KEY_SIZE bytes; NULL: none */

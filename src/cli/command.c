@@ -106,6 +106,12 @@ int command_parse(const struct streams *streams, const char *name,
 			return status;
 		i += used;
 	}
+	for (int i = 0; i < line.count; i++) {
+		if (*line.operands[i])
+			continue;
+		output_message(streams, "%s: an argument is empty; try 'umbra %s --help'", name, name);
+		return STATUS_USAGE;
+	}
 	int status = check_operands(streams, name, least, most, line.count);
 	if (status == STATUS_OK)
 		*out_line = line;

@@ -49,7 +49,7 @@ struct command_line {
 /*
  * Options may stand before, between and behind operands; "--" ends them. STATUS_USAGE, after a
  * message with the command's name ("peer add"), for those that are unknown, come twice, or have no
- * value, and when the operands are fewer than least or more than most.
+ * value, and when an operand is empty, or they are fewer than least or more than most.
  */
 [[nodiscard]] int command_parse(const struct streams *streams, const char *name,
 								const struct command_option *options, int least, int most,

@@ -20,6 +20,13 @@ struct completion {
 static const struct command_option everywhere[] = {
 	COMMAND_SOCKET_OPTION,
 	{"--json", NULL, "print JSON, where the command can", false},
+	{"--version", NULL, "print the version", false},
+	{"--help", NULL, "explain the command", false},
+	{0},
+};
+
+/* And only these behind a command of several. */
+static const struct command_option behind[] = {
 	{"--help", NULL, "explain the command", false},
 	{0},
 };
@@ -155,7 +162,7 @@ void completion_words_add(const struct command *commands, int count, const char 
 	}
 	if (commands) {
 		if (completion.prefix[0] == '-' && !help)
-			offer_options(&completion, command ? everywhere + 2 : everywhere);
+			offer_options(&completion, command ? behind : everywhere);
 		else
 			offer_commands(&completion, commands);
 		if (!command && !help)

@@ -73,6 +73,10 @@ static int parse(const struct streams *streams, const char *name, int count, cha
 		status = command_parse(streams, name, check_options, 0, 0, kept, arguments, &line);
 	if (status != STATUS_OK)
 		return status;
+	if (line.values[FILE_SHORT] && line.values[FILE_LONG]) {
+		output_message(streams, "%s: -c and --config are the same; give one", name);
+		return STATUS_USAGE;
+	}
 	const char *path = line.values[FILE_SHORT] ? line.values[FILE_SHORT] : line.values[FILE_LONG];
 	request->source.path = path ? path : DEFAULT_FILE;
 	request->source.overrides = request->overrides;

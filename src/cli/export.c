@@ -90,6 +90,10 @@ int export_run(const struct streams *streams, int count, char **arguments) {
 	int status = command_parse(streams, name, export_options, 1, 1, count, arguments, &line);
 	if (status != STATUS_OK)
 		return status;
+	if (line.values[CONFIG] && line.values[CONFIG_SHORT]) {
+		output_message(streams, "%s: -c and --config are the same; give one", name);
+		return STATUS_USAGE;
+	}
 	const char *path = line.values[CONFIG] ? line.values[CONFIG] : line.values[CONFIG_SHORT];
 	const struct config_source source = {
 		.path = path ? path : INIT_FILES_DIRECTORY "/umbra.yaml",

@@ -101,9 +101,23 @@ static struct prefix address_of(const struct prefix *network, uint8_t number, bo
 	return prefix;
 }
 
-/* False when the network is too small, or there is one of its family already. */
+/*
+ * Whether hosts can have addresses of it: a part of the Internet's or of private addresses, not
+ * all of them, loopback, link-local or multicast.
+ */
+static bool is_for_hosts(const struct prefix *network) {
+	enum { V4_SHORTEST = 8, V6_SHORTEST = 16 };
+	const uint8_t *bytes = network->address.bytes;
+	if (network->address.family == ADDRESS_V4)
+		return network->length >= V4_SHORTEST && bytes[0] != 0 && bytes[0] != 127 &&
+			   bytes[0] < 224 && !(bytes[0] == 169 && bytes[1] == 254);
+	return network->length >= V6_SHORTEST && bytes[0] != 0 && bytes[0] != 0xff &&
+		   !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
+
+/* False when the network is none for hosts or too small, or there is one of its family already. */
 static bool add_network(struct init_plan *plan, const struct prefix *network) {
-	if (network->length + 2U > 8 * address_size(&network->address) ||
+	if (!is_for_hosts(network) || network->length + 2U > 8 * address_size(&network->address) ||
 		plan->families == INIT_PLAN_FAMILIES ||
 		(plan->families > 0 && plan->server[0].address.family == network->address.family))
 		return false;
@@ -151,7 +165,8 @@ static int take_networks(const struct streams *streams, const char *text, struct
 	}
 	output_message(streams,
 				   "%s: --network takes an IPv4 network, an IPv6 network, or both with a comma: "
-				   "10.66.0.0/24,fd00:66::/64; at most /30 and /126",
+				   "10.66.0.0/24,fd00:66::/64; of addresses that hosts can have, /8 to /30 and /16 "
+				   "to /126",
 				   name);
 	return STATUS_USAGE;
 }

@@ -39,7 +39,7 @@ const struct command_option peer_add_options[] = {
 	[PRESHARED_KEY_FILE] = {"--preshared-key-file", "FILE",
 							"take the pre-shared key of a file, or -", false},
 	[OUTPUT] = {"--output", "FILE", "write the client's file there, for its owner alone", false},
-	[QR] = {"--qr", NULL, "show the client's file as a QR code", false},
+	[QR] = {"--qr", NULL, "show the client's file as a QR code instead of printing it", false},
 	[FROM] = {"--from", "FILE", "many: lines of NAME PUBLIC-KEY [ALLOWED-IPS], of a file or -",
 			  false},
 	[SOCKET] = COMMAND_SOCKET_OPTION,
@@ -184,7 +184,9 @@ static int add_over(const struct streams *streams, const struct command_line *li
 	if (error)
 		return connection_fail(streams, name, error, &problem);
 	struct peer_client_place place = {.path = line->values[OUTPUT], .qr = line->values[QR] != NULL};
-	int status = peer_client_open(streams, name, &place);
+	int status = peer_client_check(streams, name, &tunnel);
+	if (status == STATUS_OK)
+		status = peer_client_open(streams, name, &place);
 	if (status == STATUS_OK) {
 		status = add(streams, line, client, secrets, &tunnel, &place);
 		peer_client_close(&place, status == STATUS_OK);

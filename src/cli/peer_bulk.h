@@ -4,8 +4,8 @@
 
 /*
  * Many peers over one connection, from a file of lines (peer_lines.h), "-" for standard input. A
- * file with a wrong line changes nothing; what the daemon refuses is told with its line, and the
- * others are done. Return exit codes.
+ * file with a wrong line changes nothing; what the daemon refuses is told with its line (the
+ * first of many), and the others are done. Return exit codes.
  */
 
 /* NAME PUBLIC-KEY [ALLOWED-IPS] */

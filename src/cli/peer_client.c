@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,17 @@
 #include "cli/client_file.h"
 #include "cli/qr.h"
 #include "ctl/view.h"
+
+int peer_client_check(const struct streams *streams, const char *command,
+					  const struct view_tunnel *tunnel) {
+	if (tunnel->has_public_key)
+		return STATUS_OK;
+	output_message(streams,
+				   "%s: the public key of %s is known once it is up, and the client's file needs "
+				   "it; 'umbra up %s' first",
+				   command, tunnel->name, tunnel->name);
+	return STATUS_FAILED;
+}
 
 int peer_client_open(const struct streams *streams, const char *command,
 					 struct peer_client_place *place) {
@@ -119,20 +131,18 @@ static int write_file(const struct streams *streams, const struct peer_client_pl
 
 int peer_client_write(const struct streams *streams, const char *command,
 					  const struct peer_client *client, const struct peer_client_place *place) {
-	if (!client->tunnel->has_public_key) {
-		output_message(streams, "%s: %s has no key that its clients could know it by", command,
-					   client->tunnel->name);
-		return STATUS_FAILED;
-	}
 	char *text;
 	size_t size;
+	int status = peer_client_check(streams, command, client->tunnel);
+	if (status != STATUS_OK)
+		return status;
+	(void)signal(SIGPIPE, SIG_IGN);
 	enum err error = format(client, &text, &size);
 	if (error) {
 		output_message(streams, "%s: cannot make the client's file: %s", command, err_text(error));
 		return STATUS_FAILED;
 	}
 	warn(streams, command, client);
-	int status = STATUS_OK;
 	if (place->descriptor >= 0)
 		status = write_file(streams, place, text, size);
 	if (status == STATUS_OK && place->qr)

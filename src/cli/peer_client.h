@@ -26,6 +26,13 @@ struct peer_client_place {
 };
 
 /*
+ * Whether a file can be made for peers of the tunnel: one that never came up has no key that they
+ * could know it by. Returns an exit code, after a message.
+ */
+[[nodiscard]] int peer_client_check(const struct streams *streams, const char *command,
+									const struct view_tunnel *tunnel);
+
+/*
  * Makes the file, which must not exist yet, before anything else is done; nothing without a path.
  * Returns an exit code, after a message.
  */
@@ -34,7 +41,10 @@ struct peer_client_place {
 /* Closes it, and removes it when it was not needed after all. */
 void peer_client_close(struct peer_client_place *place, bool keep);
 
-/* Writes the file to its place; warns of what is missing in it. */
+/*
+ * Writes the file to its place; warns of what is missing in it. From then on a pipe that nobody
+ * reads is an error like any other and does not end the program, which may have to tidy up.
+ */
 [[nodiscard]] int peer_client_write(const struct streams *streams, const char *command,
 									const struct peer_client *client,
 									const struct peer_client_place *place);

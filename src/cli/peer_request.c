@@ -36,14 +36,35 @@ int peer_request_set_key(const struct streams *streams, const char *prefix, cons
 	return STATUS_USAGE;
 }
 
+/* "10.66.0.7/24" is often meant to be one address. */
+static void warn_of_host_bits(const struct streams *streams, const char *command, const char *word,
+							  const struct prefix *prefix) {
+	char address[ADDRESS_TEXT_SIZE], whole[ADDRESS_TEXT_SIZE];
+	struct address host;
+	size_t size = strcspn(word, "/");
+	memcpy(address, word, size);
+	address[size] = '\0';
+	if (address_parse(address, &host) || address_equal(&host, &prefix->address))
+		return;
+	prefix_format(prefix, whole);
+	output_message(streams,
+				   "%s: warning: %s is the whole network %s; for the one address leave out its "
+				   "length",
+				   command, word, whole);
+}
+
 /* One of the list, its size bytes at text. */
-static bool parse_prefix(const char *text, size_t size, struct prefix *out_prefix) {
+static bool parse_prefix(const struct streams *streams, const char *command, const char *text,
+						 size_t size, struct prefix *out_prefix) {
 	char word[ADDRESS_TEXT_SIZE];
 	if (size >= sizeof word)
 		return false;
 	memcpy(word, text, size);
 	word[size] = '\0';
-	return prefix_parse(word, out_prefix) == ERR_OK;
+	if (prefix_parse(word, out_prefix))
+		return false;
+	warn_of_host_bits(streams, command, word, out_prefix);
+	return true;
 }
 
 int peer_request_set_allowed_ips(const struct streams *streams, const char *prefix,
@@ -64,7 +85,7 @@ int peer_request_set_allowed_ips(const struct streams *streams, const char *pref
 		size_t word = size;
 		while (word > 0 && next[word - 1] == ' ')
 			word--;
-		if (!parse_prefix(next, word, &prefixes[used])) {
+		if (!parse_prefix(streams, prefix, next, word, &prefixes[used])) {
 			output_message(streams, "%s: allowed IPs are networks such as 10.66.0.2/32,fd66::2/128",
 						   prefix);
 			return STATUS_USAGE;

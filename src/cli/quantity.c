@@ -56,9 +56,11 @@ void quantity_ago(uint64_t now, uint64_t time, char out_text[static QUANTITY_SIZ
 void quantity_time(uint64_t milliseconds, char out_text[static QUANTITY_SIZE]) {
 	time_t seconds = (time_t)(milliseconds / 1000);
 	struct tm fields;
-	char whole[QUANTITY_SIZE - 8];
+	char whole[QUANTITY_SIZE - 16], zone[8];
 	if (!localtime_r(&seconds, &fields) ||
-		strftime(whole, sizeof whole, "%Y-%m-%d %H:%M:%S", &fields) == 0)
-		whole[0] = '\0';
-	(void)snprintf(out_text, QUANTITY_SIZE, "%s.%03u", whole, (unsigned)(milliseconds % 1000));
+		strftime(whole, sizeof whole, "%Y-%m-%d %H:%M:%S", &fields) == 0 ||
+		strftime(zone, sizeof zone, "%z", &fields) == 0)
+		whole[0] = zone[0] = '\0';
+	(void)snprintf(out_text, QUANTITY_SIZE, "%s.%03u %s", whole, (unsigned)(milliseconds % 1000),
+				   zone);
 }

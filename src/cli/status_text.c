@@ -272,6 +272,11 @@ static void add_cell(struct text_buffer *text, const struct view_peer *peer, int
 		break;
 	default:
 		add_prefixes(text, peer->allowed_ips, peer->allowed_ip_count);
+		if (peer->reason) {
+			text_buffer_add(text, "  (");
+			text_buffer_add_clean(text, peer->reason);
+			text_buffer_add(text, ")");
+		}
 	}
 }
 

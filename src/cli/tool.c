@@ -170,7 +170,11 @@ int tool_run(const struct command *commands, const struct streams *streams, int 
 			break;
 		first += option->value && !strchr(argv[first], '=') ? 2 : 1;
 	}
-	if (first >= argc) {
+	if (first > argc) {
+		output_message(streams, "%s needs a value; try 'umbra --help'", argv[argc - 1]);
+		return STATUS_USAGE;
+	}
+	if (first == argc) {
 		output_message(streams, "a command is missing; 'umbra --help' lists them");
 		return STATUS_USAGE;
 	}

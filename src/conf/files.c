@@ -195,8 +195,12 @@ static bool read_file(struct files *files, const char *name, const struct tree_n
 	struct stat status;
 	if (descriptor < 0 || fstat(descriptor, &status)) {
 		char problem[128];
+		bool begin = errno == ENOENT && !from;
 		(void)snprintf(problem, sizeof problem, "cannot be opened: %s", strerror(errno));
-		file_fault(files, from, name, problem, "a file that can be read");
+		file_fault(
+			files, from, name, problem,
+			begin ? "\"umbra init server\" or \"umbra init client\" makes one, -c names another"
+				  : "a file that can be read");
 		return false;
 	}
 	if (!is_acceptable(files, &status, name, from))

@@ -135,12 +135,23 @@ static void tell_tunnels(struct override *override, const struct tree_node *tunn
 				   used > 0 ? "one of " : "the file has none", names);
 }
 
+static void tell_no_value(struct override *override) {
+	fault_override(override->errors, override->source->path,
+				   "no single value; the path of one, like tunnels.um0.mtu");
+}
+
 /* One step down a path for maps of many. NULL after a fault, or where the file is faulty. */
 static struct tree_node *step_into_many(struct override *override, const struct schema_row *row,
 										struct tree_node *map, const char **path) {
 	struct tree_node *many = tree_get(map, row->key), *found = NULL;
 	if (row->type == SCHEMA_TUNNELS) {
 		struct tree_node none = {0};
+		const struct tree_node *whole =
+			many && many->kind == TREE_MAP ? tree_get(many, *path) : NULL;
+		if (whole) {
+			tell_no_value(override);
+			return NULL;
+		}
 		many = map_at(override, map, row->key);
 		found = many ? find_tunnel(many, path) : NULL;
 		if (!found)
@@ -186,8 +197,7 @@ static void apply_one(struct override *override, struct tree_node *root) {
 			return;
 		}
 		if (last || row->type == SCHEMA_INCLUDE) {
-			fault_override(override->errors, override->source->path,
-						   "no single value; the path of one, like tunnels.um0.mtu");
+			tell_no_value(override);
 			return;
 		}
 		map = row->type == SCHEMA_GROUP ? map_at(override, map, row->key)

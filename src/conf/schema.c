@@ -310,7 +310,7 @@ static const struct schema_row root_rows[] = {
 	{.key = "include",
 	 .type = SCHEMA_INCLUDE,
 	 .absent = "none",
-	 .example = "[tunnels.d/*.yaml]",
+	 .example = "[tunnels/*.yaml]",
 	 .help = "Further files, or patterns of files, relative to this one. Their tunnels join those "
 			 "of this file; no key may stand in two files."},
 	{.key = "node", .type = SCHEMA_GROUP, .rows = node_rows, .help = "This machine."},

@@ -148,7 +148,8 @@ static const char *read_item(const struct schema_row *row, const char *text, voi
 	struct prefix prefix;
 	if (row->type == SCHEMA_ADDRESSES)
 		return value_parse_address(text, (struct address *)items + index);
-	const char *problem = value_parse_network(text, &prefix);
+	const char *problem = row->type == SCHEMA_NETWORKS ? value_parse_interface(text, &prefix)
+													   : value_parse_network(text, &prefix);
 	if (problem)
 		return problem;
 	if (row->type == SCHEMA_PREFIXES)

@@ -226,6 +226,28 @@ const char *value_parse_network(const char *text, struct prefix *out_prefix) {
 	return NULL;
 }
 
+/* RFC 4291 sections 2.5.2 and 2.7, RFC 1112 section 4: not ::, 0.0.0.0 or a group's address. */
+static bool is_host_address(const struct address *address) {
+	if (wipe_is_zero(address->bytes, sizeof address->bytes))
+		return false;
+	return address->family == ADDRESS_V4 ? (address->bytes[0] & 0xf0) != 0xe0
+										 : address->bytes[0] != 0xff;
+}
+
+const char *value_parse_interface(const char *text, struct prefix *out_prefix) {
+	struct prefix prefix;
+	const char *problem = value_parse_network(text, &prefix);
+	if (problem)
+		return problem;
+	/* Forgotten, it would silently be an address without a network. */
+	if (!strchr(text, '/'))
+		return "has no length";
+	if (!is_host_address(&prefix.address))
+		return "is no address that an interface can have";
+	*out_prefix = prefix;
+	return NULL;
+}
+
 const char *value_parse_key(const char *text, uint8_t out_key[static TEXT_KEY_SIZE]) {
 	struct {
 		uint8_t key[TEXT_KEY_SIZE];

@@ -24,6 +24,7 @@ const char *value_parse_listen(const char *text, struct endpoint *out_endpoint);
 const char *value_parse_host(const char *text, const char **out_name, size_t *out_size,
 							 uint16_t *out_port);
 const char *value_parse_address(const char *text, struct address *out_address);
-/* Host bits stay. */
+/* Host bits stay. The second takes only what a host can have: no group, not :: or 0.0.0.0. */
 const char *value_parse_network(const char *text, struct prefix *out_prefix);
+const char *value_parse_interface(const char *text, struct prefix *out_prefix);
 const char *value_parse_key(const char *text, uint8_t out_key[static TEXT_KEY_SIZE]);

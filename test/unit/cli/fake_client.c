@@ -94,7 +94,7 @@ static void make_tunnel(struct view_tunnel *tunnel, const char *name) {
 	*tunnel = (struct view_tunnel){
 		.name = strdup(name),
 		.state = VIEW_UP,
-		.has_public_key = true,
+		.has_public_key = !fake.no_public_key,
 		.addresses = copy_prefixes(addresses, 2),
 		.address_count = 2,
 		.clients_endpoint = fake.no_endpoint ? NULL : strdup("vpn.example.org:51820"),

@@ -51,7 +51,7 @@ static void test_everything(void **state) {
 							  "DNS = 10.66.0.1\n"
 							  "\n"
 							  "[Peer]\n"
-							  "# Name = um0\n"
+							  "# Name = server\n"
 							  "PublicKey = " SERVER "\n"
 							  "PresharedKey = " SHARED "\n"
 							  "AllowedIPs = 0.0.0.0/0, ::/0\n"

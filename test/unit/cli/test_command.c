@@ -102,6 +102,7 @@ static void test_wrong_lines(void **state) {
 		{{"a", "--socket="}, "peer add: --socket needs a value"},
 		{{"a", "--socket", "--json"}, "peer add: --socket needs a value"},
 		{{"--json"}, "peer add: an argument is missing; try 'umbra peer add --help'"},
+		{{"a", ""}, "peer add: an argument is empty; try 'umbra peer add --help'"},
 		{{"a", "b", "c"}, "peer add: too many arguments; try 'umbra peer add --help'"},
 		{{"a", "--AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="}, "'(a long argument)'"},
 	};

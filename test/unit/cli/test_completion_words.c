@@ -54,7 +54,7 @@ static void test_words(void **state) {
 		{{""}, "up;peer;log;import;genkey;help;", ""},
 		{{"p"}, "peer;", ""},
 		{{"x"}, "", ""},
-		{{"-"}, "--socket;--json;--help;", ""},
+		{{"-"}, "--socket;--json;--version;--help;", ""},
 		{{"--j"}, "--json;", ""},
 		{{"--socket", ""}, ":files;", ""},
 		{{"--socket", "/s", "u"}, "up;", ""},

@@ -98,7 +98,8 @@ static void test_dump(void **state) {
 	assert_int_equal(run_config("dump", &capture, "-c absent.yaml"), STATUS_FAILED);
 	assert_string_equal(capture.output, "");
 	assert_string_equal(capture.error, "absent.yaml: cannot be opened: No such file or directory; "
-									   "a file that can be read\n");
+									   "\"umbra init server\" or \"umbra init client\" makes one, "
+									   "-c names another\n");
 }
 
 static void test_reference(void **state) {

@@ -217,8 +217,8 @@ static void test_events(void **state) {
 	tzset();
 	/* The daemon ended, so it is no end in order. */
 	assert_int_equal(run("events --after 0"), STATUS_NO_DAEMON);
-	assert_string_equal(capture.output, "2026-11-21 13:05:18.123 tunnel.up um0: hello\n"
-										"2026-11-21 13:05:18.123 tunnel.up um0: hello\n");
+	assert_string_equal(capture.output, "2026-11-21 13:05:18.123 +0000 tunnel.up um0: hello\n"
+										"2026-11-21 13:05:18.123 +0000 tunnel.up um0: hello\n");
 	assert_string_equal(capture.error, "umbra: events: the daemon has ended\n");
 	assert_int_equal(run("events --json --after=17"), STATUS_NO_DAEMON);
 	assert_string_equal(capture.output, "{\"sequence\":5}\n{\"sequence\":5}\n");

@@ -202,21 +202,22 @@ static void test_many(void **state) {
 								"a " ONES "\n"
 								"b " TWOS " 10.66.0.9/32,fd66::9\n";
 	assert_int_equal(run("add um0 --from -", lines), STATUS_OK);
-	assert_string_equal(fake.asked, "add um0 a\nadd um0 b 10.66.0.9/32 fd66::9/128\n");
+	assert_string_equal(fake.asked, "tunnel um0\nadd um0 a\nadd um0 b 10.66.0.9/32 fd66::9/128\n");
 	assert_string_equal(capture.output, "");
 	assert_string_equal(capture.error, "umbra: peer add: 2 of 2 peers added\n");
 	fake_client_reset();
 	assert_int_equal(run("del um0 --from -", lines), STATUS_OK);
-	assert_string_equal(fake.asked, "remove um0 a\nremove um0 b\n");
+	assert_string_equal(fake.asked, "tunnel um0\nremove um0 a\nremove um0 b\n");
 	assert_string_equal(capture.error, "umbra: peer del: 2 of 2 peers removed\n");
 }
 
 static void test_many_with_a_wrong_line(void **state) {
 	static const char *const rows[][2] = {
 		{"a " ONES "\nb\n", "umbra: peer add: standard input: line 2: lacks a word\n"},
-		{"a " ONES "\nb AQID\n", "umbra: peer add: line 2: the public key is not the base64 of 32 "
-								 "bytes (44 characters)\n"},
-		{"a " ONES "\n\nb " TWOS " 10.0.0.0/33\n", "umbra: peer add: line 3: allowed IPs are "},
+		{"a " ONES "\nb AQID\n", "umbra: peer add: standard input: line 2: the public key is not "
+								 "the base64 of 32 bytes (44 characters)\n"},
+		{"a " ONES "\n\nb " TWOS " 10.0.0.0/33\n",
+		 "umbra: peer add: standard input: line 3: allowed IPs are "},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_int_equal(run("add um0 --from -", rows[i][0]), STATUS_FAILED);
@@ -228,20 +229,59 @@ static void test_many_with_a_wrong_line(void **state) {
 static void test_many_refused(void **state) {
 	fake.error = ERR_EXISTS;
 	fake.status = 409;
-	fake.fails_from = 1;
+	fake.fails_from = 2;
 	fake.error_message = "it is there";
 	assert_int_equal(run("add um0 --from -", "a " ONES "\nb " ONES "\nc " TWOS "\n"),
 					 STATUS_FAILED);
-	assert_string_equal(fake.asked, "add um0 a\nadd um0 b\nadd um0 c\n");
-	assert_string_equal(capture.error, "umbra: peer add: line 2: it is there\n"
-									   "umbra: peer add: line 3: it is there\n"
+	assert_string_equal(fake.asked, "tunnel um0\nadd um0 a\nadd um0 b\nadd um0 c\n");
+	assert_string_equal(capture.error, "umbra: peer add: standard input: line 2: it is there\n"
+									   "umbra: peer add: standard input: line 3: it is there\n"
 									   "umbra: peer add: 1 of 3 peers added\n");
 	/* Without a daemon there is no use in going on. */
 	fake_client_reset();
 	fake.error = ERR_CLOSED;
-	fake.fails_from = 1;
+	fake.fails_from = 2;
 	assert_int_equal(run("del um0 --from -", "a\nb\nc\n"), STATUS_NO_DAEMON);
-	assert_string_equal(fake.asked, "remove um0 a\nremove um0 b\n");
+	assert_string_equal(fake.asked, "tunnel um0\nremove um0 a\nremove um0 b\n");
+}
+
+static void test_many_without_a_tunnel(void **state) {
+	fake.error = ERR_NOT_FOUND;
+	fake.status = 404;
+	fake.error_message = "there is no tunnel um9";
+	assert_int_equal(run("del um9 --from -", "a\nb\nc\n"), STATUS_FAILED);
+	assert_string_equal(fake.asked, "tunnel um9\n");
+	assert_string_equal(capture.error, "umbra: peer del: there is no tunnel um9\n");
+}
+
+static void test_a_screen_of_refusals(void **state) {
+	char lines[200] = "";
+	for (int i = 0; i < 25; i++)
+		strcat(lines, "a\n");
+	fake.error = ERR_NOT_FOUND;
+	fake.status = 404;
+	fake.fails_from = 1;
+	fake.error_message = "there is no a";
+	assert_int_equal(run("del um0 --from -", lines), STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "line 20: there is no a\n"
+										  "umbra: peer del: 25 refusals in all; the first 20 are "
+										  "told\numbra: peer del: 0 of 25 peers removed\n"));
+}
+
+static void test_a_tunnel_without_a_key(void **state) {
+	fake.no_public_key = true;
+	assert_int_equal(run("add um0 phone", ""), STATUS_FAILED);
+	assert_string_equal(fake.asked, "tunnel um0\n");
+	assert_string_equal(capture.error,
+						"umbra: peer add: the public key of um0 is known once it is up, and the "
+						"client's file needs it; 'umbra up um0' first\n");
+}
+
+static void test_a_network_for_an_address(void **state) {
+	assert_int_equal(run("add um0 a --public-key " ONES " --allowed-ips 10.66.0.7/24", ""),
+					 STATUS_OK);
+	assert_non_null(strstr(capture.error, "warning: 10.66.0.7/24 is the whole network "
+										  "10.66.0.0/24; for the one address leave out"));
 }
 
 static void test_del(void **state) {
@@ -288,6 +328,10 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_no_file_of_a_refused_peer, make_folder, remove_folder),
 		cmocka_unit_test_setup(test_a_lost_file_takes_the_peer_back, reset),
 		cmocka_unit_test_setup(test_no_endpoint, reset),
+		cmocka_unit_test_setup(test_many_without_a_tunnel, reset),
+		cmocka_unit_test_setup(test_a_screen_of_refusals, reset),
+		cmocka_unit_test_setup(test_a_tunnel_without_a_key, reset),
+		cmocka_unit_test_setup(test_a_network_for_an_address, reset),
 		cmocka_unit_test_setup(test_many, reset),
 		cmocka_unit_test_setup(test_many_with_a_wrong_line, reset),
 		cmocka_unit_test_setup(test_many_refused, reset),

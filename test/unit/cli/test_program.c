@@ -174,6 +174,31 @@ static void test_full_disk(void **state) {
 	assert_non_null(strstr(capture.error, "No space left on device"));
 }
 
+/* Nothing that is opened later takes the place of a standard descriptor. */
+static void test_closed_descriptors(void **state) {
+	static const struct {
+		const char *command;
+		int status;
+		const char *error;
+	} rows[] = {
+		{UMBRA_PROGRAM " genkey >&-", STATUS_FAILED, "cannot write the output"},
+		{UMBRA_PROGRAM " qr /proc/version >&-", STATUS_FAILED, "cannot write the output"},
+		{UMBRA_PROGRAM " pubkey <&-", STATUS_FAILED, "cannot read standard input"},
+		{UMBRA_PROGRAM " frob 2>&-", STATUS_USAGE, ""},
+		{UMBRA_PROGRAM " version >&- 2>&-", STATUS_FAILED, ""},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char name[] = "sh", option[] = "-c", command[512];
+		(void)snprintf(command, sizeof command, "%s", rows[i].command);
+		char *argv[] = {name, option, command, NULL};
+		struct capture capture;
+		capture_init(&capture, "");
+		assert_int_equal(run_program("/bin/sh", argv, &capture), rows[i].status);
+		assert_string_equal(capture.output, "");
+		assert_non_null(strstr(capture.error, rows[i].error));
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_key_pair),
@@ -184,6 +209,7 @@ int main(void) {
 		cmocka_unit_test(test_completion_scripts),
 		cmocka_unit_test(test_completion_in_bash),
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_closed_descriptors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

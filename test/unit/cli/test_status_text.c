@@ -168,7 +168,7 @@ static void test_table(void **state) {
 						"um0     phone  store   connected   1 minute, 3 seconds ago  "
 						"192.0.2.1:4444                               10.66.0.2/32, fd66::2/128\n"
 						"um0     b\xc3\xbcro   file    connecting  never                    "
-						"vpn.example.org:51820 ([2001:db8::1]:51820)  none\n");
+						"vpn.example.org:51820 ([2001:db8::1]:51820)  none  (no answer)\n");
 	text_buffer_done(&text);
 	status_text_peers(&text, t.peers, 0, false, &plain);
 	assert_string_equal(text.text, "NAME  ORIGIN  STATE  HANDSHAKE  ENDPOINT  ALLOWED IPS\n");
@@ -213,9 +213,9 @@ static void test_events(void **state) {
 	status_text_event(&text, &event, &plain);
 	event.peer = event.tunnel = event.message = NULL;
 	status_text_event(&text, &event, &plain);
-	assert_string_equal(text.text,
-						"2026-11-21 13:05:18.005 peer.connected um0 phone: from 192.0.2.1:4444\n"
-						"2026-11-21 13:05:18.005 peer.connected\n");
+	assert_string_equal(
+		text.text, "2026-11-21 13:05:18.005 +0000 peer.connected um0 phone: from 192.0.2.1:4444\n"
+				   "2026-11-21 13:05:18.005 +0000 peer.connected\n");
 	text_buffer_done(&text);
 }
 

@@ -136,7 +136,7 @@ static void test_command_lines(void **state) {
 		{{"--json", "echo", "a"}, 42, "--json;a;", NULL},
 		{{"--json", "--help"}, STATUS_OK, LIST, NULL},
 		{{"--socket", "/s"}, STATUS_USAGE, "", "a command is missing"},
-		{{"--socket"}, STATUS_USAGE, "", "a command is missing"},
+		{{"--socket"}, STATUS_USAGE, "", "--socket needs a value"},
 		{{"help", "nothing"}, STATUS_USAGE, "", "unknown command 'nothing'"},
 		{{"nothing"}, STATUS_USAGE, "", "unknown command 'nothing'"},
 		{{"nothing", "--help"}, STATUS_USAGE, "", "unknown command 'nothing'"},

@@ -160,7 +160,10 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "    addresses: [[10.0.0.1]]\n",
 	 "umbra.yaml:4: tunnels.um0.addresses: a list stands in the list; a list of addresses with "
 	 "lengths like [10.66.0.1/24, \"fd66::1/64\"]"},
-	{HEAD "    addresses: [10.0.0.1, { v6: \"::1\" }]\n",
+	{HEAD "    addresses: 10.0.0.1\n",
+	 "umbra.yaml:4: tunnels.um0.addresses: \"10.0.0.1\" has no length; a list of addresses with "
+	 "lengths like [10.66.0.1/24, \"fd66::1/64\"]"},
+	{HEAD "    addresses: [10.0.0.1/8, { v6: \"::1\" }]\n",
 	 "umbra.yaml:4: tunnels.um0.addresses.2: a map stands in the list; a list of addresses with "
 	 "lengths like [10.66.0.1/24, \"fd66::1/64\"]"},
 	{HEAD "    peers: phone\n",
@@ -310,6 +313,15 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "    addresses: [10.66.0.1/33]\n",
 	 "umbra.yaml:4: tunnels.um0.addresses: \"10.66.0.1/33\" has a bad length; a list of addresses "
 	 "with lengths like [10.66.0.1/24, \"fd66::1/64\"]"},
+	{HEAD "    addresses: [224.0.0.1/4, \"ff02::1/64\", 0.0.0.0/0]\n",
+	 "umbra.yaml:4: tunnels.um0.addresses: \"224.0.0.1/4\" is no address that an interface can "
+	 "have; "
+	 "a list of addresses with lengths like [10.66.0.1/24, \"fd66::1/64\"]\n"
+	 "umbra.yaml:4: tunnels.um0.addresses: \"ff02::1/64\" is no address that an interface can "
+	 "have; "
+	 "a list of addresses with lengths like [10.66.0.1/24, \"fd66::1/64\"]\n"
+	 "umbra.yaml:4: tunnels.um0.addresses: \"0.0.0.0/0\" is no address that an interface can have; "
+	 "a list of addresses with lengths like [10.66.0.1/24, \"fd66::1/64\"]"},
 	{HEAD "    addresses: [10.66.0.256/24]\n",
 	 "umbra.yaml:4: tunnels.um0.addresses: \"10.66.0.256/24\" is no address; a list of addresses "
 	 "with lengths like [10.66.0.1/24, \"fd66::1/64\"]"},

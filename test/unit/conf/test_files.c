@@ -24,8 +24,9 @@ static void check_tunnels(const char *names) {
 }
 
 static void test_files_that_cannot_be_read(void **state) {
-	loading_refuses(&source, "umbra.yaml: cannot be opened: No such file or directory; a file that "
-							 "can be read");
+	loading_refuses(&source,
+					"umbra.yaml: cannot be opened: No such file or directory; \"umbra init "
+					"server\" or \"umbra init client\" makes one, -c names another");
 	assert_int_equal(mkdir("umbra.yaml", 0700), 0);
 	loading_refuses(&source, "umbra.yaml: is no regular file; a file");
 	assert_int_equal(rmdir("umbra.yaml"), 0);

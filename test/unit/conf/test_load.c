@@ -90,7 +90,7 @@ static const char everything[] =
 	"    autostart: false\n"
 	"    listen: 192.0.2.1:51820\n"
 	"    private_key_file: /keys/um0.key\n"
-	"    addresses: [10.66.0.1/24, \"fd66::1/64\", 10.66.1.1]\n"
+	"    addresses: [10.66.0.1/24, \"fd66::1/64\", 10.66.1.1/32]\n"
 	"    mtu: 1280\n"
 	"    fwmark: 0xFFFFffff\n"
 	"    masquerade: true\n"

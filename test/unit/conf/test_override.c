@@ -86,7 +86,8 @@ static void test_bad_overrides(void **state) {
 			"--set node.: unknown key; name, state_dir, log, shards, aead or offload");
 	refuses("tunnels.um1.mtu", "1",
 			"--set tunnels.um1.mtu: no such tunnel; one of um0, um0.x, um2");
-	refuses("tunnels.um0", "1", "--set tunnels.um0: no such tunnel; one of um0, um0.x, um2");
+	refuses("tunnels.um0", "1",
+			"--set tunnels.um0: no single value; the path of one, like tunnels.um0.mtu");
 	refuses("tunnels", "1",
 			"--set tunnels: no single value; the path of one, like tunnels.um0.mtu");
 	refuses("tunnels.um0.peers.desk.name", "x",

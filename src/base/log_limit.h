@@ -7,7 +7,7 @@
 
 /* How many lines the log takes, so that strangers cannot fill a disk by making us talk. */
 
-enum { LOG_LIMIT_LINES = 20 }; /* in each second that begins with a line */
+enum { LOG_LIMIT_LINES = 200 }; /* in each second that begins with a line */
 
 /* Zeroed is fresh. */
 struct log_limit {

@@ -1,6 +1,7 @@
 #include "cli/status_text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/quantity.h"
@@ -216,6 +217,8 @@ void status_text(struct text_buffer *text, const struct view_status *status,
 	}
 }
 
+enum { EVENT_LINE_MAX = 1024 };
+
 void status_text_event(struct text_buffer *text, const struct view_event *event,
 					   const struct status_style *style) {
 	char word[QUANTITY_SIZE];
@@ -228,9 +231,14 @@ void status_text_event(struct text_buffer *text, const struct view_event *event,
 			text_buffer_add(text, " ");
 			text_buffer_add_clean(text, places[i]);
 		}
-	if (event->message) {
-		text_buffer_add(text, ": ");
-		text_buffer_add_clean(text, event->message);
+	/* One line an event, also where a refused configuration has several faults. */
+	for (const char *line = event->message; line; line = strchr(line, '\n')) {
+		if (line != event->message)
+			line++;
+		char part[EVENT_LINE_MAX];
+		(void)snprintf(part, sizeof part, "%.*s", (int)strcspn(line, "\n"), line);
+		text_buffer_add(text, line == event->message ? ": " : "; ");
+		text_buffer_add_clean(text, part);
 	}
 	text_buffer_add(text, "\n");
 }

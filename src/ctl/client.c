@@ -15,20 +15,18 @@ enum {
 };
 
 struct ctl_client {
-	char *socket;
-	struct client_link link;
+	struct client_link *link;
 };
 
 enum err ctl_client_new(const char *socket, struct ctl_client **out_client) {
 	struct ctl_client *client = calloc(1, sizeof *client);
 	if (!client)
 		return ERR_NO_MEMORY;
-	client->socket = strdup(socket);
-	if (!client->socket) {
+	enum err error = client_link_new(socket, &client->link);
+	if (error) {
 		free(client);
-		return ERR_NO_MEMORY;
+		return error;
 	}
-	client_link_init(&client->link, client->socket);
 	*out_client = client;
 	return ERR_OK;
 }
@@ -36,8 +34,7 @@ enum err ctl_client_new(const char *socket, struct ctl_client **out_client) {
 void ctl_client_free(struct ctl_client *client) {
 	if (!client)
 		return;
-	client_link_done(&client->link);
-	free(client->socket);
+	client_link_free(client->link);
 	free(client);
 }
 
@@ -63,35 +60,29 @@ static enum err from_status(unsigned status) {
 }
 
 /* The daemon's own words, or some in their place. */
-static enum err refused(const struct http_response *response, const char *text, size_t size,
-						struct view_error *out_error) {
+static enum err refused(const struct client_answer *answer, struct view_error *out_error) {
+	enum err error = from_status(answer->status);
 	struct view_error view;
-	if (view_error_decode(text, size, &view)) {
-		enum err error = from_status(response->status);
-		(void)client_link_fail(error, &view, "umbrad answers with status %u", response->status);
-	}
-	view.status = response->status;
+	if (view_error_decode(answer->text, answer->size, &view))
+		(void)client_link_fail(error, &view, "umbrad answers with status %u", answer->status);
+	view.status = answer->status;
 	*out_error = view;
-	return from_status(response->status);
+	return error;
 }
 
 enum err ctl_client_ask(struct ctl_client *client, const char *method, const char *path,
 						const char *body, size_t body_size, char **out_text, size_t *out_size,
 						struct view_error *out_error) {
-	struct http_response response;
-	enum err error =
-		client_link_ask(&client->link, method, path, body, body_size, &response, out_error);
+	const struct client_question question = {method, path, body, body_size};
+	struct client_answer answer;
+	enum err error = client_link_ask(client->link, &question, &answer, out_error);
 	if (error)
 		return error;
-	auto_free char *text = NULL;
-	size_t size;
-	error = client_link_body(&client->link, &response, &text, &size, out_error);
-	if (error)
-		return error;
-	if (response.status >= 300)
-		return refused(&response, text, size, out_error);
+	auto_free char *text = answer.text;
+	if (answer.status >= 300)
+		return refused(&answer, out_error);
 	*out_text = cleanup_steal(text);
-	*out_size = size;
+	*out_size = answer.size;
 	return ERR_OK;
 }
 
@@ -231,23 +222,23 @@ enum err ctl_client_do(struct ctl_client *client, const char *method, const char
 struct listener {
 	bool (*take)(void *context, const struct view_event *event, const char *text, size_t size);
 	void *context;
+	enum err error; /* of the line that ended it */
 };
 
-/* One line of text/event-stream: each of our frames has one with data. *out_on: more are wanted. */
-static enum err take_line(const char *line, size_t size, const struct listener *listener,
-						  bool *out_on) {
+/* One line of text/event-stream: each of our frames has one with data. */
+static bool take_line(void *context, const char *line, size_t size) {
 	static const char prefix[] = "data: ";
 	size_t skip = sizeof prefix - 1;
-	*out_on = true;
+	struct listener *listener = context;
 	if (size < skip || memcmp(line, prefix, skip) != 0)
-		return ERR_OK;
+		return true;
 	struct view_event event;
-	enum err error = view_event_decode(line + skip, size - skip, &event);
-	if (error)
-		return error;
-	*out_on = listener->take(listener->context, &event, line + skip, size - skip);
+	listener->error = view_event_decode(line + skip, size - skip, &event);
+	if (listener->error)
+		return false;
+	bool on = listener->take(listener->context, &event, line + skip, size - skip);
 	view_event_done(&event);
-	return ERR_OK;
+	return on;
 }
 
 enum err ctl_client_events(struct ctl_client *client, uint64_t after,
@@ -257,28 +248,16 @@ enum err ctl_client_events(struct ctl_client *client, uint64_t after,
 	char path[PATH_SIZE] = "/v1/events";
 	if (after != UINT64_MAX)
 		(void)snprintf(path, sizeof path, "/v1/events?after=%llu", (unsigned long long)after);
-	struct http_response response;
-	enum err error = client_link_ask(&client->link, "GET", path, NULL, 0, &response, out_error);
+	struct listener listener = {.take = take, .context = context};
+	struct client_answer answer;
+	enum err error =
+		client_link_listen(client->link, path, take_line, &listener, &answer, out_error);
 	if (error)
 		return error;
-	if (response.status != 200) {
-		auto_free char *text = NULL;
-		size_t size;
-		error = client_link_body(&client->link, &response, &text, &size, out_error);
-		return error ? error : refused(&response, text, size, out_error);
-	}
-	const struct listener listener = {take, context};
-	bool on = true, signalled = false;
-	while (on && !error) {
-		const char *line;
-		size_t size;
-		error = client_link_line(&client->link, &line, &size, &signalled, out_error);
-		if (error || signalled)
-			break;
-		error = take_line(line, size, &listener, &on);
-		if (error)
-			error = misunderstood(error, out_error);
-	}
-	client_link_done(&client->link); /* the connection knows no other question any more */
+	if (listener.error)
+		error = misunderstood(listener.error, out_error);
+	else if (answer.status != 200)
+		error = refused(&answer, out_error);
+	free(answer.text);
 	return error;
 }

@@ -4,41 +4,45 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "ctl/http_head.h"
 #include "ctl/view.h"
 
 /*
- * The connection of the tool to the daemon: blocking, one question at a time, kept open between
- * them. Failures fill *out_error with what a person should read, and its status is 0.
+ * HTTP of the tool's side by libcurl: blocking, one question at a time, over a connection that is
+ * kept open between them. Failures fill *out_error with what a person should read, and its status
+ * is 0.
  */
 
-struct client_link {
-	const char *path; /* of the socket; the caller's */
-	int descriptor;   /* -1: not open */
-	char *input;      /* what was read and is not used yet */
-	size_t size, capacity;
-	size_t line; /* bytes of the line that was handed out last */
+struct client_link;
+
+struct client_question {
+	const char *method, *path; /* encoded already */
+	const char *body;          /* NULL: none. It may be a secret: nothing of it stays. */
+	size_t body_size;
 };
 
-void client_link_init(struct client_link *link, const char *path);
-void client_link_done(struct client_link *link);
+struct client_answer {
+	unsigned status;
+	char *text; /* with a NUL behind it; heap memory of the caller */
+	size_t size;
+};
+
+/* ERR_NO_MEMORY */
+enum err client_link_new(const char *socket, struct client_link **out_link);
+void client_link_free(struct client_link *link); /* NULL-safe */
 
 /* The text of what went wrong; returns error for the caller's return. */
 enum err client_link_fail(enum err error, struct view_error *out_error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Sends a question and reads its answer's head. The body may be a secret: it is not copied. */
-enum err client_link_ask(struct client_link *link, const char *method, const char *path,
-						 const char *body, size_t body_size, struct http_response *out_response,
-						 struct view_error *out_error);
-
-/* The answer's body, with a NUL behind it; heap memory of the caller. */
-enum err client_link_body(struct client_link *link, const struct http_response *response,
-						  char **out_text, size_t *out_size, struct view_error *out_error);
+enum err client_link_ask(struct client_link *link, const struct client_question *question,
+						 struct client_answer *out_answer, struct view_error *out_error);
 
 /*
- * The next line of a body without an end, without its line end; it lives until the next call.
- * *out_signal: a signal came instead, and out_line is as it was.
+ * Hands out each line, without its end, of an answer that may have none. ERR_OK when take()
+ * returned false or a signal came; then *out_answer has status 200 and no text. An answer with
+ * another status is as in client_link_ask().
  */
-enum err client_link_line(struct client_link *link, const char **out_line, size_t *out_size,
-						  bool *out_signal, struct view_error *out_error);
+enum err client_link_listen(struct client_link *link, const char *path,
+							bool (*take)(void *context, const char *line, size_t size),
+							void *context, struct client_answer *out_answer,
+							struct view_error *out_error);

@@ -33,6 +33,10 @@ static const struct row {
 
 enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
 
+static bool is_text(struct slice slice, const char *text) {
+	return slice.size == strlen(text) && memcmp(slice.data, text, slice.size) == 0;
+}
+
 /* Between the slashes; "/a/" has two, of which the second is empty. 0: too many. */
 static size_t split(struct slice path, struct slice out_segments[static SEGMENTS_MAX]) {
 	size_t count = 0, from = 1; /* it begins with a slash */
@@ -52,7 +56,7 @@ static bool matches(const struct row *row, const struct slice *segments, size_t 
 		const char *pattern = row->path[i];
 		if (!pattern || i == count)
 			return !pattern && i == count;
-		if (pattern[0] == '{' ? segments[i].size == 0 : !http_is(segments[i], pattern))
+		if (pattern[0] == '{' ? segments[i].size == 0 : !is_text(segments[i], pattern))
 			return false;
 	}
 	return count == SEGMENTS_MAX;
@@ -76,36 +80,26 @@ static enum err take_segments(const struct row *row, const struct slice *segment
 	return ERR_OK;
 }
 
-/* Parameters that are not known are passed over. */
-static enum err take_query(struct slice query, struct route *route) {
-	const char *text = (const char *)query.data;
-	size_t size = query.size;
-	while (size > 0) {
-		const char *end = memchr(text, '&', size);
-		size_t length = end ? (size_t)(end - text) : size;
-		uint64_t number = 0;
-		enum err error = ERR_OK;
-		if (length >= 6 && memcmp(text, "peers=", 6) == 0) {
-			error = text_unsigned_parse(text + 6, length - 6, ROUTE_PEERS_MAX, &number);
-			route->peers = (size_t)number;
-		} else if (length >= 6 && memcmp(text, "after=", 6) == 0) {
-			error = text_unsigned_parse(text + 6, length - 6, UINT64_MAX, &number);
-			route->has_after = true;
-			route->after = number;
-		}
-		if (error)
-			return ERR_MALFORMED;
-		size_t step = end ? length + 1 : length;
-		text += step;
-		size -= step;
-	}
-	return ERR_OK;
+static enum err take_number(const char *text, uint64_t maximum, uint64_t *out_number) {
+	return text_unsigned_parse(text, strlen(text), maximum, out_number) ? ERR_MALFORMED : ERR_OK;
+}
+
+static enum err take_query(const struct route_request *request, struct route *route) {
+	uint64_t peers = route->peers;
+	enum err error = ERR_OK;
+	if (request->peers)
+		error = take_number(request->peers, ROUTE_PEERS_MAX, &peers);
+	route->peers = (size_t)peers;
+	route->has_after = request->after != NULL;
+	if (!error && request->after)
+		error = take_number(request->after, UINT64_MAX, &route->after);
+	return error;
 }
 
 /* HEAD is GET whose answer is left out. A stream of events has no such answer. */
 static bool has_method(const struct row *row, struct slice method) {
-	return http_is(method, row->method) ||
-		   (http_is(method, "HEAD") && strcmp(row->method, "GET") == 0 &&
+	return is_text(method, row->method) ||
+		   (is_text(method, "HEAD") && strcmp(row->method, "GET") == 0 &&
 			row->kind != ROUTE_EVENTS);
 }
 
@@ -116,7 +110,7 @@ static void add_allowed(const struct row *row, char allow[static ROUTE_ALLOW_SIZ
 				   row->method, head ? ", HEAD" : "");
 }
 
-enum err route_find(const struct http_request *request, struct route *out_route,
+enum err route_find(const struct route_request *request, struct route *out_route,
 					char out_allow[static ROUTE_ALLOW_SIZE]) {
 	struct slice segments[SEGMENTS_MAX];
 	size_t count = split(request->path, segments);
@@ -132,7 +126,7 @@ enum err route_find(const struct http_request *request, struct route *out_route,
 		struct route route = {.kind = row->kind, .body = row->body, .peers = VIEW_PEERS_SHOWN};
 		enum err error = take_segments(row, segments, count, &route);
 		if (!error)
-			error = take_query(request->query, &route);
+			error = take_query(request, &route);
 		if (error)
 			return error;
 		*out_route = route;

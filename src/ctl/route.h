@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "ctl/http_head.h"
+#include "base/slice.h"
 #include "ctl/server.h"
 
 /* Which question a request's method and path are, by one table. */
@@ -15,6 +15,12 @@ enum {
 	ROUTE_ALLOW_SIZE = 32,
 	ROUTE_PEERS_MAX = 1000000,  /* of "peers=" */
 	ROUTE_EVENTS = CTL_LOG + 1, /* the one kind that is no question to the server's owner */
+};
+
+/* As sent: not decoded. Values of the query are NULL when they are not in it. */
+struct route_request {
+	struct slice method, path;
+	const char *peers, *after;
 };
 
 enum route_body { ROUTE_NO_BODY, ROUTE_PEER_REQUEST, ROUTE_LEVEL };
@@ -33,5 +39,5 @@ struct route {
  * ERR_NOT_FOUND: there is no such path; ERR_UNSUPPORTED: the path has other methods, which are in
  * out_allow; ERR_MALFORMED: a part is badly encoded or a number is none.
  */
-enum err route_find(const struct http_request *request, struct route *out_route,
+enum err route_find(const struct route_request *request, struct route *out_route,
 					char out_allow[static ROUTE_ALLOW_SIZE]);

@@ -23,7 +23,7 @@
  *   GET    /v1/events?after=SEQUENCE            (served here) text/event-stream of view_event
  *
  * HEAD is GET whose answer's body is left out. Anything else is answered with a view_error and 404,
- * 405 (with Allow), 400, 411, 413, 431, 505.
+ * 405 (with Allow), 400, 411, 413; what is not even HTTP/1.1 the library refuses in its own words.
  */
 
 struct control_loop;
@@ -56,8 +56,9 @@ enum {
 	CTL_CONNECTIONS_MAX = 64, /* more are closed at once */
 	CTL_BODY_MAX = 1 << 20,   /* bytes of a request */
 	CTL_EVENTS_KEPT = 256,    /* for readers that come back with after= */
-	CTL_IDLE_SECONDS = 30,    /* without a whole request, or without an answer's bytes being read,
-								 a connection is closed; not those with events */
+	CTL_IDLE_SECONDS = 30,    /* without a byte of a request, or without an answer's bytes being
+								 read, a connection is closed; not those that wait for an answer
+								 or events */
 };
 
 struct ctl_server_options {

@@ -153,6 +153,9 @@ static void begin(struct control *control, struct config *config) {
 static void configure(struct control *control, const struct channel_message *message) {
 	struct config *config = message->count == 1 ? load(control, message->descriptors[0]) : NULL;
 	if (config && control->config) {
+		/* What was wrong with the store may be mended. */
+		if (!control->store)
+			open_store(control, config);
 		control_tunnels_configure(control, config);
 		control_api_publish(control, "configuration.reloaded", NULL, NULL, "%s was read again",
 							control_file(control));

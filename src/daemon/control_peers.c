@@ -42,9 +42,13 @@ enum err control_peers_load(struct control *control, const struct config_tunnel 
 		return error;
 	if (control->store)
 		error = store_each_peer(control->store, tunnel->name, take, directory);
-	/* A store that cannot be read costs its own peers only. */
-	if (error)
+	/* A store that cannot be read costs its own peers only, and those that are known stay. */
+	if (error) {
 		log_error("%s: peers of the store: %s", tunnel->name, err_text(error));
+		const struct control_tunnel *before = control_tunnel_find(control, tunnel->name);
+		if (error != ERR_NO_MEMORY && before)
+			error = directory_adopt(directory, before->directory);
+	}
 	if (error == ERR_NO_MEMORY) {
 		directory_free(directory);
 		return error;

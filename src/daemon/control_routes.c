@@ -46,21 +46,39 @@ static enum err write_lines(const struct control_tunnel *tunnel, struct lines *l
 	return error;
 }
 
+/* Which run of which tunnel it is about. */
+struct sent {
+	struct control_tunnel *tunnel;
+	uint64_t run;
+};
+
 static void routes_done(void *context, const struct control_reply *reply) {
-	(void)context;
-	if (reply->number && reply->text[0])
-		log_error("routes of peers: %s", reply->text);
+	const struct sent sent = *(struct sent *)context;
+	free(context);
+	if (!reply->number || !control_tunnel_is_up(sent.tunnel) || sent.tunnel->run != sent.run)
+		return;
+	/* Sent again with the next change, or when the tunnel comes up. */
+	sent.tunnel->routed = false;
+	if (!sent.tunnel->control->stop)
+		log_error("%s: routes of peers: %s", sent.tunnel->name,
+				  reply->text[0] ? reply->text : strerror(reply->number));
 }
 
 static enum err send(struct control_tunnel *tunnel, const struct lines *lines) {
+	struct sent *sent = malloc(sizeof *sent);
+	if (!sent)
+		return ERR_NO_MEMORY;
+	*sent = (struct sent){.tunnel = tunnel, .run = tunnel->run};
 	int descriptor;
 	enum err error = shared_text_new(slice_of(lines->data, lines->size), &descriptor);
+	if (!error) {
+		struct process_message message = {.type = PROCESS_ROUTES, .tunnel = tunnel->slot};
+		error = control_channel_ask(&tunnel->control->privileged, &message, descriptor,
+									PROCESS_RESULT, routes_done, sent);
+		(void)close(descriptor);
+	}
 	if (error)
-		return error;
-	struct process_message message = {.type = PROCESS_ROUTES, .tunnel = tunnel->slot};
-	error = control_channel_ask(&tunnel->control->privileged, &message, descriptor, PROCESS_RESULT,
-								routes_done, NULL);
-	(void)close(descriptor);
+		free(sent);
 	return error;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/hardening.h"
 #include "daemon/node_core.h"
+#include "daemon/node_lock.h"
 #include "daemon/node_network.h"
 
 /* Without a control process for so long, tunnels come up by the configuration alone. */
@@ -39,8 +40,6 @@ static const char help[] =
 enum { EXIT_USAGE = 2 };
 
 static void net_ready(struct privileged *privileged, bool first) {
-	if (!first)
-		log_warning("the net process is ready again");
 }
 
 static void net_started(struct privileged *privileged) {
@@ -145,10 +144,20 @@ static enum err prepare(struct node *node) {
 		.foreground = !node->options.background,
 	};
 	enum err error = privileged_init(&node->privileged, &options, &ops, node);
+	node->state_dir = strdup(config->node.state_dir);
+	node->socket_path = strdup(config->control.socket);
+	node->path = strdup(config->path);
+	if (!error && (!node->state_dir || !node->socket_path || !node->path))
+		error = ERR_NO_MEMORY;
+	/* It was relative to a folder that this process has left. */
+	if (!error)
+		node->options.path = node->path;
 	if (!error)
 		error = node_control_open(node);
 	if (!error)
 		error = make_state_dir(config);
+	if (!error)
+		error = node_lock_take(node->state_dir, &node->lock);
 	if (!error)
 		error = supervisor_init(&node->control);
 	if (error)
@@ -183,6 +192,7 @@ static int serve(struct node *node) {
 	unix_listener_done(&node->socket);
 	supervisor_done(&node->control);
 	privileged_done(&node->privileged);
+	node_lock_done(&node->lock);
 	if (!error)
 		log_info("ended");
 	return error ? EXIT_FAILURE : node->privileged.status;
@@ -215,6 +225,9 @@ static int load_and_run(struct node *node) {
 	int status = node->options.action == NODE_CHECK ? check(node) : serve(node);
 	config_free(node->config_before);
 	config_free(node->config);
+	free(node->state_dir);
+	free(node->socket_path);
+	free(node->path);
 	return status;
 }
 
@@ -223,9 +236,11 @@ int node_run(int count, char *const *arguments) {
 	if (!node)
 		return EXIT_FAILURE;
 	node->daemonize.parent = -1;
+	node->lock = (struct node_lock){-1, -1};
 	node->socket = (struct unix_listener){.descriptor = -1, .watch = -1};
 	node->control = (struct supervisor){.executable = -1, .channel = -1, .restart_at = CLOCK_NEVER};
 	node->retry_at = node->accept_again = CLOCK_NEVER;
+	node->socket_again = node->peer_again = CLOCK_NEVER;
 	list_init(&node->orders);
 	char error[NODE_OPTIONS_ERROR_SIZE];
 	int status = EXIT_USAGE;

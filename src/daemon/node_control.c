@@ -17,23 +17,30 @@
 #include "daemon/shared_text.h"
 
 #define ACCEPT_PAUSE (100 * CLOCK_MILLISECOND)
+#define SOCKET_PAUSE CLOCK_SECOND
+#define PEER_PAUSE CLOCK_SECOND
 #define SEND_TIMEOUT (200 * CLOCK_MILLISECOND)
+/* It has room for more than a hundred messages. */
+#define CONTROL_TIMEOUT CLOCK_SECOND
 
 enum { ACCEPTS_PER_TURN = 16, MESSAGES_PER_TURN = 64, PREFIXES_MAX = 1 << 20 };
 
 /* Opening the socket comes first of all: it tells whether another daemon runs already. */
 
-enum err node_control_open(struct node *node) {
+static enum err open_socket(struct node *node) {
 	const char *path = node->config->control.socket;
 	const char *slash = strrchr(path, '/');
 	char directory[sizeof node->socket.path];
 	int size = snprintf(directory, sizeof directory, "%.*s",
 						slash == path ? 1 : (int)(slash - path), path);
-	if (size < 0 || (size_t)size >= sizeof directory) {
-		log_error("the path of the control socket is too long: %s", path);
+	if (size < 0 || (size_t)size >= sizeof directory)
 		return ERR_INVALID;
-	}
-	enum err error = unix_listener_open(directory, slash + 1, &node->socket);
+	return unix_listener_open(directory, slash + 1, &node->socket);
+}
+
+enum err node_control_open(struct node *node) {
+	const char *path = node->config->control.socket;
+	enum err error = open_socket(node);
 	if (error == ERR_EXISTS)
 		log_error("umbrad runs already: somebody serves %s", path);
 	else if (error)
@@ -41,20 +48,44 @@ enum err node_control_open(struct node *node) {
 	return error;
 }
 
-void node_control_send(struct node *node, struct process_message *message) {
-	if (node->control.channel < 0)
-		return;
-	enum err error =
-		channel_send_until(node->control.channel, message, NULL, 0, clock_now() + SEND_TIMEOUT);
-	if (error && error != ERR_CLOSED)
-		log_error("message to the control process: %s", err_text(error));
+static void stop_accepting(struct node *node) {
+	if (node->accepting)
+		loop_remove(node->privileged.loop, node->socket.descriptor);
+	node->accepting = false;
+	node->accept_again = CLOCK_NEVER;
 }
 
+/* What it asked for is done all the same; its requests have the numbers of the next one's. */
+static void forget_control(struct node *node) {
+	if (node->control.channel >= 0)
+		loop_remove(node->privileged.loop, node->control.channel);
+	node->control.ready = false;
+	stop_accepting(node);
+	node_orders_forget(node);
+}
+
+/*
+ * One that missed a message has a wrong idea of what is, and one that does not read would hold
+ * everything up again and again: the next one learns all anew.
+ */
 static void send_with(struct node *node, struct process_message *message, int descriptor) {
-	enum err error = channel_send_until(node->control.channel, message, &descriptor, 1,
-										clock_now() + SEND_TIMEOUT);
-	if (error && error != ERR_CLOSED)
-		log_error("message to the control process: %s", err_text(error));
+	if (node->control.channel < 0)
+		return;
+	bool has_descriptor = descriptor >= 0;
+	enum err error =
+		channel_send_until(node->control.channel, message, has_descriptor ? &descriptor : NULL,
+						   has_descriptor, clock_now() + CONTROL_TIMEOUT);
+	if (!error || error == ERR_CLOSED)
+		return;
+	log_error("message to the control process: %s",
+			  error == ERR_EXPIRED ? "it does not read" : err_text(error));
+	forget_control(node);
+	supervisor_close(&node->control);
+	supervisor_kill(&node->control);
+}
+
+void node_control_send(struct node *node, struct process_message *message) {
+	send_with(node, message, -1);
 }
 
 void node_control_state(struct node *node, const struct node_tunnel *tunnel) {
@@ -86,16 +117,26 @@ void node_control_configure(struct node *node) {
 
 void node_control_peer(struct node *node) {
 	int ends[2];
-	if (node->control.channel < 0 || node->privileged.net.channel < 0 || channel_pair(ends))
+	node->peer_again = CLOCK_NEVER;
+	if (node->control.channel < 0 || node->privileged.net.channel < 0)
 		return;
-	struct process_message message = {.type = PROCESS_PEERING};
-	send_with(node, &message, ends[0]);
-	enum err error = channel_send_until(node->privileged.net.channel, &message, &ends[1], 1,
-										clock_now() + SEND_TIMEOUT);
-	if (error && error != ERR_CLOSED)
-		log_error("message to the net process: %s", err_text(error));
-	(void)close(ends[0]);
-	(void)close(ends[1]);
+	enum err error = channel_pair(ends);
+	if (!error) {
+		/* First to whom it may be in vain: the other one's end is closed then, which it sees. */
+		struct process_message message = {.type = PROCESS_PEERING};
+		error = channel_send_until(node->privileged.net.channel, &message, &ends[1], 1,
+								   clock_now() + SEND_TIMEOUT);
+		if (!error)
+			send_with(node, &message, ends[0]);
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+	}
+	/* A net process that has ended is followed by one that comes here by itself. */
+	if (!error || error == ERR_CLOSED)
+		return;
+	log_error("control and net are not joined yet: %s",
+			  error == ERR_EXPIRED ? "net does not read" : err_text(error));
+	node->peer_again = clock_now() + PEER_PAUSE;
 }
 
 void node_set_log_level(struct node *node, enum log_level level) {
@@ -144,7 +185,9 @@ static enum err parse_prefixes(char *text, struct prefix **out_prefixes, size_t 
 static enum err order_routes(struct node *node, const struct channel_message *message) {
 	const struct process_message *body = &message->message;
 	if (message->count != 1 || body->tunnel >= PROCESS_TUNNELS_MAX ||
-		!node->tunnels[body->tunnel].used)
+		!node->tunnels[body->tunnel].used ||
+		/* Slots of tunnels that are not up may be others' than when it was sent. */
+		node->tunnels[body->tunnel].state == PROCESS_STATE_DOWN)
 		return ERR_NOT_FOUND;
 	char *text;
 	size_t size, count;
@@ -217,23 +260,13 @@ static bool handle(struct node *node, struct channel_message *message) {
 	}
 }
 
-static void stop_accepting(struct node *node) {
-	if (node->accepting)
-		loop_remove(node->privileged.loop, node->socket.descriptor);
-	node->accepting = false;
-	node->accept_again = CLOCK_NEVER;
-}
-
-static void forget_control(struct node *node) {
-	if (node->control.channel >= 0)
-		loop_remove(node->privileged.loop, node->control.channel);
-	stop_accepting(node);
-}
-
 static void control_readable(void *context, uint32_t events) {
 	struct node *node = context;
 	struct channel_message message;
 	for (unsigned i = 0; i < MESSAGES_PER_TURN && !node->privileged.ending; i++) {
+		/* What a message brought about may have cost it its channel. */
+		if (node->control.channel < 0)
+			return;
 		enum err error = channel_receive(node->control.channel, &message);
 		if (error == ERR_AGAIN)
 			return;
@@ -274,6 +307,11 @@ static void socket_readable(void *context, uint32_t events) {
 	}
 }
 
+static void watch_socket(struct node *node) {
+	if (loop_add(node->privileged.loop, node->socket.watch, EPOLLIN, &node->socket_watch))
+		log_warning("the control socket is not watched");
+}
+
 static void watch_readable(void *context, uint32_t events) {
 	struct node *node = context;
 	if (!unix_listener_gone(&node->socket))
@@ -282,28 +320,51 @@ static void watch_readable(void *context, uint32_t events) {
 	stop_accepting(node);
 	loop_remove(node->privileged.loop, node->socket.watch);
 	unix_listener_done(&node->socket);
-	if (node_control_open(node) ||
-		loop_add(node->privileged.loop, node->socket.watch, EPOLLIN, &node->socket_watch)) {
-		log_error("the tool has no way to this daemon until it is restarted");
+	node->socket_again = 0;
+}
+
+/* What is in its place may be gone the next time. */
+static void open_again(struct node *node, uint64_t now) {
+	bool again = node->socket_again != 0;
+	node->socket_again = now + SOCKET_PAUSE;
+	enum err error = open_socket(node);
+	if (error) {
+		if (!again)
+			log_error("the control socket %s could not be made again, the tool has no way to this "
+					  "daemon: %s",
+					  node->config->control.socket, err_text(error));
 		return;
 	}
+	node->socket_again = CLOCK_NEVER;
 	node->accept_again = 0;
+	watch_socket(node);
+}
+
+static void accept_again(struct node *node, uint64_t now) {
+	node->accept_again = now + ACCEPT_PAUSE;
+	if (loop_add(node->privileged.loop, node->socket.descriptor, EPOLLIN, &node->socket_source))
+		return;
+	node->accepting = true;
+	node->accept_again = CLOCK_NEVER;
 }
 
 uint64_t node_control_run(struct node *node, uint64_t now) {
 	if (now >= node->control.restart_at)
 		node_control_start(node, now);
-	if (node->control.ready && !node->accepting && now >= node->accept_again &&
-		node->socket.descriptor >= 0) {
-		node->accept_again = now + ACCEPT_PAUSE;
-		if (loop_add(node->privileged.loop, node->socket.descriptor, EPOLLIN,
-					 &node->socket_source) == ERR_OK) {
-			node->accepting = true;
-			node->accept_again = CLOCK_NEVER;
-		}
-	}
-	return node->control.restart_at < node->accept_again ? node->control.restart_at
-														 : node->accept_again;
+	if (now >= node->peer_again)
+		node_control_peer(node);
+	if (now >= node->socket_again)
+		open_again(node, now);
+	bool acceptable = node->control.ready && !node->accepting && node->socket.descriptor >= 0;
+	if (acceptable && now >= node->accept_again)
+		accept_again(node, now);
+	const uint64_t times[] = {node->control.restart_at, node->peer_again, node->socket_again};
+	/* Set as well while there is nothing to accept from. */
+	uint64_t next = acceptable ? node->accept_again : CLOCK_NEVER;
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+		if (times[i] < next)
+			next = times[i];
+	return next;
 }
 
 static enum err spawn(struct node *node, uint64_t now) {
@@ -333,8 +394,7 @@ void node_control_start(struct node *node, uint64_t now) {
 	if (node->socket_watch.ready == NULL) {
 		node->socket_source = (struct loop_source){.ready = socket_readable, .context = node};
 		node->socket_watch = (struct loop_source){.ready = watch_readable, .context = node};
-		if (loop_add(node->privileged.loop, node->socket.watch, EPOLLIN, &node->socket_watch))
-			log_warning("the control socket is not watched");
+		watch_socket(node);
 	}
 	enum err error = spawn(node, now);
 	if (error) {

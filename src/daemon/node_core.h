@@ -3,10 +3,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "conf/config.h"
 #include "daemon/daemonize.h"
+#include "daemon/node_lock.h"
 #include "daemon/node_options.h"
 #include "daemon/privileged.h"
 #include "daemon/supervisor.h"
@@ -28,6 +30,9 @@ enum {
 	NODE_REASON_SIZE = PROCESS_TEXT_SIZE,
 };
 
+/* How long an interface of an earlier run may take to go away. */
+#define NODE_NAME_TIMEOUT (3 * CLOCK_SECOND)
+
 enum node_order_kind {
 	NODE_ORDER_UP,
 	NODE_ORDER_DOWN,
@@ -47,7 +52,9 @@ struct node_order {
 	struct prefix *prefixes;      /* of ROUTES; owned */
 	size_t prefix_count;
 	char reason[NODE_REASON_SIZE]; /* of DOWN: why, empty when somebody asked for it */
-	uint64_t give_up;              /* UP: how long a name may still be taken */
+	uint64_t give_up; /* UP: how long a name may still be taken; CHANGE: how long to try */
+	bool changing;    /* CHANGE: it was tried */
+	unsigned deaths;  /* UP, CHANGE: net processes that ended meanwhile */
 };
 
 struct node_tunnel {
@@ -60,6 +67,7 @@ struct node_tunnel {
 	struct attachment *attachment; /* NULL: down */
 	struct network *network;
 	bool firewalled;
+	bool doubtful; /* a change failed: what net has of it is not known, a reload starts it anew */
 	bool deaf; /* its sockets could not be opened: the reason says why, the net process tries on */
 	struct prefix *more; /* routes of peers that are not in the configuration */
 	size_t more_count;
@@ -68,13 +76,17 @@ struct node_tunnel {
 struct node {
 	struct node_options options;
 	struct config *config;
-	struct config *config_before; /* during a reload: tunnels not yet changed still use it */
+	struct config *config_before;  /* during a reload: tunnels not yet changed still use it */
+	char *state_dir, *socket_path; /* as they were at the start, for every configuration */
+	char *path;                    /* of the configuration, absolute */
+	struct node_lock lock;
 	struct privileged privileged;
 	struct daemonize daemonize;
 	bool announced; /* the start is over, and said so */
 	uint64_t started;
 
 	struct node_tunnel tunnels[PROCESS_TUNNELS_MAX];
+	uint16_t next_slot; /* slots in turn: what is under way for one of before meets nobody */
 
 	struct list orders;
 	size_t order_count;
@@ -82,11 +94,14 @@ struct node {
 	uint64_t retry_at;               /* of the current order; CLOCK_NEVER */
 	uint16_t reload_request;         /* of the reload that is going on */
 	char problems[NODE_REASON_SIZE]; /* that a reload met */
+	char notes[NODE_REASON_SIZE];    /* what it has to say besides */
 
 	struct supervisor control;
 	struct unix_listener socket; /* of the control API */
 	bool accepting;
 	uint64_t accept_again;
+	uint64_t socket_again; /* to open the socket that was deleted; CLOCK_NEVER */
+	uint64_t peer_again;   /* to join the two others; CLOCK_NEVER */
 	bool control_was_ready;
 	struct loop_source control_source, socket_source, socket_watch;
 };
@@ -96,9 +111,13 @@ struct node {
 /* Appends; on ERR_LIMIT or ERR_NO_MEMORY whoever asked is told so. name may be NULL. */
 enum err node_order(struct node *node, enum node_order_kind kind, const char *name,
 					uint16_t request, struct node_order **out_order);
-/* The same, to be done before everything that waits; several in a row keep their order: after. */
-enum err node_order_next(struct node *node, enum node_order_kind kind, const char *name,
-						 struct list **after);
+/* Appends to a list of the caller's, for which no limit holds. ERR_NO_MEMORY. */
+enum err node_order_add(struct list *orders, enum node_order_kind kind, const char *name);
+/* Puts all of the list before everything that waits; it is empty then. */
+void node_orders_first(struct node *node, struct list *orders);
+void node_orders_free(struct list *orders);
+/* Who asked is gone: nobody waits for an answer any more. */
+void node_orders_forget(struct node *node);
 /* The current order is done: tells who asked. number is errno's. */
 void node_order_done(struct node *node, int number, const char *text);
 void node_orders_run(struct node *node, uint64_t now);
@@ -124,6 +143,8 @@ enum err node_load(const struct node_options *options, struct config **out_confi
 				   struct config_errors *out_errors);
 void node_reload(struct node *node, struct node_order *order);
 void node_reloaded(struct node *node, struct node_order *order);
+/* For the log, and for whoever asked for the reload. name: the tunnel's, NULL: none. */
+void node_reload_problem(struct node *node, const char *name, const char *text);
 
 /* node_control.c: the control process and its socket. */
 enum err node_control_open(struct node *node);

@@ -26,8 +26,11 @@ static enum err apply_firewall(struct node *node, char *out_problem, size_t size
 	size_t count = 0;
 	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		const struct node_tunnel *tunnel = &node->tunnels[i];
-		if (tunnel->used && tunnel->firewalled)
-			rows[count++] = plan_firewall(tunnel->config, i);
+		if (!tunnel->used || !tunnel->firewalled)
+			continue;
+		/* During a reload tunnels are changed one after the other, and some are removed. */
+		const struct config_tunnel *now = config_find(node->config, tunnel->name);
+		rows[count++] = plan_firewall(now ? now : tunnel->config, i);
 	}
 	char problem[FIREWALL_PROBLEM_SIZE] = "";
 	enum err error = firewall_apply(rows, count, state_dir(node), problem);
@@ -85,20 +88,41 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 	return error;
 }
 
-enum err node_network_change(struct node *node, struct node_tunnel *tunnel,
+enum err node_network_change(struct node_tunnel *tunnel,
 							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
 	struct plan_network plan;
 	enum err error = make_plan(tunnel, &plan, out_problem);
 	if (error)
 		return error;
-	error = firewall_up(node, tunnel, out_problem);
 	char problem[NETWORK_PROBLEM_SIZE] = "";
-	enum err changed = network_change(tunnel->network, &plan.network, problem);
-	if (changed && !error)
+	error = network_change(tunnel->network, &plan.network, problem);
+	if (error)
 		(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s",
-					   problem[0] ? problem : err_text(changed));
+					   problem[0] ? problem : err_text(error));
 	plan_network_done(&plan);
-	return error ? error : changed;
+	return error;
+}
+
+enum err node_network_reload(struct node *node,
+							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
+	bool before[PROCESS_TUNNELS_MAX], any = false, needed = false;
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		struct node_tunnel *tunnel = &node->tunnels[i];
+		before[i] = tunnel->firewalled;
+		if (!tunnel->used || tunnel->state != PROCESS_STATE_UP)
+			continue;
+		const struct config_tunnel *now = config_find(node->config, tunnel->name);
+		any = tunnel->firewalled = true;
+		needed |= before[i] || (now && (now->masquerade || now->forward));
+	}
+	enum err error = any ? apply_firewall(node, out_problem, NODE_NETWORK_PROBLEM_SIZE) : ERR_OK;
+	if (!error)
+		return ERR_OK;
+	/* Rules that could not be replaced are still there. */
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		node->tunnels[i].firewalled = before[i];
+	/* That there is no nft was told when the tunnel came up. */
+	return error == ERR_NOT_FOUND && !needed ? ERR_OK : error;
 }
 
 void node_network_down(struct node *node, struct node_tunnel *tunnel) {
@@ -110,4 +134,18 @@ void node_network_down(struct node *node, struct node_tunnel *tunnel) {
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	if (apply_firewall(node, problem, sizeof problem))
 		log_error("%s: %s", tunnel->name, problem);
+}
+
+void node_network_clear(struct node *node) {
+	bool any = false;
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		struct node_tunnel *tunnel = &node->tunnels[i];
+		network_free(tunnel->network);
+		tunnel->network = NULL;
+		any |= tunnel->firewalled;
+		tunnel->firewalled = false;
+	}
+	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	if (any && apply_firewall(node, problem, sizeof problem))
+		log_error("%s", problem);
 }

@@ -13,8 +13,12 @@ void node_network_clean(struct node *node);
 /* For a tunnel that has its interface. On failure nothing of it is left. */
 enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 						 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
-/* To tunnel->config and tunnel->more as they are now. */
-enum err node_network_change(struct node *node, struct node_tunnel *tunnel,
+/* To tunnel->config and tunnel->more as they are now; not the firewall. */
+enum err node_network_change(struct node_tunnel *tunnel,
 							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
+/* The firewall of all tunnels that are up, by the configuration of now. */
+enum err node_network_reload(struct node *node, char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
 /* Also for a tunnel that is not up. */
 void node_network_down(struct node *node, struct node_tunnel *tunnel);
+/* Of all tunnels. */
+void node_network_clear(struct node *node);

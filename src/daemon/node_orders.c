@@ -4,10 +4,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/hardening.h"
 #include "daemon/node_core.h"
-
-/* How long an interface of an earlier run may take to go away. */
-#define NAME_TIMEOUT (3 * CLOCK_SECOND)
 
 static void answer(struct node *node, uint16_t request, int number, const char *text) {
 	if (request == 0)
@@ -24,48 +22,61 @@ static void order_free(struct node_order *order) {
 	free(order);
 }
 
-static enum err make(struct node *node, enum node_order_kind kind, const char *name,
-					 struct node_order **out_order) {
-	if (node->order_count >= NODE_ORDERS_MAX)
-		return ERR_LIMIT;
+static struct node_order *order_new(enum node_order_kind kind, const char *name) {
 	struct node_order *order = calloc(1, sizeof *order);
 	if (!order)
-		return ERR_NO_MEMORY;
+		return NULL;
 	order->kind = kind;
-	order->give_up = clock_now() + NAME_TIMEOUT;
+	order->give_up = clock_now() + NODE_NAME_TIMEOUT;
 	if (name)
 		strncpy(order->name, name, sizeof order->name - 1);
-	node->order_count++;
-	*out_order = order;
-	return ERR_OK;
+	return order;
 }
 
 enum err node_order(struct node *node, enum node_order_kind kind, const char *name,
 					uint16_t request, struct node_order **out_order) {
-	struct node_order *order;
-	enum err error = make(node, kind, name, &order);
-	if (error) {
-		answer(node, request, error == ERR_LIMIT ? EBUSY : ENOMEM,
-			   error == ERR_LIMIT ? "too much is waiting to be done" : err_text(error));
-		return error;
+	if (node->order_count >= NODE_ORDERS_MAX) {
+		answer(node, request, EBUSY, "too much is waiting to be done");
+		return ERR_LIMIT;
+	}
+	struct node_order *order = order_new(kind, name);
+	if (!order) {
+		answer(node, request, ENOMEM, err_text(ERR_NO_MEMORY));
+		return ERR_NO_MEMORY;
 	}
 	order->request = request;
 	list_append(&node->orders, &order->link);
+	node->order_count++;
 	if (out_order)
 		*out_order = order;
 	return ERR_OK;
 }
 
-enum err node_order_next(struct node *node, enum node_order_kind kind, const char *name,
-						 struct list **after) {
-	struct node_order *order;
-	enum err error = make(node, kind, name, &order);
-	if (error)
-		return error;
-	/* Appending to the link behind puts it right before that one. */
-	list_append((*after)->next, &order->link);
-	*after = &order->link;
+enum err node_order_add(struct list *orders, enum node_order_kind kind, const char *name) {
+	struct node_order *order = order_new(kind, name);
+	if (!order)
+		return ERR_NO_MEMORY;
+	list_append(orders, &order->link);
 	return ERR_OK;
+}
+
+void node_orders_first(struct node *node, struct list *orders) {
+	struct list *behind = node->orders.next;
+	for (struct list *link; (link = list_take_first(orders)) != NULL; node->order_count++)
+		list_append(behind, link); /* right before that one */
+}
+
+void node_orders_free(struct list *orders) {
+	for (struct list *first; (first = list_take_first(orders)) != NULL;)
+		order_free(list_item(first, struct node_order, link));
+}
+
+void node_orders_forget(struct node *node) {
+	node->reload_request = 0;
+	if (node->current)
+		node->current->request = 0;
+	list_for_each (link, &node->orders)
+		list_item(link, struct node_order, link)->request = 0;
 }
 
 void node_order_done(struct node *node, int number, const char *text) {
@@ -88,6 +99,11 @@ static void announce(struct node *node) {
 		node->privileged.ending = true;
 		node->privileged.status = EXIT_FAILURE;
 		return;
+	}
+	if (node->options.background) {
+		log_to_syslog();
+		hardening_detach_terminal();
+		node->privileged.detached = true;
 	}
 	log_info("ready, tunnels: %zu", node->config->tunnel_count);
 }
@@ -137,6 +153,5 @@ void node_orders_run(struct node *node, uint64_t now) {
 void node_orders_done(struct node *node) {
 	order_free(node->current);
 	node->current = NULL;
-	for (struct list *first; (first = list_take_first(&node->orders)) != NULL;)
-		order_free(list_item(first, struct node_order, link));
+	node_orders_free(&node->orders);
 }

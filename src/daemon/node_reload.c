@@ -1,10 +1,12 @@
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "daemon/node_core.h"
+#include "daemon/node_network.h"
 #include "tunnel/plan.h"
 
 enum err node_load(const struct node_options *options, struct config **out_config,
@@ -37,8 +39,23 @@ static bool choices_equal(const struct config_choice *left, const struct config_
 		   left->value == right->value;
 }
 
+/* For whoever asked, and the log. */
+static void add_note(struct node *node, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void add_note(struct node *node, const char *format, ...) {
+	char line[NODE_REASON_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(line, sizeof line, format, arguments);
+	va_end(arguments);
+	log_warning("%s", line);
+	size_t used = strlen(node->notes);
+	(void)snprintf(node->notes + used, sizeof node->notes - used, "\n%s", line);
+}
+
 /* What only a new start takes up. */
-static void warn_of_restart(const struct config *before, const struct config *after) {
+static void warn_of_restart(struct node *node, const struct config *before,
+							const struct config *after) {
 	const struct {
 		bool changed;
 		const char *path;
@@ -53,44 +70,75 @@ static void warn_of_restart(const struct config *before, const struct config *af
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].changed)
-			log_warning("%s has changed: that takes a restart of umbrad", rows[i].path);
+			add_note(node, "%s has changed: that takes a restart of umbrad", rows[i].path);
 }
 
-/* The orders that lead from the tunnels of before to those of now, before all others. */
-static enum err order_changes(struct node *node) {
-	struct list *after = &node->orders;
+/*
+ * That stays as it is until then, whatever the new configuration says: files of the state folder
+ * must be found again, by a control process that is started again as well.
+ */
+static void keep_for_restart(const struct node *node, struct config *after) {
+	const struct config *before = node->config;
+	after->node.state_dir = node->state_dir;
+	after->control.socket = node->socket_path;
+	after->node.shards = before->node.shards;
+	after->node.aead = node->privileged.options.aead;
+	after->node.offload = before->node.offload;
+	after->node.log.format = before->node.log.format;
+}
+
+/* The orders that lead from the tunnels of before to those of a new configuration. */
+static enum err plan_orders(struct node *node, const struct config *config, struct list *orders) {
 	enum err error = ERR_OK;
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX && !error; i++) {
 		struct node_tunnel *tunnel = &node->tunnels[i];
 		if (!tunnel->used)
 			continue;
-		const struct config_tunnel *now = config_find(node->config, tunnel->name);
+		const struct config_tunnel *now = config_find(config, tunnel->name);
 		if (!now) {
-			error = node_order_next(node, NODE_ORDER_REMOVE, tunnel->name, &after);
+			error = node_order_add(orders, NODE_ORDER_REMOVE, tunnel->name);
 			continue;
 		}
-		bool restart = tunnel->state == PROCESS_STATE_UP && plan_needs_restart(tunnel->config, now);
+		bool restart = tunnel->state == PROCESS_STATE_UP &&
+					   (tunnel->doubtful || plan_needs_restart(tunnel->config, now));
 		if (restart)
-			error = node_order_next(node, NODE_ORDER_DOWN, tunnel->name, &after);
+			error = node_order_add(orders, NODE_ORDER_DOWN, tunnel->name);
 		if (!error)
-			error = node_order_next(node, NODE_ORDER_CHANGE, tunnel->name, &after);
+			error = node_order_add(orders, NODE_ORDER_CHANGE, tunnel->name);
 		if (!error && restart)
-			error = node_order_next(node, NODE_ORDER_UP, tunnel->name, &after);
+			error = node_order_add(orders, NODE_ORDER_UP, tunnel->name);
 	}
-	return error ? error : node_order_next(node, NODE_ORDER_RELOADED, NULL, &after);
+	return error ? error : node_order_add(orders, NODE_ORDER_RELOADED, NULL);
+}
+
+void node_reload_problem(struct node *node, const char *name, const char *text) {
+	log_error("%s%s%s", name ? name : "", name ? ": " : "", text);
+	size_t used = strlen(node->problems);
+	(void)snprintf(node->problems + used, sizeof node->problems - used, "%s%s%s%s",
+				   used > 0 ? "\n" : "", name ? name : "", name ? ": " : "", text);
 }
 
 void node_reload(struct node *node, struct node_order *order) {
 	struct config *config;
 	struct config_errors errors;
+	struct list orders;
+	list_init(&orders);
 	enum err error = node_load(&node->options, &config, &errors);
+	if (!error) {
+		error = plan_orders(node, config, &orders);
+		if (error)
+			config_free(config);
+	}
 	if (error) {
+		node_orders_free(&orders);
 		refuse(node, &errors, error);
 		config_errors_done(&errors);
 		return;
 	}
 	config_errors_done(&errors);
-	warn_of_restart(node->config, config);
+	(void)snprintf(node->notes, sizeof node->notes, "the configuration was read again");
+	warn_of_restart(node, node->config, config);
+	keep_for_restart(node, config);
 	if (config->node.log.level != node->config->node.log.level)
 		node_set_log_level(node, config->node.log.level);
 	node->config_before = node->config;
@@ -99,9 +147,11 @@ void node_reload(struct node *node, struct node_order *order) {
 	/* Answered when all is done. */
 	node->reload_request = order->request;
 	order->request = 0;
-	error = order_changes(node);
-	if (error)
-		log_error("the change of the configuration is incomplete: %s", err_text(error));
+	node_orders_first(node, &orders);
+	/* Rules come before the addresses that they guard. */
+	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	if (node_network_reload(node, problem))
+		node_reload_problem(node, NULL, problem);
 	node_order_done(node, 0, "");
 }
 
@@ -122,8 +172,11 @@ void node_reloaded(struct node *node, struct node_order *order) {
 	order->request = node->reload_request;
 	node->reload_request = 0;
 	log_info("the configuration was read again, tunnels: %zu", node->config->tunnel_count);
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (node->tunnels[i].used && node->tunnels[i].deaf)
+			add_note(node, "%s: %s", node->tunnels[i].name, node->tunnels[i].reason);
 	if (node->problems[0])
 		node_order_done(node, EIO, node->problems);
 	else
-		node_order_done(node, 0, "the configuration was read again");
+		node_order_done(node, 0, node->notes);
 }

@@ -19,6 +19,11 @@
  */
 
 #define RETRY_INTERVAL (50 * CLOCK_MILLISECOND)
+/* How long a change waits for the net process to come back. */
+#define CHANGE_TIMEOUT (10 * CLOCK_SECOND)
+
+/* Net processes that may end during one order; more are likely to be brought down by it. */
+enum { DEATHS_MAX = 3 };
 
 struct node_tunnel *node_tunnel_find(struct node *node, const char *name) {
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
@@ -29,10 +34,12 @@ struct node_tunnel *node_tunnel_find(struct node *node, const char *name) {
 
 enum err node_tunnel_add(struct node *node, const struct config_tunnel *config) {
 	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
-		struct node_tunnel *tunnel = &node->tunnels[i];
+		uint16_t slot = (node->next_slot + i) % PROCESS_TUNNELS_MAX;
+		struct node_tunnel *tunnel = &node->tunnels[slot];
 		if (tunnel->used)
 			continue;
-		*tunnel = (struct node_tunnel){.used = true, .slot = i, .config = config};
+		node->next_slot = (slot + 1U) % PROCESS_TUNNELS_MAX;
+		*tunnel = (struct node_tunnel){.used = true, .slot = slot, .config = config};
 		memcpy(tunnel->name, config->name, sizeof tunnel->name);
 		node_control_state(node, tunnel);
 		return ERR_OK;
@@ -96,6 +103,30 @@ static void fail(struct node *node, struct node_tunnel *tunnel, const char *reas
 	let_go(node, tunnel, fallen);
 }
 
+/* The net process ended. Once it is back all can be done from the beginning. */
+static void begin_again(void *context, int number, const char *text) {
+	struct node *node = context;
+	uint64_t now = clock_now();
+	node->current->give_up = now + NODE_NAME_TIMEOUT;
+	node->retry_at = now + RETRY_INTERVAL;
+}
+
+/* number is errno's, text what was said of it. */
+static void fail_or_repeat(struct node *node, struct node_tunnel *tunnel, int number,
+						   const char *text) {
+	if (number == EPIPE && node->current->deaths++ < DEATHS_MAX) {
+		let_go(node, tunnel, begin_again);
+		return;
+	}
+	char reason[NODE_REASON_SIZE];
+	(void)snprintf(reason, sizeof reason, "%s", text[0] ? text : strerror(number));
+	fail(node, tunnel, reason);
+}
+
+static int number_of(enum err error) {
+	return error == ERR_CLOSED ? EPIPE : error == ERR_NO_MEMORY ? ENOMEM : EIO;
+}
+
 /* Up: */
 
 static void listening(void *context, int number, const char *text) {
@@ -104,7 +135,7 @@ static void listening(void *context, int number, const char *text) {
 	if (!tunnel)
 		return;
 	if (number) {
-		fail(node, tunnel, text[0] ? text : strerror(number));
+		fail_or_repeat(node, tunnel, number, text);
 		return;
 	}
 	/* A reason given so far is that of sockets, which are tried again. */
@@ -126,7 +157,7 @@ static void configured(void *context, int number, const char *text) {
 	if (number) {
 		(void)snprintf(problem, sizeof problem, "its configuration was not taken: %.200s",
 					   text[0] ? text : strerror(number));
-		fail(node, tunnel, problem);
+		fail_or_repeat(node, tunnel, number, problem);
 		return;
 	}
 	if (node_network_up(node, tunnel, problem)) {
@@ -138,7 +169,7 @@ static void configured(void *context, int number, const char *text) {
 	enum err error =
 		privileged_set(&node->privileged, tunnel->attachment, slice_of_text(""), listening, node);
 	if (error)
-		fail(node, tunnel, err_text(error));
+		fail_or_repeat(node, tunnel, number_of(error), err_text(error));
 }
 
 static void attached(void *context, int number, const char *text) {
@@ -147,7 +178,7 @@ static void attached(void *context, int number, const char *text) {
 	if (!tunnel)
 		return;
 	if (number) {
-		fail(node, tunnel, text[0] ? text : strerror(number));
+		fail_or_repeat(node, tunnel, number, text);
 		return;
 	}
 	struct uapi_text lines = {.data = NULL};
@@ -158,7 +189,7 @@ static void attached(void *context, int number, const char *text) {
 							   slice_of(lines.data, lines.size), configured, node);
 	uapi_text_done(&lines);
 	if (error)
-		fail(node, tunnel, err_text(error));
+		fail_or_repeat(node, tunnel, number_of(error), err_text(error));
 }
 
 static unsigned count_shards(const struct config *config) {
@@ -203,7 +234,7 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 		return;
 	}
 	if (!error) {
-		tunnel->deaf = false;
+		tunnel->deaf = tunnel->doubtful = false;
 		node_tunnel_set_state(node, tunnel, PROCESS_STATE_STARTING, "");
 		error = privileged_attach(&node->privileged, tunnel->attachment, attached, node);
 		if (error) {
@@ -248,6 +279,11 @@ void node_tunnel_down(struct node *node, struct node_order *order) {
 		node_order_done(node, ENOENT, line);
 		return;
 	}
+	/* An interface that was deleted may have been replaced by orders that came before this one. */
+	if (order->reason[0] && !(tunnel->attachment && tunnel->attachment->gone)) {
+		node_order_done(node, 0, "");
+		return;
+	}
 	if (tunnel->attachment) {
 		let_go(node, tunnel, gone_down);
 		return;
@@ -262,11 +298,28 @@ void node_tunnel_down(struct node *node, struct node_order *order) {
 
 /* Change: */
 
-static void note_problem(struct node *node, const char *name, const char *text) {
-	log_error("%s: %s", name, text);
-	size_t used = strlen(node->problems);
-	(void)snprintf(node->problems + used, sizeof node->problems - used, "%s%s: %s",
-				   used > 0 ? "\n" : "", name, text);
+/* Change: */
+
+/* tunnel->config is the one in force until here: the change may be repeated. */
+static void finish_change(struct node *node, struct node_tunnel *tunnel, int number,
+						  const char *text) {
+	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	tunnel->config = config_find(node->config, tunnel->name);
+	tunnel->doubtful |= number != 0;
+	if (number)
+		node_reload_problem(node, tunnel->name, text[0] ? text : strerror(number));
+	if (node_network_change(tunnel, problem))
+		node_reload_problem(node, tunnel->name, problem);
+	node_order_done(node, 0, "");
+}
+
+/* Set operations can be repeated, and a net process that was started again has what was before. */
+static bool repeat_change(struct node *node) {
+	uint64_t now = clock_now();
+	if (now >= node->current->give_up)
+		return false;
+	node->retry_at = now + RETRY_INTERVAL;
+	return true;
 }
 
 static void changed(void *context, int number, const char *text) {
@@ -274,12 +327,9 @@ static void changed(void *context, int number, const char *text) {
 	struct node_tunnel *tunnel = current_tunnel(node);
 	if (!tunnel)
 		return;
-	char problem[NODE_NETWORK_PROBLEM_SIZE];
-	if (number)
-		note_problem(node, tunnel->name, text[0] ? text : strerror(number));
-	if (node_network_change(node, tunnel, problem))
-		note_problem(node, tunnel->name, problem);
-	node_order_done(node, 0, "");
+	if (number == EPIPE && node->current->deaths++ < DEATHS_MAX && repeat_change(node))
+		return;
+	finish_change(node, tunnel, number, text);
 }
 
 void node_tunnel_change(struct node *node, struct node_order *order) {
@@ -289,23 +339,26 @@ void node_tunnel_change(struct node *node, struct node_order *order) {
 		node_order_done(node, 0, "");
 		return;
 	}
-	const struct config_tunnel *before = tunnel->config;
-	tunnel->config = after;
-	if (tunnel->state != PROCESS_STATE_UP || !before) {
+	if (tunnel->state != PROCESS_STATE_UP) {
+		tunnel->config = after;
 		node_order_done(node, 0, "");
 		return;
 	}
+	if (!order->changing)
+		order->give_up = clock_now() + CHANGE_TIMEOUT;
+	order->changing = true;
 	struct uapi_text lines = {.data = NULL};
-	enum err error = plan_device_changes(before, after, tunnel->slot, &lines);
-	if (!error && lines.size > 0)
+	enum err error = plan_device_changes(tunnel->config, after, tunnel->slot, &lines);
+	bool nothing = !error && lines.size == 0;
+	if (!error && !nothing)
 		error = privileged_set(&node->privileged, tunnel->attachment,
 							   slice_of(lines.data, lines.size), changed, node);
-	bool nothing = !error && lines.size == 0;
 	uapi_text_done(&lines);
-	if (error)
-		changed(node, ENOMEM, err_text(error));
-	else if (nothing)
-		changed(node, 0, "");
+	bool later = error == ERR_CLOSED || error == ERR_AGAIN || error == ERR_LIMIT;
+	if (later && repeat_change(node))
+		return;
+	if (error || nothing)
+		finish_change(node, tunnel, error ? number_of(error) : 0, error ? err_text(error) : "");
 }
 
 void node_tunnel_routes(struct node *node, struct node_order *order) {
@@ -320,7 +373,7 @@ void node_tunnel_routes(struct node *node, struct node_order *order) {
 	order->prefixes = NULL;
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	if (tunnel->state == PROCESS_STATE_UP && tunnel->config->routes.from_peers &&
-		node_network_change(node, tunnel, problem)) {
+		node_network_change(tunnel, problem)) {
 		log_error("%s: %s", tunnel->name, problem);
 		node_order_done(node, EIO, problem);
 		return;
@@ -329,10 +382,10 @@ void node_tunnel_routes(struct node *node, struct node_order *order) {
 }
 
 void node_tunnels_clear(struct node *node) {
+	node_network_clear(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		if (!node->tunnels[i].used)
 			continue;
-		node_network_down(node, &node->tunnels[i]);
 		free(node->tunnels[i].more);
 		node->tunnels[i] = (struct node_tunnel){.used = false};
 	}

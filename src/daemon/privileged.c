@@ -78,6 +78,11 @@ static uint64_t run_timers(struct privileged *privileged, uint64_t now) {
 		privileged->ready_by = CLOCK_NEVER;
 		supervisor_kill(&privileged->net);
 	}
+	if (now >= privileged_asked_deadline(privileged)) {
+		log_error("the net process does not answer");
+		privileged_asked_expired(privileged);
+		supervisor_kill(&privileged->net);
+	}
 	if (now >= privileged->net.restart_at)
 		privileged_start_net(privileged, now);
 	return privileged->ops->run && !privileged->ending ? privileged->ops->run(privileged, now)
@@ -93,6 +98,7 @@ static enum err serve(struct privileged *privileged) {
 	while (!privileged->ending) {
 		uint64_t deadline =
 			earlier(next, earlier(privileged->ready_by, privileged->net.restart_at));
+		deadline = earlier(deadline, privileged_asked_deadline(privileged));
 		for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
 			if (privileged->attachments[slot])
 				deadline = earlier(deadline,

@@ -12,6 +12,7 @@
 struct asked {
 	struct list link;
 	uint16_t request;
+	uint64_t deadline; /* ns */
 	void (*done)(void *context, int number, const char *text);
 	void *context;
 };
@@ -53,6 +54,7 @@ enum err privileged_ask_net(struct privileged *privileged, struct process_messag
 	if (!asked)
 		return ERR_NO_MEMORY;
 	*asked = (struct asked){.done = done, .context = context};
+	asked->deadline = clock_now() + PRIVILEGED_ANSWER_TIMEOUT;
 	asked->request = message->request = next_request(privileged);
 	enum err error = channel_send_until(privileged->net.channel, message, descriptors, count,
 										clock_now() + ROOM_TIMEOUT);
@@ -92,6 +94,18 @@ void privileged_fail_asked(struct privileged *privileged) {
 		struct asked *asked = list_item(privileged->asked.next, struct asked, link);
 		finish(privileged, asked, EPIPE, "the net process ended");
 	}
+}
+
+uint64_t privileged_asked_deadline(const struct privileged *privileged) {
+	if (list_is_empty(&privileged->asked))
+		return CLOCK_NEVER;
+	/* All wait equally long, so the first is the earliest. */
+	return list_item(privileged->asked.next, struct asked, link)->deadline;
+}
+
+void privileged_asked_expired(struct privileged *privileged) {
+	list_for_each (link, &privileged->asked)
+		list_item(link, struct asked, link)->deadline = CLOCK_NEVER;
 }
 
 void privileged_forget_asked(struct privileged *privileged) {

@@ -10,11 +10,17 @@
 
 /* For a net process to become ready, and to take one tunnel up. */
 #define PRIVILEGED_READY_TIMEOUT (30 * CLOCK_SECOND)
+/* To answer a request; less than whoever asked for what it belongs to waits. */
+#define PRIVILEGED_ANSWER_TIMEOUT (20 * CLOCK_SECOND)
 
 /* privileged_ask.c: RESULT of the net process. False: nobody waits for it. */
 bool privileged_take_result(struct privileged *privileged, const struct process_message *result);
 /* Calls everybody who waits: the net process has ended. */
 void privileged_fail_asked(struct privileged *privileged);
+/* When the oldest request has waited too long; CLOCK_NEVER. */
+uint64_t privileged_asked_deadline(const struct privileged *privileged);
+/* Of no consequence any more: the net process is being ended because of it. */
+void privileged_asked_expired(struct privileged *privileged);
 /* Calls nobody. */
 void privileged_forget_asked(struct privileged *privileged);
 

@@ -330,6 +330,30 @@ enum err directory_add(struct directory *directory, const struct store_peer *fro
 	return ERR_OK;
 }
 
+enum err directory_adopt(struct directory *directory, const struct directory *before) {
+	list_for_each (link, &before->peers) {
+		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
+		if (peer->origin != DIRECTORY_STORE)
+			continue;
+		struct {
+			struct store_peer peer;
+		} s = {.peer = {.name = peer->name,
+						.has_preshared_key = peer->has_preshared_key,
+						.endpoint_name = peer->endpoint_name,
+						.endpoint_port = peer->endpoint_port,
+						.allowed_ips = peer->allowed_ips,
+						.allowed_ip_count = peer->allowed_ip_count,
+						.persistent_keepalive = peer->persistent_keepalive,
+						.created = peer->created}};
+		WIPE_ON_EXIT(s);
+		memcpy(s.peer.public_key, peer->public_key, TEXT_KEY_SIZE);
+		memcpy(s.peer.preshared_key, peer->preshared_key, TEXT_KEY_SIZE);
+		if (directory_add(directory, &s.peer, NULL) == ERR_NO_MEMORY)
+			return ERR_NO_MEMORY;
+	}
+	return ERR_OK;
+}
+
 void directory_remove(struct directory *directory, struct directory_peer *peer) {
 	/* Those that it shadows wait for somebody else now: they point to it no longer. */
 	list_for_each (link, &directory->peers) {

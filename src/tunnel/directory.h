@@ -94,6 +94,8 @@ void directory_free(struct directory *directory); /* wipes keys; NULL-safe */
  */
 enum err directory_add(struct directory *directory, const struct store_peer *peer,
 					   struct directory_peer **out_peer);
+/* Adds the store's peers of an earlier directory that are not here yet. ERR_NO_MEMORY. */
+enum err directory_adopt(struct directory *directory, const struct directory *before);
 /* Only of peers of the store. Others stay shadowed until directory_new(). */
 void directory_remove(struct directory *directory, struct directory_peer *peer);
 

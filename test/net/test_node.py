@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from harness.lab import Lab
+from harness.lab import Lab, kill_all
 from harness.node import Node, peer
 from harness.nodes import make_nodes, networks
 from harness.pair import endpoint, inner_address, outer_address
@@ -288,3 +288,55 @@ def test_json_log(lab: Lab) -> None:
     assert {line["level"] for line in lines} >= {"info", "debug", "error"}
     assert all(line["message"] and line["time"].endswith("Z") for line in lines)
     assert far.keys[pair.server_tunnel].private not in far.log_text()
+
+
+def test_relative_path(lab: Lab) -> None:
+    """A configuration named relatively is found again when it is read again."""
+    node = Node(lab, lab.namespace("client"), "client")
+    node.tunnel(networks(2))
+    node.write()
+    command = [node.command()[0], "-c", "client/umbra.yaml"]
+    script = f"cd {lab.folder} && exec {' '.join(command)}"
+    node.process = node.namespace.spawn("sh", "-c", script)
+    wait_until(lambda: "ready, tunnels" in node.process.output(), 10, "ready")
+    assert "was read again" in node.reload().stdout
+    assert node.process.stop() == 0
+
+
+def test_locks(lab: Lab) -> None:
+    """A state folder, and a namespace's rules and firewall, belong to one daemon."""
+    pair = make_nodes(lab).start()
+    near, far = pair.client, pair.server
+    third = Node(lab, near.namespace, "third")
+    third.write()
+    process = third.launch()
+    assert process.wait() == 1
+    assert "in this network namespace" in third.log_text()
+    fourth = Node(lab, lab.namespace("fourth"), "fourth")
+    fourth.write()
+    process = fourth.launch("--set", f"node.state_dir={far.state}")
+    assert process.wait() == 1
+    assert "runs already with the state folder" in fourth.log_text()
+    assert_pings(near.namespace, inner_address(1, 4))
+
+
+def test_background(lab: Lab) -> None:
+    """In the background nothing of the terminal is kept, and it is there when the command ends."""
+    pair = make_nodes(lab)
+    near = pair.client
+    pair.server.start()
+    near.write()
+    before = set(near.namespace.daemons())
+    done = near.namespace.run(*near.command("--background"), timeout=20)
+    started = set(near.namespace.daemons()) - before
+    lab.defer(lambda: kill_all(sorted(started)))
+    assert done.returncode == 0
+    assert_pings(near.namespace, inner_address(1, 4))
+    assert len(started) == 3
+    for pid in started:
+        open_files = [os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)]
+        assert open_files == ["/dev/null"] * 3
+    (first,) = (pid for pid in started if os.getsid(pid) == pid)
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: not near.namespace.daemons(), 10, "the end")
+    assert pair.client_tunnel not in near.namespace.links()

@@ -211,10 +211,14 @@ static void test_events(void **state) {
 	struct view_event event = {7, UINT64_C(1000) * NOW + 5, kind, t.um0, t.phone, message};
 	struct text_buffer text = {0};
 	status_text_event(&text, &event, &plain);
+	char lines[] = "one\ntwo";
+	event.message = lines;
+	status_text_event(&text, &event, &plain);
 	event.peer = event.tunnel = event.message = NULL;
 	status_text_event(&text, &event, &plain);
 	assert_string_equal(
 		text.text, "2026-11-21 13:05:18.005 +0000 peer.connected um0 phone: from 192.0.2.1:4444\n"
+				   "2026-11-21 13:05:18.005 +0000 peer.connected um0 phone: one; two\n"
 				   "2026-11-21 13:05:18.005 +0000 peer.connected\n");
 	text_buffer_done(&text);
 }

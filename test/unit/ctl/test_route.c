@@ -10,14 +10,21 @@
 #include "ctl/route.h"
 #include "ctl/view.h"
 
-static enum err find(const char *method, const char *path, const char *query,
-					 struct route *out_route, char allow[static ROUTE_ALLOW_SIZE]) {
-	const struct http_request request = {
+static enum err find_with(const char *method, const char *path, const char *peers,
+						  const char *after, struct route *out_route,
+						  char allow[static ROUTE_ALLOW_SIZE]) {
+	const struct route_request request = {
 		.method = slice_of_text(method),
 		.path = slice_of_text(path),
-		.query = slice_of_text(query),
+		.peers = peers,
+		.after = after,
 	};
 	return route_find(&request, out_route, allow);
+}
+
+static enum err find(const char *method, const char *path, struct route *out_route,
+					 char allow[static ROUTE_ALLOW_SIZE]) {
+	return find_with(method, path, NULL, NULL, out_route, allow);
 }
 
 static void every_row_is_found(void **state) {
@@ -42,7 +49,7 @@ static void every_row_is_found(void **state) {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct route route;
 		char allow[ROUTE_ALLOW_SIZE] = "";
-		assert_int_equal(find(rows[i].method, rows[i].path, "", &route, allow), ERR_OK);
+		assert_int_equal(find(rows[i].method, rows[i].path, &route, allow), ERR_OK);
 		assert_int_equal(route.kind, rows[i].kind);
 		assert_int_equal(route.body, rows[i].body);
 		assert_int_equal(route.has_tunnel, strstr(rows[i].path, "/T") != NULL);
@@ -56,7 +63,7 @@ static void every_row_is_found(void **state) {
 static void names_are_decoded(void **state) {
 	struct route route;
 	char allow[ROUTE_ALLOW_SIZE];
-	assert_int_equal(find("GET", "/v1/tunnels/um%30/peers/%2F%2fab+c%2B%2e.%3D", "", &route, allow),
+	assert_int_equal(find("GET", "/v1/tunnels/um%30/peers/%2F%2fab+c%2B%2e.%3D", &route, allow),
 					 ERR_OK);
 	assert_string_equal(route.tunnel, "um0");
 	assert_string_equal(route.peer, "//ab+c+..=");
@@ -64,15 +71,15 @@ static void names_are_decoded(void **state) {
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		char path[64];
 		(void)snprintf(path, sizeof path, "/v1/tunnels/%s", bad[i]);
-		assert_int_equal(find("GET", path, "", &route, allow), ERR_MALFORMED);
+		assert_int_equal(find("GET", path, &route, allow), ERR_MALFORMED);
 	}
 	char path[2 * ROUTE_SEGMENT_SIZE] = "/v1/tunnels/";
 	size_t size = strlen(path);
 	memset(path + size, 'a', ROUTE_SEGMENT_SIZE - 1);
-	assert_int_equal(find("GET", path, "", &route, allow), ERR_OK);
+	assert_int_equal(find("GET", path, &route, allow), ERR_OK);
 	assert_int_equal(strlen(route.tunnel), ROUTE_SEGMENT_SIZE - 1);
 	path[size + ROUTE_SEGMENT_SIZE - 1] = 'a';
-	assert_int_equal(find("GET", path, "", &route, allow), ERR_NOT_FOUND);
+	assert_int_equal(find("GET", path, &route, allow), ERR_NOT_FOUND);
 }
 
 static void other_paths_are_not_found(void **state) {
@@ -96,34 +103,38 @@ static void other_paths_are_not_found(void **state) {
 	struct route route;
 	char allow[ROUTE_ALLOW_SIZE] = "";
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-		assert_int_equal(find("GET", paths[i], "", &route, allow), ERR_NOT_FOUND);
+		assert_int_equal(find("GET", paths[i], &route, allow), ERR_NOT_FOUND);
 	assert_string_equal(allow, "");
 }
 
 static void other_methods_are_told(void **state) {
 	struct route route;
 	char allow[ROUTE_ALLOW_SIZE];
-	assert_int_equal(find("PUT", "/v1/tunnels/T/peers", "", &route, allow), ERR_UNSUPPORTED);
+	assert_int_equal(find("PUT", "/v1/tunnels/T/peers", &route, allow), ERR_UNSUPPORTED);
 	assert_string_equal(allow, "GET, HEAD, POST");
-	assert_int_equal(find("POST", "/v1/tunnels/T/peers/P", "", &route, allow), ERR_UNSUPPORTED);
+	assert_int_equal(find("POST", "/v1/tunnels/T/peers/P", &route, allow), ERR_UNSUPPORTED);
 	assert_string_equal(allow, "GET, HEAD, DELETE");
-	assert_int_equal(find("HEAD", "/v1/events", "", &route, allow), ERR_UNSUPPORTED);
+	assert_int_equal(find("HEAD", "/v1/events", &route, allow), ERR_UNSUPPORTED);
 	assert_string_equal(allow, "GET");
-	assert_int_equal(find("get", "/v1/log", "", &route, allow), ERR_UNSUPPORTED);
+	assert_int_equal(find("get", "/v1/log", &route, allow), ERR_UNSUPPORTED);
 	assert_string_equal(allow, "PUT");
 }
 
 static void queries_have_numbers(void **state) {
 	struct route route;
 	char allow[ROUTE_ALLOW_SIZE];
-	assert_int_equal(find("GET", "/v1/status", "x&peers=7&after=0&=", &route, allow), ERR_OK);
+	assert_int_equal(find_with("GET", "/v1/status", "7", "0", &route, allow), ERR_OK);
 	assert_int_equal(route.peers, 7);
 	assert_true(route.has_after);
 	assert_int_equal(route.after, 0);
-	static const char *const bad[] = {"peers=",   "peers=-1", "peers=1000001",
-									  "peers=07", "after=x",  "a&after=18446744073709551616"};
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_int_equal(find("GET", "/v1/status", bad[i], &route, allow), ERR_MALFORMED);
+	static const char *const bad[] = {"", "-1", "18446744073709551616", "07", "x"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_int_equal(find_with("GET", "/v1/status", bad[i], NULL, &route, allow),
+						 ERR_MALFORMED);
+		assert_int_equal(find_with("GET", "/v1/status", NULL, bad[i], &route, allow),
+						 ERR_MALFORMED);
+	}
+	assert_int_equal(find_with("GET", "/v1/status", "1000001", NULL, &route, allow), ERR_MALFORMED);
 }
 
 int main(void) {

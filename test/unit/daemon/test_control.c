@@ -104,6 +104,22 @@ static void test_peers_come_and_go(void **state) {
 	stage_close(&stage);
 }
 
+static void test_refused_routes_are_sent_again(void **state) {
+	static struct stage stage;
+	stage_open(&stage);
+	bring_up(&stage);
+	struct process_message routes = stage_expect(&stage, stage.privileged, PROCESS_ROUTES);
+	stage_result(stage.privileged, &routes, EINVAL, "not now");
+	assert_true(stage_is_quiet(stage.privileged, 50));
+	stage_ask(&stage, "POST", "/v1/tunnels/um0/peers", "{\"public_key\": \"" BASE64_2 "\"}");
+	expect_routes(&stage, "");
+	struct process_message set = expect_set(&stage, "public_key=" HEX_2);
+	stage_result(stage.net, &set, 0, "");
+	assert_int_equal(stage_answer(&stage), 201);
+	stage_stop_process(&stage);
+	stage_close(&stage);
+}
+
 static void test_status(void **state) {
 	static struct stage stage;
 	stage_open(&stage);
@@ -323,6 +339,7 @@ int main(void) {
 		cmocka_unit_test(test_net_starts_again),
 		cmocka_unit_test(test_remembers),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_refused_routes_are_sent_again),
 		cmocka_unit_test(test_endpoints_by_name),
 		cmocka_unit_test(test_without_a_store),
 		cmocka_unit_test(test_events),

@@ -156,6 +156,29 @@ static void test_news_of_the_link_follow_the_attachment(void **state) {
 	assert_int_equal(message.message.type, PROCESS_LINK);
 }
 
+static void test_requests_have_a_time(void **state) {
+	struct fixture *fixture = *state;
+	struct privileged *privileged = &fixture->privileged;
+	assert_true(privileged_asked_deadline(privileged) == CLOCK_NEVER);
+	fixture->privileged.net.ready = true;
+	uint64_t before = clock_now();
+	attach(fixture);
+	uint64_t first = privileged_asked_deadline(privileged);
+	assert_true(first >= before + PRIVILEGED_ANSWER_TIMEOUT);
+	assert_true(first <= clock_now() + PRIVILEGED_ANSWER_TIMEOUT);
+	uint16_t request = hear(fixture, PROCESS_ATTACH, 3);
+	detach(fixture);
+	assert_true(privileged_asked_deadline(privileged) == first);
+	answer(fixture, request, 0);
+	assert_true(privileged_asked_deadline(privileged) >= first);
+	assert_true(privileged_asked_deadline(privileged) != CLOCK_NEVER);
+	/* The process is being ended: that is enough. */
+	privileged_asked_expired(privileged);
+	assert_true(privileged_asked_deadline(privileged) == CLOCK_NEVER);
+	answer(fixture, hear(fixture, PROCESS_DETACH, 0), 0);
+	assert_int_equal(fixture->detached.calls, 1);
+}
+
 static void test_refused(void **state) {
 	struct fixture *fixture = *state;
 	fixture->privileged.net.ready = true;
@@ -337,6 +360,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		row(test_attached_once_net_is_ready),
 		row(test_news_of_the_link_follow_the_attachment),
+		row(test_requests_have_a_time),
 		row(test_refused),
 		row(test_attached_again_after_the_end_of_net),
 		row(test_net_ends_while_attaching),

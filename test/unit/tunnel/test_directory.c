@@ -359,6 +359,38 @@ static void test_many(void **state) {
 	directory_free(NULL);
 }
 
+static void test_adopts_the_store_of_before(void **state) {
+	const struct prefix prefixes[] = {prefix_of("10.0.0.1/32"), prefix_of("10.0.0.2/32"),
+									  prefix_of("10.0.0.3/32")};
+	struct config_peer one[] = {file_peer("one", 1, prefixes, 1)};
+	struct config_peer three[] = {file_peer("three", 3, prefixes + 2, 1)};
+	struct directory *before = directory_of(one, 1), *after = directory_of(three, 1);
+	char host[] = "vpn.example.org";
+	struct store_peer two = store_peer("two", 2, prefixes + 1, 1);
+	two.endpoint_name = host;
+	two.endpoint_port = 51820;
+	two.has_preshared_key = true;
+	two.preshared_key[5] = 7;
+	const struct store_peer other = store_peer("other", 3, NULL, 0);
+	(void)add(before, &two);
+	(void)add(before, &other);
+	/* One that could still be read. */
+	(void)add(after, &other);
+	assert_int_equal(directory_adopt(after, before), ERR_OK);
+	directory_free(before);
+	assert_int_equal(directory_count(after), 3);
+	assert_null(directory_find(after, "one"));
+	const struct directory_peer *found = directory_find(after, "two");
+	assert_int_equal(found->origin, DIRECTORY_STORE);
+	assert_string_equal(found->endpoint_name, host);
+	assert_int_equal(found->endpoint_port, 51820);
+	assert_memory_equal(found->preshared_key, two.preshared_key, TEXT_KEY_SIZE);
+	assert_true(prefix_equal(&found->allowed_ips[0], &prefixes[1]));
+	assert_int_equal(directory_find(after, "three")->origin, DIRECTORY_FILE);
+	assert_non_null(directory_find_shadowed(after, "other"));
+	directory_free(after);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finds_by_name_and_key),
@@ -373,6 +405,7 @@ int main(void) {
 		cmocka_unit_test(test_changes_after_a_reload),
 		cmocka_unit_test(test_inherits_what_was_known),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_adopts_the_store_of_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

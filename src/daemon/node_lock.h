@@ -1,0 +1,16 @@
+#pragma once
+
+#include "base/error.h"
+
+/*
+ * What only one daemon may have: a state folder, and the rules and the firewall table of a network
+ * namespace. Both locks end with the process, however it ends.
+ */
+
+struct node_lock {
+	int folder, namespace; /* -1: not held */
+};
+
+/* Logs who has it when somebody does: ERR_EXISTS. The folder must exist. */
+enum err node_lock_take(const char *state_dir, struct node_lock *out_lock);
+void node_lock_done(struct node_lock *lock);

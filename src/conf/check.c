@@ -132,6 +132,29 @@ static void check_mtu(const struct config_tunnel *tunnel, const struct tree_node
 	}
 }
 
+static bool has_default(const struct config_prefixes *prefixes) {
+	for (size_t i = 0; i < prefixes->count; i++)
+		if (prefixes->items[i].length == 0)
+			return true;
+	return false;
+}
+
+/* Without a mark the tunnel's own datagrams would take the default route: into the tunnel. */
+static void check_mark(const struct config_tunnel *tunnel, const struct tree_node *node,
+					   struct config_errors *errors) {
+	const struct tree_node *mark = tree_get(node, "fwmark");
+	if (!mark || !tunnel->fwmark.off || !tunnel->routes.table.automatic)
+		return;
+	bool found = !tunnel->routes.from_peers && has_default(&tunnel->routes.include);
+	for (size_t i = 0; tunnel->routes.from_peers && !found && i < tunnel->peer_count; i++)
+		found = has_default(&tunnel->peers[i].allowed_ips);
+	if (found)
+		fault_add(
+			errors, mark, NULL,
+			"off, but a default route goes into the tunnel; auto or a number, or routes.table "
+			"off");
+}
+
 /* Quadratic, of a list that the schema keeps short. */
 static void check_addresses(const struct config_tunnel *tunnel, const struct tree_node *node,
 							struct config_errors *errors) {
@@ -158,6 +181,7 @@ enum err check_config(const struct config *config, const struct tree_node *root,
 		const struct config_tunnel *tunnel = &config->tunnels[i];
 		check_listen(config, i, node, first, errors);
 		check_mtu(tunnel, node, errors);
+		check_mark(tunnel, node, errors);
 		check_addresses(tunnel, node, errors);
 		enum err error = check_peers(tunnel, tree_get(node, "peers"), errors);
 		if (error)

@@ -326,6 +326,11 @@ static int device_get(struct net_device *device, struct uapi_text *out_text) {
 	return out_text->error == ERR_OK ? 0 : ENOMEM;
 }
 
+static int device_status(struct net_device *device, struct uapi_text *out_text) {
+	device->ops->status(device->device, out_text);
+	return out_text->error == ERR_OK ? 0 : ENOMEM;
+}
+
 static uint64_t device_run(struct net_device *device, uint64_t now) {
 	uint64_t next = device->ops->run(device->device, now);
 	compact(device);
@@ -338,5 +343,6 @@ const struct net_device_ops device_ops = {
 	.link = device_link,
 	.set = device_set,
 	.get = device_get,
+	.status = device_status,
 	.run = device_run,
 };

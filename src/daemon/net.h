@@ -87,6 +87,8 @@ struct net_device_ops {
 	int (*set)(struct net_device *device, struct slice text);
 	/* Writes the lines that answer a get operation, without errno and empty line. Returns errno. */
 	int (*get)(struct net_device *device, struct uapi_text *out_text);
+	/* The same for the control process, without any secret. */
+	int (*status)(struct net_device *device, struct uapi_text *out_text);
 	/* Optional, after every turn: does what is due and returns the next deadline. */
 	uint64_t (*run)(struct net_device *device, uint64_t now);
 };

@@ -159,7 +159,7 @@ int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descrip
 	if (!tunnel)
 		return ENODEV;
 	struct uapi_text text = {.data = NULL};
-	int number = tunnels->ops->get(tunnel->device, &text);
+	int number = tunnels->ops->status(tunnel->device, &text);
 	if (!number && shared_text_new(slice_of(text.data, text.size), out_descriptor))
 		number = ENOMEM;
 	uapi_text_done(&text);

@@ -79,6 +79,11 @@ struct device_ops {
 	int (*set)(struct device *device, struct slice text);
 	/* Writes the answer to a get operation. */
 	void (*get)(const struct device *device, struct uapi_text *out_text);
+	/*
+	 * The same lines without any secret: own_public_key in place of the private key, and for a peer
+	 * with a pre-shared key preshared=true in its place.
+	 */
+	void (*status)(const struct device *device, struct uapi_text *out_text);
 	/* Takes up a record that an earlier run saved; called before link(), in the order of saving. */
 	enum err (*restore)(struct device *device, struct slice record);
 	/* Saves records from which a later run can restore all of the present state. */

@@ -312,6 +312,7 @@ const struct device_ops wireguard_device_ops = {
 	.link = device_link,
 	.set = device_set,
 	.get = wireguard_uapi_get,
+	.status = wireguard_uapi_status,
 	.restore = device_restore,
 	.save_all = device_save_all,
 	.run = device_run,

@@ -169,38 +169,59 @@ static void put_prefixes(const struct wireguard_peer *peer, struct uapi_text *ou
 	}
 }
 
-static void put_interface(const struct device *device, struct uapi_text *out_text) {
-	if (device->identity->present)
-		uapi_put_key(out_text, "private_key", device->identity->private_key);
+static void put_sockets(const struct device *device, struct uapi_text *out_text) {
 	if (device->port)
 		uapi_put_number(out_text, "listen_port", device->port);
 	if (device->mark)
 		uapi_put_number(out_text, "fwmark", device->mark);
 }
 
+static void put_interface(const struct device *device, struct uapi_text *out_text) {
+	if (device->identity->present)
+		uapi_put_key(out_text, "private_key", device->identity->private_key);
+	put_sockets(device, out_text);
+}
+
+/* What a peer has come to, behind its key. */
+static void put_figures(const struct wireguard_peer *peer, struct uapi_text *out_text) {
+	const struct peer_published *published = &peer->peer.published;
+	struct endpoint endpoint;
+	uint32_t sequence;
+	if (peer->control.changes & WIREGUARD_CHANGE_ENDPOINT)
+		uapi_put_endpoint(out_text, "endpoint", &peer->control.endpoint);
+	else if (peer_read_endpoint(&peer->peer, &endpoint, &sequence))
+		uapi_put_endpoint(out_text, "endpoint", &endpoint);
+	uint64_t handshake = atomic_load_explicit(&published->last_handshake, memory_order_relaxed);
+	uapi_put_number(out_text, "last_handshake_time_sec", handshake / CLOCK_SECOND);
+	uapi_put_number(out_text, "last_handshake_time_nsec", handshake % CLOCK_SECOND);
+	uapi_put_number(out_text, "tx_bytes",
+					atomic_load_explicit(&published->sent_bytes, memory_order_relaxed));
+	uapi_put_number(out_text, "rx_bytes",
+					atomic_load_explicit(&published->received_bytes, memory_order_relaxed));
+	uapi_put_number(out_text, "persistent_keepalive_interval", peer->control.persistent_interval);
+	put_prefixes(peer, out_text);
+}
+
 void wireguard_uapi_get(const struct device *device, struct uapi_text *out_text) {
 	put_interface(device, out_text);
 	list_for_each (link, &device->peers) {
 		const struct wireguard_peer *peer = list_item(link, struct wireguard_peer, control.link);
-		const struct peer_published *published = &peer->peer.published;
-		struct endpoint endpoint;
-		uint32_t sequence;
 		put_peer(peer, out_text);
 		uapi_put_number(out_text, "protocol_version", 1);
-		if (peer->control.changes & WIREGUARD_CHANGE_ENDPOINT)
-			uapi_put_endpoint(out_text, "endpoint", &peer->control.endpoint);
-		else if (peer_read_endpoint(&peer->peer, &endpoint, &sequence))
-			uapi_put_endpoint(out_text, "endpoint", &endpoint);
-		uint64_t handshake = atomic_load_explicit(&published->last_handshake, memory_order_relaxed);
-		uapi_put_number(out_text, "last_handshake_time_sec", handshake / CLOCK_SECOND);
-		uapi_put_number(out_text, "last_handshake_time_nsec", handshake % CLOCK_SECOND);
-		uapi_put_number(out_text, "tx_bytes",
-						atomic_load_explicit(&published->sent_bytes, memory_order_relaxed));
-		uapi_put_number(out_text, "rx_bytes",
-						atomic_load_explicit(&published->received_bytes, memory_order_relaxed));
-		uapi_put_number(out_text, "persistent_keepalive_interval",
-						peer->control.persistent_interval);
-		put_prefixes(peer, out_text);
+		put_figures(peer, out_text);
+	}
+}
+
+void wireguard_uapi_status(const struct device *device, struct uapi_text *out_text) {
+	if (device->identity->present)
+		uapi_put_key(out_text, "own_public_key", device->identity->public_key);
+	put_sockets(device, out_text);
+	list_for_each (link, &device->peers) {
+		const struct wireguard_peer *peer = list_item(link, struct wireguard_peer, control.link);
+		uapi_put_key(out_text, "public_key", peer->control.public_key);
+		if (!wipe_is_zero(peer->control.preshared_key, sizeof peer->control.preshared_key))
+			uapi_put_line(out_text, "preshared=true");
+		put_figures(peer, out_text);
 	}
 }
 

@@ -3,17 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wipe.h"
-#include "crypto/x25519.h"
-
 enum { VALUE_SIZE = ENDPOINT_TEXT_SIZE, PREFIXES_FIRST = 16 };
 
 enum key {
-	KEY_PRIVATE_KEY,
+	KEY_OWN_PUBLIC_KEY,
 	KEY_LISTEN_PORT,
 	KEY_FWMARK,
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
-	KEY_PRESHARED_KEY,
+	KEY_PRESHARED,
 	KEY_PROTOCOL_VERSION,
 	KEY_ENDPOINT,
 	KEY_HANDSHAKE_SECONDS,
@@ -32,11 +29,11 @@ static const struct {
 	const char *name;
 	size_t size;
 } rows[KEY_COUNT] = {
-	[KEY_PRIVATE_KEY] = ROW("private_key"),
+	[KEY_OWN_PUBLIC_KEY] = ROW("own_public_key"),
 	[KEY_LISTEN_PORT] = ROW("listen_port"),
 	[KEY_FWMARK] = ROW("fwmark"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
-	[KEY_PRESHARED_KEY] = ROW("preshared_key"),
+	[KEY_PRESHARED] = ROW("preshared"),
 	[KEY_PROTOCOL_VERSION] = ROW("protocol_version"),
 	[KEY_ENDPOINT] = ROW("endpoint"),
 	[KEY_HANDSHAKE_SECONDS] = ROW("last_handshake_time_sec"),
@@ -55,7 +52,7 @@ struct reading {
 	struct directory_text_peer peer;
 	struct prefix *prefixes;
 	size_t capacity;
-	char value[VALUE_SIZE]; /* of the line, with a NUL; some are secret */
+	char value[VALUE_SIZE]; /* of the line, with a NUL */
 };
 
 static enum key find_key(const char *name, size_t size) {
@@ -93,37 +90,16 @@ static enum err read_number(const char *value, size_t size, uint64_t maximum,
 	return text_unsigned_parse(value, size, maximum, out_number) ? ERR_MALFORMED : ERR_OK;
 }
 
-static enum err read_private_key(struct reading *reading, const char *value, size_t size) {
-	struct {
-		uint8_t key[TEXT_KEY_SIZE];
-	} s;
-	WIPE_ON_EXIT(s);
-	if (text_hex_decode(value, size, s.key, sizeof s.key))
-		return ERR_MALFORMED;
-	enum err error = x25519_public(s.key, reading->device.public_key);
-	reading->device.has_public_key = !error;
-	return error;
-}
-
-/* Only whether there is one: a pre-shared key of zeros is none. */
-static enum err read_preshared_key(struct reading *reading, const char *value, size_t size) {
-	struct {
-		uint8_t key[TEXT_KEY_SIZE];
-	} s;
-	WIPE_ON_EXIT(s);
-	if (text_hex_decode(value, size, s.key, sizeof s.key))
-		return ERR_MALFORMED;
-	reading->peer.figures.has_preshared_key = !wipe_is_zero(s.key, sizeof s.key);
-	return ERR_OK;
-}
-
 static enum err read_device_value(struct reading *reading, enum key key, const char *value,
 								  size_t size) {
 	uint64_t number = 0;
 	enum err error;
 	switch (key) {
-	case KEY_PRIVATE_KEY:
-		return read_private_key(reading, value, size);
+	case KEY_OWN_PUBLIC_KEY:
+		reading->device.has_public_key = true;
+		return text_hex_decode(value, size, reading->device.public_key, TEXT_KEY_SIZE)
+				   ? ERR_MALFORMED
+				   : ERR_OK;
 	case KEY_LISTEN_PORT:
 		error = read_number(value, size, UINT16_MAX, &number);
 		reading->device.listen_port = (uint16_t)number;
@@ -153,8 +129,9 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 	uint64_t number = 0;
 	enum err error;
 	switch (key) {
-	case KEY_PRESHARED_KEY:
-		return read_preshared_key(reading, text, size);
+	case KEY_PRESHARED:
+		figures->has_preshared_key = true;
+		return strcmp(text, "true") == 0 ? ERR_OK : ERR_MALFORMED;
 	case KEY_PROTOCOL_VERSION:
 	case KEY_HANDSHAKE_NANOSECONDS:
 		return read_number(text, size, UINT32_MAX, &number);
@@ -217,7 +194,6 @@ enum err directory_text_parse(struct slice text,
 	if (!error)
 		error = end_peer(&reading);
 	free(reading.prefixes);
-	wipe(reading.value, sizeof reading.value);
 	if (!error)
 		*out_device = reading.device;
 	return error;

@@ -10,14 +10,14 @@
 #include "base/text.h"
 
 /*
- * Reads the answer of a device to a get operation: lines `key=value`, those of the device first,
- * then for each peer those behind its public_key.
+ * Reads the answer of a device to who asks for its status (no secret is in it): lines `key=value`,
+ * those of the device first, then for each peer those behind its public_key.
  */
 
 enum { DIRECTORY_TEXT_PREFIXES_MAX = 1 << 20 /* of one peer */ };
 
 struct directory_device {
-	bool has_public_key; /* derived from the private key, which is not kept */
+	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
 	uint16_t listen_port; /* 0: none */
 	uint32_t fwmark;      /* 0: none */

@@ -442,6 +442,9 @@ static const struct bad_row bad_rows[] = {
 			   "        allowed_ips: 10.66.0.77/24\n",
 	 "umbra.yaml:9: tunnels.um0.peers.2.allowed_ips: 10.66.0.0/24 leads to the peer at "
 	 "umbra.yaml:5 already; a prefix belongs to one peer"},
+	{HEAD "    fwmark: off\n    routes: { include: [0.0.0.0/0] }\n",
+	 "umbra.yaml:4: tunnels.um0.fwmark: off, but a default route goes into the tunnel; auto or a "
+	 "number, or routes.table off"},
 	{HEAD "    mtu: 1279\n"
 		  "    addresses: [10.66.0.1/24, \"fd66::1/64\"]\n",
 	 "umbra.yaml:4: tunnels.um0.mtu: 1279 is too small for IPv6 addresses; 1280 or more"},

@@ -76,6 +76,7 @@ static const struct net_device_ops ops = {
 	.link = link_device,
 	.set = set_device,
 	.get = get_device,
+	.status = get_device,
 	.run = run_device,
 };
 

@@ -72,8 +72,8 @@ static void test_time_is_limited(void **state) {
 	assert_true(clock_now() - began < 10 * CLOCK_SECOND);
 	/* A grandchild that holds standard error open is not waited for. */
 	began = clock_now();
-	assert_int_equal(run("sleep 3 & exit 0", "", 15000, problem), ERR_OK);
-	assert_true(clock_now() - began < 2500 * CLOCK_MILLISECOND);
+	assert_int_equal(run("sleep 20 & exit 0", "", 30000, problem), ERR_OK);
+	assert_true(clock_now() - began < 15 * CLOCK_SECOND);
 }
 
 static void test_nothing_leaks(void **state) {

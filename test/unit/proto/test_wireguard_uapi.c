@@ -69,6 +69,26 @@ static void test_empty(void **state) {
 	desk_free(desk);
 }
 
+/* What people are shown says that there are keys, and nothing of them. */
+static void test_status(void **state) {
+	struct desk *desk = base_desk();
+	struct uapi_text text = {.data = NULL};
+	desk->ops->status(desk->device, &text);
+	assert_int_equal(text.error, ERR_OK);
+	uapi_put_line(&text, "");
+	text.data[text.size - 1] = '\0';
+	assert_null(strstr(text.data, PRIVATE));
+	assert_null(strstr(text.data, "private_key="));
+	assert_null(strstr(text.data, KEY_P));
+	assert_null(strstr(text.data, "preshared_key="));
+	assert_ptr_equal(strstr(text.data, "own_public_key="), text.data);
+	assert_non_null(strstr(text.data, "\npublic_key=" KEY_B "\npreshared=true\n"));
+	assert_non_null(strstr(text.data, "\npublic_key=" KEY_A "\nendpoint=192.0.2.1:1000\n"));
+	assert_non_null(strstr(text.data, "\nlisten_port=51820\nfwmark=7\n"));
+	uapi_text_done(&text);
+	desk_free(desk);
+}
+
 static const struct {
 	const char *set, *expected;
 } cases[] = {
@@ -397,17 +417,12 @@ static void test_restored_peer(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_own_key),
-		cmocka_unit_test(test_private_key_twice),
-		cmocka_unit_test(test_port_in_use),
-		cmocka_unit_test(test_mark),
-		cmocka_unit_test(test_link),
-		cmocka_unit_test(test_port_is_tried_again),
-		cmocka_unit_test(test_records),
-		cmocka_unit_test(test_chosen_port),
+		cmocka_unit_test(test_empty),         cmocka_unit_test(test_status),
+		cmocka_unit_test(test_set),           cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_own_key),       cmocka_unit_test(test_private_key_twice),
+		cmocka_unit_test(test_port_in_use),   cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_link),          cmocka_unit_test(test_port_is_tried_again),
+		cmocka_unit_test(test_records),       cmocka_unit_test(test_chosen_port),
 		cmocka_unit_test(test_restored_peer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,7 @@ static void update(struct directory *directory, const char *text) {
 
 static void test_the_own_key(void **state) {
 	struct directory *directory = directory_of(NULL, 0);
-	update(directory, "private_key=" HEX_1 "\n");
+	update(directory, "own_public_key=" HEX_1 "\n");
 	const struct directory_device *device = directory_device(directory);
 	assert_true(device->has_public_key);
 	const struct directory_peer *with;

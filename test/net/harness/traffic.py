@@ -188,8 +188,14 @@ def iperf(
 ) -> dict[str, Any]:
     """One run of an iperf3 client; returns its sums, and nothing may have gone wrong."""
     command = ["iperf3", "-J", "-c", address, *amount, *options]
-    result = source.run(*command, check=False, timeout=30)
-    report = json.loads(result.stdout)
+
+    def once() -> dict[str, Any] | None:
+        result = source.run(*command, check=False, timeout=30)
+        report = json.loads(result.stdout)
+        # The server may not be done with the client before.
+        return None if "server is busy" in report.get("error", "") else report
+
+    report = wait_until(once, 5, "the iperf3 server free", every=0.2)
     assert "error" not in report, report["error"]
     end = report["end"]
     return end.get("sum") or {**end["sum_sent"], "received": end["sum_received"]}

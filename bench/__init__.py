@@ -1,0 +1,1 @@
+"""Umbra beside other VPNs, measured in the same run. bench/run is the entry."""

@@ -56,8 +56,9 @@ def test_silence(waits: Waits, scenario: str) -> None:
     run = waits.get(scenario)
     initiations = run.recorder.times(INITIATION, leaving=True)[1:]
     assert 14.5 < initiations[0] - run.started < 18
-    # 5 s to 5.334 s when they leave; a busy machine sees single ones late.
-    assert all(4.5 < gap < 6 for gap in gaps(initiations)), gaps(initiations)
+    # 5 s to 5.334 s when they leave; a busy machine sees single ones late, and what follows early.
+    odd = [gap for gap in gaps(initiations) if not 4.9 < gap < 5.6]
+    assert len(odd) <= 4 and all(3 < gap < 8 for gap in odd), list(gaps(initiations))
     assert 17 <= len(initiations) <= 20
     assert 85 < initiations[-1] - initiations[0] < 112
 

@@ -9,6 +9,7 @@ from harness.lab import Lab
 from harness.pair import make_pair
 from harness.traffic import (
     BIG,
+    UDP_RATE,
     IperfServer,
     assert_few_lost,
     assert_pings,
@@ -47,7 +48,7 @@ def check(lab: Lab, server: str, variant: str) -> None:
         for direction in ([], ["-R"]):
             report = iperf(
                 *(near.namespace, far.inner[inside]),
-                *("-u", "-b", "20M", "-l", "300", *direction),
+                *("-u", "-b", UDP_RATE, "-l", "300", *direction),
                 amount=("-k", "2000"),
             )
             assert_few_lost(report)

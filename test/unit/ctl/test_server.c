@@ -33,7 +33,8 @@ static const char *read_all(int descriptor) {
 	static char text[ANSWER_SIZE];
 	size_t size = 0;
 	for (;;) {
-		ssize_t count = recv(descriptor, text + size, sizeof text - 1 - size, 0);
+		ssize_t count =
+			TEMP_FAILURE_RETRY(recv(descriptor, text + size, sizeof text - 1 - size, 0));
 		/* Input that the server did not read makes its end an error. */
 		if (count == 0 || (count < 0 && errno == ECONNRESET))
 			break;
@@ -49,7 +50,7 @@ static const char *read_until(int descriptor, const char *mark) {
 	size_t size = 0;
 	text[0] = '\0';
 	while (!strstr(text, mark)) {
-		ssize_t count = recv(descriptor, text + size, 1, 0);
+		ssize_t count = TEMP_FAILURE_RETRY(recv(descriptor, text + size, 1, 0));
 		assert_int_equal(count, 1);
 		size++;
 		text[size] = '\0';

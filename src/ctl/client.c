@@ -127,15 +127,20 @@ enum err ctl_client_status(struct ctl_client *client, size_t peers, struct view_
 	return error ? misunderstood(error, out_error) : ERR_OK;
 }
 
+/* What the API has of a tunnel, or of a peer. */
+static enum err get_of(struct ctl_client *client, const char *tunnel, const char *part,
+					   const char *peer, char **out_text, size_t *out_size,
+					   struct view_error *out_error) {
+	char path[PATH_SIZE];
+	enum err error = tunnel_path(tunnel, part, peer, path, out_error);
+	return error ? error : get(client, path, out_text, out_size, out_error);
+}
+
 enum err ctl_client_tunnel(struct ctl_client *client, const char *tunnel,
 						   struct view_tunnel *out_tunnel, struct view_error *out_error) {
-	char path[PATH_SIZE];
-	enum err error = tunnel_path(tunnel, NULL, NULL, path, out_error);
-	if (error)
-		return error;
 	auto_free char *text = NULL;
 	size_t size;
-	error = get(client, path, &text, &size, out_error);
+	enum err error = get_of(client, tunnel, NULL, NULL, &text, &size, out_error);
 	if (error)
 		return error;
 	error = view_tunnel_decode(text, size, out_tunnel);
@@ -145,13 +150,9 @@ enum err ctl_client_tunnel(struct ctl_client *client, const char *tunnel,
 enum err ctl_client_peers(struct ctl_client *client, const char *tunnel,
 						  struct view_peer **out_peers, size_t *out_count,
 						  struct view_error *out_error) {
-	char path[PATH_SIZE];
-	enum err error = tunnel_path(tunnel, "/peers", NULL, path, out_error);
-	if (error)
-		return error;
 	auto_free char *text = NULL;
 	size_t size;
-	error = get(client, path, &text, &size, out_error);
+	enum err error = get_of(client, tunnel, "/peers", NULL, &text, &size, out_error);
 	if (error)
 		return error;
 	error = view_peers_decode(text, size, out_peers, out_count);
@@ -160,13 +161,9 @@ enum err ctl_client_peers(struct ctl_client *client, const char *tunnel,
 
 enum err ctl_client_peer(struct ctl_client *client, const char *tunnel, const char *peer,
 						 struct view_peer *out_peer, struct view_error *out_error) {
-	char path[PATH_SIZE];
-	enum err error = tunnel_path(tunnel, "/peers", peer, path, out_error);
-	if (error)
-		return error;
 	auto_free char *text = NULL;
 	size_t size;
-	error = get(client, path, &text, &size, out_error);
+	enum err error = get_of(client, tunnel, "/peers", peer, &text, &size, out_error);
 	if (error)
 		return error;
 	error = view_peer_decode(text, size, out_peer);

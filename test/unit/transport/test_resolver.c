@@ -14,7 +14,8 @@
 
 #include "transport/dns_server.h"
 
-enum { TIMEOUT_MS = 50 };
+/* Short where silence is awaited; else no busy machine shall take a late answer for a lost one. */
+enum { TIMEOUT_MS = 50, PATIENT_TIMEOUT_MS = 5000 };
 
 static struct {
 	struct dns_server server;
@@ -77,7 +78,7 @@ static void stop_server(struct dns_server *server) {
 	(void)close(server->wake[1]);
 }
 
-static int setup(void **state) {
+static int setup_with(unsigned timeout) {
 	memset(&host, 0, sizeof host);
 	start_server(&host.server);
 	char servers[64];
@@ -90,9 +91,17 @@ static int setup(void **state) {
 		.open_socket = open_socket,
 		.context = &host,
 		.servers = servers,
-		.timeout = TIMEOUT_MS,
+		.timeout = timeout,
 	};
 	return resolver_new(&options, &host.resolver) == ERR_OK ? 0 : -1;
+}
+
+static int setup(void **state) {
+	return setup_with(PATIENT_TIMEOUT_MS);
+}
+
+static int setup_hasty(void **state) {
+	return setup_with(TIMEOUT_MS);
 }
 
 static int teardown(void **state) {
@@ -189,6 +198,9 @@ static void test_silence(void **state) {
 	assert_true(clock_now() - start >= TIMEOUT_MS * CLOCK_MILLISECOND);
 	assert_true(atomic_load(&host.server.udp_questions) >= 2 * RESOLVER_TRIES);
 	assert_failure(resolve("broken.test"), ERR_AGAIN);
+}
+
+static void test_half_an_answer(void **state) {
 	/* What one family's question brought is worth having. */
 	assert_answer(resolve("half.test"), "192.0.2.11");
 }
@@ -247,13 +259,8 @@ static void test_many_questions(void **state) {
 	for (size_t i = 0; i < MANY; i++)
 		ask(i % 3 == 0 ? "both.test" : i % 3 == 1 ? "alias.test" : "nothing.test", &answers[i]);
 	wait_for_answers();
-	size_t lost = 0;
+	/* Each has its own answer. */
 	for (size_t i = 0; i < MANY; i++) {
-		/* Datagrams may be lost where so many come at once; but each has its own answer. */
-		if (answers[i].error == ERR_AGAIN) {
-			lost++;
-			continue;
-		}
 		if (i % 3 == 2)
 			assert_int_equal(answers[i].error, ERR_NOT_FOUND);
 		else
@@ -261,7 +268,6 @@ static void test_many_questions(void **state) {
 						  i % 3 == 0 ? "2001:db8::1 192.0.2.1 192.0.2.2" : "192.0.2.9");
 	}
 	free(answers);
-	assert_true(lost < MANY / 10);
 	size_t waiting = 0;
 	while (resolver_ask(host.resolver, "silent.test", on_done, NULL) == ERR_OK)
 		waiting++;
@@ -347,12 +353,16 @@ static void test_bad_servers(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define HASTY(name) cmocka_unit_test_setup_teardown(name, setup_hasty, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_addresses),          TEST(test_alias),         TEST(test_bounds),
-		TEST(test_no_such_name),       TEST(test_silence),       TEST(test_garbage),
-		TEST(test_truncated),          TEST(test_hosts_file),    TEST(test_names),
-		TEST(test_many_questions),     TEST(test_no_sockets),    TEST(test_reload),
-		TEST(test_end_with_questions), TEST(test_ask_when_told), TEST(test_bad_servers),
+		TEST(test_addresses),      TEST(test_alias),
+		TEST(test_bounds),         TEST(test_no_such_name),
+		HASTY(test_silence),       HASTY(test_half_an_answer),
+		HASTY(test_garbage),       TEST(test_truncated),
+		TEST(test_hosts_file),     TEST(test_names),
+		TEST(test_many_questions), TEST(test_no_sockets),
+		TEST(test_reload),         TEST(test_end_with_questions),
+		TEST(test_ask_when_told),  TEST(test_bad_servers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

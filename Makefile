@@ -1,6 +1,6 @@
 # A thin front to CMake (CMakePresets.json) and tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-debian13 check fuzz bench install clean
+.PHONY: help run demo build test test-debian13 check fuzz bench bench-clients install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -14,6 +14,7 @@ help:
 	@echo 'make check           format, layers, limits, warnings; tools/check --fix formats'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=60'
 	@echo 'make bench           speed, and how it compares (root)'
+	@echo 'make bench-clients   the part of it with 20,000 clients, and a flood'
 	@echo 'make test-debian13   the unit tests in a Debian 13 root (root)'
 	@echo 'make install         into PREFIX=/usr/local below DESTDIR='
 	@echo 'make clean           removes build/'
@@ -57,6 +58,7 @@ fuzz:
 	@tools/setup test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test fuzz
 
+# Of everything, the crowds of clients are a part; a selection is about the contenders alone.
 bench:
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build
@@ -65,6 +67,15 @@ bench:
 		>build/log/bench.log 2>&1 || { cat build/log/bench.log; exit 1; }
 	@bench/run $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
 		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON)) $(if $(SVG),--svg=$(SVG))
+	@$(if $(ONLY)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-clients JSON=)
+
+bench-clients:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory build
+	@mkdir -p build/log
+	@ninja -C build clients >build/log/clients.log 2>&1 || { cat build/log/clients.log; exit 1; }
+	@bench/run clients $(if $(ONLY),--only=$(ONLY)) $(if $(MEASURES),--measures=$(MEASURES)) \
+		$(if $(filter-out 0,$(QUICK)),--quick) $(if $(JSON),--json=$(JSON))
 
 install: build
 	@umask 022; DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"

@@ -20,7 +20,8 @@ class Failure(Exception):
     """Something of one contender did not work; the others go on."""
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """What a child does before it becomes another program."""
     # However this program ends, nothing of it stays.
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -36,7 +37,7 @@ def run(argv: Sequence[str], input: str | None = None, timeout: float = 60) -> s
             text=True,
             timeout=timeout,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
     except subprocess.TimeoutExpired:
         raise Failure(f"{' '.join(argv)}: not done within {timeout:.0f} s") from None
@@ -64,7 +65,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
 
     @property

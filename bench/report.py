@@ -65,8 +65,8 @@ def table(group: Group, rows: Sequence[Row], samples: Samples) -> list[str]:
     return lines
 
 
-def tables(rows: Sequence[Row], samples: Samples) -> str:
-    return "\n".join(line for group in GROUPS for line in table(group, rows, samples))
+def tables(rows: Sequence[Row], samples: Samples, groups: Sequence[Group] = GROUPS) -> str:
+    return "\n".join(line for group in groups for line in table(group, rows, samples))
 
 
 def summary(samples: Samples) -> str | None:
@@ -85,12 +85,13 @@ def as_json(
     failures: Mapping[str, Sequence[str]],
     skipped: Mapping[str, str],
     circumstances: Mapping[str, Any],
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> str:
     contenders = {}
     for row in rows:
         figures = {
             key: {
-                "unit": METRICS[key].unit if key in METRICS else "",
+                "unit": metrics[key].unit if key in metrics else "",
                 "median": statistics.median(values),
                 "min": min(values),
                 "max": max(values),

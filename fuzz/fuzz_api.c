@@ -67,6 +67,11 @@ static void ask(void *context, struct ctl_request *request, const struct ctl_que
 		ctl_answer_status(request, &status);
 		view_status_done(&status);
 		break;
+	case CTL_METRICS:
+		status = example_status();
+		ctl_answer_metrics(request, &status);
+		view_status_done(&status);
+		break;
 	case CTL_TUNNEL:
 		tunnel = example_tunnel(question->tunnel, (unsigned)question->peers % 4);
 		ctl_answer_tunnel(request, &tunnel);

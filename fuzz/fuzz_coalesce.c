@@ -3,7 +3,7 @@
  * An instruction of eight bytes makes a packet of one of four flows and may change one of its
  * bytes:
  *
- *   | flow, version, protocol, flush, skip 1 | TCP flags 1 | payload size 2 | advance 1 |
+ *   | flow, version, protocol, flush, refuse 1 | TCP flags 1 | payload size 2 | advance 1 |
  *   | changed: offset 1, XOR 1 | checksums 1 |
  */
 #include <stddef.h>
@@ -25,6 +25,7 @@ enum {
 	OP_DF = 16,
 	OP_FLUSH = 32,
 	OP_NO_OPTIONS = 64,
+	OP_REFUSE = 128, /* super-packets until the next without it */
 };
 
 struct stream {
@@ -32,9 +33,19 @@ struct stream {
 	struct coalescer *coalescer;
 	uint8_t *packets[PACKETS_MAX]; /* each in a block of its own, so that sanitizers see its end */
 	size_t count;
+	bool refuse;
 	uint32_t sequences[FLOW_MASK + 1];
 	uint8_t built[PAYLOAD_MAX + 128];
 };
+
+static enum err write_or_refuse(void *context, const struct iovec *iovecs, int count) {
+	struct stream *stream = context;
+	struct virtio_header header;
+	if (stream->refuse && virtio_decode(iovecs[0].iov_base, &header) == ERR_OK &&
+		header.gso_type != VIRTIO_GSO_NONE)
+		return ERR_INVALID;
+	return recut_write(&stream->recut, iovecs, count);
+}
 
 static void flush(struct stream *stream) {
 	coalescer_flush(stream->coalescer);
@@ -67,6 +78,7 @@ static void add(struct stream *stream, size_t size) {
 static void run(struct stream *stream, const uint8_t *instruction) {
 	static uint8_t payload[PAYLOAD_MAX];
 	uint8_t flow = instruction[0] & FLOW_MASK;
+	stream->refuse = instruction[0] & OP_REFUSE;
 	size_t payload_size = (size_t)packets_u16(instruction + 2) % PAYLOAD_MAX;
 	struct packet_spec spec = {
 		.v6 = instruction[0] & OP_V6,
@@ -100,8 +112,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static struct stream stream; /* too large for the stack */
 	memset(&stream, 0, offsetof(struct stream, recut.plan));
 	stream.count = 0;
+	stream.refuse = false;
 	memset(stream.sequences, 0, sizeof stream.sequences);
-	const struct coalesce_sink sink = {.write = recut_write, .context = &stream.recut};
+	const struct coalesce_sink sink = {.write = write_or_refuse, .context = &stream};
 	const struct coalesce_options options = {.tcp = true, .udp = true};
 	if (coalescer_new(&options, &sink, &stream.coalescer) != ERR_OK)
 		return 0;

@@ -15,7 +15,16 @@ static void check(bool holds) {
 		abort();
 }
 
+static void check_data_path(const struct directory_data_path *path) {
+	check(path->shard_count <= FIGURE_SHARDS_MAX);
+	check(memchr(path->aead, '\0', sizeof path->aead) != NULL);
+	for (size_t i = 0; i < path->shard_count; i++)
+		for (enum figure j = 0; j < FIGURE_COUNT; j++)
+			check(figure_kind(j) != FIGURE_FLAG || path->shards[i].of[j] <= 1);
+}
+
 static void check_all(const struct directory *directory) {
+	check_data_path(&directory_device(directory)->data_path);
 	const struct directory_peer **recent;
 	size_t count, seen = 0;
 	check(!directory_recent(directory, SIZE_MAX, &recent, &count));

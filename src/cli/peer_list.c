@@ -24,7 +24,10 @@ const char peer_show_help[] =
 	"Shows all that the daemon knows of one peer, named by its name or public key.\n";
 
 static struct status_style style_of(const struct streams *streams) {
-	return (struct status_style){output_has_colours(streams), clock_wall_now() / CLOCK_SECOND};
+	return (struct status_style){
+		.colours = output_has_colours(streams),
+		.now = clock_wall_now() / CLOCK_SECOND,
+	};
 }
 
 /* The daemon's answer as it is. */

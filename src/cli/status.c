@@ -12,7 +12,7 @@
 #include "cli/text_buffer.h"
 #include "ctl/client.h"
 
-enum { JSON, WATCH, PEERS, SOCKET };
+enum { JSON, WATCH, PEERS, VERBOSE, SOCKET };
 
 enum {
 	WATCH_SECONDS = 2,
@@ -25,6 +25,7 @@ const struct command_option status_options[] = {
 	[WATCH] = {"--watch", "SECONDS", "again and again, every 2 seconds, until Ctrl-C", true},
 	[PEERS] = {"--peers", "N", "how many peers of each tunnel to show, those seen last first; 50",
 			   false},
+	[VERBOSE] = {"--verbose", NULL, "the figures of each data path as well, by shard", false},
 	[SOCKET] = COMMAND_SOCKET_OPTION,
 	{0},
 };
@@ -51,23 +52,21 @@ static int parse_number(const struct streams *streams, const char *name, const c
 }
 
 /* The answer as text for people. */
-static enum err format(const struct streams *streams, bool tunnel, const char *answer, size_t size,
-					   struct text_buffer *text) {
-	const struct status_style style = {output_has_colours(streams),
-									   clock_wall_now() / CLOCK_SECOND};
+static enum err format(const struct status_style *style, bool tunnel, const char *answer,
+					   size_t size, struct text_buffer *text) {
 	enum err error;
 	if (tunnel) {
 		struct view_tunnel view;
 		error = view_tunnel_decode(answer, size, &view);
 		if (!error) {
-			status_text_tunnel(text, &view, &style);
+			status_text_tunnel(text, &view, style);
 			view_tunnel_done(&view);
 		}
 	} else {
 		struct view_status view;
 		error = view_status_decode(answer, size, &view);
 		if (!error) {
-			status_text(text, &view, &style);
+			status_text(text, &view, style);
 			view_status_done(&view);
 		}
 	}
@@ -98,7 +97,12 @@ static int show(const struct streams *streams, const struct command_line *line, 
 		return connection_print(streams, answer, size);
 	auto_text_buffer struct text_buffer text = {0};
 	text_buffer_add(&text, "%s", begin);
-	enum err error = format(streams, tunnel != NULL, answer, size, &text);
+	const struct status_style style = {
+		.colours = output_has_colours(streams),
+		.now = clock_wall_now() / CLOCK_SECOND,
+		.verbose = line->values[VERBOSE] != NULL,
+	};
+	enum err error = format(&style, tunnel != NULL, answer, size, &text);
 	if (error) {
 		output_message(streams, "status: the daemon's answer: %s", err_text(error));
 		return STATUS_FAILED;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/quantity.h"
+#include "cli/status_data_path.h"
 #include "cli/text_buffer.h"
 #include "ctl/view.h"
 
@@ -166,6 +167,15 @@ static void add_interface(struct text_buffer *text, const struct view_tunnel *tu
 	}
 }
 
+static void add_data_path(struct text_buffer *text, const struct view_data_path *path,
+						  const struct status_style *style) {
+	add_label(text, TUNNEL_INDENT, "data path");
+	status_data_path_line(text, path);
+	text_buffer_add(text, "\n");
+	if (style->verbose)
+		status_data_path_table(text, path, TUNNEL_INDENT + 2);
+}
+
 void status_text_tunnel(struct text_buffer *text, const struct view_tunnel *tunnel,
 						const struct status_style *style) {
 	add_coloured(text, style, BOLD, tunnel->name);
@@ -182,6 +192,8 @@ void status_text_tunnel(struct text_buffer *text, const struct view_tunnel *tunn
 					tunnel->connected_count);
 	add_label(text, TUNNEL_INDENT, "transfer");
 	add_transfer(text, tunnel->received, tunnel->sent);
+	if (tunnel->data_path)
+		add_data_path(text, tunnel->data_path, style);
 	for (size_t i = 0; i < tunnel->shown; i++) {
 		text_buffer_add(text, "\n");
 		status_text_peer(text, &tunnel->peers[i], PEER_INDENT, style);

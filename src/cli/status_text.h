@@ -15,6 +15,7 @@ struct view_tunnel;
 struct status_style {
 	bool colours;
 	uint64_t now; /* seconds since the Unix epoch */
+	bool verbose; /* figures of the data path by shard */
 };
 
 /* A line of the daemon, then every tunnel behind an empty line. */

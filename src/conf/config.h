@@ -108,6 +108,7 @@ struct config {
 	} node;
 	struct {
 		const char *socket;
+		struct endpoint metrics; /* port 0: none; "[::]" is both families */
 	} control;
 	struct config_tunnel *tunnels; /* in the file's order */
 	size_t tunnel_count;

@@ -123,6 +123,16 @@ static const struct schema_row control_rows[] = {
 	 .maximum = SOCKET_PATH_MAX,
 	 .standard = "/run/umbra/control.sock",
 	 .help = "Socket that the tool speaks to the daemon by; only root may open it."},
+	{.key = "metrics",
+	 .type = SCHEMA_LISTEN,
+	 .flags = SCHEMA_LOOPBACK,
+	 .offset = offsetof(struct config, control.metrics),
+	 .standard = "0",
+	 .absent = "none; the socket has them all the same",
+	 .example = "127.0.0.1:9090",
+	 .help = "Address and port where Prometheus gets GET /metrics. Whoever reaches it reads names, "
+			 "public keys and traffic of all peers; there is no password. A port alone is one of "
+			 "127.0.0.1, 0 is none."},
 	{0},
 };
 

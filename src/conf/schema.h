@@ -34,6 +34,7 @@ enum schema_flag {
 	SCHEMA_AUTOMATIC = 2,   /* a number may be "auto" */
 	SCHEMA_OFF = 4,         /* or "off" */
 	SCHEMA_HEXADECIMAL = 8, /* or 0x..., and is dumped so */
+	SCHEMA_LOOPBACK = 32,   /* a port alone is one of 127.0.0.1 */
 	SCHEMA_ABSENCE = 16,    /* the bool at `absence` tells that the key is absent */
 };
 

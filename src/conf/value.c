@@ -128,7 +128,7 @@ static const char *read_text(struct value_reader *reader, const struct schema_ro
 	case SCHEMA_PATH:
 		return read_path(reader, row, node, member);
 	case SCHEMA_LISTEN:
-		return value_parse_listen(node->text, member);
+		return value_parse_listen(node->text, row->flags & SCHEMA_LOOPBACK, member);
 	case SCHEMA_HOST:
 		return read_host(reader, node->text, member);
 	case SCHEMA_KEY:

@@ -41,6 +41,8 @@ static const char *expected_text(const struct schema_row *row) {
 	case SCHEMA_LABEL:
 		return "1 to 63 letters, digits, spaces and _.@-, beginning with a letter or digit";
 	case SCHEMA_LISTEN:
+		if (row->flags & SCHEMA_LOOPBACK)
+			return "an address and port like 127.0.0.1:9090, or a port of 127.0.0.1";
 		return "a port, or an address and port like \"[::]:51820\" or 192.0.2.1:51820";
 	case SCHEMA_HOST:
 		return "a host and a port like vpn.example.org:51820 or \"[2001:db8::1]:51820\"";

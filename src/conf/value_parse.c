@@ -102,7 +102,7 @@ const char *value_parse_seconds(const struct schema_row *row, const char *text,
 	return NULL;
 }
 
-const char *value_parse_listen(const char *text, struct endpoint *out_endpoint) {
+const char *value_parse_listen(const char *text, bool loopback, struct endpoint *out_endpoint) {
 	struct endpoint endpoint = {.address.family = ADDRESS_V6};
 	uint32_t port = 0;
 	if (text[0] && strspn(text, "0123456789") == strlen(text)) {
@@ -110,6 +110,8 @@ const char *value_parse_listen(const char *text, struct endpoint *out_endpoint) 
 		if (problem)
 			return problem;
 		endpoint.port = (uint16_t)port;
+		if (loopback)
+			endpoint.address = address_from_bytes(ADDRESS_V4, (const uint8_t[]){127, 0, 0, 1});
 	} else if (strchr(text, '%')) {
 		return "has a scope";
 	} else if (endpoint_parse(text, &endpoint)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ const char *value_parse_number(const struct schema_row *row, const char *text,
 							   struct config_choice *out_value);
 const char *value_parse_seconds(const struct schema_row *row, const char *text,
 								uint16_t *out_value);
-const char *value_parse_listen(const char *text, struct endpoint *out_endpoint);
+/* loopback: a port alone is one of 127.0.0.1, not of all addresses. */
+const char *value_parse_listen(const char *text, bool loopback, struct endpoint *out_endpoint);
 /* *out_host is the first *out_size characters at *out_name, and the port. */
 const char *value_parse_host(const char *text, const char **out_name, size_t *out_size,
 							 uint16_t *out_port);

@@ -46,9 +46,19 @@ void request_host_wake(struct request_host *host) {
 		request_wake(request_of(link));
 }
 
-void request_host_done(struct request_host *host) {
-	list_for_each (link, &host->requests)
+void request_list_free(struct list *requests) {
+	list_for_each (link, requests)
 		free_request(request_of(link));
+}
+
+void request_host_done(struct request_host *host, struct list *heirs) {
+	list_for_each (link, &host->requests) {
+		if (!heirs || !request_of(link)->asked)
+			continue;
+		list_remove(link);
+		list_append(heirs, link);
+	}
+	request_list_free(&host->requests);
 }
 
 const char *request_method(const struct ctl_request *request) {
@@ -89,14 +99,13 @@ void request_give(struct ctl_request *request, unsigned status, struct MHD_Respo
 		free_request(request);
 }
 
-void request_answer(struct ctl_request *request, unsigned status, const char *allow, char *json,
-					size_t size) {
+static void answer(struct ctl_request *request, unsigned status, const char *type,
+				   const char *allow, char *text, size_t size) {
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(size, json, MHD_RESPMEM_MUST_FREE);
+		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
 	if (!response) {
-		free(json);
-	} else if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-									   "application/json") != MHD_YES ||
+		free(text);
+	} else if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) != MHD_YES ||
 			   MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") !=
 				   MHD_YES ||
 			   (allow &&
@@ -105,6 +114,15 @@ void request_answer(struct ctl_request *request, unsigned status, const char *al
 		response = NULL;
 	}
 	request_give(request, status, response);
+}
+
+void request_answer(struct ctl_request *request, unsigned status, const char *allow, char *json,
+					size_t size) {
+	answer(request, status, "application/json", allow, json, size);
+}
+
+void request_answer_text(struct ctl_request *request, const char *type, char *text, size_t size) {
+	answer(request, 200, type, NULL, text, size);
 }
 
 void request_refuse(struct ctl_request *request, unsigned status, const char *allow,

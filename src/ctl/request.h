@@ -37,8 +37,12 @@ struct request_host {
 void request_host_init(struct request_host *host);
 /* Wakes what is suspended; nothing is asked afterwards. */
 void request_host_wake(struct request_host *host);
-/* After the library's end: frees those that are not answered. */
-void request_host_done(struct request_host *host);
+/*
+ * After the library's end: frees those that are not answered, or hands those that somebody may
+ * still answer to a list of the caller's (NULL: none), who frees what is left of it at last.
+ */
+void request_host_done(struct request_host *host, struct list *heirs);
+void request_list_free(struct list *requests);
 
 /* What the library calls; the first's context is the host. */
 enum MHD_Result request_handle(void *context, struct MHD_Connection *connection, const char *path,
@@ -60,7 +64,9 @@ struct slice request_body(const struct ctl_request *request);
 /* JSON of size bytes, taken over. allow: of 405, else NULL. */
 void request_answer(struct ctl_request *request, unsigned status, const char *allow, char *json,
 					size_t size);
-/* The same with a view_error. */
+/* The same of another type than JSON, which may be kept by nobody either. */
+void request_answer_text(struct ctl_request *request, const char *type, char *text, size_t size);
+/* JSON with a view_error. */
 void request_refuse(struct ctl_request *request, unsigned status, const char *allow,
 					const char *code, const char *message);
 /* With a response, taken over; NULL: the connection is closed instead. */

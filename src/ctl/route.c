@@ -29,6 +29,7 @@ static const struct row {
 	{"POST", {"v1", "reload"}, CTL_RELOAD, ROUTE_NO_BODY},
 	{"PUT", {"v1", "log"}, CTL_LOG, ROUTE_LEVEL},
 	{"GET", {"v1", "events"}, ROUTE_EVENTS, ROUTE_NO_BODY},
+	{"GET", {"metrics"}, CTL_METRICS, ROUTE_NO_BODY},
 };
 
 enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };

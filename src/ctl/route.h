@@ -13,8 +13,8 @@
 enum {
 	ROUTE_SEGMENT_SIZE = 256, /* of a decoded name or key, with its NUL */
 	ROUTE_ALLOW_SIZE = 32,
-	ROUTE_PEERS_MAX = 1000000,  /* of "peers=" */
-	ROUTE_EVENTS = CTL_LOG + 1, /* the one kind that is no question to the server's owner */
+	ROUTE_PEERS_MAX = 1000000,      /* of "peers=" */
+	ROUTE_EVENTS = CTL_METRICS + 1, /* the one kind that is no question to the server's owner */
 };
 
 /* As sent: not decoded. Values of the query are NULL when they are not in it. */

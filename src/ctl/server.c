@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "ctl/events.h"
+#include "ctl/metrics.h"
 #include "ctl/request.h"
 #include "ctl/route.h"
 #include "ctl/stream.h"
@@ -22,6 +23,8 @@ enum { PATH_SHOWN = 64 };
 struct ctl_server {
 	struct ctl_server_options options;
 	struct web *web;
+	struct web *metrics; /* NULL: on no socket of their own */
+	struct list orphans; /* requests whose socket is gone; whoever was asked may still answer */
 	struct list streams;
 	struct control_timer *timer; /* runs while there are streams */
 	struct events *events;
@@ -38,11 +41,14 @@ enum err ctl_server_new(const struct ctl_server_options *options, struct ctl_ser
 	server->options = *options;
 	if (server->options.comment_seconds == 0)
 		server->options.comment_seconds = STREAM_COMMENT_SECONDS;
+	list_init(&server->orphans);
 	list_init(&server->streams);
 	const struct web_options web = {
 		.loop = options->loop,
 		.take = take,
 		.context = server,
+		.connections = CTL_CONNECTIONS_MAX,
+		.listening = -1,
 		.idle_seconds = options->idle_seconds ? options->idle_seconds : CTL_IDLE_SECONDS,
 	};
 	enum err error = events_new(&server->events);
@@ -61,7 +67,9 @@ enum err ctl_server_new(const struct ctl_server_options *options, struct ctl_ser
 void ctl_server_free(struct ctl_server *server) {
 	if (!server)
 		return;
-	web_free(server->web); /* and with it all streams */
+	web_free(server->metrics, NULL);
+	web_free(server->web, NULL); /* and with it all streams */
+	request_list_free(&server->orphans);
 	control_timer_free(server->timer);
 	events_free(server->events);
 	free(server);
@@ -93,6 +101,11 @@ static void ask(struct ctl_server *server, struct ctl_request *request, const st
 		.level = level,
 	};
 	server->options.ask(server->options.context, request, &question);
+}
+
+static void ask_metrics(struct ctl_server *server, struct ctl_request *request) {
+	const struct route route = {.kind = CTL_METRICS, .peers = METRICS_PEERS_MAX};
+	ask(server, request, &route, NULL, NULL);
 }
 
 static void ask_with_peer(struct ctl_server *server, struct ctl_request *request,
@@ -170,12 +183,45 @@ static void take(void *context, struct ctl_request *request) {
 					   "this needs a body with a Content-Length");
 	else if (route.kind == ROUTE_EVENTS)
 		open_stream(server, request, &route);
+	else if (route.kind == CTL_METRICS)
+		ask_metrics(server, request);
 	else if (route.body == ROUTE_PEER_REQUEST)
 		ask_with_peer(server, request, &route);
 	else if (route.body == ROUTE_LEVEL)
 		ask_with_level(server, request, &route);
 	else
 		ask(server, request, &route, NULL, NULL);
+}
+
+/* Metrics */
+
+static void take_metrics(void *context, struct ctl_request *request) {
+	struct ctl_server *server = context;
+	const char *method = request_method(request);
+	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	if (strcmp(request_path(request), "/metrics") != 0)
+		refuse_route(request, ERR_NOT_FOUND, NULL);
+	else if (!reads)
+		refuse_route(request, ERR_UNSUPPORTED, "GET, HEAD");
+	else
+		ask_metrics(server, request);
+}
+
+enum err ctl_server_listen(struct ctl_server *server, int descriptor) {
+	web_free(server->metrics, &server->orphans);
+	server->metrics = NULL;
+	if (descriptor < 0)
+		return ERR_OK;
+	const struct web_options options = {
+		.loop = server->options.loop,
+		.take = take_metrics,
+		.context = server,
+		.connections = CTL_METRICS_CONNECTIONS_MAX,
+		.listening = descriptor,
+		.idle_seconds =
+			server->options.idle_seconds ? server->options.idle_seconds : CTL_IDLE_SECONDS,
+	};
+	return web_new(&options, &server->metrics);
 }
 
 /* Answers */
@@ -196,6 +242,16 @@ void ctl_answer_status(struct ctl_request *request, const struct view_status *st
 	size_t size = 0;
 	enum err error = view_status_encode(status, &json, &size);
 	answer(request, 200, error, json, size);
+}
+
+void ctl_answer_metrics(struct ctl_request *request, const struct view_status *status) {
+	char *text = NULL;
+	size_t size = 0;
+	enum err error = metrics_encode(status, &text, &size);
+	if (error)
+		request_refuse(request, 500, NULL, "failed", err_text(error));
+	else
+		request_answer_text(request, METRICS_CONTENT_TYPE, text, size);
 }
 
 void ctl_answer_tunnel(struct ctl_request *request, const struct view_tunnel *tunnel) {

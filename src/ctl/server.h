@@ -21,6 +21,7 @@
  *   POST   /v1/reload                           CTL_RELOAD
  *   PUT    /v1/log  {"level": "debug"}          CTL_LOG
  *   GET    /v1/events?after=SEQUENCE            (served here) text/event-stream of view_event
+ *   GET    /metrics                             CTL_METRICS, text of ctl/metrics.h
  *
  * HEAD is GET whose answer's body is left out. Anything else is answered with a view_error and 404,
  * 405 (with Allow), 400, 411, 413; what is not even HTTP/1.1 the library refuses in its own words.
@@ -41,6 +42,7 @@ enum ctl_kind {
 	CTL_PEER_REMOVE,
 	CTL_RELOAD,
 	CTL_LOG,
+	CTL_METRICS, /* peers: as many as are shown */
 };
 
 struct ctl_question {
@@ -54,11 +56,12 @@ struct ctl_question {
 
 enum {
 	CTL_CONNECTIONS_MAX = 64, /* more are closed at once */
-	CTL_BODY_MAX = 1 << 20,   /* bytes of a request */
-	CTL_EVENTS_KEPT = 256,    /* for readers that come back with after= */
-	CTL_IDLE_SECONDS = 30,    /* without a byte of a request, or without an answer's bytes being
-								 read, a connection is closed; not those that wait for an answer
-								 or events */
+	CTL_METRICS_CONNECTIONS_MAX = 16,
+	CTL_BODY_MAX = 1 << 20, /* bytes of a request */
+	CTL_EVENTS_KEPT = 256,  /* for readers that come back with after= */
+	CTL_IDLE_SECONDS = 30,  /* without a byte of a request, or without an answer's bytes being
+							   read, a connection is closed; not those that wait for an answer
+							   or events */
 };
 
 struct ctl_server_options {
@@ -76,8 +79,16 @@ void ctl_server_free(struct ctl_server *server); /* requests not answered yet ar
 /* Takes the descriptor of a stream socket over, also on failure. ERR_LIMIT: there are too many. */
 enum err ctl_server_adopt(struct ctl_server *server, int descriptor);
 
+/*
+ * Serves the metrics, and nothing else, to whoever connects to a listening stream socket, which is
+ * taken over, also on failure, and replaces the one of before; -1: nowhere. ERR_NO_MEMORY and
+ * others.
+ */
+enum err ctl_server_listen(struct ctl_server *server, int descriptor);
+
 /* Answers. Each ends the request; what they are given stays the caller's. */
 void ctl_answer_status(struct ctl_request *request, const struct view_status *status);
+void ctl_answer_metrics(struct ctl_request *request, const struct view_status *status);
 void ctl_answer_tunnel(struct ctl_request *request, const struct view_tunnel *tunnel);
 void ctl_answer_peers(struct ctl_request *request, const struct view_peer *peers, size_t count);
 void ctl_answer_peer(struct ctl_request *request, unsigned http_status,

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/figure.h"
 #include "base/text.h"
 
 /*
@@ -45,6 +46,19 @@ struct view_peer {
 enum view_tunnel_state { VIEW_DOWN, VIEW_STARTING, VIEW_UP, VIEW_FAILED, VIEW_TUNNEL_STATE_COUNT };
 const char *view_tunnel_state_name(enum view_tunnel_state state); /* "down", "starting", … */
 
+/* What a tunnel's shards have counted since it came up, or since their process was started. */
+struct view_data_path {
+	char *aead; /* the back end: "openssl", "ipsec-mb" */
+	bool has_tun_queue_drops;
+	uint64_t tun_queue_drops; /* by the kernel, since the interface was made */
+	size_t shard_count;
+	struct figure_set shards[FIGURE_SHARDS_MAX];
+};
+void view_data_path_free(struct view_data_path *path); /* NULL-safe */
+struct figure_set view_data_path_sum(const struct view_data_path *path);
+/* Whether all shards have the flag. */
+bool view_data_path_has(const struct view_data_path *path, enum figure flag);
+
 struct view_tunnel {
 	char *name;
 	char *protocol;
@@ -66,6 +80,7 @@ struct view_tunnel {
 	uint16_t clients_keepalive;
 
 	uint64_t peer_count, connected_count, received, sent; /* over all peers */
+	struct view_data_path *data_path;                     /* NULL: it is not up, or has not said */
 	struct view_peer *peers; /* those with the latest handshakes first */
 	size_t shown;            /* of peers; peer_count - shown are left out */
 };
@@ -77,6 +92,7 @@ struct view_status {
 	char *configuration; /* path */
 	char *log_level;
 	uint64_t pid, started; /* seconds since the Unix epoch */
+	uint64_t net_restarts; /* of the process that moves packets */
 	struct view_tunnel *tunnels;
 	size_t tunnel_count;
 };

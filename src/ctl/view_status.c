@@ -30,6 +30,7 @@ enum err view_status_encode(const struct view_status *status, char **out_text, s
 	view_put_text(&w, "log_level", status->log_level);
 	view_put_number(&w, "pid", status->pid);
 	view_put_number(&w, "started", status->started);
+	view_put_number(&w, "net_restarts", status->net_restarts);
 	view_writer_end(&w, &text, true);
 	view_text_add(&text, tunnels, sizeof tunnels - 1);
 	for (size_t i = 0; i < status->tunnel_count; i++) {
@@ -74,6 +75,7 @@ enum err view_status_decode(const char *text, size_t size, struct view_status *o
 	status.log_level = view_get_text(&r, "log_level", VIEW_TEXT_MAX, false);
 	status.pid = view_get_number(&r, "pid", UINT64_MAX);
 	status.started = view_get_number(&r, "started", UINT64_MAX);
+	status.net_restarts = view_get_number(&r, "net_restarts", UINT64_MAX);
 	get_tunnels(&r, &status);
 	json_decref(object);
 	if (r.error) {

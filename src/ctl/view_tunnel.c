@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "ctl/view_data_path.h"
 #include "ctl/view_peer.h"
 
 static const char *const STATE_NAMES[VIEW_TUNNEL_STATE_COUNT] = {
@@ -29,6 +30,7 @@ void view_tunnel_done(struct view_tunnel *tunnel) {
 	free(tunnel->clients_endpoint);
 	free(tunnel->clients_dns);
 	free(tunnel->clients_allowed_ips);
+	view_data_path_free(tunnel->data_path);
 	for (size_t i = 0; i < tunnel->shown; i++)
 		view_peer_done(&tunnel->peers[i]);
 	free(tunnel->peers);
@@ -71,6 +73,7 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	view_put_number(&w, "connected_count", tunnel->connected_count);
 	view_put_number(&w, "received", tunnel->received);
 	view_put_number(&w, "sent", tunnel->sent);
+	view_data_path_put(&w, tunnel->data_path);
 	view_writer_end(&w, text, true);
 	view_text_add(text, peers, sizeof peers - 1);
 	view_peers_put(tunnel->peers, tunnel->shown, text);
@@ -119,6 +122,7 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	t.connected_count = view_get_number(&r, "connected_count", UINT64_MAX);
 	t.received = view_get_number(&r, "received", UINT64_MAX);
 	t.sent = view_get_number(&r, "sent", UINT64_MAX);
+	t.data_path = view_data_path_get(&r);
 	enum err error = view_peers_get(&r, "peers", &t.peers, &t.shown);
 	if (!error && t.peer_count < t.shown)
 		error = ERR_MALFORMED; /* readers count those that are left out */

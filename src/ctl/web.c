@@ -23,6 +23,7 @@ struct web {
 	struct control_timer *timer;
 	void (*take)(void *context, struct ctl_request *request);
 	void *context;
+	unsigned connections;
 	bool woken; /* since the library ran last */
 };
 
@@ -69,14 +70,18 @@ static size_t keep_text(void *context, struct MHD_Connection *connection, char *
 }
 
 static enum err start(struct web *web, const struct web_options *options) {
-	const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-						   MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+	bool listens = options->listening >= 0;
+	const unsigned flags = MHD_USE_EPOLL | (listens ? 0U : (unsigned)MHD_USE_NO_LISTEN_SOCKET) |
+						   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+	/* Ends the list of options where there is no socket. */
+	enum MHD_OPTION socket = listens ? MHD_OPTION_LISTEN_SOCKET : MHD_OPTION_END;
 	web->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, request_handle, &web->host, MHD_OPTION_EXTERNAL_LOGGER, say_nothing,
 		NULL, MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-		keep_text, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CTL_CONNECTIONS_MAX,
+		keep_text, NULL, MHD_OPTION_CONNECTION_LIMIT, options->connections,
 		MHD_OPTION_CONNECTION_TIMEOUT, options->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)WEB_CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		(size_t)WEB_CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, socket, options->listening,
+		MHD_OPTION_END);
 	if (!web->daemon)
 		return ERR_NO_MEMORY;
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(web->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -94,18 +99,19 @@ enum err web_new(const struct web_options *options, struct web **out_web) {
 		return ERR_NO_MEMORY;
 	web->take = options->take;
 	web->context = options->context;
+	web->connections = options->connections;
 	web->host = (struct request_host){.take = take, .woken = woken, .context = web};
 	request_host_init(&web->host);
 	enum err error = start(web, options);
 	if (error) {
-		web_free(web);
+		web_free(web, NULL);
 		return error;
 	}
 	*out_web = web;
 	return ERR_OK;
 }
 
-void web_free(struct web *web) {
+void web_free(struct web *web, struct list *heirs) {
 	if (!web)
 		return;
 	control_watch_free(web->watch);
@@ -114,14 +120,14 @@ void web_free(struct web *web) {
 	if (web->daemon)
 		MHD_stop_daemon(web->daemon);
 	control_timer_free(web->timer);
-	request_host_done(&web->host);
+	request_host_done(&web->host, heirs);
 	free(web);
 }
 
 enum err web_adopt(struct web *web, int descriptor) {
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(web->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-	if (!info || info->num_connections >= CTL_CONNECTIONS_MAX) {
+	if (!info || info->num_connections >= web->connections) {
 		(void)close(descriptor);
 		return ERR_LIMIT;
 	}

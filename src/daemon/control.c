@@ -15,6 +15,7 @@
 #include "daemon/net.h"
 #include "daemon/shared_text.h"
 #include "daemon/supervisor.h"
+#include "host/route.h"
 #include "loop/control_loop.h"
 
 #define START_TIMEOUT (10 * CLOCK_SECOND)
@@ -187,6 +188,11 @@ static void receive(void *context, struct channel_message *message) {
 			ctl_server_adopt(control->server, channel_message_take(message, 0)))
 			log_debug("a connection was not taken");
 		break;
+	case PROCESS_METRICS:
+		if (ctl_server_listen(control->server,
+							  message->count == 1 ? channel_message_take(message, 0) : -1))
+			log_error("control.metrics: it is not served");
+		break;
 	case PROCESS_STATE:
 		control_tunnels_state(control, &message->message);
 		break;
@@ -241,6 +247,8 @@ static enum err open_all(struct control *control) {
 	control_channel_init(&control->privileged, &privileged);
 	control_channel_init(&control->net, &net);
 	control_names_open(control);
+	if (route_open(&control->route))
+		log_warning("drops of the interfaces will not be known");
 	return control->stop ? ERR_NO_MEMORY
 						 : control_channel_open(&control->privileged, SUPERVISOR_CHANNEL);
 }
@@ -257,6 +265,7 @@ static void close_all(struct control *control) {
 	if (control->names)
 		control_names_done(control);
 	store_close(control->store);
+	route_close(control->route);
 	control_timer_free(control->timer);
 	if (control->loop)
 		control_loop_free(control->loop);

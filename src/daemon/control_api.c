@@ -96,6 +96,7 @@ void control_api_ask(void *context, struct ctl_request *request,
 	struct control *control = context;
 	switch (question->kind) {
 	case CTL_STATUS:
+	case CTL_METRICS:
 		control_status_ask(control, request, question);
 		break;
 	case CTL_RELOAD:

@@ -25,6 +25,7 @@
  */
 
 struct resolver;
+struct route;
 struct control_loop;
 struct control_timer;
 struct control;
@@ -65,6 +66,7 @@ struct control {
 	char store_problem[STORE_PROBLEM_SIZE];
 	struct names *names;
 	struct resolver *resolver; /* NULL: names have no addresses */
+	struct route *route;       /* NULL: interfaces are not asked for their drops */
 	struct list lookups;
 	size_t lookup_count;
 	struct list sets; /* that wait for a net process */
@@ -73,7 +75,8 @@ struct control {
 	struct list gathers;
 	size_t gather_count;
 	struct log_limit events;
-	uint64_t started; /* seconds since the Unix epoch */
+	uint64_t started;    /* seconds since the Unix epoch */
+	uint64_t net_starts; /* net processes that there were in this one's time */
 	bool stop;
 	int status;
 };

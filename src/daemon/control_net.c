@@ -188,6 +188,7 @@ void control_net_peer(struct control *control, int descriptor) {
 		log_error("channel to the net process: %s", err_text(error));
 		return;
 	}
+	control->net_starts++;
 	struct list again;
 	list_init(&again);
 	for (struct set *set; (set = take_first(control)) != NULL;)

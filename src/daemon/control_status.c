@@ -10,6 +10,7 @@
 #include "daemon/control_core.h"
 #include "daemon/control_gather.h"
 #include "daemon/control_view.h"
+#include "host/route_message.h"
 
 /* After which answers have the figures that are there. */
 #define GATHER_TIMEOUT (2 * CLOCK_SECOND)
@@ -48,6 +49,28 @@ static struct control_view view_of(const struct control_tunnel *tunnel) {
 	};
 }
 
+/*
+ * Asks the kernel, in the network namespace of this process; an interface that was moved to another
+ * one is not found. Returns where the number is, NULL without one.
+ */
+static const uint64_t *ask_drops(const struct control_tunnel *tunnel, uint64_t *number) {
+	struct route_link link;
+	int failed;
+	if (!tunnel->control->route || !control_tunnel_is_up(tunnel) ||
+		route_link_get(tunnel->control->route, tunnel->name, 0, &link, &failed) || failed)
+		return NULL;
+	*number = link.dropped;
+	return number;
+}
+
+static enum err fill_tunnel(const struct control_tunnel *tunnel, size_t peers,
+							struct view_tunnel *out_tunnel) {
+	struct control_view view = view_of(tunnel);
+	uint64_t drops;
+	view.tun_queue_drops = ask_drops(tunnel, &drops);
+	return control_view_tunnel(&view, peers, out_tunnel);
+}
+
 /* Answers: */
 
 static enum err fill_status(struct control *control, size_t peers, struct view_status *status) {
@@ -65,8 +88,7 @@ static enum err fill_status(struct control *control, size_t peers, struct view_s
 		const struct control_tunnel *tunnel = control_tunnel_find(control, config->tunnels[i].name);
 		if (!tunnel)
 			continue;
-		const struct control_view view = view_of(tunnel);
-		enum err error = control_view_tunnel(&view, peers, &status->tunnels[status->tunnel_count]);
+		enum err error = fill_tunnel(tunnel, peers, &status->tunnels[status->tunnel_count]);
 		if (error)
 			return error;
 		status->tunnel_count++;
@@ -80,19 +102,21 @@ static void answer_status(struct control *control, const struct waiting *waiting
 		/* The daemon is the process that started this one. */
 		.pid = (uint64_t)getppid(),
 		.started = control->started,
+		.net_restarts = control->net_starts > 0 ? control->net_starts - 1 : 0,
 	};
 	enum err error = fill_status(control, waiting->peers, &status);
 	if (error)
 		control_api_error(waiting->request, error, "status");
+	else if (waiting->kind == CTL_METRICS)
+		ctl_answer_metrics(waiting->request, &status);
 	else
 		ctl_answer_status(waiting->request, &status);
 	view_status_done(&status);
 }
 
 static void answer_tunnel(const struct control_tunnel *tunnel, const struct waiting *waiting) {
-	const struct control_view view = view_of(tunnel);
 	struct view_tunnel shown;
-	enum err error = control_view_tunnel(&view, waiting->peers, &shown);
+	enum err error = fill_tunnel(tunnel, waiting->peers, &shown);
 	if (error) {
 		control_api_error(waiting->request, error, tunnel->name);
 		return;
@@ -144,7 +168,7 @@ static void answer_peer(struct control_tunnel *tunnel, const struct waiting *wai
 
 static void answer(struct control *control, struct waiting *waiting) {
 	struct control_tunnel *tunnel = control_tunnel_find(control, waiting->tunnel);
-	if (waiting->kind == CTL_STATUS)
+	if (waiting->kind == CTL_STATUS || waiting->kind == CTL_METRICS)
 		answer_status(control, waiting);
 	else if (!tunnel)
 		ctl_answer_error(waiting->request, 404, "not_found", "the tunnel is gone");

@@ -214,6 +214,23 @@ static void fill_device(const struct control_view *view, struct view_tunnel *out
 	out->sent = totals.sent;
 }
 
+static enum err fill_data_path(const struct control_view *view, struct view_tunnel *out) {
+	const struct directory_data_path *from = &directory_device(view->directory)->data_path;
+	if (view->state != PROCESS_STATE_UP || from->shard_count == 0)
+		return ERR_OK;
+	struct view_data_path *path = calloc(1, sizeof *path);
+	if (!path)
+		return ERR_NO_MEMORY;
+	out->data_path = path;
+	if (view->tun_queue_drops) {
+		path->has_tun_queue_drops = true;
+		path->tun_queue_drops = *view->tun_queue_drops;
+	}
+	path->shard_count = from->shard_count;
+	memcpy(path->shards, from->shards, from->shard_count * sizeof *path->shards);
+	return copy(from->aead, &path->aead);
+}
+
 enum err control_view_tunnel(const struct control_view *view, size_t peers,
 							 struct view_tunnel *out_tunnel) {
 	static const enum view_tunnel_state states[] = {
@@ -235,6 +252,8 @@ enum err control_view_tunnel(const struct control_view *view, size_t peers,
 							  &new.address_count);
 	if (!error)
 		error = fill_clients(&config->clients, &new);
+	if (!error)
+		error = fill_data_path(view, &new);
 	if (!error)
 		error = fill_recent(view, peers, &new);
 	if (error)

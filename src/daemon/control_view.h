@@ -18,11 +18,12 @@ struct control_view {
 	const struct directory *directory;
 	const char *file; /* to name the configuration by */
 	enum process_state state;
-	const char *reason;        /* of the state; empty: none */
-	bool held;                 /* somebody took it down */
-	uint16_t slot;             /* while it is up */
-	uint64_t now;              /* seconds since the Unix epoch */
-	const struct names *names; /* NULL: none */
+	const char *reason;              /* of the state; empty: none */
+	bool held;                       /* somebody took it down */
+	uint16_t slot;                   /* while it is up */
+	uint64_t now;                    /* seconds since the Unix epoch */
+	const struct names *names;       /* NULL: none */
+	const uint64_t *tun_queue_drops; /* of the interface; NULL: not known */
 };
 
 /* What is filled is the caller's (view_..._done()). ERR_NO_MEMORY. */

@@ -183,6 +183,7 @@ static int serve(struct node *node) {
 	enum err error = prepare(node);
 	if (!error) {
 		node->started = clock_now();
+		node_metrics_open(node, node->started);
 		node_control_start(node, node->started);
 		error = privileged_serve(&node->privileged);
 		node_control_stop(node);
@@ -190,6 +191,7 @@ static int serve(struct node *node) {
 	node_tunnels_clear(node);
 	node_orders_done(node);
 	unix_listener_done(&node->socket);
+	node_metrics_done(&node->metrics);
 	supervisor_done(&node->control);
 	privileged_done(&node->privileged);
 	node_lock_done(&node->lock);
@@ -241,6 +243,7 @@ int node_run(int count, char *const *arguments) {
 	node->control = (struct supervisor){.executable = -1, .channel = -1, .restart_at = CLOCK_NEVER};
 	node->retry_at = node->accept_again = CLOCK_NEVER;
 	node->socket_again = node->peer_again = CLOCK_NEVER;
+	node_metrics_init(&node->metrics);
 	list_init(&node->orders);
 	char error[NODE_OPTIONS_ERROR_SIZE];
 	int status = EXIT_USAGE;

@@ -88,6 +88,10 @@ void node_control_send(struct node *node, struct process_message *message) {
 	send_with(node, message, -1);
 }
 
+void node_control_send_with(struct node *node, struct process_message *message, int descriptor) {
+	send_with(node, message, descriptor);
+}
+
 void node_control_state(struct node *node, const struct node_tunnel *tunnel) {
 	struct process_message message = {.type = PROCESS_STATE, .tunnel = tunnel->slot};
 	memcpy(message.state.name, tunnel->name, sizeof message.state.name);
@@ -355,10 +359,12 @@ uint64_t node_control_run(struct node *node, uint64_t now) {
 		node_control_peer(node);
 	if (now >= node->socket_again)
 		open_again(node, now);
+	node_metrics_run(node, now);
 	bool acceptable = node->control.ready && !node->accepting && node->socket.descriptor >= 0;
 	if (acceptable && now >= node->accept_again)
 		accept_again(node, now);
-	const uint64_t times[] = {node->control.restart_at, node->peer_again, node->socket_again};
+	const uint64_t times[] = {node->control.restart_at, node->peer_again, node->socket_again,
+							  node->metrics.again};
 	/* Set as well while there is nothing to accept from. */
 	uint64_t next = acceptable ? node->accept_again : CLOCK_NEVER;
 	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
@@ -405,6 +411,7 @@ void node_control_start(struct node *node, uint64_t now) {
 		return;
 	}
 	node_control_configure(node);
+	node_metrics_send(node);
 	node_control_peer(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
 		if (node->tunnels[i].used)

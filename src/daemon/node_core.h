@@ -9,6 +9,7 @@
 #include "conf/config.h"
 #include "daemon/daemonize.h"
 #include "daemon/node_lock.h"
+#include "daemon/node_metrics.h"
 #include "daemon/node_options.h"
 #include "daemon/privileged.h"
 #include "daemon/supervisor.h"
@@ -104,6 +105,8 @@ struct node {
 	uint64_t peer_again;   /* to join the two others; CLOCK_NEVER */
 	bool control_was_ready;
 	struct loop_source control_source, socket_source, socket_watch;
+
+	struct node_metrics metrics;
 };
 
 /* node_orders.c */
@@ -153,6 +156,8 @@ void node_control_reap(struct node *node, uint64_t now);
 /* A channel between the two others, each of which has just started or is running. */
 void node_control_peer(struct node *node);
 void node_control_send(struct node *node, struct process_message *message);
+/* With a descriptor, which stays the caller's; -1: none. */
+void node_control_send_with(struct node *node, struct process_message *message, int descriptor);
 void node_control_configure(struct node *node);
 void node_control_state(struct node *node, const struct node_tunnel *tunnel);
 void node_control_stop(struct node *node);

@@ -152,6 +152,8 @@ void node_reload(struct node *node, struct node_order *order) {
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	if (node_network_reload(node, problem))
 		node_reload_problem(node, NULL, problem);
+	if (node_metrics_reload(node, problem))
+		node_reload_problem(node, NULL, problem);
 	node_order_done(node, 0, "");
 }
 

@@ -41,8 +41,11 @@ static void limit_large_packets(struct attachment *attachment) {
 	uint32_t mtu = attachment->state.mtu;
 	if (mtu == attachment->limited_mtu || !attachment->tun.tcp)
 		return;
-	attachment->limited_mtu = mtu;
 	enum err error = link_configure(attachment->link, 0, link_gso_size(mtu, ATTACHMENT_OVERHEAD));
+	/* While it is moved or renamed nothing can be set: there are news of it afterwards. */
+	if (error == ERR_AGAIN || error == ERR_NO_DEVICE)
+		return;
+	attachment->limited_mtu = mtu;
 	/* Works all the same, one read then takes two sends. */
 	if (error)
 		log_debug("%sthe interface's gso_max_size could not be set: %s", attachment->prefix,

@@ -1,5 +1,6 @@
 #include "engine/coalesce.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,13 +38,20 @@ struct flow {
 	uint16_t count;
 	uint8_t ip_header_size, protocol, headers;
 	bool v6;
-	uint32_t next_sequence; /* TCP */
+	uint32_t next_sequence;         /* TCP */
+	uint16_t ip_checksum, checksum; /* of the first packet, before it was completed for all */
 	uint8_t virtio[VIRTIO_HEADER_SIZE];
 	struct iovec iovecs[IOVECS];
 };
 
+/* One protocol's joining; the shard's thread alone changes it. */
+struct joining {
+	_Atomic bool enabled;
+	uint8_t refusals; /* see COALESCE_REFUSALS */
+};
+
 struct coalescer {
-	struct coalesce_options options;
+	struct joining tcp, udp;
 	struct coalesce_sink sink;
 	unsigned open_count;
 	struct flow *recent;               /* the open one that was added to last, or NULL */
@@ -64,7 +72,8 @@ enum err coalescer_new(const struct coalesce_options *options, const struct coal
 	struct coalescer *coalescer = calloc(1, sizeof *coalescer);
 	if (!coalescer)
 		return ERR_NO_MEMORY;
-	coalescer->options = *options;
+	atomic_init(&coalescer->tcp.enabled, options->tcp);
+	atomic_init(&coalescer->udp.enabled, options->udp);
 	coalescer->sink = *sink;
 	for (size_t i = 0; i < COALESCE_FLOWS; i++)
 		coalescer->open[i] = &coalescer->flows[i];
@@ -74,6 +83,21 @@ enum err coalescer_new(const struct coalesce_options *options, const struct coal
 
 void coalescer_free(struct coalescer *coalescer) {
 	free(coalescer);
+}
+
+static bool is_enabled(const struct joining *joining) {
+	return atomic_load_explicit(&joining->enabled, memory_order_relaxed);
+}
+
+struct coalesce_options coalescer_options(const struct coalescer *coalescer) {
+	return (struct coalesce_options){
+		.tcp = is_enabled(&coalescer->tcp),
+		.udp = is_enabled(&coalescer->udp),
+	};
+}
+
+static struct joining *joining_of(struct coalescer *coalescer, uint8_t protocol) {
+	return protocol == IP_PROTOCOL_TCP ? &coalescer->tcp : &coalescer->udp;
 }
 
 static bool same_addresses(const struct flow_key *left, const struct flow_key *right) {
@@ -95,13 +119,13 @@ static struct flow *find_flow(const struct coalescer *coalescer, const struct fl
 	return NULL;
 }
 
-static void write_alone(const struct coalescer *coalescer, uint8_t *packet, size_t size) {
+static enum err write_alone(const struct coalescer *coalescer, uint8_t *packet, size_t size) {
 	static const uint8_t no_offload[VIRTIO_HEADER_SIZE];
 	const struct iovec iovecs[2] = {
 		{.iov_base = (void *)no_offload, .iov_len = VIRTIO_HEADER_SIZE},
 		{.iov_base = packet, .iov_len = size},
 	};
-	coalescer->sink.write(coalescer->sink.context, iovecs, 2);
+	return coalescer->sink.write(coalescer->sink.context, iovecs, 2);
 }
 
 /* Lengths for the whole, and of the upper checksum the pseudo header's part (NEEDS_CSUM). */
@@ -111,6 +135,7 @@ static void complete(struct flow *flow) {
 	if (flow->v6) {
 		packet_set_u16(ip + PACKET_V6_PAYLOAD_SIZE, (uint16_t)upper_size);
 	} else {
+		flow->ip_checksum = packet_u16(ip + PACKET_V4_CHECKSUM);
 		packet_set_u16(ip + PACKET_V4_TOTAL_SIZE, (uint16_t)flow->size);
 		packet_set_raw_u16(ip + PACKET_V4_CHECKSUM, 0);
 		uint64_t sum = checksum_add(0, ip, IP_V4_HEADER_SIZE);
@@ -131,19 +156,64 @@ static void complete(struct flow *flow) {
 		header.checksum_offset = PACKET_UDP_CHECKSUM;
 		packet_set_u16(upper + PACKET_UDP_LENGTH, (uint16_t)upper_size);
 	}
+	flow->checksum = packet_u16(upper + header.checksum_offset);
 	packet_set_raw_u16(upper + header.checksum_offset,
 					   checksum_fold(checksum_pseudo(ip, flow->protocol, upper_size)));
 	virtio_encode(&header, flow->virtio);
 }
 
-static void write_flow(const struct coalescer *coalescer, struct flow *flow) {
+/* The first packet as it came. It had no PSH, or it would have been written alone. */
+static void restore(const struct flow *flow) {
+	uint8_t *ip = flow->first, *upper = ip + flow->ip_header_size;
+	uint32_t size = flow->headers + (uint32_t)flow->payload;
+	if (flow->v6) {
+		packet_set_u16(ip + PACKET_V6_PAYLOAD_SIZE, (uint16_t)(size - flow->ip_header_size));
+	} else {
+		packet_set_u16(ip + PACKET_V4_TOTAL_SIZE, (uint16_t)size);
+		packet_set_u16(ip + PACKET_V4_CHECKSUM, flow->ip_checksum);
+	}
+	if (flow->protocol == IP_PROTOCOL_TCP) {
+		upper[PACKET_TCP_FLAGS] &= (uint8_t)~PACKET_TCP_PSH;
+		packet_set_u16(upper + PACKET_TCP_CHECKSUM, flow->checksum);
+	} else {
+		packet_set_u16(upper + PACKET_UDP_LENGTH, (uint16_t)(size - flow->ip_header_size));
+		packet_set_u16(upper + PACKET_UDP_CHECKSUM, flow->checksum);
+	}
+}
+
+/* The packets of a completed super-packet one by one; false when the first cannot be written. */
+static bool write_apart(const struct coalescer *coalescer, const struct flow *flow) {
+	restore(flow);
+	if (write_alone(coalescer, flow->first, flow->headers + (size_t)flow->payload) != ERR_OK)
+		return false;
+	/* The payloads were gathered where they are: the others' headers are still before them. */
+	for (unsigned i = 2; i <= flow->count; i++) {
+		const struct iovec *payload = &flow->iovecs[i];
+		(void)write_alone(coalescer, (uint8_t *)payload->iov_base - flow->headers,
+						  flow->headers + payload->iov_len);
+	}
+	return true;
+}
+
+static void write_flow(struct coalescer *coalescer, struct flow *flow) {
 	if (flow->count == 1) {
-		write_alone(coalescer, flow->first, flow->size);
+		(void)write_alone(coalescer, flow->first, flow->size);
 		return;
 	}
 	complete(flow);
 	flow->iovecs[0] = (struct iovec){.iov_base = flow->virtio, .iov_len = VIRTIO_HEADER_SIZE};
-	coalescer->sink.write(coalescer->sink.context, flow->iovecs, 1 + flow->count);
+	struct joining *joining = joining_of(coalescer, flow->protocol);
+	enum err error = coalescer->sink.write(coalescer->sink.context, flow->iovecs, 1 + flow->count);
+	if (error == ERR_OK) {
+		joining->refusals = 0;
+		return;
+	}
+	if (error == ERR_NO_DEVICE || !write_apart(coalescer, flow))
+		return;
+	/* Want of memory, which a large packet feels first, says nothing about the offload. */
+	bool refused = error != ERR_NO_MEMORY && error != ERR_AGAIN;
+	if (refused && ++joining->refusals == COALESCE_REFUSALS)
+		atomic_store_explicit(&joining->enabled, false, memory_order_relaxed);
 }
 
 /* Writes the open flow at index and puts it to the free ones. */
@@ -229,20 +299,21 @@ static enum verdict examine_ip(struct candidate *candidate, bool *out_plain) {
 	return fragment & V4_FRAGMENT ? PASS_AFTER_ADDRESSES : MAY_JOIN;
 }
 
-static enum verdict examine(const struct coalescer *coalescer, struct candidate *candidate) {
+static enum verdict examine(struct coalescer *coalescer, struct candidate *candidate) {
 	bool plain;
 	enum verdict verdict = examine_ip(candidate, &plain);
 	if (verdict != MAY_JOIN)
 		return verdict;
-	bool tcp = candidate->protocol == IP_PROTOCOL_TCP;
-	if (!(tcp ? coalescer->options.tcp : coalescer->options.udp))
-		return PASS;
 	if (candidate->size < (uint32_t)candidate->ip_header_size + PACKET_PORTS_SIZE)
 		return PASS_AFTER_ADDRESSES;
 	candidate->key.words[4] =
 		packet_raw_u32(candidate->packet + candidate->ip_header_size + PACKET_PORTS) |
 		(uint64_t)candidate->protocol << 32 | (uint64_t)candidate->v6 << 40;
-	if (!plain || !(tcp ? is_plain_tcp(candidate) : is_plain_udp(candidate)))
+	/* Joining may have ended while one was open, which stays before what follows. */
+	if (!plain || !is_enabled(joining_of(coalescer, candidate->protocol)))
+		return PASS_AFTER_FLOW;
+	bool tcp = candidate->protocol == IP_PROTOCOL_TCP;
+	if (!(tcp ? is_plain_tcp(candidate) : is_plain_udp(candidate)))
 		return PASS_AFTER_FLOW;
 	return MAY_JOIN;
 }
@@ -338,7 +409,7 @@ void coalescer_add(struct coalescer *coalescer, uint8_t *packet, size_t size) {
 	if (verdict == PASS_AFTER_ADDRESSES)
 		close_addresses(coalescer, &candidate.key);
 	if (verdict == PASS || verdict == PASS_AFTER_ADDRESSES) {
-		write_alone(coalescer, packet, size);
+		(void)write_alone(coalescer, packet, size);
 		return;
 	}
 
@@ -352,5 +423,5 @@ void coalescer_add(struct coalescer *coalescer, uint8_t *packet, size_t size) {
 	if (verdict == MAY_JOIN && !pushes(&candidate))
 		open_flow(coalescer, &candidate);
 	else
-		write_alone(coalescer, packet, size);
+		(void)write_alone(coalescer, packet, size);
 }

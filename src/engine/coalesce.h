@@ -18,17 +18,23 @@
  * another acknowledgment, window, urgent pointer or other TCP options, gaps in sequence, UDP
  * without checksum, packets without payload. PSH or a short segment closes a super-packet.
  * Checksums are left to the kernel (NEEDS_CSUM); none is verified, the packets were authenticated.
+ *
+ * A super-packet that the queue refuses is written again as the packets it was made of, byte for
+ * byte and in their order. When that helped COALESCE_REFUSALS times in a row, packets of this
+ * protocol are no longer joined. Where not even the first of them can be written, the queue is out
+ * of order for now (an interface that is down), not the offload: the others are not tried.
  */
 
 enum {
 	COALESCE_FLOWS = 8,      /* super-packets open at a time */
 	COALESCE_SEGMENTS = 128, /* packets of one super-packet */
 	COALESCE_SIZE_MAX = 65535,
+	COALESCE_REFUSALS = 4, /* super-packets refused in a row that end the joining */
 };
 
 /* Where super-packets go: iovecs[0] is the virtio header, the rest the packet. */
 struct coalesce_sink {
-	void (*write)(void *context, const struct iovec *iovecs, int count);
+	enum err (*write)(void *context, const struct iovec *iovecs, int count);
 	void *context;
 };
 
@@ -52,3 +58,6 @@ void coalescer_add(struct coalescer *coalescer, uint8_t *packet, size_t size);
 
 /* Writes every open super-packet, the oldest first. */
 void coalescer_flush(struct coalescer *coalescer);
+
+/* What is joined now: as asked for, less what the queue refused. Any thread may ask. */
+struct coalesce_options coalescer_options(const struct coalescer *coalescer);

@@ -1,5 +1,6 @@
 #include "engine/handshake_queue.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,8 +12,8 @@ struct entry {
 
 struct handshake_queue {
 	size_t head, count;
-	uint64_t loaded_until;
-	struct entry *entries; /* touched only as far as the queue ever grew */
+	_Atomic uint64_t loaded_until; /* other threads read it */
+	struct entry *entries;         /* touched only as far as the queue ever grew */
 };
 
 #define ENTRIES_SIZE (HANDSHAKE_QUEUE_SIZE * sizeof(struct entry))
@@ -43,7 +44,8 @@ bool handshake_queue_push(struct handshake_queue *queue, struct lane *lane,
 						  const struct endpoint *from, const struct udp_source *to,
 						  const uint8_t *data, size_t size, uint64_t now) {
 	if (queue->count >= HANDSHAKE_QUEUE_LOADED)
-		queue->loaded_until = now + HANDSHAKE_LOAD_HELD;
+		atomic_store_explicit(&queue->loaded_until, now + HANDSHAKE_LOAD_HELD,
+							  memory_order_relaxed);
 	if (queue->count == HANDSHAKE_QUEUE_SIZE || size > HANDSHAKE_DATAGRAM_MAX)
 		return false;
 	/* A queue that drains between turns reuses its first pages. */
@@ -75,5 +77,9 @@ bool handshake_queue_is_empty(const struct handshake_queue *queue) {
 }
 
 bool handshake_queue_under_load(const struct handshake_queue *queue, uint64_t now) {
-	return queue->count >= HANDSHAKE_QUEUE_LOADED || now < queue->loaded_until;
+	return queue->count >= HANDSHAKE_QUEUE_LOADED || now < handshake_queue_loaded_until(queue);
+}
+
+uint64_t handshake_queue_loaded_until(const struct handshake_queue *queue) {
+	return atomic_load_explicit(&queue->loaded_until, memory_order_relaxed);
 }

@@ -37,3 +37,5 @@ bool handshake_queue_is_empty(const struct handshake_queue *queue);
 
 /* True while it is long and for HANDSHAKE_LOAD_HELD after. */
 bool handshake_queue_under_load(const struct handshake_queue *queue, uint64_t now);
+/* Until when it was as of the last push, 0: never. Any thread may ask. */
+uint64_t handshake_queue_loaded_until(const struct handshake_queue *queue);

@@ -24,12 +24,17 @@ static void tun_ready(void *context, uint32_t events) {
 		lane->tun_ready = true;
 }
 
-static void write_packet(void *context, const struct iovec *iovecs, int count) {
+static enum err write_packet(void *context, const struct iovec *iovecs, int count) {
 	struct lane *lane = context;
-	if (lane->tun.ops->write(lane->tun.context, iovecs, count) == ERR_OK)
-		lane_count(&lane->counters.tun_written_calls, 1);
-	else
+	enum err error = lane->tun.ops->write(lane->tun.context, iovecs, count);
+	if (error != ERR_OK) {
 		lane_count(&lane->counters.tun_errors, 1);
+		return error;
+	}
+	lane_count(&lane->counters.tun_written_calls, 1);
+	/* Behind the virtio header an item each: the first packet, the payloads of those joined. */
+	lane_count(&lane->counters.tun_written_packets, (uint64_t)count - 1);
+	return error;
 }
 
 enum err lane_init(struct lane *lane, struct interface *interface, struct shard *shard,
@@ -114,6 +119,7 @@ enum err lane_attach(struct lane *lane, struct peer *peer) {
 	if (error != ERR_OK)
 		return error;
 	lane->shard->peer_count++;
+	lane_count(&lane->counters.peers, 1);
 	list_append(&lane->peers, &peer->shard_link);
 	peer->lane = lane;
 	return ERR_OK;
@@ -127,6 +133,7 @@ void lane_detach(struct lane *lane, struct peer *peer) {
 	list_remove(&peer->shard_link);
 	peer->lane = NULL;
 	lane->shard->peer_count--;
+	lane_count(&lane->counters.peers, (uint64_t)-1);
 }
 
 void lane_set_deadline(struct lane *lane, struct peer *peer, uint64_t at) {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counter.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "engine/coalesce.h"
@@ -19,20 +20,25 @@
 
 struct listener;
 
-/* Counted by the shard, read by the control thread with relaxed atomics. */
+/* Counted by the shard, read by any thread: see base/counter.h and engine/figures.h. */
 struct lane_counters {
-	_Atomic uint64_t tun_read_packets, tun_read_calls, tun_written_calls, tun_errors;
+	/* Calls that moved something. Packets read count at the shard that sends them. */
+	_Atomic uint64_t tun_read_packets, tun_read_calls;
+	_Atomic uint64_t tun_written_packets, tun_written_calls, tun_errors;
+	_Atomic uint64_t opened_batches, opened_packets;
 	_Atomic uint64_t no_route;        /* packets whose destination is nobody's */
 	_Atomic uint64_t malformed;       /* packets from either side that do not parse */
 	_Atomic uint64_t wrong_source;    /* inner source that is not the sender's */
 	_Atomic uint64_t control_dropped; /* control frames from peers not known to send them */
 	_Atomic uint64_t replayed, forged;
+	_Atomic uint64_t over_share; /* datagrams of who sent too much: see fair_share.h */
 	_Atomic uint64_t staged_dropped, handoff_dropped;
+	_Atomic uint64_t handshakes, handshakes_dropped; /* that found a place in the queue, or none */
+	_Atomic uint64_t peers;                          /* attached now */
 };
 
 static inline void lane_count(_Atomic uint64_t *counter, uint64_t amount) {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount,
-						  memory_order_relaxed);
+	counter_add(counter, amount);
 }
 
 struct lane {

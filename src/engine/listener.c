@@ -51,6 +51,10 @@ void listener_set_transports(struct listener *listener, struct transport v4, str
 	transport_done(&listener->v6);
 	listener->v4 = v4;
 	listener->v6 = v6;
+	if (v4.ops && v4.ops->count_in)
+		v4.ops->count_in(v4.context, &listener->v4_counters);
+	if (v6.ops && v6.ops->count_in)
+		v6.ops->count_in(v6.context, &listener->v6_counters);
 	watch(listener, &v4, &listener->v4_source, &listener->v4_ready);
 	watch(listener, &v6, &listener->v6_source, &listener->v6_ready);
 }

@@ -25,6 +25,7 @@ struct listener {
 	struct lane *lanes[LISTENER_LANES_MAX];
 	size_t lane_count;
 	struct outbox outbox;
+	struct udp_counters v4_counters, v6_counters; /* of all transports that there were */
 };
 
 enum err listener_init(struct listener *listener, struct shard *shard, struct aead_worker *worker);

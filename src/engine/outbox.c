@@ -55,9 +55,12 @@ void outbox_seal(struct outbox *outbox) {
 	if (outbox->job_count > 0 &&
 		aead_seal_many(outbox->worker, outbox->jobs, outbox->job_count) != ERR_OK) {
 		/* Nothing unsealed may leave: all that is queued is dropped. */
-		outbox->dropped += outbox->queues[QUEUE_V4].count + outbox->queues[QUEUE_V6].count;
+		counter_add(&outbox->dropped,
+					outbox->queues[QUEUE_V4].count + outbox->queues[QUEUE_V6].count);
 		outbox->queues[QUEUE_V4].count = outbox->queues[QUEUE_V6].count = 0;
 	}
+	if (outbox->job_count > 0)
+		outbox_count_sealed(outbox, outbox->job_count);
 	outbox->job_count = 0;
 	release_sources(outbox);
 }
@@ -118,7 +121,7 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 	size_t count = queue->count;
 	queue->count = 0;
 	if (!transport->ops) {
-		outbox->dropped += count;
+		counter_add(&outbox->dropped, count);
 		return;
 	}
 	transport->ops->send_many(transport->context, queue->messages, count);
@@ -130,28 +133,66 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 			queue->peers[i]->paths[0].from = (struct udp_source){.interface = 0};
 			continue;
 		}
-		outbox->dropped++;
+		counter_add(&outbox->dropped, 1);
 	}
 }
 
-void outbox_flush(struct outbox *outbox) {
-	outbox_seal(outbox);
-	send_queue(outbox, &outbox->queues[QUEUE_V4], outbox->v4);
-	send_queue(outbox, &outbox->queues[QUEUE_V6], outbox->v6);
-	outbox->used = 0;
-}
-
-void outbox_answer(struct outbox *outbox, const struct endpoint *to, const struct udp_source *from,
-				   const uint8_t *data, uint32_t size) {
-	const struct transport *transport = to->address.family == ADDRESS_V6 ? outbox->v6 : outbox->v4;
-	if (!transport->ops)
-		return;
-	struct udp_message message = {
+static struct udp_message message_of(const struct endpoint *to, const struct udp_source *from,
+									 const uint8_t *data, uint32_t size) {
+	return (struct udp_message){
 		.to = to,
 		.from = from,
 		.data = data,
 		.size = size,
 		.segment_size = (uint16_t)size,
 	};
-	transport->ops->send_many(transport->context, &message, 1);
+}
+
+/* Nobody waits for an answer, and whoever wants one asks again: errors are not looked at. */
+static void send_answers(struct outbox *outbox, const struct transport *transport,
+						 enum address_family family) {
+	struct udp_message messages[OUTBOX_ANSWERS];
+	size_t count = 0;
+	for (size_t i = 0; i < outbox->answer_count; i++) {
+		const struct outbox_answer *answer = &outbox->answers[i];
+		if (answer->to.address.family == family)
+			messages[count++] = message_of(&answer->to, &answer->from, answer->data, answer->size);
+	}
+	if (count > 0 && transport->ops)
+		transport->ops->send_many(transport->context, messages, count);
+}
+
+static void flush_answers(struct outbox *outbox) {
+	if (outbox->answer_count == 0)
+		return;
+	send_answers(outbox, outbox->v4, ADDRESS_V4);
+	send_answers(outbox, outbox->v6, ADDRESS_V6);
+	outbox->answer_count = 0;
+}
+
+void outbox_flush(struct outbox *outbox) {
+	outbox_seal(outbox);
+	send_queue(outbox, &outbox->queues[QUEUE_V4], outbox->v4);
+	send_queue(outbox, &outbox->queues[QUEUE_V6], outbox->v6);
+	flush_answers(outbox);
+	outbox->used = 0;
+}
+
+void outbox_answer(struct outbox *outbox, const struct endpoint *to, const struct udp_source *from,
+				   const uint8_t *data, uint32_t size) {
+	if (size > OUTBOX_ANSWER_MAX) {
+		const struct transport *transport =
+			to->address.family == ADDRESS_V6 ? outbox->v6 : outbox->v4;
+		struct udp_message message = message_of(to, from, data, size);
+		if (transport->ops)
+			transport->ops->send_many(transport->context, &message, 1);
+		return;
+	}
+	struct outbox_answer *answer = &outbox->answers[outbox->answer_count++];
+	answer->to = *to;
+	answer->from = from ? *from : (struct udp_source){.interface = 0};
+	answer->size = (uint16_t)size;
+	memcpy(answer->data, data, size);
+	if (outbox->answer_count == OUTBOX_ANSWERS)
+		flush_answers(outbox);
 }

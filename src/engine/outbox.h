@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/counter.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "crypto/aead.h"
@@ -24,12 +25,22 @@ enum {
 	OUTBOX_JOBS = 128,
 	OUTBOX_MESSAGES = UDP_SEND_MESSAGES,
 	OUTBOX_BUFFERS = 64,
+	OUTBOX_ANSWERS = 32,
+	OUTBOX_ANSWER_MAX = 128, /* bytes of an answer that may wait for others */
 };
 
 struct outbox_queue {
 	struct udp_message messages[OUTBOX_MESSAGES];
 	struct peer *peers[OUTBOX_MESSAGES];
 	size_t count;
+};
+
+/* A datagram to somebody who is no peer. */
+struct outbox_answer {
+	struct endpoint to;
+	struct udp_source from;
+	uint16_t size;
+	uint8_t data[OUTBOX_ANSWER_MAX];
 };
 
 struct outbox {
@@ -43,7 +54,10 @@ struct outbox {
 	struct list spent;                          /* staged packets that jobs still read */
 	struct tun_buffer *buffers[OUTBOX_BUFFERS]; /* TUN buffers that jobs still read */
 	size_t buffer_count;
-	uint64_t dropped; /* messages that could not be sent */
+	struct outbox_answer answers[OUTBOX_ANSWERS];
+	size_t answer_count;
+	_Atomic uint64_t sealed_batches, sealed_packets;
+	_Atomic uint64_t dropped; /* messages that could not be sent */
 };
 
 enum err outbox_init(struct outbox *outbox, struct aead_worker *worker, struct transport *v4,
@@ -58,6 +72,12 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t size);
 
 /* Room for one more job to be sealed at the flush; flushes when there is none. */
 struct aead_job *outbox_add_job(struct outbox *outbox);
+
+/* To be called for batches that are sealed into the arena elsewhere. */
+static inline void outbox_count_sealed(struct outbox *outbox, uint64_t packets) {
+	counter_add(&outbox->sealed_batches, 1);
+	counter_add(&outbox->sealed_packets, packets);
+}
 
 /* Seals the waiting jobs now. */
 void outbox_seal(struct outbox *outbox);
@@ -80,6 +100,9 @@ void outbox_keep_packet(struct outbox *outbox, struct list *staged_link);
 /* Seals, sends and forgets everything. Peers' stale source addresses are cleared. */
 void outbox_flush(struct outbox *outbox);
 
-/* One datagram to an address that is no peer's (a cookie), at once. */
+/*
+ * One datagram to an address that is no peer's (a cookie): at the flush, with others, as floods
+ * provoke many; at once when it is larger than OUTBOX_ANSWER_MAX.
+ */
 void outbox_answer(struct outbox *outbox, const struct endpoint *to, const struct udp_source *from,
 				   const uint8_t *data, uint32_t size);

@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/deadline.h"
 #include "base/list.h"
+#include "engine/fair_share.h"
 #include "transport/udp/udp.h"
 
 /*
@@ -66,7 +67,8 @@ struct peer {
 	struct list shard_link; /* the owner's list of peers */
 	struct list staged;     /* see staging.h */
 	uint32_t staged_count;
-	struct deadline deadline; /* the earliest of the protocol's timers, in the owner's heap */
+	struct fair_share_use share; /* of what its shard can open */
+	struct deadline deadline;    /* the earliest of the protocol's timers, in the owner's heap */
 	struct peer_published published;
 };
 

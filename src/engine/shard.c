@@ -31,6 +31,7 @@ enum err shard_init(struct shard *shard, struct engine *engine, uint16_t number)
 	shard->random = options->random;
 	shard->backend = options->backend;
 	inbox_init(&shard->inbox);
+	fair_share_init(&shard->share);
 	deadline_heap_init(&shard->deadlines);
 	shard->now = shard->clock->now(shard->clock->context);
 	enum err error = aead_worker_new(shard->backend, &shard->worker);
@@ -150,11 +151,24 @@ static void refresh(struct shard *shard) {
 			lane_adopt(shard->lanes[i], latest[i]);
 }
 
+/* What the kernel threw away before anybody could read it. */
+static uint64_t overflow(const struct shard *shard) {
+	uint64_t sum = 0;
+	for (size_t i = 0; i < shard->interface_count; i++) {
+		const struct listener *listener = shard->listeners[i];
+		sum += atomic_load_explicit(&listener->v4_counters.kernel_drops, memory_order_relaxed) +
+			   atomic_load_explicit(&listener->v6_counters.kernel_drops, memory_order_relaxed);
+	}
+	return sum;
+}
+
 void shard_turn(struct shard *shard) {
 	uint64_t epoch = engine_epoch(shard->engine);
 	shard->now = shard->clock->now(shard->clock->context);
 	shard->busy = false;
+	counter_add(&shard->turns, 1);
 	refresh(shard);
+	fair_share_turn(&shard->share, shard->now, overflow(shard));
 	for (size_t i = 0; i < shard->interface_count; i++)
 		shard->busy |= shard_in_receive(shard, shard->listeners[i]);
 	shard_out_take_handoffs(shard);

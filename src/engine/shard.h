@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "crypto/aead.h"
 #include "engine/engine.h"
+#include "engine/fair_share.h"
 #include "engine/handshake_queue.h"
 #include "engine/inbox.h"
 #include "engine/index_table.h"
@@ -63,10 +64,12 @@ struct shard {
 	bool paused;                      /* no buffer is left to read packets into */
 	bool woken[INTERFACE_SHARDS_MAX]; /* shards that got packets from us this turn */
 	struct shard_in *in;              /* scratch of the way in */
+	struct fair_share share;          /* when more comes in than can be opened */
 	struct inbox inbox;
 	_Atomic uint32_t forwarded; /* datagrams that other shards received and that wait in inbox */
 	_Atomic bool starved;       /* whoever returns buffers of ours takes it down and wakes us */
 	_Atomic uint64_t seen_epoch;
+	_Atomic uint64_t turns; /* counted for engine/figures.h */
 	_Atomic bool stopping;
 };
 

@@ -100,8 +100,20 @@ static void finish_run(const struct incoming *incoming, const struct received_ru
 	if (run->packets == 0)
 		return;
 	struct peer *peer = incoming->peer;
+	struct fair_share *share = &peer->lane->shard->share;
+	if (!fair_share_is_limited(share))
+		fair_share_count(share, &peer->share, run->wire_bytes);
 	peer_count_received(peer, run->wire_bytes);
 	peer->protocol->received(peer->lane, peer, incoming->session, run);
+}
+
+/* With the first one's interface, as most batches are of one. */
+static void count_opened(const struct shard_in *in) {
+	if (in->count == 0)
+		return;
+	struct lane_counters *counters = &in->incoming[0].peer->lane->counters;
+	lane_count(&counters->opened_batches, 1);
+	lane_count(&counters->opened_packets, in->count);
 }
 
 /*
@@ -112,6 +124,7 @@ static void finish_run(const struct incoming *incoming, const struct received_ru
  */
 static void open_chunk(struct shard *shard, struct shard_in *in) {
 	aead_open_many(shard->worker, in->jobs, in->count);
+	count_opened(in);
 	in->checked_snapshot = NULL;
 	struct received_run run = {.packets = 0};
 	const struct incoming *running = NULL;
@@ -185,6 +198,7 @@ static void forward(const struct shard *shard, struct listener *listener,
 		atomic_fetch_add_explicit(&owner->forwarded, 1, memory_order_relaxed) < SHARD_FORWARDED_MAX;
 	struct forwarded *forwarded = room ? malloc(sizeof *forwarded + size) : NULL;
 	if (!forwarded) {
+		lane_count(&listener->lanes[0]->counters.handoff_dropped, 1);
 		(void)atomic_fetch_sub_explicit(&owner->forwarded, 1, memory_order_relaxed);
 		return;
 	}
@@ -203,6 +217,16 @@ static struct lane *claimed_by(const struct listener *listener, const uint8_t *d
 	return NULL;
 }
 
+/* While more comes than can be opened: whether the peer may still have this much. */
+static bool take_share(struct shard *shard, struct peer *peer, size_t size) {
+	if (!fair_share_allows(&shard->share, &peer->share, size)) {
+		lane_count(&peer->lane->counters.over_share, 1);
+		return false;
+	}
+	fair_share_count(&shard->share, &peer->share, size);
+	return true;
+}
+
 static void take_datagram(struct shard *shard, struct listener *listener,
 						  const struct udp_received *received, uint8_t *data, size_t size) {
 	struct shard_in *in = shard->in;
@@ -214,14 +238,19 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 	case INCOMING_DROP:
 		break;
 	case INCOMING_DATA:
+		if (fair_share_is_limited(&shard->share) && !take_share(shard, incoming->peer, size))
+			break;
 		in->origins[in->count] = received;
 		in->count++;
 		if (in->count == CHUNK)
 			open_chunk(shard, in);
 		break;
 	case INCOMING_HANDSHAKE:
-		(void)handshake_queue_push(shard->handshakes, lane, &received->from, &received->to, data,
-								   size, shard->now);
+		lane_count(handshake_queue_push(shard->handshakes, lane, &received->from, &received->to,
+										data, size, shard->now)
+					   ? &lane->counters.handshakes
+					   : &lane->counters.handshakes_dropped,
+				   1);
 		break;
 	case INCOMING_ELSEWHERE:
 		forward(shard, listener, received, incoming->shard, data, size);
@@ -268,5 +297,6 @@ bool shard_in_receive(struct shard *shard, struct listener *listener) {
 			break;
 		bytes += got;
 	}
+	fair_share_emptied(&shard->share);
 	return false;
 }

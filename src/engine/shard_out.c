@@ -86,6 +86,7 @@ static void send_plan(struct lane *lane, struct peer *peer, struct session *sess
 					 &jobs[count++]);
 		}
 		sealed = aead_seal_many(outbox->worker, jobs, count) == ERR_OK && sealed;
+		outbox_count_sealed(outbox, count);
 		for (uint16_t i = phase; i < plan->count; i = (uint16_t)(i + plan->phases))
 			segment_restore(plan, i);
 	}

@@ -13,6 +13,18 @@ struct tun_descriptor {
 	bool has_header;
 };
 
+/* EBADFD: the interface is gone; EIO: it is down; ENOBUFS: no memory for so large a packet. */
+static enum err error_of(int number) {
+	switch (number) {
+	case EBADFD:
+		return ERR_NO_DEVICE;
+	case ENOBUFS:
+		return ERR_NO_MEMORY;
+	default:
+		return err_from_errno(number);
+	}
+}
+
 static enum err queue_read(void *context, uint8_t *data, size_t size, size_t *out_size) {
 	const struct tun_descriptor *tun = context;
 	size_t skip = tun->has_header ? 0 : VIRTIO_HEADER_SIZE;
@@ -20,10 +32,8 @@ static enum err queue_read(void *context, uint8_t *data, size_t size, size_t *ou
 	do {
 		got = read(tun->descriptor, data + skip, size - skip);
 	} while (got < 0 && errno == EINTR);
-	if (got < 0) {
-		/* EBADFD: the interface is gone; EIO: it is down. */
-		return errno == EBADFD ? ERR_NO_DEVICE : err_from_errno(errno);
-	}
+	if (got < 0)
+		return error_of(errno);
 	memset(data, 0, skip);
 	*out_size = (size_t)got + skip;
 	return ERR_OK;
@@ -36,7 +46,7 @@ static enum err queue_write(void *context, const struct iovec *iovecs, int count
 	do {
 		written = writev(tun->descriptor, iovecs + skip, count - skip);
 	} while (written < 0 && errno == EINTR);
-	return written < 0 ? err_from_errno(errno) : ERR_OK;
+	return written < 0 ? error_of(errno) : ERR_OK;
 }
 
 static int queue_descriptor(const void *context) {
@@ -65,6 +75,7 @@ enum err tun_queue_open(int descriptor, bool has_header, struct tun_queue *out_q
 	if (!tun)
 		return ERR_NO_MEMORY;
 	*tun = (struct tun_descriptor){.descriptor = descriptor, .has_header = has_header};
-	*out_queue = (struct tun_queue){.ops = &descriptor_ops, .context = tun};
+	*out_queue =
+		(struct tun_queue){.ops = &descriptor_ops, .context = tun, .has_header = has_header};
 	return ERR_OK;
 }

@@ -17,7 +17,11 @@ struct tun_queue_ops {
 	 * ERR_IO and ERR_NO_DEVICE when the queue is (for now) unusable.
 	 */
 	enum err (*read)(void *context, uint8_t *data, size_t size, size_t *out_size);
-	/* Writes one packet whose first iovec is its virtio header. */
+	/*
+	 * Writes one packet whose first iovec is its virtio header. ERR_NO_DEVICE when the interface is
+	 * gone, ERR_IO while it is down, ERR_NO_MEMORY and ERR_AGAIN when there is no room; any other
+	 * error is about this packet.
+	 */
 	enum err (*write)(void *context, const struct iovec *iovecs, int count);
 	/* The descriptor to wait on for reading, -1 when there is none. */
 	int (*descriptor)(const void *context);
@@ -28,6 +32,7 @@ struct tun_queue_ops {
 struct tun_queue {
 	const struct tun_queue_ops *ops;
 	void *context;
+	bool has_header; /* packets really travel with one */
 };
 
 static inline void tun_queue_done(struct tun_queue *queue) {

@@ -39,6 +39,15 @@ static void put_bytes(struct nlmsghdr *request, uint16_t type, const struct addr
 
 /* Link */
 
+/* Kernels add members at its end. */
+static uint64_t read_dropped(const struct nlattr *attribute) {
+	struct rtnl_link_stats64 statistics = {0};
+	size_t size = mnl_attr_get_payload_len(attribute);
+	memcpy(&statistics, mnl_attr_get_payload(attribute),
+		   size < sizeof statistics ? size : sizeof statistics);
+	return statistics.tx_dropped;
+}
+
 static void read_link(void *context, const struct nlmsghdr *message) {
 	struct route_link *link = context;
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
@@ -51,6 +60,8 @@ static void read_link(void *context, const struct nlmsghdr *message) {
 			link->mtu = mnl_attr_get_u32(attribute);
 		else if (mnl_attr_get_type(attribute) == IFLA_IFNAME)
 			(void)snprintf(link->name, sizeof link->name, "%s", mnl_attr_get_str(attribute));
+		else if (mnl_attr_get_type(attribute) == IFLA_STATS64)
+			link->dropped = read_dropped(attribute);
 	}
 }
 

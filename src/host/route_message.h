@@ -19,6 +19,8 @@ struct route_link {
 	char name[ROUTE_NAME_SIZE];
 	uint32_t index, mtu;
 	bool up;
+	/* Packets that it was to send and dropped: of a TUN, those that found its queue full. */
+	uint64_t dropped;
 };
 
 /*

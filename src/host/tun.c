@@ -7,13 +7,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/if_tun.h>
 
-#include "base/cleanup.h"
-
-/* From Linux 6.2 on; older headers lack them, older kernels answer EINVAL. */
-enum { TUN_OFFLOAD_USO4 = 0x20, TUN_OFFLOAD_USO6 = 0x40 };
+#include "host/tun_internal.h"
 
 _Static_assert(TUN_NAME_SIZE == IFNAMSIZ, "names go to the kernel as they are");
 
@@ -33,38 +31,86 @@ static struct ifreq make_request(const char *name, int flags) {
 	return request;
 }
 
-static enum err open_queue(const char *name, int flags, int *out_queue) {
-	auto_close int queue = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (queue < 0)
+static int open_device(void) {
+	return open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
+static int control_device(int descriptor, unsigned long request, void *argument) {
+	return ioctl(descriptor, request, argument);
+}
+
+static const struct tun_calls system_calls = {
+	.open = open_device,
+	.control = control_device,
+	.close = close,
+};
+
+/* A new descriptor, and one request to it; closed again when that is refused. */
+static enum err open_with(const struct tun_calls *calls, unsigned long request, void *argument,
+						  int *out_descriptor) {
+	int descriptor = calls->open();
+	if (descriptor < 0)
 		return err_from_errno(errno);
-	struct ifreq request = make_request(name, flags);
-	if (ioctl(queue, TUNSETIFF, &request))
-		return err_from_errno(errno);
-	*out_queue = cleanup_steal_descriptor(&queue);
+	if (calls->control(descriptor, request, argument)) {
+		enum err error = err_from_errno(errno);
+		(void)calls->close(descriptor);
+		return error;
+	}
+	*out_descriptor = descriptor;
 	return ERR_OK;
 }
 
 /* What the driver can do at all, as IFF_ flags. */
-static enum err read_features(unsigned *out_features) {
-	auto_close int queue = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (queue < 0 || ioctl(queue, TUNGETFEATURES, out_features))
-		return err_from_errno(errno);
+static enum err read_features(const struct tun_calls *calls, unsigned *out_features) {
+	int descriptor;
+	enum err error = open_with(calls, TUNGETFEATURES, out_features, &descriptor);
+	if (!error)
+		(void)calls->close(descriptor);
+	return error;
+}
+
+static bool set_offloads(const struct tun_calls *calls, const struct tun *tun,
+						 unsigned long offloads) {
+	/* They belong to the interface, so one queue sets them for all. */
+	return calls->control(tun->queues[0], TUNSETOFFLOAD, (void *)offloads) == 0;
+}
+
+/* The kernel takes all of what it is asked for or nothing, so more is asked for step by step. */
+static void enable_offloads(const struct tun_calls *calls, struct tun *tun, bool no_udp) {
+	unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+	unsigned long udp = TUN_OFFLOAD_USO4 | TUN_OFFLOAD_USO6;
+	tun->tcp = set_offloads(calls, tun, tcp);
+	tun->udp = tun->tcp && !no_udp && set_offloads(calls, tun, tcp | udp);
+}
+
+static void close_queues(const struct tun_calls *calls, struct tun *tun) {
+	for (unsigned i = 0; i < tun->count; i++)
+		(void)calls->close(tun->queues[i]);
+	tun->count = 0;
+}
+
+static enum err open_queues(const struct tun_request *request, const struct tun_calls *calls,
+							int flags, struct tun *tun) {
+	while (tun->count < request->queues) {
+		/* The first one must create it: two daemons with several queues would share it. */
+		int exclusive = tun->count == 0 ? IFF_TUN_EXCL : 0;
+		struct ifreq name = make_request(request->name, flags | exclusive);
+		enum err error = open_with(calls, TUNSETIFF, &name, &tun->queues[tun->count]);
+		if (error) {
+			close_queues(calls, tun);
+			return error;
+		}
+		tun->count++;
+	}
 	return ERR_OK;
 }
 
-static void enable_offloads(struct tun *tun, bool no_udp) {
-	/* Offloads belong to the interface, so one queue sets them for all. */
-	unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-	unsigned long udp = TUN_OFFLOAD_USO4 | TUN_OFFLOAD_USO6;
-	tun->tcp = ioctl(tun->queues[0], TUNSETOFFLOAD, tcp) == 0;
-	tun->udp = tun->tcp && !no_udp && ioctl(tun->queues[0], TUNSETOFFLOAD, tcp | udp) == 0;
-}
-
-enum err tun_open(const struct tun_request *request, struct tun *out_tun) {
+enum err tun_open_with(const struct tun_request *request, const struct tun_calls *calls,
+					   struct tun *out_tun) {
 	if (!tun_name_valid(request->name) || request->queues == 0 || request->queues > TUN_QUEUES_MAX)
 		return ERR_INVALID;
 	unsigned features = 0;
-	enum err error = read_features(&features);
+	enum err error = read_features(calls, &features);
 	if (error)
 		return error;
 	if (if_nametoindex(request->name) != 0)
@@ -76,28 +122,25 @@ enum err tun_open(const struct tun_request *request, struct tun *out_tun) {
 		flags |= IFF_MULTI_QUEUE;
 	}
 	struct tun tun = {.header = !request->no_header && (features & IFF_VNET_HDR)};
-	if (tun.header)
-		flags |= IFF_VNET_HDR;
-	while (tun.count < request->queues) {
-		/* The first one must create it: two daemons with several queues would share it. */
-		int exclusive = tun.count == 0 ? IFF_TUN_EXCL : 0;
-		error = open_queue(request->name, flags | exclusive, &tun.queues[tun.count]);
-		if (error) {
-			tun_done(&tun);
-			return error;
-		}
-		tun.count++;
+	error = open_queues(request, calls, flags | (tun.header ? IFF_VNET_HDR : 0), &tun);
+	if (error == ERR_INVALID && tun.header) {
+		tun.header = false;
+		error = open_queues(request, calls, flags, &tun);
 	}
+	if (error)
+		return error;
 	if (tun.header)
-		enable_offloads(&tun, request->no_udp);
+		enable_offloads(calls, &tun, request->no_udp);
 	*out_tun = tun;
 	return ERR_OK;
 }
 
+enum err tun_open(const struct tun_request *request, struct tun *out_tun) {
+	return tun_open_with(request, &system_calls, out_tun);
+}
+
 void tun_done(struct tun *tun) {
-	for (unsigned i = 0; i < tun->count; i++)
-		(void)close(tun->queues[i]);
-	tun->count = 0;
+	close_queues(&system_calls, tun);
 }
 
 /* A queue whose interface is gone answers EBADFD to everything. */

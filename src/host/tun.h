@@ -32,7 +32,8 @@ struct tun {
 bool tun_name_valid(const char *name);
 
 /*
- * Creates the interface, with what the kernel has of the offloads. ERR_EXISTS when there is one of
+ * Creates the interface, with what the kernel has of the offloads: without those of UDP, of TCP and
+ * at last without headers where it refuses them. ERR_EXISTS when there is one of
  * that name, ERR_NOT_FOUND or ERR_NO_DEVICE without /dev/net/tun, ERR_PERMISSION,
  * ERR_UNSUPPORTED when several queues are wanted and the kernel has one only.
  */

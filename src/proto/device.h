@@ -81,7 +81,8 @@ struct device_ops {
 	void (*get)(const struct device *device, struct uapi_text *out_text);
 	/*
 	 * The same lines without any secret: own_public_key in place of the private key, and for a peer
-	 * with a pre-shared key preshared=true in its place.
+	 * with a pre-shared key preshared=true in its place. Behind the interface's own lines come
+	 * those of engine/figures.h.
 	 */
 	void (*status)(const struct device *device, struct uapi_text *out_text);
 	/* Takes up a record that an earlier run saved; called before link(), in the order of saving. */

@@ -43,16 +43,22 @@ static void next_timestamp(struct wireguard_peer *peer, uint8_t *out_timestamp) 
 	wireguard_timestamp(wall, out_timestamp);
 }
 
+/* Least time between two initiations. */
+static uint64_t least_interval(const struct wireguard_peer *peer) {
+	if (peer->challenged)
+		return WIREGUARD_COOKIE_INTERVAL;
+	return peer->redirected ? WIREGUARD_REDIRECT_INTERVAL : WIREGUARD_REKEY_TIMEOUT;
+}
+
 void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 	struct shard *shard = peer->peer.lane->shard;
 	if (!peer->running)
 		return;
 	if (!is_retry)
 		peer->attempts = 0;
-	uint64_t interval = peer->redirected ? WIREGUARD_REDIRECT_INTERVAL : WIREGUARD_REKEY_TIMEOUT;
-	if (peer->last_sent != 0 && shard->now - peer->last_sent < interval)
+	if (peer->last_sent != 0 && shard->now - peer->last_sent < least_interval(peer))
 		return;
-	if (peer->pending.present && !peer->redirected)
+	if (peer->pending.present && !peer->redirected && !peer->challenged)
 		wireguard_news_unanswered(peer);
 	const struct wireguard_identity *identity = prepare(peer);
 	peer->last_sent = shard->now;
@@ -220,16 +226,34 @@ static void take_response(struct lane *lane, const struct handshake_datagram *da
 	shard_out_send_keepalive(lane, &peer->peer);
 }
 
+/*
+ * The other end is under load and asks for a proof of where we are. It has it with the next
+ * initiation, which does not wait for REKEY_TIMEOUT, but only once: with a cookie that does not
+ * help, repetitions are as rare as ever.
+ */
+static void hurry(struct wireguard_peer *peer) {
+	uint64_t since = peer->peer.lane->shard->now - peer->last_sent;
+	peer->challenged = true;
+	wireguard_timers_retransmit_in(
+		peer, since < WIREGUARD_COOKIE_INTERVAL ? WIREGUARD_COOKIE_INTERVAL - since : 0);
+}
+
 static void take_cookie_reply(const struct lane *lane, const struct handshake_datagram *datagram) {
 	struct wireguard_cookie_reply message;
 	if (wireguard_decode_cookie_reply(datagram->data, datagram->size, &message) != ERR_OK)
 		return;
 	const struct wireguard_binding *binding =
 		index_table_find(lane->shard->indices, message.receiver);
-	/* It proves nothing about where the peer is: no roaming. A bad one is ignored. */
-	if (binding && cookie_take(&binding->peer->cookies, message.nonce, message.sealed_cookie,
-							   lane->shard->now) == ERR_OK)
+	if (!binding)
 		return;
+	struct wireguard_peer *peer = binding->peer;
+	bool had_one = cookie_jar_is_fresh(&peer->cookies, lane->shard->now);
+	/* It proves nothing about where the peer is: no roaming. A bad one is ignored. */
+	if (cookie_take(&peer->cookies, message.nonce, message.sealed_cookie, lane->shard->now) ==
+			ERR_OK &&
+		!had_one && !binding->session && peer->pending.present &&
+		peer->pending.sender == message.receiver)
+		hurry(peer);
 }
 
 static uint32_t sender_of(const struct handshake_datagram *datagram) {

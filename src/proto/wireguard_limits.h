@@ -12,6 +12,8 @@
 #define WIREGUARD_REKEY_TIMEOUT (5 * CLOCK_SECOND)
 /* Least time between initiations when another endpoint was configured in between. */
 #define WIREGUARD_REDIRECT_INTERVAL (1 * CLOCK_SECOND)
+/* Between an initiation that was answered with a cookie and the one that carries it. */
+#define WIREGUARD_COOKIE_INTERVAL (100 * CLOCK_MILLISECOND)
 #define WIREGUARD_REKEY_JITTER (334 * CLOCK_MILLISECOND)
 #define WIREGUARD_KEEPALIVE_TIMEOUT (10 * CLOCK_SECOND)
 #define WIREGUARD_NEW_HANDSHAKE_TIMEOUT (WIREGUARD_KEEPALIVE_TIMEOUT + WIREGUARD_REKEY_TIMEOUT)

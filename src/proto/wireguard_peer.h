@@ -69,6 +69,7 @@ struct wireguard_peer {
 	bool last_minute_sent;
 	bool crossed;    /* both ends started at once: previous is the session that we answered */
 	bool redirected; /* another endpoint was set since the pending initiation left */
+	bool challenged; /* a cookie came for the pending initiation, which had none */
 	bool resume;     /* starts with a handshake: there was a session before a restart */
 };
 

@@ -139,7 +139,7 @@ static void reconfigured(struct lane *lane, const struct snapshot *before) {
 	struct wireguard_lane *state = lane->protocol_state;
 	bool rekeyed = old->generation != config->generation;
 	if (rekeyed)
-		cookie_checker_init(&state->checker, &config->cookie_keys);
+		cookie_checker_change(&state->checker, &config->cookie_keys);
 	if (!rekeyed && before->up == lane->snapshot->up)
 		return;
 	list_for_each (link, &lane->peers) {
@@ -158,11 +158,13 @@ static enum err lane_init_state(struct lane *lane) {
 	if (!state)
 		return ERR_NO_MEMORY;
 	enum err error = rate_limiter_new(lane->shard->random, &state->limiter);
+	if (error == ERR_OK)
+		error = cookie_checker_init(&state->checker, &wireguard_lane_config(lane)->cookie_keys);
 	if (error != ERR_OK) {
+		rate_limiter_free(state->limiter);
 		free(state);
 		return error;
 	}
-	cookie_checker_init(&state->checker, &wireguard_lane_config(lane)->cookie_keys);
 	lane->protocol_state = state;
 	return ERR_OK;
 }
@@ -177,6 +179,7 @@ static void lane_done_state(struct lane *lane) {
 	if (!state)
 		return;
 	rate_limiter_free(state->limiter);
+	cookie_checker_done(&state->checker);
 	wipe(state, sizeof *state);
 	free(state);
 	lane->protocol_state = NULL;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/wipe.h"
+#include "engine/figures.h"
 #include "proto/wireguard_control.h"
 
 static int errno_of(enum err error) {
@@ -216,6 +217,7 @@ void wireguard_uapi_status(const struct device *device, struct uapi_text *out_te
 	if (device->identity->present)
 		uapi_put_key(out_text, "own_public_key", device->identity->public_key);
 	put_sockets(device, out_text);
+	figures_put(device->interface, out_text);
 	list_for_each (link, &device->peers) {
 		const struct wireguard_peer *peer = list_item(link, struct wireguard_peer, control.link);
 		uapi_put_key(out_text, "public_key", peer->control.public_key);

@@ -5,6 +5,7 @@
 #include "base/wipe.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
+#include "crypto/prepared.h"
 
 enum { ENDPOINT_BYTES_MAX = ADDRESS_V6_SIZE + 2 };
 
@@ -56,12 +57,15 @@ static enum err make_mac2(const uint8_t cookie[static COOKIE_SIZE], struct slice
 }
 
 /* The cookie of an address and port: their MAC under the secret, so that nothing is stored. */
-static enum err make_cookie(const uint8_t secret[static HASH_SIZE], const struct endpoint *from,
-							uint8_t out_cookie[static COOKIE_SIZE]) {
+static enum err make_cookie(struct cookie_checker *checker, const uint8_t secret[static HASH_SIZE],
+							const struct endpoint *from, uint8_t out_cookie[static COOKIE_SIZE]) {
 	const uint8_t port[] = {(uint8_t)(from->port >> 8), (uint8_t)from->port};
 	const struct slice parts[] = {slice_of(from->address.bytes, address_size(&from->address)),
 								  slice_of(port, sizeof port)};
-	return hash_blake2s_mac(secret, HASH_SIZE, parts, 2, out_cookie);
+	bool keyed = checker->cookie_keyed;
+	checker->cookie_keyed = true;
+	return prepared_mac_run(checker->cookie, keyed ? NULL : secret, HASH_SIZE, parts, 2,
+							out_cookie);
 }
 
 static const uint8_t *mac1_of(struct slice message) {
@@ -72,19 +76,51 @@ static const uint8_t *mac2_of(struct slice message) {
 	return message.data + message.size - COOKIE_MAC_SIZE;
 }
 
-void cookie_checker_init(struct cookie_checker *checker, const struct cookie_keys *keys) {
-	*checker = (struct cookie_checker){.keys = *keys};
+void cookie_checker_done(struct cookie_checker *checker) {
+	prepared_mac_free(checker->mac1);
+	prepared_mac_free(checker->cookie);
+	prepared_mac_free(checker->mac2);
+	prepared_xseal_free(checker->xseal);
+	wipe(checker, sizeof *checker);
 }
 
-bool cookie_check_mac1(const struct cookie_checker *checker, struct slice message) {
+enum err cookie_checker_init(struct cookie_checker *checker, const struct cookie_keys *keys) {
+	*checker = (struct cookie_checker){.keys = *keys};
+	enum err error = prepared_mac_new(&checker->mac1)
+						 ?: prepared_mac_new(&checker->cookie)
+						 ?: prepared_mac_new(&checker->mac2)
+						 ?: prepared_xseal_new(&checker->xseal);
+	if (error)
+		cookie_checker_done(checker);
+	return error;
+}
+
+void cookie_checker_change(struct cookie_checker *checker, const struct cookie_keys *keys) {
+	checker->keys = *keys;
+	checker->secret_born = 0;
+	checker->mac1_keyed = checker->cookie_keyed = false;
+}
+
+bool cookie_check_mac1(struct cookie_checker *checker, struct slice message) {
+	if (message.size < COOKIE_MACS_SIZE)
+		return false;
 	uint8_t expected[COOKIE_MAC_SIZE];
-	return message.size >= COOKIE_MACS_SIZE && !make_mac1(&checker->keys, message, expected) &&
+	struct slice covered = slice_of(message.data, message.size - COOKIE_MACS_SIZE);
+	const uint8_t *key = checker->mac1_keyed ? NULL : checker->keys.mac1;
+	checker->mac1_keyed = true;
+	return !prepared_mac_run(checker->mac1, key, HASH_SIZE, &covered, 1, expected) &&
 		   wipe_equal(expected, mac1_of(message), sizeof expected);
 }
 
-bool cookie_check_mac2(const struct cookie_checker *checker, struct slice message,
+/* What is sent without a cookie: no secret, so that looking at it takes no constant time. */
+static bool has_mac2(struct slice message) {
+	static const uint8_t none[COOKIE_MAC_SIZE];
+	return memcmp(mac2_of(message), none, sizeof none) != 0;
+}
+
+bool cookie_check_mac2(struct cookie_checker *checker, struct slice message,
 					   const struct endpoint *from, uint64_t now) {
-	if (message.size < COOKIE_MACS_SIZE ||
+	if (message.size < COOKIE_MACS_SIZE || !has_mac2(message) ||
 		!is_younger(checker->secret_born, now, COOKIE_SECRET_AGE))
 		return false;
 	struct {
@@ -92,9 +128,21 @@ bool cookie_check_mac2(const struct cookie_checker *checker, struct slice messag
 		uint8_t expected[COOKIE_MAC_SIZE];
 	} scratch;
 	WIPE_ON_EXIT(scratch);
-	enum err error = make_cookie(checker->secret, from, scratch.cookie)
-						 ?: make_mac2(scratch.cookie, message, mac1_of(message), scratch.expected);
+	const struct slice parts[] = {slice_of(message.data, message.size - COOKIE_MACS_SIZE),
+								  slice_of(mac1_of(message), COOKIE_MAC_SIZE)};
+	enum err error = make_cookie(checker, checker->secret, from, scratch.cookie)
+						 ?: prepared_mac_run(checker->mac2, scratch.cookie, COOKIE_SIZE, parts, 2,
+											 scratch.expected);
 	return !error && wipe_equal(scratch.expected, mac2_of(message), sizeof scratch.expected);
+}
+
+static const uint8_t *next_nonce(struct cookie_checker *checker,
+								 const struct random_source *random) {
+	if (checker->nonce_count == 0) {
+		random_fill(random, checker->nonces, sizeof checker->nonces);
+		checker->nonce_count = COOKIE_NONCES;
+	}
+	return checker->nonces[--checker->nonce_count];
 }
 
 enum err cookie_make(struct cookie_checker *checker, struct slice message,
@@ -107,7 +155,6 @@ enum err cookie_make(struct cookie_checker *checker, struct slice message,
 		uint8_t secret[HASH_SIZE];
 		uint64_t secret_born;
 		uint8_t cookie[COOKIE_SIZE];
-		uint8_t nonce[XAEAD_NONCE_SIZE];
 	} scratch;
 	WIPE_ON_EXIT(scratch);
 	memcpy(scratch.secret, checker->secret, sizeof scratch.secret);
@@ -115,16 +162,20 @@ enum err cookie_make(struct cookie_checker *checker, struct slice message,
 	if (!is_younger(scratch.secret_born, now, COOKIE_SECRET_AGE)) {
 		random_fill(random, scratch.secret, sizeof scratch.secret);
 		scratch.secret_born = birth_of(now);
+		checker->cookie_keyed = false;
 	}
-	random_fill(random, scratch.nonce, sizeof scratch.nonce);
-	enum err error = make_cookie(scratch.secret, from, scratch.cookie)
-						 ?: aead_xseal(checker->keys.cookie, scratch.nonce, mac1_of(message),
-									   COOKIE_MAC_SIZE, scratch.cookie, COOKIE_SIZE, out_sealed);
-	if (error)
+	const uint8_t *nonce = next_nonce(checker, random);
+	enum err error = make_cookie(checker, scratch.secret, from, scratch.cookie)
+						 ?: prepared_xseal_run(checker->xseal, checker->keys.cookie, nonce,
+											   slice_of(mac1_of(message), COOKIE_MAC_SIZE),
+											   scratch.cookie, COOKIE_SIZE, out_sealed);
+	if (error) {
+		checker->cookie_keyed = false; /* with what may be no secret of ours */
 		return error;
+	}
 	memcpy(checker->secret, scratch.secret, sizeof scratch.secret);
 	checker->secret_born = scratch.secret_born;
-	memcpy(out_nonce, scratch.nonce, sizeof scratch.nonce);
+	memcpy(out_nonce, nonce, XAEAD_NONCE_SIZE);
 	return ERR_OK;
 }
 
@@ -132,13 +183,17 @@ void cookie_jar_init(struct cookie_jar *jar, const struct cookie_keys *keys) {
 	*jar = (struct cookie_jar){.keys = *keys};
 }
 
+/* Given up before the other end forgets its secret, as a message is on its way a while. */
+bool cookie_jar_is_fresh(const struct cookie_jar *jar, uint64_t now) {
+	return is_younger(jar->cookie_born, now, COOKIE_SECRET_AGE - COOKIE_LATENCY);
+}
+
 enum err cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t size, uint64_t now) {
 	if (size < COOKIE_MACS_SIZE)
 		return ERR_INVALID;
 	uint8_t mac1[COOKIE_MAC_SIZE], mac2[COOKIE_MAC_SIZE] = {0};
 	enum err error = make_mac1(&jar->keys, slice_of(message, size), mac1);
-	/* Given up before the other end forgets its secret, as the message is on its way a while. */
-	if (!error && is_younger(jar->cookie_born, now, COOKIE_SECRET_AGE - COOKIE_LATENCY))
+	if (!error && cookie_jar_is_fresh(jar, now))
 		error = make_mac2(jar->cookie, slice_of(message, size), mac1, mac2);
 	if (error)
 		return error;

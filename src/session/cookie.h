@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/address.h"
@@ -21,6 +22,7 @@ enum {
 	COOKIE_MAC_SIZE = BLAKE2S_MAC_SIZE,
 	COOKIE_MACS_SIZE = 2 * COOKIE_MAC_SIZE, /* the end of every message */
 	COOKIE_SEALED_SIZE = COOKIE_SIZE + AEAD_TAG_SIZE,
+	COOKIE_NONCES = 32, /* drawn at a time */
 };
 
 #define COOKIE_SECRET_AGE (UINT64_C(120) * 1000000000) /* a secret serves so long, in ns */
@@ -38,19 +40,32 @@ enum err cookie_keys_init(struct cookie_keys *keys, const char *mac1_label,
 						  const char *cookie_label,
 						  const uint8_t public_key[static X25519_KEY_SIZE]);
 
-/* The receiving end: one a thread. */
+/*
+ * The receiving end: one a thread. It answers floods, so it prepares what every answer needs, and
+ * draws nonces in batches.
+ */
+struct prepared_mac;
+struct prepared_xseal;
 struct cookie_checker {
 	struct cookie_keys keys;
 	uint8_t secret[HASH_SIZE];
 	uint64_t secret_born; /* 0: none yet */
+	struct prepared_mac *mac1, *cookie, *mac2;
+	bool mac1_keyed, cookie_keyed; /* it has the present key, the present secret */
+	struct prepared_xseal *xseal;
+	size_t nonce_count; /* left of: */
+	uint8_t nonces[COOKIE_NONCES][XAEAD_NONCE_SIZE];
 };
-void cookie_checker_init(struct cookie_checker *checker, const struct cookie_keys *keys);
+enum err cookie_checker_init(struct cookie_checker *checker, const struct cookie_keys *keys);
+void cookie_checker_done(struct cookie_checker *checker);
+/* Another public key: cookies of before mean nothing any more. */
+void cookie_checker_change(struct cookie_checker *checker, const struct cookie_keys *keys);
 
 /* message ends in mac1 ‖ mac2. True when mac1 fits all before it. */
-bool cookie_check_mac1(const struct cookie_checker *checker, struct slice message);
+bool cookie_check_mac1(struct cookie_checker *checker, struct slice message);
 
 /* True when mac2 fits the current secret and the sender's address and port. */
-bool cookie_check_mac2(const struct cookie_checker *checker, struct slice message,
+bool cookie_check_mac2(struct cookie_checker *checker, struct slice message,
 					   const struct endpoint *from, uint64_t now);
 
 /*
@@ -77,6 +92,9 @@ void cookie_jar_init(struct cookie_jar *jar, const struct cookie_keys *keys);
  * ERR_INVALID when message is too short for them.
  */
 enum err cookie_add_macs(struct cookie_jar *jar, uint8_t *message, size_t size, uint64_t now);
+
+/* Whether messages carry a mac2 at present. */
+bool cookie_jar_is_fresh(const struct cookie_jar *jar, uint64_t now);
 
 /*
  * Takes a cookie reply, once for each message sent; ERR_AUTHENTICATION, or ERR_NOT_FOUND when no

@@ -17,6 +17,8 @@ struct transport_ops {
 						const struct udp_received **out_received, size_t *out_count);
 	/* The descriptor to wait on for reading, -1 when there is none. */
 	int (*descriptor)(const void *context);
+	/* Optional: as udp_socket_count_in(). */
+	void (*count_in)(void *context, struct udp_counters *counters);
 	/* Closes and frees the context. */
 	void (*free)(void *context);
 };

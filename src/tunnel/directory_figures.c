@@ -52,6 +52,7 @@ void directory_forget(struct directory *directory) {
 	/* The key stays: it is the same when the tunnel comes up again. */
 	directory->device.listen_port = 0;
 	directory->device.fwmark = 0;
+	directory->device.data_path.shard_count = 0;
 }
 
 void directory_inherit(struct directory *directory, const struct directory *before) {

@@ -9,6 +9,8 @@ enum key {
 	KEY_OWN_PUBLIC_KEY,
 	KEY_LISTEN_PORT,
 	KEY_FWMARK,
+	KEY_AEAD,
+	KEY_SHARD,      /* figures follow */
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
 	KEY_PRESHARED,
 	KEY_PROTOCOL_VERSION,
@@ -32,6 +34,8 @@ static const struct {
 	[KEY_OWN_PUBLIC_KEY] = ROW("own_public_key"),
 	[KEY_LISTEN_PORT] = ROW("listen_port"),
 	[KEY_FWMARK] = ROW("fwmark"),
+	[KEY_AEAD] = ROW("aead"),
+	[KEY_SHARD] = ROW("shard"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
 	[KEY_PRESHARED] = ROW("preshared"),
 	[KEY_PROTOCOL_VERSION] = ROW("protocol_version"),
@@ -90,6 +94,33 @@ static enum err read_number(const char *value, size_t size, uint64_t maximum,
 	return text_unsigned_parse(value, size, maximum, out_number) ? ERR_MALFORMED : ERR_OK;
 }
 
+static enum err read_aead(struct directory_data_path *path, const char *value, size_t size) {
+	if (size == 0 || size >= sizeof path->aead)
+		return ERR_MALFORMED;
+	memcpy(path->aead, value, size + 1);
+	return ERR_OK;
+}
+
+/* They come in order. */
+static enum err read_shard(struct directory_data_path *path, const char *value, size_t size) {
+	uint64_t number;
+	enum err error = read_number(value, size, FIGURE_SHARDS_MAX - 1, &number);
+	if (!error && number != path->shard_count)
+		error = ERR_MALFORMED;
+	if (!error)
+		path->shards[path->shard_count++] = (struct figure_set){.of = {0}};
+	return error;
+}
+
+/* Of the shard that was named last; ERR_MALFORMED without one. */
+static enum err read_figure(struct directory_data_path *path, enum figure figure, const char *value,
+							size_t size) {
+	uint64_t maximum = figure_kind(figure) == FIGURE_FLAG ? 1 : UINT64_MAX;
+	if (path->shard_count == 0)
+		return ERR_MALFORMED;
+	return read_number(value, size, maximum, &path->shards[path->shard_count - 1].of[figure]);
+}
+
 static enum err read_device_value(struct reading *reading, enum key key, const char *value,
 								  size_t size) {
 	uint64_t number = 0;
@@ -108,6 +139,10 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 		error = read_number(value, size, UINT32_MAX, &number);
 		reading->device.fwmark = (uint32_t)number;
 		return error;
+	case KEY_AEAD:
+		return read_aead(&reading->device.data_path, value, size);
+	case KEY_SHARD:
+		return read_shard(&reading->device.data_path, value, size);
 	case KEY_PUBLIC_KEY:
 		error = end_peer(reading);
 		if (error)
@@ -160,13 +195,16 @@ static enum err read_line(struct reading *reading, const char *line, size_t size
 		return ERR_MALFORMED;
 	size_t name_size = (size_t)(equal - line), value_size = size - name_size - 1;
 	enum key key = find_key(line, name_size);
-	if (key == KEY_COUNT || value_size >= VALUE_SIZE)
+	enum figure figure = reading->in_peer ? FIGURE_COUNT : figure_find(line, name_size);
+	if ((key == KEY_COUNT && figure == FIGURE_COUNT) || value_size >= VALUE_SIZE)
 		return ERR_MALFORMED;
 	char *value = reading->value;
 	memcpy(value, equal + 1, value_size);
 	value[value_size] = '\0';
 	if (strlen(value) != value_size)
 		return ERR_MALFORMED;
+	if (key == KEY_COUNT)
+		return read_figure(&reading->device.data_path, figure, value, value_size);
 	if (key <= KEY_PUBLIC_KEY && (key == KEY_PUBLIC_KEY || !reading->in_peer))
 		return read_device_value(reading, key, value, value_size);
 	return reading->in_peer ? read_peer_value(reading, key, value, value_size) : ERR_MALFORMED;

@@ -6,21 +6,34 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/figure.h"
 #include "base/slice.h"
 #include "base/text.h"
 
 /*
  * Reads the answer of a device to who asks for its status (no secret is in it): lines `key=value`,
- * those of the device first, then for each peer those behind its public_key.
+ * those of the device first, then the figures of its shards, each shard's behind its number, then
+ * for each peer those behind its public_key.
  */
 
-enum { DIRECTORY_TEXT_PREFIXES_MAX = 1 << 20 /* of one peer */ };
+enum {
+	DIRECTORY_TEXT_PREFIXES_MAX = 1 << 20, /* of one peer */
+	DIRECTORY_AEAD_SIZE = 24,              /* of the back end's name, with its NUL */
+};
+
+/* What the device's shards have counted. */
+struct directory_data_path {
+	char aead[DIRECTORY_AEAD_SIZE]; /* empty: not told */
+	size_t shard_count;
+	struct figure_set shards[FIGURE_SHARDS_MAX];
+};
 
 struct directory_device {
 	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
 	uint16_t listen_port; /* 0: none */
 	uint32_t fwmark;      /* 0: none */
+	struct directory_data_path data_path;
 };
 
 /* What the device knows of a peer. */

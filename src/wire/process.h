@@ -62,6 +62,8 @@ enum process_type {
 	PROCESS_JOURNAL,  /* N→P; descriptor: the journal that replaces the one before */
 	PROCESS_UNLISTEN, /* N→P: close the open sockets */
 	PROCESS_STOP,     /* P→N, P→C: end now, in order */
+	PROCESS_METRICS,  /* P→C; descriptor: the socket that metrics are served on from now on; none:
+						 nowhere any more */
 	PROCESS_TYPE_COUNT,
 };
 

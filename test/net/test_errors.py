@@ -18,6 +18,8 @@ from harness.pair import make_pair
 from harness.process import run, wait_until
 from harness.traffic import assert_pings
 
+pytestmark = pytest.mark.calm
+
 
 def start(
     device: Device, *before: str, foreground: bool = True

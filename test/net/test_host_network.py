@@ -25,6 +25,7 @@ PASS, MAIN, DEFAULT = 32700, 32701, 32702
 
 pytestmark = [
     pytest.mark.umbra,
+    pytest.mark.calm,
     pytest.mark.skipif(not DRIVER.exists(), reason=f"there is no {DRIVER}: build `drivers`"),
 ]
 

@@ -13,7 +13,7 @@ from harness.pair import inner_address
 from harness.process import SLOW, wait_until
 from harness.traffic import assert_pings, reachable
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 ROUNDS = 20
 SEED = 20261

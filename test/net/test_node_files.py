@@ -15,7 +15,7 @@ from harness.pair import PORT, endpoint, inner_address, outer_address
 from harness.process import run, wait_until
 from harness.traffic import assert_pings
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 
 def quick_environment(lab: Lab) -> dict[str, str]:

@@ -13,7 +13,7 @@ from harness.pair import PORT, endpoint, inner_address, outer_address
 from harness.process import Process, wait_until
 from harness.traffic import Pinging, assert_pings, reachable
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 NAME = "vpn.umbra.test"
 

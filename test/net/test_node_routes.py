@@ -13,7 +13,7 @@ from harness.pair import PORT, inner_address, outer_address
 from harness.process import wait_until
 from harness.traffic import Pinging, assert_pings, reachable
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 INTERNET = {4: "203.0.113.7", 6: "2001:db8:7::7"}
 GATEWAY = {4: "203.0.113.1", 6: "2001:db8:7::1"}

@@ -14,7 +14,7 @@ from harness.node import Node, peer
 from harness.nodes import hosts, networks
 from harness.process import command_lines
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 
 def make_node(lab: Lab) -> tuple[Node, str]:

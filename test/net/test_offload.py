@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.device import REFERENCE, UMBRA
+from harness.device import REFERENCE
 from harness.lab import Lab
-from harness.pair import make_pair
+from harness.nodes import make_nodes
+from harness.pair import Pair, inner_address, make_pair
 from harness.traffic import (
     BIG,
     UDP_RATE,
@@ -22,20 +23,61 @@ from harness.traffic import (
 pytestmark = pytest.mark.umbra
 
 OFFLOADS = ("tun", "tun-udp", "udp-send", "udp-receive")
+ALL = f"--no-offload={','.join(OFFLOADS)}"
 VARIANTS: dict[str, tuple[list[str], dict[str, str]]] = {
     **{f"no-{name}": ([f"--no-offload={name}"], {}) for name in OFFLOADS},
-    "no-offload": ([f"--no-offload={','.join(OFFLOADS)}"], {}),
+    "no-offload": ([ALL], {}),
     "openssl": ([], {"UMBRA_AEAD": "openssl"}),
     "ipsec-mb": ([], {"UMBRA_AEAD": "ipsec-mb"}),
     "1-shard": (["--shards", "1"], {}),
     "2-shards": (["--shards", "2"], {}),
-    "2-shards-no-offload": (["--shards", "2", f"--no-offload={','.join(OFFLOADS)}"], {}),
+    "2-shards-no-offload": (["--shards", "2", ALL], {}),
+}
+
+SWITCHES = {
+    "all-on": "",
+    **{f"no-{name}": name for name in OFFLOADS},
+    "no-offload": ",".join(OFFLOADS),
 }
 
 
-def check(lab: Lab, server: str, variant: str) -> None:
+def matrix() -> dict[str, list[str]]:
+    """What is switched off × back end: one shard with one of the two, two with the other."""
+    made = {}
+    for row, aead in enumerate(("ipsec-mb", "openssl")):
+        for column, (name, off) in enumerate(SWITCHES.items()):
+            shards = 1 + (row + column) % 2
+            options = [f"--no-offload={off}", f"--aead={aead}", f"--shards={shards}"]
+            made[f"{name}-{aead}-{shards}"] = options
+    return made
+
+
+MATRIX = matrix()
+
+
+def small_datagrams(pair: Pair, inside: int, count: int, size: int = 300) -> None:
+    """
+    Equal datagrams in quick succession, both ways: what UDP segmentation joins. On a busy machine a
+    receiver may get the processor too late for one of the runs; a fault is there in each.
+    """
+    for direction in ([], ["-R"]):
+        for attempts_left in (2, 1, 0):
+            report = iperf(
+                *(pair.client.namespace, pair.server.inner[inside]),
+                *("-u", "-b", UDP_RATE, "-l", str(size), *direction),
+                amount=("-k", str(count)),
+            )
+            if attempts_left == 0:
+                assert_few_lost(report)
+            elif report["lost_packets"] <= report["packets"] // 20:
+                break
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variant(lab: Lab, variant: str) -> None:
+    """Bulk TCP, UDP and pings over both families with both ends so configured."""
     options, environment = VARIANTS[variant]
-    pair = make_pair(lab, server=server, options=options, extra_environment=environment)
+    pair = make_pair(lab, options=options, extra_environment=environment)
     near, far = pair.client, pair.server
     IperfServer(far.namespace)
     for inside in (4, 6):
@@ -44,23 +86,48 @@ def check(lab: Lab, server: str, variant: str) -> None:
         transfer(near.namespace, far.namespace, far.inner[inside], BIG // 2)
         transfer(far.namespace, near.namespace, near.inner[inside], BIG // 2)
         exchange_datagrams(near.namespace, far.namespace, far.inner[inside])
-        # Equal datagrams in quick succession are what UDP segmentation joins.
-        for direction in ([], ["-R"]):
-            report = iperf(
-                *(near.namespace, far.inner[inside]),
-                *("-u", "-b", UDP_RATE, "-l", "300", *direction),
-                amount=("-k", "2000"),
-            )
-            assert_few_lost(report)
+        small_datagrams(pair, inside, 2000)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_variant(lab: Lab, variant: str) -> None:
-    """Bulk TCP, UDP and pings over both families with both ends so configured."""
-    check(lab, UMBRA, variant)
-
-
-@pytest.mark.parametrize("variant", ["no-offload", "2-shards"])
+@pytest.mark.parametrize("variant", MATRIX)
 def test_variant_with_reference(lab: Lab, variant: str) -> None:
-    """The same with wireguard-go, which has its offloads on, at the other end."""
-    check(lab, REFERENCE, variant)
+    """Each switch with each back end against wireguard-go, which has its offloads on."""
+    pair = make_pair(lab, server=REFERENCE, options=MATRIX[variant])
+    near, far = pair.client, pair.server
+    IperfServer(far.namespace)
+    for inside in (4, 6):
+        assert_pings(near.namespace, far.inner[inside])
+        for direction in ([], ["-R"]):
+            amount = ("-n", str(BIG // 2))
+            report = iperf(near.namespace, far.inner[inside], *direction, amount=amount)
+            # It ends when all was sent, whatever is still on its way.
+            assert report["received"]["bytes"] >= BIG // 10, report
+        transfer(near.namespace, far.namespace, far.inner[inside], BIG // 10)
+        transfer(far.namespace, near.namespace, near.inner[inside], BIG // 10)
+        exchange_datagrams(
+            near.namespace, far.namespace, far.inner[inside], (0, 1, 300, 1400, 9000)
+        )
+        small_datagrams(pair, inside, 500, 200)
+
+
+@pytest.mark.parametrize("aead", ["ipsec-mb", "openssl"])
+@pytest.mark.parametrize("off", ["tun", "tun_udp", "udp_send", "udp_receive", "all"])
+def test_rows_of_the_configuration(lab: Lab, off: str, aead: str) -> None:
+    """The same switches as rows of umbrad's configuration."""
+    rows = [name.replace("-", "_") for name in OFFLOADS]
+    settings = {"aead": aead, "offload": {row: off not in (row, "all") for row in rows}}
+    nodes = make_nodes(lab)
+    for node in (nodes.client, nodes.server):
+        node.settings = settings
+    nodes.start()
+    near, far = nodes.client.namespace, nodes.server.namespace
+    assert_pings(near, inner_address(1, 4))
+    # Headers in front of packets are what the switch takes away; the interface tells.
+    described = near.run("ip", "-d", "link", "show", nodes.client_tunnel).stdout
+    assert ("vnet_hdr on" in described) == (off not in ("tun", "all"))
+    features = near.run("ethtool", "-k", nodes.client_tunnel).stdout
+    assert ("tx-udp-segmentation: on" in features) == (off not in ("tun", "tun_udp", "all"))
+    for inside in (4, 6):
+        transfer(near, far, inner_address(1, inside), BIG // 10)
+        transfer(far, near, inner_address(2, inside), BIG // 10)
+        exchange_datagrams(near, far, inner_address(1, inside))

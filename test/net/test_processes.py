@@ -13,7 +13,7 @@ from harness.pair import Host, make_pair
 from harness.process import SLOW, run, wait_until
 from harness.traffic import BIG, Pinging, assert_pings, transfer
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 
 def kill_net(device: Device) -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness.device import BIN
 from harness.process import run
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 
 def umbra(

@@ -13,6 +13,8 @@ from harness.pair import PORT, inner_address, make_pair
 from harness.process import run, wait_until
 from harness.traffic import assert_pings, transfer
 
+pytestmark = pytest.mark.calm
+
 
 class Quick:
     """A configuration file for wg-quick, and the namespace it works in."""

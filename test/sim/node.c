@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "back_end.h"
 #include "base/text.h"
 #include "crypto/x25519.h"
 #include "engine/shard.h"
@@ -96,7 +97,7 @@ static void host_event(void *context, const struct device_event *event) {
 static void start(struct node *node) {
 	const struct engine_options engine_options = {
 		.shards = node->options.shards,
-		.backend = aead_backend_find("auto"),
+		.backend = back_end_of_test(),
 		.random = sim_random(node->world->network),
 		.clock = &node->clock,
 		.notify = notify,

@@ -183,12 +183,13 @@ static void test_cookie_reply_does_not_move(void **state) {
 					 ERR_OK);
 	assert_int_equal(cookie_keys_init(&keys, "mac1----", "cookie--", pair.right->public_key),
 					 ERR_OK);
-	cookie_checker_init(&checker, &keys);
+	assert_int_equal(cookie_checker_init(&checker, &keys), ERR_OK);
 	struct wireguard_cookie_reply reply = {.receiver = decoded.sender};
 	assert_int_equal(cookie_make(&checker, slice_of(initiation->data, initiation->size), &claimed,
 								 sim_random(pair.world->network), world_now(pair.world),
 								 reply.nonce, reply.sealed_cookie),
 					 ERR_OK);
+	cookie_checker_done(&checker);
 	uint8_t bytes[WIREGUARD_COOKIE_REPLY_SIZE];
 	wireguard_encode_cookie_reply(&reply, bytes);
 

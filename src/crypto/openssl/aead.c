@@ -7,13 +7,12 @@
 
 #include "base/slice.h"
 #include "base/wipe.h"
+#include "crypto/openssl/hchacha20.h"
 
 /* The single messages of aead.h. */
 
 enum {
 	CHUNK_SIZE = 512, /* decrypted at a time while a message is not yet known to be authentic */
-	HCHACHA20_NONCE_SIZE = 16,
-	CHACHA20_BLOCK_SIZE = 64,
 };
 
 #define auto_context __attribute__((cleanup(context_done)))
@@ -120,63 +119,23 @@ enum err aead_open(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
 	return open_message(&message, sealed, size, out_plain);
 }
 
-static uint32_t load32(const uint8_t *bytes) {
-	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-		   (uint32_t)bytes[3] << 24;
-}
-
-static void store32(uint8_t *out_bytes, uint32_t value) {
-	for (size_t i = 0; i < 4; i++)
-		out_bytes[i] = (uint8_t)(value >> (8 * i));
-}
-
-/*
- * HChaCha20 is a ChaCha20 block without the last step, the addition of the input state, and of its
- * words only the first and last four. The library computes the block (its 16-byte IV is counter and
- * nonce, the state's last four words); subtracting the known input words undoes that step.
- */
-static enum err hchacha20(const uint8_t key[static AEAD_KEY_SIZE],
-						  const uint8_t nonce[static HCHACHA20_NONCE_SIZE],
-						  uint8_t out_key[static AEAD_KEY_SIZE]) {
-	static const uint8_t zeros[CHACHA20_BLOCK_SIZE];
-	static const uint8_t constants[16] = {'e', 'x', 'p', 'a', 'n', 'd', ' ', '3',
-										  '2', '-', 'b', 'y', 't', 'e', ' ', 'k'};
+static enum err subkey_derive(struct hchacha20_subkey *out_subkey,
+							  const uint8_t key[static AEAD_KEY_SIZE],
+							  const uint8_t nonce[static XAEAD_NONCE_SIZE]) {
 	auto_context EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
 	if (context == NULL)
 		return ERR_NO_MEMORY;
-	struct {
-		uint8_t block[CHACHA20_BLOCK_SIZE];
-	} scratch;
-	WIPE_ON_EXIT(scratch);
-	int written;
-	if (EVP_EncryptInit_ex2(context, EVP_chacha20(), key, nonce, NULL) <= 0 ||
-		EVP_EncryptUpdate(context, scratch.block, &written, zeros, sizeof zeros) <= 0)
-		return ERR_CRYPTO;
-	for (size_t i = 0; i < 16; i += 4) {
-		store32(out_key + i, load32(scratch.block + i) - load32(constants + i));
-		store32(out_key + 16 + i, load32(scratch.block + 48 + i) - load32(nonce + i));
-	}
-	return ERR_OK;
-}
-
-/* The key and nonce of RFC 8439 that stand for an XChaCha20 key and nonce. */
-struct subkey {
-	uint8_t key[AEAD_KEY_SIZE];
-	uint8_t nonce[AEAD_NONCE_SIZE];
-};
-
-static enum err subkey_derive(struct subkey *out_subkey, const uint8_t key[static AEAD_KEY_SIZE],
-							  const uint8_t nonce[static XAEAD_NONCE_SIZE]) {
-	memset(out_subkey->nonce, 0, 4);
-	memcpy(out_subkey->nonce + 4, nonce + HCHACHA20_NONCE_SIZE, 8);
-	return hchacha20(key, nonce, out_subkey->key);
+	return EVP_EncryptInit_ex2(context, EVP_chacha20(), NULL, NULL, NULL) > 0 &&
+				   hchacha20_derive(context, key, nonce, out_subkey)
+			   ? ERR_OK
+			   : ERR_CRYPTO;
 }
 
 enum err aead_xseal(const uint8_t key[static AEAD_KEY_SIZE],
 					const uint8_t nonce[static XAEAD_NONCE_SIZE], const void *associated_data,
 					size_t associated_data_size, const void *plain, size_t size,
 					uint8_t *out_sealed) {
-	struct subkey subkey;
+	struct hchacha20_subkey subkey;
 	WIPE_ON_EXIT(subkey);
 	struct message message = {subkey.key, subkey.nonce,
 							  slice_of(associated_data, associated_data_size)};
@@ -188,7 +147,7 @@ enum err aead_xopen(const uint8_t key[static AEAD_KEY_SIZE],
 					const uint8_t nonce[static XAEAD_NONCE_SIZE], const void *associated_data,
 					size_t associated_data_size, const uint8_t *sealed, size_t size,
 					void *out_plain) {
-	struct subkey subkey;
+	struct hchacha20_subkey subkey;
 	WIPE_ON_EXIT(subkey);
 	struct message message = {subkey.key, subkey.nonce,
 							  slice_of(associated_data, associated_data_size)};

@@ -58,6 +58,7 @@ enum err udp_socket_new_with(int descriptor, const struct udp_options *options,
 		free(made);
 		return error;
 	}
+	udp_socket_count_in(made, &made->own);
 	*out_socket = made;
 	return ERR_OK;
 }
@@ -70,6 +71,7 @@ enum err udp_socket_new(int descriptor, const struct udp_options *options,
 void udp_socket_free(struct udp_socket *socket) {
 	if (!socket)
 		return;
+	atomic_store_explicit(&socket->counters->open, false, memory_order_relaxed);
 	(void)close(socket->descriptor);
 	free(socket);
 }
@@ -83,7 +85,24 @@ enum address_family udp_socket_family(const struct udp_socket *socket) {
 }
 
 const struct udp_counters *udp_socket_counters(const struct udp_socket *socket) {
-	return &socket->counters;
+	return socket->counters;
+}
+
+static void publish_offloads(const struct udp_socket *socket) {
+	struct udp_counters *counters = socket->counters;
+	atomic_store_explicit(&counters->segments, socket->segments, memory_order_relaxed);
+	atomic_store_explicit(&counters->coalesces, socket->coalesces, memory_order_relaxed);
+}
+
+void udp_socket_count_in(struct udp_socket *socket, struct udp_counters *counters) {
+	socket->counters = counters;
+	publish_offloads(socket);
+	atomic_store_explicit(&counters->open, true, memory_order_relaxed);
+}
+
+void udp_socket_stop_segments(struct udp_socket *socket) {
+	socket->segments = false;
+	publish_offloads(socket);
 }
 
 bool udp_socket_segments(const struct udp_socket *socket) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,11 +53,16 @@ struct udp_options {
 	bool no_coalescing;   /* switches UDP_GRO off */
 };
 
-/* Sent messages are the kernel's, pieces of split ones counted apart; errors are dropped ones. */
+/*
+ * Written by the thread that uses the socket, with plain loads and stores, and read by any. Sent
+ * messages are the kernel's, pieces of split ones counted apart; errors are dropped ones. Received
+ * messages are GRO buffers; calls count those that got something.
+ */
 struct udp_counters {
-	uint64_t sent_messages, sent_datagrams, sent_bytes, send_calls, send_errors;
-	uint64_t received_messages, received_bytes, receive_calls, truncated;
-	uint64_t kernel_drops; /* SO_RXQ_OVFL */
+	_Atomic uint64_t sent_messages, sent_datagrams, sent_bytes, send_calls, send_errors;
+	_Atomic uint64_t received_messages, received_datagrams, received_bytes, receive_calls;
+	_Atomic uint64_t truncated, kernel_drops; /* SO_RXQ_OVFL */
+	_Atomic bool open, segments, coalesces;   /* there is a socket, and what it uses now */
 };
 
 struct udp_socket;
@@ -74,6 +80,12 @@ void udp_socket_free(struct udp_socket *socket);
 int udp_socket_descriptor(const struct udp_socket *socket);
 enum address_family udp_socket_family(const struct udp_socket *socket);
 const struct udp_counters *udp_socket_counters(const struct udp_socket *socket);
+/*
+ * From now on it counts there, on top of what is there, and no more in its own. They outlive the
+ * socket, so that one socket after the other may be counted by the same; they are not open any more
+ * when it is freed.
+ */
+void udp_socket_count_in(struct udp_socket *socket, struct udp_counters *counters);
 bool udp_socket_segments(const struct udp_socket *socket);
 bool udp_socket_coalesces(const struct udp_socket *socket);
 

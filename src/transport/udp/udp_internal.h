@@ -15,7 +15,9 @@
 /* What the udp_*.c files and their tests share. */
 
 enum {
-	UDP_DATA_MAX = 65536,     /* bytes of one receive buffer: no datagram or GRO buffer is larger */
+	UDP_DATA_MAX = 65536, /* bytes of one receive buffer: no datagram or GRO buffer is larger */
+	UDP_RECEIVE_BYTES = 128 * 1024, /* about as much is received at a time */
+	UDP_RECEIVE_MESSAGES_LEAST = 2,
 	UDP_SEND_WAITS = 5,       /* waits of one millisecond in which nothing could be sent */
 	UDP_SEGMENT_REFUSALS = 8, /* EINVAL for segmented messages in a row that switch them off */
 };
@@ -51,12 +53,16 @@ struct udp_socket {
 	int descriptor;
 	enum address_family family;
 	bool segments, coalesces;
-	uint8_t refusals;    /* see UDP_SEGMENT_REFUSALS */
-	uint32_t last_drops; /* the newest SO_RXQ_OVFL */
-	struct udp_counters counters;
+	uint8_t refusals;              /* see UDP_SEGMENT_REFUSALS */
+	uint32_t last_drops;           /* the newest SO_RXQ_OVFL */
+	struct udp_counters own;       /* until others are given */
+	struct udp_counters *counters; /* in use */
 	struct mmsghdr headers[UDP_SEND_MESSAGES];
 	struct udp_slot slots[UDP_SEND_MESSAGES];
 };
+
+/* UDP_SEGMENT does not work here. */
+void udp_socket_stop_segments(struct udp_socket *socket);
 
 /* udp_socket_new() with other system calls; calls must outlive the socket. */
 enum err udp_socket_new_with(int descriptor, const struct udp_options *options,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counter.h"
 #include "transport/udp/udp_internal.h"
 
 enum { STRIDE = UDP_RECEIVE_HEADROOM + UDP_DATA_MAX };
@@ -18,6 +19,8 @@ struct udp_buffers {
 	struct mmsghdr headers[UDP_RECEIVE_MESSAGES];
 	struct place places[UDP_RECEIVE_MESSAGES];
 	struct udp_received received[UDP_RECEIVE_MESSAGES];
+	unsigned wanted; /* messages of the next call */
+	unsigned used;   /* of the headers, by the last one */
 };
 
 enum err udp_buffers_new(struct udp_buffers **out_buffers) {
@@ -31,6 +34,7 @@ enum err udp_buffers_new(struct udp_buffers **out_buffers) {
 		return ERR_NO_MEMORY;
 	}
 	buffers->memory = memory;
+	buffers->wanted = buffers->used = UDP_RECEIVE_MESSAGES;
 	for (size_t i = 0; i < UDP_RECEIVE_MESSAGES; i++) {
 		buffers->places[i].data = (struct iovec){
 			.iov_base = buffers->memory + i * STRIDE + UDP_RECEIVE_HEADROOM,
@@ -50,7 +54,7 @@ void udp_buffers_free(struct udp_buffers *buffers) {
 
 /* The kernel has changed the lengths and flags of the headers that it used. */
 static void reset_headers(struct udp_buffers *buffers) {
-	for (size_t i = 0; i < UDP_RECEIVE_MESSAGES; i++) {
+	for (size_t i = 0; i < buffers->used; i++) {
 		struct place *place = &buffers->places[i];
 		buffers->headers[i].msg_hdr = (struct msghdr){
 			.msg_name = &place->name,
@@ -85,7 +89,7 @@ static void count_drops(struct udp_socket *socket, uint32_t drops) {
 	uint32_t more = drops - socket->last_drops;
 	if (more > INT32_MAX)
 		return;
-	socket->counters.kernel_drops += more;
+	counter_add(&socket->counters->kernel_drops, more);
 	socket->last_drops = drops;
 }
 
@@ -99,7 +103,7 @@ static bool read_message(struct udp_socket *socket, const struct mmsghdr *messag
 		count_drops(socket, control.drops);
 	/* Without all control messages nobody knows where the segments end. */
 	if (header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		socket->counters.truncated++;
+		counter_add(&socket->counters->truncated, 1);
 		return false;
 	}
 	if (!read_name(&place->name, header->msg_namelen, &out->from))
@@ -110,9 +114,18 @@ static bool read_message(struct udp_socket *socket, const struct mmsghdr *messag
 	if (out->segment_size == 0 || out->segment_size > out->size)
 		out->segment_size = out->size;
 	out->to = control.to;
-	socket->counters.received_messages++;
-	socket->counters.received_bytes += out->size;
 	return true;
+}
+
+/*
+ * As many as the size of the last ones makes a batch of: a few of 64 KiB are one already, and more
+ * of them would keep everything else waiting.
+ */
+static unsigned choose_wanted(uint64_t bytes, unsigned messages) {
+	uint64_t wanted = UDP_RECEIVE_BYTES * (uint64_t)messages / (bytes + 1);
+	if (wanted < UDP_RECEIVE_MESSAGES_LEAST)
+		return UDP_RECEIVE_MESSAGES_LEAST;
+	return wanted < UDP_RECEIVE_MESSAGES ? (unsigned)wanted : UDP_RECEIVE_MESSAGES;
 }
 
 enum err udp_receive(struct udp_socket *socket, struct udp_buffers *buffers,
@@ -120,19 +133,30 @@ enum err udp_receive(struct udp_socket *socket, struct udp_buffers *buffers,
 	reset_headers(buffers);
 	int taken;
 	do {
-		socket->counters.receive_calls++;
-		taken = socket->calls->recvmmsg(socket->descriptor, buffers->headers, UDP_RECEIVE_MESSAGES,
+		taken = socket->calls->recvmmsg(socket->descriptor, buffers->headers, buffers->wanted,
 										MSG_DONTWAIT, NULL);
 	} while (taken < 0 && errno == EINTR);
+	buffers->used = taken > 0 ? (unsigned)taken : 1;
 	if (taken < 0)
 		return err_from_errno(errno);
 
 	size_t count = 0;
+	uint64_t datagrams = 0, bytes = 0;
 	for (int i = 0; i < taken; i++) {
-		if (read_message(socket, &buffers->headers[i], &buffers->places[i],
-						 &buffers->received[count]))
-			count++;
+		struct udp_received *received = &buffers->received[count];
+		if (!read_message(socket, &buffers->headers[i], &buffers->places[i], received))
+			continue;
+		datagrams += received->size <= received->segment_size
+						 ? 1
+						 : (received->size + received->segment_size - 1) / received->segment_size;
+		bytes += received->size;
+		count++;
 	}
+	buffers->wanted = choose_wanted(bytes, (unsigned)taken);
+	counter_add(&socket->counters->receive_calls, 1);
+	counter_add(&socket->counters->received_messages, count);
+	counter_add(&socket->counters->received_datagrams, datagrams);
+	counter_add(&socket->counters->received_bytes, bytes);
 	*out_received = buffers->received;
 	*out_count = count;
 	return ERR_OK;

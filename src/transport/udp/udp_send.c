@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/counter.h"
 #include "transport/udp/udp_internal.h"
 
 /*
@@ -105,17 +106,20 @@ static unsigned fill_slots(const struct batch *batch) {
 
 static void count_sent(struct batch *batch, unsigned slots) {
 	struct udp_socket *socket = batch->socket;
+	uint64_t datagrams = 0, bytes = 0;
 	for (unsigned i = 0; i < slots; i++) {
 		const struct udp_slot *slot = &socket->slots[i];
-		socket->counters.sent_messages++;
-		socket->counters.sent_datagrams += slot->datagrams;
-		socket->counters.sent_bytes += slot->data.iov_len;
+		datagrams += slot->datagrams;
+		bytes += slot->data.iov_len;
 		if (slot->datagrams > 1)
 			socket->refusals = 0;
 	}
+	counter_add(&socket->counters->sent_messages, slots);
+	counter_add(&socket->counters->sent_datagrams, datagrams);
+	counter_add(&socket->counters->sent_bytes, bytes);
 	/* Without UDP_SEGMENT it worked, so that was the cause of EINVAL. */
 	if (batch->refused && ++socket->refusals == UDP_SEGMENT_REFUSALS)
-		socket->segments = false;
+		udp_socket_stop_segments(socket);
 	batch->refused = false;
 	if (!batch->gave_up)
 		batch->waits = UDP_SEND_WAITS;
@@ -131,7 +135,7 @@ static void count_sent(struct batch *batch, unsigned slots) {
 
 static void drop(struct batch *batch, size_t message, enum err error) {
 	batch->messages[message].error = (uint8_t)error;
-	batch->socket->counters.send_errors++;
+	counter_add(&batch->socket->counters->send_errors, 1);
 	batch->refused = false;
 	batch->at = message + 1;
 	batch->sent = 0;
@@ -174,7 +178,7 @@ static void handle_failure(struct batch *batch, int number) {
 		if (!wait_for_room(batch, number))
 			drop(batch, slot->message, ERR_LIMIT);
 	} else if (segmented && number == EIO) {
-		socket->segments = false; /* the device below cannot add checksums */
+		udp_socket_stop_segments(socket); /* the device below cannot add checksums */
 	} else if (segmented && number == EMSGSIZE) {
 		batch->plain = slot->message; /* segments above the path's MTU; alone they are fragmented */
 	} else if (segmented && number == EINVAL) {
@@ -194,7 +198,8 @@ static void check_messages(struct udp_socket *socket, struct udp_message *messag
 		bool fits = messages[i].to->address.family == socket->family &&
 					(messages[i].segment_size > 0 || messages[i].size == 0);
 		messages[i].error = fits ? ERR_OK : ERR_INVALID;
-		socket->counters.send_errors += !fits;
+		if (!fits)
+			counter_add(&socket->counters->send_errors, 1);
 	}
 }
 
@@ -209,7 +214,7 @@ void udp_send_many(struct udp_socket *socket, struct udp_message *messages, size
 		unsigned filled = fill_slots(&batch);
 		if (filled == 0)
 			break;
-		socket->counters.send_calls++;
+		counter_add(&socket->counters->send_calls, 1);
 		int sent = socket->calls->sendmmsg(socket->descriptor, socket->headers, filled,
 										   MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent > 0)

@@ -13,6 +13,10 @@ static int descriptor(const void *context) {
 	return udp_socket_descriptor(context);
 }
 
+static void count_in(void *context, struct udp_counters *counters) {
+	udp_socket_count_in(context, counters);
+}
+
 static void release(void *context) {
 	udp_socket_free(context);
 }
@@ -21,5 +25,6 @@ const struct transport_ops udp_transport_ops = {
 	.send_many = send_many,
 	.receive = receive,
 	.descriptor = descriptor,
+	.count_in = count_in,
 	.free = release,
 };

@@ -39,6 +39,8 @@ class Node:
     label: str
     tunnels: dict[str, dict[str, Any]] = field(default_factory=dict)
     log_level: str = "debug"
+    settings: dict[str, Any] = field(default_factory=dict)  # further rows of node
+    control: dict[str, Any] = field(default_factory=dict)  # and of control
     process: Process | None = None
 
     def __post_init__(self) -> None:
@@ -89,8 +91,9 @@ class Node:
                     "state_dir": str(self.state),
                     "log": {"level": self.log_level},
                     "shards": int(os.environ.get("UMBRA_SHARDS", "0")) or "auto",
+                    **self.settings,
                 },
-                "control": {"socket": str(self.socket)},
+                "control": {"socket": str(self.socket), **self.control},
                 "tunnels": self.tunnels,
             },
             indent=1,

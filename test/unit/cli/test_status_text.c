@@ -130,7 +130,7 @@ static int setup(void **state) {
 	"  peers             0, 0 connected\n" \
 	"  transfer          0 B received, 0 B sent\n"
 
-static const struct status_style plain = {false, NOW};
+static const struct status_style plain = {.now = NOW};
 
 static void test_daemon(void **state) {
 	const struct view_status status = {
@@ -149,6 +149,24 @@ static void test_daemon(void **state) {
 						"umbrad 0.1.0 on gw1, process 4711, running for 3 hours, 2 minutes\n"
 						"configuration /etc/umbra/umbra.yaml, log level info\n"
 						"\n" TUNNEL_1 "\n" TUNNEL_2);
+	text_buffer_done(&text);
+}
+
+static void test_data_path(void **state) {
+	char aead[] = "openssl";
+	struct view_data_path path = {.aead = aead, .shard_count = 1};
+	struct view_tunnel tunnel = t.tunnels[1];
+	tunnel.data_path = &path;
+	const char line[] =
+		TUNNEL_2 "  data path         1 shard, openssl, UDP without offload, TUN without offload\n";
+	struct text_buffer text = {0};
+	status_text_tunnel(&text, &tunnel, &plain);
+	assert_string_equal(text.text, line);
+	text_buffer_done(&text);
+	const struct status_style verbose = {.now = NOW, .verbose = true};
+	status_text_tunnel(&text, &tunnel, &verbose);
+	assert_memory_equal(text.text, line, sizeof line - 1);
+	assert_memory_equal(text.text + sizeof line - 1, "    shard  ", 11);
 	text_buffer_done(&text);
 }
 
@@ -177,7 +195,7 @@ static void test_table(void **state) {
 
 /* Colours add nothing but themselves. */
 static void test_colours(void **state) {
-	const struct status_style coloured = {true, NOW};
+	const struct status_style coloured = {.colours = true, .now = NOW};
 	struct text_buffer text = {0};
 	status_text_tunnel(&text, &t.tunnels[0], &coloured);
 	assert_non_null(strstr(text.text, "\x1b[1mum0\x1b[0m: \x1b[32mup\x1b[0m\n"));
@@ -225,9 +243,10 @@ static void test_events(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_daemon), cmocka_unit_test(test_one_peer),
-		cmocka_unit_test(test_table),  cmocka_unit_test(test_colours),
-		cmocka_unit_test(test_events), cmocka_unit_test(test_texts_of_others),
+		cmocka_unit_test(test_daemon),          cmocka_unit_test(test_data_path),
+		cmocka_unit_test(test_one_peer),        cmocka_unit_test(test_table),
+		cmocka_unit_test(test_colours),         cmocka_unit_test(test_events),
+		cmocka_unit_test(test_texts_of_others),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -289,6 +289,14 @@ static const struct bad_row bad_rows[] = {
 	 "umbra.yaml:2: control.socket: empty; a path like /run/umbra/control.sock, at most 107 "
 	 "characters"},
 	/* Addresses, hosts and ports */
+	{"control:\n"
+	 "  metrics: localhost:9090\n",
+	 "umbra.yaml:2: control.metrics: \"localhost:9090\" is neither a port nor an address with one; "
+	 "an address and port like 127.0.0.1:9090, or a port of 127.0.0.1"},
+	{"control:\n"
+	 "  metrics: 65536\n",
+	 "umbra.yaml:2: control.metrics: \"65536\" is out of range; an address and port like "
+	 "127.0.0.1:9090, or a port of 127.0.0.1"},
 	{HEAD "    listen: 65536\n",
 	 "umbra.yaml:4: tunnels.um0.listen: \"65536\" is out of range; a port, or an address and port "
 	 "like \"[::]:51820\" or 192.0.2.1:51820"},

@@ -78,6 +78,7 @@ static inline void same_config(const struct config *left, const struct config *r
 	assert_string_equal(left->node.aead, right->node.aead);
 	assert_memory_equal(&left->node.offload, &right->node.offload, sizeof left->node.offload);
 	assert_string_equal(left->control.socket, right->control.socket);
+	assert_true(endpoint_equal(&left->control.metrics, &right->control.metrics));
 	assert_int_equal(left->tunnel_count, right->tunnel_count);
 	for (size_t i = 0; i < left->tunnel_count; i++)
 		same_tunnel(&left->tunnels[i], &right->tunnels[i]);

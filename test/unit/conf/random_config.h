@@ -114,6 +114,7 @@ static inline void random_config_make(struct random_config *config, uint64_t see
 	random_key(config, 2, "offload", "{ tun: false }", "{ udp_send: false, tun_udp: true }");
 	random_add(config, "control:\n");
 	random_key(config, 2, "socket", "/run/c.sock", "c.sock");
+	random_key(config, 2, "metrics", "9090", "0", "192.0.2.1:80", "\"[::]:65535\"");
 	random_add(config, "tunnels:\n");
 	uint32_t tunnels = random_below(config, 5);
 	for (uint32_t i = 0; i < tunnels; i++)

@@ -65,6 +65,7 @@ static void test_text_of_a_dump(void **state) {
 								   "    udp_receive: true\n"
 								   "control:\n"
 								   "  socket: \"/run/umbra/control.sock\"\n"
+								   "  metrics: \"127.0.0.1:0\"\n"
 								   "tunnels: {}\n";
 	struct config *config = loading_good("node: { name: gw1 }\n");
 	char *dumped;

@@ -40,6 +40,7 @@ static void test_every_default(void **state) {
 	assert_true(config->node.offload.tun && config->node.offload.tun_udp &&
 				config->node.offload.udp_send && config->node.offload.udp_receive);
 	assert_string_equal(config->control.socket, "/run/umbra/control.sock");
+	assert_int_equal(config->control.metrics.port, 0);
 	assert_int_equal(config->tunnel_count, 1);
 	const struct config_tunnel *tunnel = &config->tunnels[0];
 	assert_string_equal(tunnel->name, "um0");
@@ -85,6 +86,7 @@ static const char everything[] =
 	"  offload: { tun: false, tun_udp: false, udp_send: false, udp_receive: false }\n"
 	"control:\n"
 	"  socket: ./run/control.sock\n"
+	"  metrics: 9090\n"
 	"tunnels:\n"
 	"  um0:\n"
 	"    autostart: false\n"
@@ -132,6 +134,10 @@ static void test_every_value_of_the_node(void **state) {
 	assert_false(config->node.offload.tun || config->node.offload.tun_udp ||
 				 config->node.offload.udp_send || config->node.offload.udp_receive);
 	assert_string_equal(config->control.socket, "/etc/umbra/run/control.sock");
+	/* Alone it is a port of this host, other than a tunnel's. */
+	assert_int_equal(config->control.metrics.port, 9090);
+	assert_int_equal(config->control.metrics.address.family, ADDRESS_V4);
+	assert_memory_equal(config->control.metrics.address.bytes, ((uint8_t[]){127, 0, 0, 1}), 4);
 	assert_int_equal(config->tunnel_count, 2);
 	assert_ptr_equal(config_find(config, "um1"), &config->tunnels[1]);
 	assert_null(config_find(config, "um2"));
@@ -139,7 +145,7 @@ static void test_every_value_of_the_node(void **state) {
 	assert_true(tunnel->fwmark.off && tunnel->routes.table.off);
 	assert_false(tunnel->routes.from_peers);
 	assert_int_equal(tunnel->routes.include.count, 0);
-	assert_int_equal(tunnel->position.line, 36);
+	assert_int_equal(tunnel->position.line, 37);
 	assert_string_equal(tunnel->position.file, "/etc/umbra/umbra.yaml");
 	check_endpoint(&tunnel->listen, "[::]:41820");
 	config_free(config);
@@ -164,7 +170,7 @@ static void test_every_value_of_a_tunnel(void **state) {
 	assert_int_equal(tunnel->peer_count, 2);
 	const struct config_peer *peer = &tunnel->peers[0];
 	assert_string_equal(peer->name, "phone");
-	assert_int_equal(peer->position.line, 24);
+	assert_int_equal(peer->position.line, 25);
 	char key[TEXT_KEY_BASE64_SIZE];
 	text_key_encode(peer->public_key, key);
 	assert_string_equal(key, KEY_A);

@@ -45,6 +45,7 @@ static void test_values_in_place_of_the_files(void **state) {
 		{"node.log.level", "debug"}, /* the last one counts */
 		{"node.name", "gw1"},
 		{"control.socket", "/s"},
+		{"control.metrics", "[::1]:9090"},
 	};
 	const struct config_source source =
 		source_of(overrides, sizeof overrides / sizeof overrides[0]);
@@ -64,6 +65,8 @@ static void test_values_in_place_of_the_files(void **state) {
 	assert_int_equal(config->node.log.level, LOG_DEBUG);
 	assert_string_equal(config->node.name, "gw1");
 	assert_string_equal(config->control.socket, "/s");
+	assert_int_equal(config->control.metrics.port, 9090);
+	assert_int_equal(config->control.metrics.address.family, ADDRESS_V6);
 	config_free(config);
 }
 

@@ -65,6 +65,23 @@ static inline struct view_tunnel example_bare_tunnel(const char *name) {
 		.name = example_text(name), .protocol = example_text("toy"), .state = VIEW_DOWN};
 }
 
+/* Two shards; figure i of the first is i + 1, of the second i + 102, flags apart. */
+static inline struct view_data_path *example_data_path(void) {
+	struct view_data_path *path = calloc(1, sizeof *path);
+	if (!path)
+		abort();
+	path->aead = example_text("ipsec-mb");
+	path->has_tun_queue_drops = true;
+	path->tun_queue_drops = 9;
+	path->shard_count = 2;
+	for (enum figure i = 0; i < FIGURE_COUNT; i++) {
+		bool flag = figure_kind(i) == FIGURE_FLAG;
+		path->shards[0].of[i] = flag ? 1 : (uint64_t)i + 1;
+		path->shards[1].of[i] = flag ? i != FIGURE_TUN_UDP : (uint64_t)i + 102;
+	}
+	return path;
+}
+
 static inline struct view_tunnel example_tunnel(const char *name, unsigned peers) {
 	struct view_tunnel tunnel = example_bare_tunnel(name);
 	tunnel.state = VIEW_UP;
@@ -91,6 +108,7 @@ static inline struct view_tunnel example_tunnel(const char *name, unsigned peers
 	tunnel.connected_count = peers;
 	tunnel.received = 100;
 	tunnel.sent = 200;
+	tunnel.data_path = example_data_path();
 	tunnel.peers = calloc(peers + 1, sizeof *tunnel.peers);
 	if (!tunnel.peers)
 		abort();
@@ -108,6 +126,7 @@ static inline struct view_status example_status(void) {
 		.log_level = example_text("info"),
 		.pid = 4711,
 		.started = 1700000000,
+		.net_restarts = 2,
 		.tunnel_count = 2,
 	};
 	status.tunnels = calloc(2, sizeof *status.tunnels);

@@ -75,6 +75,11 @@ static inline void house_answer(struct house *house, struct ctl_request *request
 		ctl_answer_status(request, &status);
 		view_status_done(&status);
 		break;
+	case CTL_METRICS:
+		status = example_status();
+		ctl_answer_metrics(request, &status);
+		view_status_done(&status);
+		break;
 	case CTL_TUNNEL:
 		tunnel = example_tunnel(question->tunnel, 2);
 		ctl_answer_tunnel(request, &tunnel);

@@ -45,6 +45,8 @@ static void every_row_is_found(void **state) {
 		{"POST", "/v1/reload", CTL_RELOAD, ROUTE_NO_BODY},
 		{"PUT", "/v1/log", CTL_LOG, ROUTE_LEVEL},
 		{"GET", "/v1/events", ROUTE_EVENTS, ROUTE_NO_BODY},
+		{"GET", "/metrics", CTL_METRICS, ROUTE_NO_BODY},
+		{"HEAD", "/metrics", CTL_METRICS, ROUTE_NO_BODY},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct route route;

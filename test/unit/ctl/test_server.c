@@ -249,6 +249,14 @@ static void requests_may_follow_each_other(void **state) {
 	(void)close(descriptor);
 }
 
+static void metrics_are_text(void **state) {
+	struct house *house = *state;
+	const char *answer = exchange(house, LAST("GET", "/metrics"));
+	assert_non_null(strstr(answer, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(answer, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+	assert_non_null(strstr(answer, "\numbra_net_restarts_total 2\n"));
+}
+
 static void head_is_get_without_a_body(void **state) {
 	struct house *house = *state;
 	const char *answer = exchange(house, LAST("HEAD", "/v1/status"));
@@ -500,6 +508,7 @@ int main(void) {
 		TEST(the_largest_body_is_taken),
 		TEST(bodies_may_come_in_chunks),
 		TEST(requests_may_follow_each_other),
+		TEST(metrics_are_text),
 		TEST(head_is_get_without_a_body),
 		TEST(a_half_closed_connection_is_answered),
 		TEST(nobody_need_wait_for_an_answer),

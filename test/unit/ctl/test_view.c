@@ -155,6 +155,78 @@ static void a_status_comes_back(void **state) {
 	view_status_done(&again);
 }
 
+static void figures_come_back(void **state) {
+	struct view_tunnel tunnel = example_tunnel("um0", 0), again = {0};
+	char *text = NULL;
+	size_t size = 0;
+	assert_int_equal(view_tunnel_encode(&tunnel, &text, &size), ERR_OK);
+	/* Sums of both shards; an offload is one that all have. */
+	static const char *const pieces[] = {
+		"\"data_path\":{\"aead\":\"ipsec-mb\",\"offloads\":{\"udp_segmentation\":true,",
+		"\"tun_tcp\":true,\"tun_udp\":false},\"batches\":{\"tun_read\":{\"calls\":105,",
+		"{\"calls\":105,\"packets\":107},",
+		"\"drops\":{\"tun_queue\":9,\"socket\":135,",
+		"\"shards\":[{\"turns\":1,\"tun_reads\":2,",
+		"},{\"turns\":102,\"tun_reads\":103,",
+		"\"under_load\":true,\"udp_segmentation\":true,",
+	};
+	for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
+		if (!strstr(text, pieces[i]))
+			fail_msg("no %s in %s", pieces[i], text);
+	assert_int_equal(view_tunnel_decode(text, size, &again), ERR_OK);
+	const struct view_data_path *path = again.data_path;
+	assert_string_equal(path->aead, "ipsec-mb");
+	assert_true(path->has_tun_queue_drops);
+	assert_int_equal(path->tun_queue_drops, 9);
+	assert_int_equal(path->shard_count, 2);
+	assert_memory_equal(path->shards, tunnel.data_path->shards, 2 * sizeof path->shards[0]);
+	assert_false(view_data_path_has(path, FIGURE_TUN_UDP));
+	assert_true(view_data_path_has(path, FIGURE_TUN_TCP));
+	free(text);
+	view_tunnel_done(&again);
+	/* The kernel was not asked; no shard has said anything. */
+	tunnel.data_path->has_tun_queue_drops = false;
+	tunnel.data_path->shard_count = 0;
+	assert_int_equal(view_tunnel_encode(&tunnel, &text, &size), ERR_OK);
+	assert_non_null(strstr(text, "\"drops\":{\"tun_queue\":null,\"socket\":0,"));
+	assert_non_null(strstr(text, "\"udp_segmentation\":false,"));
+	assert_int_equal(view_tunnel_decode(text, size, &again), ERR_OK);
+	assert_false(again.data_path->has_tun_queue_drops);
+	free(text);
+	view_tunnel_done(&again);
+	view_tunnel_done(&tunnel);
+}
+
+/* Answers of a daemon that has none, or has them wrong. */
+static void figures_may_be_absent(void **state) {
+#define TUNNEL(more) "{\"name\":\"a\",\"protocol\":\"b\",\"state\":\"up\"" more "}"
+	static const char *const good[] = {
+		TUNNEL(""),
+		TUNNEL(",\"data_path\":null"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\"}"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"drops\":null,\"shards\":[{},{\"new\":1}]}"),
+	};
+	static const char *const bad[] = {
+		TUNNEL(",\"data_path\":1"),
+		TUNNEL(",\"data_path\":{}"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"drops\":{\"tun_queue\":-1}}"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"shards\":[1]}"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"shards\":[{\"turns\":-1}]}"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"shards\":[{\"tun_tcp\":1}]}"),
+		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"shards\":"
+			   "[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]}"),
+	};
+	struct view_tunnel tunnel;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		assert_int_equal(view_tunnel_decode(good[i], strlen(good[i]), &tunnel), ERR_OK);
+		assert_int_equal(tunnel.data_path != NULL, i > 1);
+		view_tunnel_done(&tunnel);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		if (view_tunnel_decode(bad[i], strlen(bad[i]), &tunnel) != ERR_MALFORMED)
+			fail_msg("taken: %s", bad[i]);
+}
+
 static void small_answers_come_back(void **state) {
 	const struct view_event event = {7,    1700000000123,     (char[]){"peer.added"},
 									 NULL, (char[]){"phone"}, (char[]){"hello"}};
@@ -354,6 +426,8 @@ int main(void) {
 		cmocka_unit_test(lists_of_peers_come_back),
 		cmocka_unit_test(lists_are_read_however_written),
 		cmocka_unit_test(a_status_comes_back),
+		cmocka_unit_test(figures_come_back),
+		cmocka_unit_test(figures_may_be_absent),
 		cmocka_unit_test(small_answers_come_back),
 		cmocka_unit_test(bad_bytes_are_replaced),
 		cmocka_unit_test(counters_stay_within_json),

@@ -203,13 +203,46 @@ static void test_the_tunnel(void **state) {
 	directory_free(bench.directory);
 }
 
+static void test_the_data_path(void **state) {
+	struct bench bench;
+	struct view_tunnel shown;
+	const uint64_t drops = 77;
+	set_up(&bench);
+	/* Before anything was told. */
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &shown), ERR_OK);
+	assert_null(shown.data_path);
+	view_tunnel_done(&shown);
+	update(&bench, "aead=openssl\nshard=0\nturns=4\nshard=1\nturns=5\npeers=2\n");
+	bench.view.tun_queue_drops = &drops;
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &shown), ERR_OK);
+	assert_string_equal(shown.data_path->aead, "openssl");
+	assert_int_equal(shown.data_path->shard_count, 2);
+	assert_int_equal(view_data_path_sum(shown.data_path).of[FIGURE_TURNS], 9);
+	assert_true(shown.data_path->has_tun_queue_drops);
+	assert_int_equal(shown.data_path->tun_queue_drops, 77);
+	view_tunnel_done(&shown);
+	/* The interface cannot be asked; then the tunnel is down, or gone and here again. */
+	bench.view.tun_queue_drops = NULL;
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &shown), ERR_OK);
+	assert_false(shown.data_path->has_tun_queue_drops);
+	view_tunnel_done(&shown);
+	bench.view.state = PROCESS_STATE_DOWN;
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &shown), ERR_OK);
+	assert_null(shown.data_path);
+	view_tunnel_done(&shown);
+	directory_forget(bench.directory);
+	bench.view.state = PROCESS_STATE_UP;
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &shown), ERR_OK);
+	assert_null(shown.data_path);
+	view_tunnel_done(&shown);
+	directory_free(bench.directory);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_peer_of_the_file),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_a_peer_that_is_not_used),
-		cmocka_unit_test(test_all_peers),
-		cmocka_unit_test(test_the_tunnel),
+		cmocka_unit_test(test_the_data_path), cmocka_unit_test(test_a_peer_of_the_file),
+		cmocka_unit_test(test_states),        cmocka_unit_test(test_a_peer_that_is_not_used),
+		cmocka_unit_test(test_all_peers),     cmocka_unit_test(test_the_tunnel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

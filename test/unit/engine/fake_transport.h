@@ -25,7 +25,8 @@ struct fake_transport {
 	enum err next_error;    /* for the next message */
 	struct udp_received waiting[FAKE_SENT_MAX];
 	size_t waiting_count, waiting_at;
-	size_t handed; /* those before it may be freed at the next receive */
+	size_t handed;                 /* those before it may be freed at the next receive */
+	struct udp_counters *counters; /* that the engine gave; NULL: none yet */
 	bool freed;
 };
 
@@ -99,16 +100,25 @@ static inline int fake_transport_descriptor(const void *context) {
 	return -1;
 }
 
+static inline void fake_transport_count_in(void *context, struct udp_counters *counters) {
+	struct fake_transport *fake = context;
+	fake->counters = counters;
+	counters->open = true;
+}
+
 /* The context is the test's. */
 static inline void fake_transport_free(void *context) {
 	struct fake_transport *fake = context;
 	fake->freed = true;
+	if (fake->counters)
+		fake->counters->open = false;
 }
 
 static const struct transport_ops fake_transport_ops = {
 	.send_many = fake_transport_send,
 	.receive = fake_transport_receive,
 	.descriptor = fake_transport_descriptor,
+	.count_in = fake_transport_count_in,
 	.free = fake_transport_free,
 };
 

@@ -19,7 +19,7 @@ struct fake_packet {
 struct fake_tun {
 	struct fake_packet waiting[FAKE_TUN_MAX], written[FAKE_TUN_MAX];
 	size_t waiting_count, waiting_at, written_count;
-	enum err write_error;
+	enum err write_error, super_error; /* of all packets; of those to be cut */
 	int descriptor;
 	bool freed;
 };
@@ -63,6 +63,10 @@ static inline enum err fake_tun_write(void *context, const struct iovec *iovecs,
 	struct fake_tun *fake = context;
 	if (fake->write_error != ERR_OK)
 		return fake->write_error;
+	struct virtio_header header;
+	if (fake->super_error != ERR_OK && virtio_decode(iovecs[0].iov_base, &header) == ERR_OK &&
+		header.gso_type != VIRTIO_GSO_NONE)
+		return fake->super_error;
 	if (fake->written_count == FAKE_TUN_MAX)
 		abort();
 	struct fake_packet *packet = &fake->written[fake->written_count++];

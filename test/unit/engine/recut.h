@@ -95,13 +95,13 @@ static inline void recut_take_out(struct recut *recut, const uint8_t *packet, si
 	recut_fail(recut, "never went in");
 }
 
-static inline void recut_write(void *context, const struct iovec *iovecs, int count) {
+static inline enum err recut_write(void *context, const struct iovec *iovecs, int count) {
 	struct recut *recut = context;
 	size_t size = 0;
 	for (int i = 1; i < count; i++) {
 		if (size + iovecs[i].iov_len > PACKETS_SIZE_MAX) {
 			recut_fail(recut, "more than 64 KiB");
-			return;
+			return ERR_OK;
 		}
 		memcpy(recut->flat + size, iovecs[i].iov_base, iovecs[i].iov_len);
 		size += iovecs[i].iov_len;
@@ -110,7 +110,7 @@ static inline void recut_write(void *context, const struct iovec *iovecs, int co
 	if (iovecs[0].iov_len != VIRTIO_HEADER_SIZE ||
 		virtio_decode(iovecs[0].iov_base, &header) != ERR_OK) {
 		recut_fail(recut, "virtio header");
-		return;
+		return ERR_OK;
 	}
 	recut->writes++;
 	recut->largest_write = size > recut->largest_write ? size : recut->largest_write;
@@ -119,7 +119,7 @@ static inline void recut_write(void *context, const struct iovec *iovecs, int co
 		if (memcmp(iovecs[0].iov_base, zeros, sizeof zeros) != 0)
 			recut_fail(recut, "header of a single packet");
 		recut_take_out(recut, recut->flat, size, false);
-		return;
+		return ERR_OK;
 	}
 
 	size_t field = packets_checksum_offset(recut->flat);
@@ -130,7 +130,7 @@ static inline void recut_write(void *context, const struct iovec *iovecs, int co
 	if (segment_plan(&header, recut->flat, size, &recut->plan) != ERR_OK ||
 		recut->plan.count != count - 1) {
 		recut_fail(recut, "cutting");
-		return;
+		return ERR_OK;
 	}
 	recut->joined_writes++;
 	if (recut->plan.count > recut->largest_count)
@@ -140,6 +140,7 @@ static inline void recut_write(void *context, const struct iovec *iovecs, int co
 					   true);
 		segment_restore(&recut->plan, i);
 	}
+	return ERR_OK;
 }
 
 /* Takes a copy of what is about to go in. False when there is no more room. */

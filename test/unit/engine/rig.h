@@ -8,6 +8,7 @@
 #include "engine/shard.h"
 #include "engine/trie.h"
 
+#include "back_end.h"
 #include "engine/fake_transport.h"
 #include "engine/fake_tun.h"
 #include "engine/packets.h"
@@ -79,14 +80,15 @@ static inline void rig_add_peer(struct rig *rig, uint8_t host) {
 }
 
 /* Peers 1 to peers; sessions come from the tests. */
-static inline struct rig *rig_new(uint16_t shards, uint8_t peers) {
+static inline struct rig *rig_new_joining(uint16_t shards, uint8_t peers,
+										  struct coalesce_options coalesce) {
 	struct rig *rig = calloc(1, sizeof *rig);
 	rig->shards = shards;
 	rig->now = 1000;
 	rig->clock = (struct engine_clock){.now = rig_now, .wall_now = rig_now, .context = rig};
 	const struct engine_options options = {
 		.shards = shards,
-		.backend = aead_backend_find("auto"),
+		.backend = back_end_of_test(),
 		.random = &csprng,
 		.clock = &rig->clock,
 	};
@@ -106,6 +108,7 @@ static inline struct rig *rig_new(uint16_t shards, uint8_t peers) {
 	const struct interface_options interface_options = {
 		.protocol = &toy_protocol,
 		.mtu = RIG_MTU,
+		.coalesce = coalesce,
 		.snapshot = &rig->snapshot,
 	};
 	rig_must(interface_new(rig->engine, &interface_options, queues, &rig->interface));
@@ -115,6 +118,10 @@ static inline struct rig *rig_new(uint16_t shards, uint8_t peers) {
 	rig_must(interface_set_transports(rig->interface, v4, v6));
 	rig_turn(rig);
 	return rig;
+}
+
+static inline struct rig *rig_new(uint16_t shards, uint8_t peers) {
+	return rig_new_joining(shards, peers, (struct coalesce_options){.tcp = false});
 }
 
 static inline void rig_free(struct rig *rig) {

@@ -31,10 +31,11 @@ static void test_joined(void **state) {
 /* Payloads are gathered where they are. */
 static const uint8_t *gathered[3];
 
-static void gather(void *context, const struct iovec *iovecs, int count) {
+static enum err gather(void *context, const struct iovec *iovecs, int count) {
 	assert_int_equal(count, 4);
 	for (int i = 1; i < count; i++)
 		gathered[i - 1] = iovecs[i].iov_base;
+	return ERR_OK;
 }
 
 static void test_nothing_is_copied(void **state) {

@@ -20,7 +20,7 @@ static const struct engine_clock real_clock = {.now = now_of, .wall_now = now_of
 static struct engine *new_engine(uint16_t shards) {
 	const struct engine_options options = {
 		.shards = shards,
-		.backend = aead_backend_find("auto"),
+		.backend = back_end_of_test(),
 		.random = &csprng,
 		.clock = &real_clock,
 	};
@@ -201,7 +201,7 @@ static void test_news(void **state) {
 	unsigned notified = 0;
 	const struct engine_options options = {
 		.shards = 1,
-		.backend = aead_backend_find("auto"),
+		.backend = back_end_of_test(),
 		.random = &csprng,
 		.clock = &real_clock,
 		.notify = count_notification,

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "back_end.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "engine/engine.h"
@@ -185,10 +186,8 @@ static void set_host(uint8_t host, struct toy_peer *peer) {
 
 static void test_peers_come_and_go(void **state) {
 	static const struct engine_clock clock = {.now = now_of, .wall_now = now_of};
-	const struct engine_options options = {.shards = SHARDS,
-										   .backend = aead_backend_find("auto"),
-										   .random = &counting,
-										   .clock = &clock};
+	const struct engine_options options = {
+		.shards = SHARDS, .backend = back_end_of_test(), .random = &counting, .clock = &clock};
 	struct engine *engine;
 	assert_int_equal(engine_new(&options, &engine), ERR_OK);
 	assert_int_equal(trie_new(&trie), ERR_OK);

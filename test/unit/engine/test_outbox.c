@@ -22,7 +22,7 @@ struct bench {
 
 static int set_up(void **state) {
 	struct bench *bench = calloc(1, sizeof *bench);
-	rig_must(aead_worker_new(aead_backend_find("auto"), &bench->worker));
+	rig_must(aead_worker_new(back_end_of_test(), &bench->worker));
 	bench->v4 = fake_transport_new();
 	bench->v6 = fake_transport_new();
 	bench->transport_v4 = fake_transport_of(bench->v4);
@@ -156,7 +156,7 @@ static void test_full_messages(void **state) {
 static void make_key(uint8_t byte, struct aead_key *key) {
 	uint8_t bytes[AEAD_KEY_SIZE];
 	memset(bytes, byte, sizeof bytes);
-	rig_must(aead_key_init(key, aead_backend_find("auto"), AEAD_CHACHA20_POLY1305, bytes));
+	rig_must(aead_key_init(key, back_end_of_test(), AEAD_CHACHA20_POLY1305, bytes));
 }
 
 /* More jobs than a batch has: all are sealed, none twice, each into its own slot. */
@@ -263,12 +263,38 @@ static void test_answer(void **state) {
 	struct udp_source from = {.address = rig_endpoint(88).address};
 	send(bench, 0, 100, 1);
 	outbox_answer(&bench->outbox, &to, &from, (const uint8_t *)"answer", 6);
-	assert_int_equal(bench->v4->sent_count, 1);
-	assert_int_equal(bench->v4->sent[0].size, 6);
-	assert_true(endpoint_equal(&bench->v4->sent[0].to, &to));
-	assert_true(address_equal(&bench->v4->sent[0].from.address, &from.address));
 	outbox_answer(&bench->outbox, &bench->peers[2].paths[0].to, NULL, (const uint8_t *)"x", 1);
+	assert_int_equal(bench->v4->calls + bench->v6->calls, 0);
+	outbox_flush(&bench->outbox);
+	assert_int_equal(bench->v4->sent_count, 2);
+	assert_int_equal(bench->v4->sent[1].size, 6);
+	assert_true(endpoint_equal(&bench->v4->sent[1].to, &to));
+	assert_true(address_equal(&bench->v4->sent[1].from.address, &from.address));
 	assert_int_equal(bench->v6->sent_count, 1);
+	assert_int_equal(bench->v6->sent[0].from.address.family, ADDRESS_NONE);
+	outbox_flush(&bench->outbox);
+	assert_int_equal(bench->v4->sent_count + bench->v6->sent_count, 3);
+}
+
+/* Floods provoke many: they leave together, and do not wait for more than one batch. */
+static void test_many_answers(void **state) {
+	struct bench *bench = *state;
+	struct endpoint to = rig_endpoint(77);
+	for (size_t i = 0; i < OUTBOX_ANSWERS; i++) {
+		assert_int_equal(bench->v4->calls, 0);
+		outbox_answer(&bench->outbox, &to, NULL, (const uint8_t *)"answers", 4);
+	}
+	assert_int_equal(bench->v4->calls, 1);
+	assert_int_equal(bench->v4->sent_count, OUTBOX_ANSWERS);
+	/* What is too large for a place among them does not wait. */
+	static const uint8_t large[OUTBOX_ANSWER_MAX + 1];
+	outbox_answer(&bench->outbox, &to, NULL, large, OUTBOX_ANSWER_MAX);
+	assert_int_equal(bench->v4->calls, 1);
+	outbox_answer(&bench->outbox, &to, NULL, large, sizeof large);
+	assert_int_equal(bench->v4->calls, 2);
+	outbox_flush(&bench->outbox);
+	assert_int_equal(bench->v4->calls, 3);
+	assert_int_equal(bench->v4->sent_count, OUTBOX_ANSWERS + 2);
 }
 
 static struct list *new_packet(void) {
@@ -320,6 +346,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_sources, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_many_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeping, set_up, tear_down),
 		cmocka_unit_test(test_never_initialised),
 	};

@@ -36,6 +36,7 @@ static void test_link(void **state) {
 	assert_int_equal(number, 0);
 	assert_string_equal(link.name, "lo");
 	assert_true(link.index > 0 && link.mtu > 0);
+	assert_int_equal(link.dropped, 0);
 	assert_int_equal(route_link_get(*state, NULL, link.index, &by_index, &number), ERR_OK);
 	assert_int_equal(number, 0);
 	assert_string_equal(by_index.name, "lo");

@@ -63,7 +63,7 @@ static struct desk *base_desk(void) {
 
 static void test_empty(void **state) {
 	struct desk *desk = desk_new(1);
-	assert_state(desk, "");
+	assert_state(desk, ""); /* without figures, which are not for wg(8) */
 	assert_int_equal(desk_set(desk, ""), 0);
 	assert_state(desk, "");
 	desk_free(desk);
@@ -84,7 +84,8 @@ static void test_status(void **state) {
 	assert_ptr_equal(strstr(text.data, "own_public_key="), text.data);
 	assert_non_null(strstr(text.data, "\npublic_key=" KEY_B "\npreshared=true\n"));
 	assert_non_null(strstr(text.data, "\npublic_key=" KEY_A "\nendpoint=192.0.2.1:1000\n"));
-	assert_non_null(strstr(text.data, "\nlisten_port=51820\nfwmark=7\n"));
+	assert_non_null(strstr(text.data, "\nlisten_port=51820\nfwmark=7\naead="));
+	assert_non_null(strstr(text.data, "\nshard=0\n"));
 	uapi_text_done(&text);
 	desk_free(desk);
 }

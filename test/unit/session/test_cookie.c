@@ -27,7 +27,9 @@ struct counter_source {
 
 static void counted_fill(void *context, void *out_data, size_t size) {
 	struct counter_source *source = context;
-	memset(out_data, ++source->draws, size);
+	source->draws++;
+	for (size_t i = 0; i < size; i++)
+		((uint8_t *)out_data)[i] = (uint8_t)(source->draws * 101 + i);
 }
 
 /* One end that sends a message, one that receives it. */
@@ -42,6 +44,22 @@ struct ends {
 	uint8_t sealed[COOKIE_SEALED_SIZE];
 };
 
+/* Of one test; freed after it. */
+static struct cookie_checker made[8];
+static size_t made_count;
+
+static void make_checker(struct ends *ends, const struct cookie_keys *keys) {
+	assert_true(made_count < sizeof made / sizeof *made);
+	assert_int_equal(cookie_checker_init(&ends->checker, keys), ERR_OK);
+	made[made_count++] = ends->checker;
+}
+
+static int free_checkers(void **state) {
+	while (made_count > 0)
+		cookie_checker_done(&made[--made_count]);
+	return 0;
+}
+
 static void ends_init(struct ends *ends) {
 	memset(ends, 0, sizeof *ends);
 	ends->random = (struct random_source){counted_fill, &ends->counter};
@@ -50,7 +68,7 @@ static void ends_init(struct ends *ends) {
 	struct cookie_keys keys;
 	assert_int_equal(cookie_keys_init(&keys, MAC1_LABEL, COOKIE_LABEL, public_key), ERR_OK);
 	cookie_jar_init(&ends->jar, &keys);
-	cookie_checker_init(&ends->checker, &keys);
+	make_checker(ends, &keys);
 	assert_int_equal(endpoint_parse("192.0.2.1:51820", &ends->from), ERR_OK);
 	memset(ends->message, 0x77, sizeof ends->message);
 }
@@ -77,7 +95,7 @@ static enum err take(struct ends *ends, uint64_t now) {
 	return cookie_take(&ends->jar, ends->nonce, ends->sealed, now);
 }
 
-static bool mac2_is_good(const struct ends *ends, uint64_t now) {
+static bool mac2_is_good(struct ends *ends, uint64_t now) {
 	return cookie_check_mac2(&ends->checker, message_of(ends), &ends->from, now);
 }
 
@@ -97,7 +115,7 @@ static void known_answers(void **state) {
 		struct cookie_keys keys;
 		assert_int_equal(cookie_keys_init(&keys, MAC1_LABEL, COOKIE_LABEL, v->public_key), ERR_OK);
 		cookie_jar_init(&ends.jar, &keys);
-		cookie_checker_init(&ends.checker, &keys);
+		make_checker(&ends, &keys);
 		memcpy(ends.checker.secret, v->secret, sizeof v->secret);
 		ends.checker.secret_born = START;
 		assert_int_equal(address_parse(v->address, &ends.from.address), ERR_OK);
@@ -149,8 +167,11 @@ static void mac1_of_another_receiver(void **state) {
 	const uint8_t public_key[X25519_KEY_SIZE] = {1};
 	struct cookie_keys keys;
 	assert_int_equal(cookie_keys_init(&keys, MAC1_LABEL, COOKIE_LABEL, public_key), ERR_OK);
-	cookie_checker_init(&ends.checker, &keys);
+	cookie_checker_change(&ends.checker, &keys);
 	assert_false(cookie_check_mac1(&ends.checker, message_of(&ends)));
+	cookie_jar_init(&ends.jar, &keys);
+	add_macs(&ends, START);
+	assert_true(cookie_check_mac1(&ends.checker, message_of(&ends)));
 }
 
 static void messages_too_short(void **state) {
@@ -233,13 +254,13 @@ static void secret_rotates(void **state) {
 	assert_true(mac2_is_good(&ends, START + COOKIE_SECRET_AGE - 1));
 	assert_false(mac2_is_good(&ends, START + COOKIE_SECRET_AGE));
 
-	/* a cookie made just before costs a nonce, one made then a secret too */
+	/* nonces are drawn in batches, a secret when the old one ends */
 	uint8_t draws = ends.counter.draws;
 	make(&ends, START + COOKIE_SECRET_AGE - 1);
-	assert_int_equal(ends.counter.draws, draws + 1);
+	assert_int_equal(ends.counter.draws, draws);
 	assert_memory_equal(ends.checker.secret, secret, sizeof secret);
 	make(&ends, START + COOKIE_SECRET_AGE);
-	assert_int_equal(ends.counter.draws, draws + 3);
+	assert_int_equal(ends.counter.draws, draws + 1);
 	assert_memory_not_equal(ends.checker.secret, secret, sizeof secret);
 
 	/* the old cookie fits no more, the new one does for its own 120 s */
@@ -252,12 +273,37 @@ static void secret_rotates(void **state) {
 }
 
 static void nonces_differ(void **state) {
+	enum { MANY = 3 * COOKIE_NONCES };
 	struct ends ends;
 	reach_cookie(&ends, START);
-	uint8_t nonce[XAEAD_NONCE_SIZE];
-	memcpy(nonce, ends.nonce, sizeof nonce);
+	uint8_t nonces[MANY][XAEAD_NONCE_SIZE];
+	for (size_t i = 0; i < MANY; i++) {
+		make(&ends, START);
+		memcpy(nonces[i], ends.nonce, sizeof nonces[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(nonces[i], nonces[j], sizeof nonces[i]);
+	}
+}
+
+/* Another key of ours: cookies and MACs for the old one are worth nothing. */
+static void keys_change(void **state) {
+	struct ends ends;
+	reach_cookie(&ends, START);
+	add_macs(&ends, START);
+	assert_true(mac2_is_good(&ends, START));
+	const uint8_t public_key[X25519_KEY_SIZE] = {1};
+	struct cookie_keys keys, before = ends.checker.keys;
+	assert_int_equal(cookie_keys_init(&keys, MAC1_LABEL, COOKIE_LABEL, public_key), ERR_OK);
+	cookie_checker_change(&ends.checker, &keys);
+	assert_false(mac2_is_good(&ends, START));
 	make(&ends, START);
-	assert_memory_not_equal(nonce, ends.nonce, sizeof nonce);
+	assert_int_equal(take(&ends, START), ERR_AUTHENTICATION);
+	cookie_checker_change(&ends.checker, &before);
+	make(&ends, START);
+	assert_int_equal(take(&ends, START), ERR_OK);
+	add_macs(&ends, START);
+	assert_true(cookie_check_mac1(&ends.checker, message_of(&ends)));
+	assert_true(mac2_is_good(&ends, START));
 }
 
 static void old_cookie_is_not_used(void **state) {
@@ -343,22 +389,24 @@ static void clock_edges(void **state) {
 }
 
 int main(void) {
+#define TEST(name) cmocka_unit_test_teardown(name, free_checkers)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_answers),
-		cmocka_unit_test(labels_have_their_size),
-		cmocka_unit_test(mac1_covers_every_byte),
-		cmocka_unit_test(mac1_of_another_receiver),
-		cmocka_unit_test(messages_too_short),
-		cmocka_unit_test(round_trip),
-		cmocka_unit_test(other_address_or_port),
-		cmocka_unit_test(secret_rotates),
-		cmocka_unit_test(nonces_differ),
-		cmocka_unit_test(old_cookie_is_not_used),
-		cmocka_unit_test(forged_reply_changes_nothing),
-		cmocka_unit_test(reply_to_an_older_message),
-		cmocka_unit_test(reply_to_nothing),
-		cmocka_unit_test(reply_is_taken_once),
-		cmocka_unit_test(clock_edges),
+		TEST(known_answers),
+		TEST(labels_have_their_size),
+		TEST(mac1_covers_every_byte),
+		TEST(mac1_of_another_receiver),
+		TEST(messages_too_short),
+		TEST(round_trip),
+		TEST(other_address_or_port),
+		TEST(secret_rotates),
+		TEST(nonces_differ),
+		TEST(old_cookie_is_not_used),
+		TEST(forged_reply_changes_nothing),
+		TEST(reply_to_an_older_message),
+		TEST(reply_to_nothing),
+		TEST(reply_is_taken_once),
+		TEST(clock_edges),
+		TEST(keys_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

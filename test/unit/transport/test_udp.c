@@ -31,7 +31,9 @@ static void check_offloaded(enum address_family family) {
 	assert_int_equal(counters->sent_bytes, 64 * 1000 + 7 * 1300 + 1);
 	assert_int_equal(counters->send_errors, 0);
 	counters = udp_socket_counters(pair->receiver);
+	assert_int_equal(counters->receive_calls, 2);
 	assert_int_equal(counters->received_messages, 2);
+	assert_int_equal(counters->received_datagrams, 64 + 8);
 	assert_int_equal(counters->received_bytes, 64 * 1000 + 7 * 1300 + 1);
 	assert_int_equal(counters->truncated, 0);
 	loopback_free(pair);

@@ -85,6 +85,23 @@ static void test_einval_again_and_again_switches_segmentation_off(void **state) 
 	loopback_free(pair);
 }
 
+/* Counters of the caller's outlive the socket, and say what it uses at the time. */
+static void test_counters_of_others(void **state) {
+	struct loopback *pair = loopback_new(ADDRESS_V4, on, on);
+	struct udp_counters counters = {.sent_datagrams = 100};
+	udp_socket_count_in(pair->sender, &counters);
+	assert_ptr_equal(udp_socket_counters(pair->sender), &counters);
+	assert_true(counters.open && counters.segments && counters.coalesces);
+	faults.if_segmented = true;
+	faults.error = EIO;
+	assert_int_equal(loopback_pass(pair, NULL, 4000, 1000), ERR_OK);
+	assert_int_equal(counters.sent_datagrams, 104);
+	assert_true(counters.open && !counters.segments && counters.coalesces);
+	loopback_free(pair);
+	assert_false(counters.open);
+	assert_int_equal(counters.sent_datagrams, 104);
+}
+
 /* Stale sources do not speak against segmentation, however many there are. */
 static void test_stale_sources_keep_segmentation(void **state) {
 	static const int errors[] = {EADDRNOTAVAIL, ENETUNREACH, EHOSTUNREACH, EINVAL, ENODEV};
@@ -352,6 +369,7 @@ int main(void) {
 		cmocka_unit_test(test_einval_sends_one_message_plain),
 		cmocka_unit_test(test_emsgsize_never_switches_segmentation_off),
 		cmocka_unit_test(test_einval_again_and_again_switches_segmentation_off),
+		cmocka_unit_test(test_counters_of_others),
 		cmocka_unit_test(test_stale_sources_keep_segmentation),
 		cmocka_unit_test(test_einval_of_both),
 		cmocka_unit_test(test_einval_of_everything_ends),

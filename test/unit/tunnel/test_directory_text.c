@@ -93,6 +93,33 @@ static void test_every_line(void **state) {
 	assert_int_equal(taken.peers[1].allowed_ip_count, 0);
 }
 
+static void test_figures_of_shards(void **state) {
+	struct taken taken;
+	struct directory_device device;
+	assert_int_equal(parse("listen_port=1\n"
+						   "aead=ipsec-mb\n"
+						   "shard=0\n"
+						   "turns=5\n"
+						   "udp_kernel_drops=18446744073709551615\n"
+						   "tun_tcp=1\n"
+						   "shard=1\n"
+						   "shard=2\n"
+						   "peers=3\n"
+						   "public_key=" KEY_1 "\n",
+						   &taken, &device),
+					 ERR_OK);
+	assert_string_equal(device.data_path.aead, "ipsec-mb");
+	assert_int_equal(device.data_path.shard_count, 3);
+	const struct figure_set *shards = device.data_path.shards;
+	assert_int_equal(shards[0].of[FIGURE_TURNS], 5);
+	assert_true(shards[0].of[FIGURE_UDP_KERNEL_DROPS] == UINT64_MAX);
+	assert_int_equal(shards[0].of[FIGURE_TUN_TCP], 1);
+	assert_int_equal(shards[0].of[FIGURE_PEERS], 0);
+	assert_int_equal(shards[1].of[FIGURE_TURNS], 0);
+	assert_int_equal(shards[2].of[FIGURE_PEERS], 3);
+	assert_int_equal(taken.count, 1);
+}
+
 static void test_an_empty_device(void **state) {
 	struct taken taken;
 	struct directory_device device;
@@ -128,6 +155,17 @@ static void test_what_is_refused(void **state) {
 		"public_key=" KEY_1 "\nlast_handshake_time_sec=9223372036854775808\n",
 		"public_key=" KEY_1 "\nunknown=1\n",
 		"public_key=" KEY_1 "\nallowed_ip=10.0.0.0/8",
+		"aead=\n",
+		"aead=a-name-of-25-characters..\n",
+		"shard=1\n",
+		"shard=0\nshard=0\n",
+		"shard=16\n",
+		"turns=1\n",
+		"shard=0\nturns=-1\n",
+		"shard=0\ntun_tcp=2\n",
+		"shard=0\nturn=1\n",
+		"public_key=" KEY_1 "\nshard=0\n",
+		"shard=0\npublic_key=" KEY_1 "\nturns=1\n",
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct taken taken;
@@ -221,6 +259,7 @@ static void test_many_peers(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_line),
+		cmocka_unit_test(test_figures_of_shards),
 		cmocka_unit_test(test_an_empty_device),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_an_error_of_the_reader_ends_it),

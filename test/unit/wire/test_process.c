@@ -96,6 +96,7 @@ static const struct {
 	{{.type = PROCESS_JOURNAL, .tunnel = SLOT}, 6, {HEAD(23)}},
 	{{.type = PROCESS_UNLISTEN, .tunnel = SLOT}, 6, {HEAD(24)}},
 	{{.type = PROCESS_STOP}, 6, {HEAD_WITHOUT_SLOT(25)}},
+	{{.type = PROCESS_METRICS}, 6, {HEAD_WITHOUT_SLOT(26)}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -234,7 +235,7 @@ static unsigned count_good(enum process_type type, size_t offset) {
 static void test_slots(void **state) {
 	static const enum process_type without[] = {
 		PROCESS_START, PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,
-		PROCESS_LOG,   PROCESS_READY,   PROCESS_STOP,
+		PROCESS_LOG,   PROCESS_READY,   PROCESS_STOP,      PROCESS_METRICS,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;

@@ -1,0 +1,130 @@
+"""The figures of crowds by their keys, and what is wanted of Umbra's."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from bench.metrics import Group, Metric
+
+
+def _less(key: str, title: str, unit: str, digits: int) -> Metric:
+    return Metric(key, title, unit, digits, more_is_better=False)
+
+
+GROUPS = (
+    Group(
+        "Throughput, Mbit/s that arrive, 20,000 peers configured; 1 client, and 1,000 in turn",
+        (
+            Metric("one32", "1, bursts of 32", "Mbit/s", 0),
+            Metric("many32", "1,000, of 32", "Mbit/s", 0),
+            Metric("ratio32", "%", "%", 0),
+            Metric("one1", "1, of 1", "Mbit/s", 0),
+            Metric("many1", "1,000, of 1", "Mbit/s", 0),
+            Metric("ratio1", "%", "%", 0),
+        ),
+    ),
+    Group(
+        "Handshakes, without the clients' own arithmetic",
+        (
+            Metric("handshakes", "a second", "1/s", 0),
+            _less("handshake_us", "server's µs for one", "µs", 0),
+        ),
+    ),
+    Group(
+        "Memory, bytes more: a configured peer, an active one, and after it renewed its session",
+        (
+            _less("peer_net", "configured", "B", 0),
+            _less("active_net", "active", "B", 0),
+            _less("renewed_net", "renewed", "B", 0),
+            _less("peer_control", "configured, control", "B", 0),
+            _less("peer_privileged", "privileged", "B", 0),
+            _less("start_mib", "at first, MiB", "MiB", 1),
+        ),
+    ),
+    Group(
+        "20,000 peers by wg(8), ms",
+        (
+            _less("show", "wg show", "ms", 0),
+            _less("dump", "wg show dump", "ms", 0),
+            _less("configure_seconds", "adding them, s", "s", 2),
+        ),
+    ),
+    Group(
+        "A session paced at 1 Gbit/s, Mbit/s that arrive; flood: 50,000 initiations/s (lost: 1000)",
+        (
+            Metric("calm", "no flood", "Mbit/s", 0),
+            Metric("hungry", "flood elsewhere", "Mbit/s", 0),
+            Metric("flooded", "flood", "Mbit/s", 0),
+            Metric("kept", "kept %", "%", 1),
+            Metric("delivered", "of sent %", "%", 1),
+            _less("calm_p99", "p99 ms, no flood", "ms", 1),
+            _less("flooded_p99", "flood", "ms", 1),
+        ),
+    ),
+    Group(
+        "The same, what it takes",
+        (
+            Metric("flood_rate", "flood, thousands/s", "kpps", 1),
+            _less("flood_cores", "its own cores", "cores", 2),
+            _less("calm_cores", "server's cores, no flood", "cores", 2),
+            _less("flooded_cores", "flood", "cores", 2),
+        ),
+    ),
+    Group(
+        "New clients beside flood and session, s until connected: median, worst (12: not at all)",
+        (
+            _less("own", "same make", "s", 2),
+            _less("own_worst", "worst", "s", 2),
+            _less("stock", "cookie kept for the next try", "s", 2),
+            _less("stock_worst", "worst", "s", 2),
+            _less("prompt", "cookie used at once", "s", 2),
+            _less("prompt_worst", "worst", "s", 2),
+        ),
+    ),
+    Group(
+        "4 clients at 20 Mbit/s each beside one that sends all it can (round trip, lost: 1000)",
+        (
+            Metric("others_calm", "arrives %, alone", "%", 1),
+            Metric("others_share", "beside it", "%", 1),
+            _less("others_calm_p99", "p99 ms, alone", "ms", 1),
+            _less("others_p50", "p50 ms, beside", "ms", 1),
+            _less("others_p99", "p99 ms", "ms", 1),
+            _less("others_lost", "echoes lost %", "%", 1),
+            Metric("greedy", "that one, Mbit/s", "Mbit/s", 0),
+        ),
+    ),
+)
+METRICS = {metric.key: metric for group in GROUPS for metric in group.metrics}
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """What the median of a figure of one row shall be."""
+
+    row: str
+    key: str
+    least: float | None = None
+    most: float | None = None
+
+    def met(self, value: float) -> bool:
+        return (self.least is None or value >= self.least) and (
+            self.most is None or value <= self.most
+        )
+
+    def text(self) -> str:
+        if self.most is None:
+            return f"at least {self.least:g}"
+        return f"at most {self.most:g}"
+
+
+GOALS = (
+    Goal("umbra", "ratio32", least=80),
+    Goal("umbra", "peer_net", most=2048),
+    Goal("umbrad", "peer_net", most=2048),
+    Goal("umbra", "renewed_net", most=8192),
+    Goal("umbra-openssl", "renewed_net", most=12288),
+    Goal("umbra", "show", most=300),
+    Goal("umbra", "kept", least=95),
+    Goal("umbra", "own_worst", most=5),
+    Goal("umbra", "others_share", least=90),
+)

@@ -1,0 +1,304 @@
+#include "ctl/metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/view_json.h"
+
+enum { NUMBER_SIZE = 24 };
+
+/* A list of them ends with one without name. A value of NULL is written as an empty text. */
+struct label {
+	const char *name, *value;
+};
+
+static void add(struct view_text *text, const char *word) {
+	view_text_add(text, word, strlen(word));
+}
+
+/* In label values a backslash, a quote and a newline have a backslash before them. */
+static void add_escaped(struct view_text *text, const char *value) {
+	for (; *value; value++) {
+		if (*value == '\n')
+			add(text, "\\n");
+		else if (*value == '\\' || *value == '"')
+			view_text_add(text, (const char[]){'\\', *value}, 2);
+		else
+			view_text_add(text, value, 1);
+	}
+}
+
+static void add_sample(struct view_text *text, const char *name, const struct label *labels,
+					   uint64_t value) {
+	char number[NUMBER_SIZE];
+	(void)snprintf(number, sizeof number, " %" PRIu64 "\n", value);
+	add(text, name);
+	for (size_t i = 0; labels && labels[i].name; i++) {
+		add(text, i == 0 ? "{" : ",");
+		add(text, labels[i].name);
+		add(text, "=\"");
+		add_escaped(text, labels[i].value ? labels[i].value : "");
+		add(text, "\"");
+	}
+	add(text, labels && labels[0].name ? "}" : "");
+	add(text, number);
+}
+
+/* The daemon */
+
+static void write_info(struct view_text *text, const char *name, const struct view_status *status) {
+	const struct label labels[] = {{"version", status->version}, {"node", status->node}, {0}};
+	add_sample(text, name, labels, 1);
+}
+
+static void write_start(struct view_text *text, const char *name,
+						const struct view_status *status) {
+	add_sample(text, name, NULL, status->started);
+}
+
+static void write_net_restarts(struct view_text *text, const char *name,
+							   const struct view_status *status) {
+	add_sample(text, name, NULL, status->net_restarts);
+}
+
+/* Tunnels */
+
+static void write_tunnel_info(struct view_text *text, const char *name,
+							  const struct view_status *status) {
+	for (size_t i = 0; i < status->tunnel_count; i++) {
+		const struct view_tunnel *tunnel = &status->tunnels[i];
+		const struct label labels[] = {
+			{"tunnel", tunnel->name},
+			{"protocol", tunnel->protocol},
+			{"aead", tunnel->data_path ? tunnel->data_path->aead : NULL},
+			{0},
+		};
+		add_sample(text, name, labels, 1);
+	}
+}
+
+static void write_tunnel_state(struct view_text *text, const char *name,
+							   const struct view_status *status) {
+	for (size_t i = 0; i < status->tunnel_count; i++)
+		for (enum view_tunnel_state state = 0; state < VIEW_TUNNEL_STATE_COUNT; state++) {
+			const struct label labels[] = {
+				{"tunnel", status->tunnels[i].name}, {"state", view_tunnel_state_name(state)}, {0}};
+			add_sample(text, name, labels, status->tunnels[i].state == state);
+		}
+}
+
+static size_t peers_told(const struct view_tunnel *tunnel) {
+	return tunnel->shown < METRICS_PEERS_MAX ? tunnel->shown : METRICS_PEERS_MAX;
+}
+
+static void add_of_tunnel(struct view_text *text, const char *name,
+						  const struct view_tunnel *tunnel, uint64_t value) {
+	const struct label labels[] = {{"tunnel", tunnel->name}, {0}};
+	add_sample(text, name, labels, value);
+}
+
+#define WRITE_TUNNEL(what, value)                                             \
+	static void write_tunnel_##what(struct view_text *text, const char *name, \
+									const struct view_status *status) {       \
+		for (size_t i = 0; i < status->tunnel_count; i++) {                   \
+			const struct view_tunnel *tunnel = &status->tunnels[i];           \
+			add_of_tunnel(text, name, tunnel, value);                         \
+		}                                                                     \
+	}
+WRITE_TUNNEL(peers, tunnel->peer_count)
+WRITE_TUNNEL(connected, tunnel->connected_count)
+WRITE_TUNNEL(received, tunnel->received)
+WRITE_TUNNEL(sent, tunnel->sent)
+WRITE_TUNNEL(omitted, tunnel->peer_count - peers_told(tunnel))
+
+/* Peers: a key may be in the file and, unused, in the store. */
+
+static void add_of_peer(struct view_text *text, const char *name, const struct view_tunnel *tunnel,
+						const struct view_peer *peer, uint64_t value) {
+	char key[TEXT_KEY_BASE64_SIZE];
+	text_key_encode(peer->public_key, key);
+	const struct label labels[] = {
+		{"tunnel", tunnel->name},
+		{"peer", peer->name},
+		{"public_key", key},
+		{"origin", peer->origin},
+		{0},
+	};
+	add_sample(text, name, labels, value);
+}
+
+#define WRITE_PEER(what, condition, value)                                  \
+	static void write_peer_##what(struct view_text *text, const char *name, \
+								  const struct view_status *status) {       \
+		for (size_t i = 0; i < status->tunnel_count; i++) {                 \
+			const struct view_tunnel *tunnel = &status->tunnels[i];         \
+			for (size_t j = 0; j < peers_told(tunnel); j++) {               \
+				const struct view_peer *peer = &tunnel->peers[j];           \
+				if (condition)                                              \
+					add_of_peer(text, name, tunnel, peer, value);           \
+			}                                                               \
+		}                                                                   \
+	}
+WRITE_PEER(connected, true, peer->state == VIEW_PEER_CONNECTED)
+WRITE_PEER(received, true, peer->received)
+WRITE_PEER(sent, true, peer->sent)
+WRITE_PEER(handshake, peer->latest_handshake > 0, peer->latest_handshake)
+
+/* The data path */
+
+/* One sample a shard, or with rows of a second label several. */
+static void add_of_shards(struct view_text *text, const char *name,
+						  const struct view_status *status, const char *label, const char *value,
+						  enum figure figure) {
+	for (size_t i = 0; i < status->tunnel_count; i++) {
+		const struct view_data_path *path = status->tunnels[i].data_path;
+		for (size_t shard = 0; path && shard < path->shard_count; shard++) {
+			char number[NUMBER_SIZE];
+			(void)snprintf(number, sizeof number, "%zu", shard);
+			const struct label labels[] = {
+				{"tunnel", status->tunnels[i].name}, {"shard", number}, {label, value}, {0}};
+			add_sample(text, name, labels, path->shards[shard].of[figure]);
+		}
+	}
+}
+
+static void write_offloads(struct view_text *text, const char *name,
+						   const struct view_status *status) {
+	for (const struct figure_offload *row = figure_offloads; row->name; row++)
+		add_of_shards(text, name, status, "offload", row->name, row->figure);
+}
+
+static void write_drops(struct view_text *text, const char *name,
+						const struct view_status *status) {
+	for (const struct figure_drop *row = figure_drops; row->name; row++)
+		add_of_shards(text, name, status, "reason", row->name, row->figure);
+}
+
+static void write_tun_queue_drops(struct view_text *text, const char *name,
+								  const struct view_status *status) {
+	for (size_t i = 0; i < status->tunnel_count; i++) {
+		const struct view_data_path *path = status->tunnels[i].data_path;
+		if (path && path->has_tun_queue_drops)
+			add_of_tunnel(text, name, &status->tunnels[i], path->tun_queue_drops);
+	}
+}
+
+/* Figures without a help here are labels of the drops or the offloads. */
+static const char *const figure_help[FIGURE_COUNT] = {
+	[FIGURE_TURNS] = "Turns of the shard's loop.",
+	[FIGURE_TUN_READS] = "Reads of the TUN queue that got something.",
+	[FIGURE_TUN_READ_PACKETS] =
+		"Packets for peers of this shard that came in reads; a large packet counts its segments.",
+	[FIGURE_TUN_WRITES] = "Writes to the TUN queue.",
+	[FIGURE_TUN_WRITTEN_PACKETS] = "Packets in those writes; joined ones count each.",
+	[FIGURE_UDP_SEND_CALLS] = "Send calls on UDP sockets.",
+	[FIGURE_UDP_SENT_MESSAGES] = "Messages in those calls; one may be many datagrams.",
+	[FIGURE_UDP_SENT_DATAGRAMS] = "Datagrams sent.",
+	[FIGURE_UDP_SENT_BYTES] = "Bytes of datagrams sent, without UDP and IP headers.",
+	[FIGURE_UDP_SEND_ERRORS] = "Messages that a UDP socket did not take.",
+	[FIGURE_UDP_RECEIVE_CALLS] = "Receive calls on UDP sockets that got something.",
+	[FIGURE_UDP_RECEIVED_MESSAGES] = "Messages in those calls; one may be many datagrams.",
+	[FIGURE_UDP_RECEIVED_DATAGRAMS] = "Datagrams received.",
+	[FIGURE_UDP_RECEIVED_BYTES] = "Bytes of datagrams received, without UDP and IP headers.",
+	[FIGURE_SEALED_BATCHES] = "Batches given to the cipher to seal.",
+	[FIGURE_SEALED_PACKETS] = "Packets in those batches.",
+	[FIGURE_OPENED_BATCHES] = "Batches given to the cipher to open.",
+	[FIGURE_OPENED_PACKETS] = "Packets in those batches.",
+	[FIGURE_HANDSHAKES] = "Handshake messages that found a place in the queue.",
+	[FIGURE_PEERS] = "Peers that the shard owns.",
+	[FIGURE_UNDER_LOAD] = "1 while so many handshakes wait that initiators must prove an address.",
+};
+
+#define SUFFIX_COUNTER "_total"
+#define SUFFIX_GAUGE ""
+#define SUFFIX_FLAG ""
+#define FIGURE_FAMILY(upper, lower, kind) "umbra_shard_" #lower SUFFIX_##kind,
+static const char *const figure_families[FIGURE_COUNT] = {FIGURES(FIGURE_FAMILY)};
+
+static const struct row {
+	struct metrics_family family;
+	void (*write)(struct view_text *text, const char *name, const struct view_status *status);
+} rows[] = {
+	{{"umbra_info", "gauge", "1; the daemon's version and the node's name."}, write_info},
+	{{"umbra_process_start_time_seconds", "gauge",
+	  "When the process that answers was started, in seconds since 1970."},
+	 write_start},
+	{{"umbra_net_restarts_total", "counter",
+	  "How often the process that moves packets was started again."},
+	 write_net_restarts},
+	{{"umbra_tunnel_info", "gauge", "1; the tunnel's protocol and the back end of its cipher."},
+	 write_tunnel_info},
+	{{"umbra_tunnel_state", "gauge", "1 for the state that the tunnel is in, 0 for the others."},
+	 write_tunnel_state},
+	{{"umbra_tunnel_peers", "gauge", "Peers of the tunnel."}, write_tunnel_peers},
+	{{"umbra_tunnel_peers_connected", "gauge", "Peers seen within the last three minutes."},
+	 write_tunnel_connected},
+	{{"umbra_tunnel_received_bytes_total", "counter", "Bytes received, over all present peers."},
+	 write_tunnel_received},
+	{{"umbra_tunnel_sent_bytes_total", "counter", "Bytes sent, over all present peers."},
+	 write_tunnel_sent},
+	{{"umbra_peers_omitted", "gauge", "Peers that have no series of their own here."},
+	 write_tunnel_omitted},
+	{{"umbra_peer_connected", "gauge", "1 when the peer was seen within the last three minutes."},
+	 write_peer_connected},
+	{{"umbra_peer_received_bytes_total", "counter", "Bytes received from the peer."},
+	 write_peer_received},
+	{{"umbra_peer_sent_bytes_total", "counter", "Bytes sent to the peer."}, write_peer_sent},
+	{{"umbra_peer_last_handshake_seconds", "gauge",
+	  "When keys were last agreed on, in seconds since 1970; absent when never."},
+	 write_peer_handshake},
+	{{"umbra_offload", "gauge", "1 while the shard uses this help of the kernel."}, write_offloads},
+	{{"umbra_dropped_total", "counter", "What the shard or its sockets lost, by reason."},
+	 write_drops},
+	{{"umbra_tun_queue_dropped_total", "counter",
+	  "Packets that the kernel dropped as the interface's queue was full."},
+	 write_tun_queue_drops},
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+/* False: the figure has no family of its own. */
+static bool family_of(enum figure figure, struct metrics_family *out_family) {
+	if (!figure_help[figure])
+		return false;
+	*out_family = (struct metrics_family){
+		.name = figure_families[figure],
+		.type = figure_kind(figure) == FIGURE_COUNTER ? "counter" : "gauge",
+		.help = figure_help[figure],
+	};
+	return true;
+}
+
+void metrics_each(void (*visit)(void *context, const struct metrics_family *family),
+				  void *context) {
+	struct metrics_family family;
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		visit(context, &rows[i].family);
+	for (enum figure i = 0; i < FIGURE_COUNT; i++)
+		if (family_of(i, &family))
+			visit(context, &family);
+}
+
+static void begin(struct view_text *text, const struct metrics_family *family) {
+	const char *const words[] = {"# HELP ",    family->name, " ",
+								 family->help, "\n# TYPE ",  family->name,
+								 " ",          family->type, "\n"};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		add(text, words[i]);
+}
+
+enum err metrics_encode(const struct view_status *status, char **out_text, size_t *out_size) {
+	struct view_text text = {0};
+	struct metrics_family family;
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		begin(&text, &rows[i].family);
+		rows[i].write(&text, rows[i].family.name, status);
+	}
+	for (enum figure i = 0; i < FIGURE_COUNT; i++)
+		if (family_of(i, &family)) {
+			begin(&text, &family);
+			add_of_shards(&text, family.name, status, NULL, NULL, i);
+		}
+	return view_text_take(&text, out_text, out_size);
+}

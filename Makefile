@@ -1,6 +1,6 @@
 # A thin front to CMake (CMakePresets.json) and tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-debian13 check fuzz bench bench-clients install clean
+.PHONY: help run demo build test test-debian13 check fuzz bench bench-ciphers bench-clients install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -67,7 +67,13 @@ bench:
 		>build/log/bench.log 2>&1 || { cat build/log/bench.log; exit 1; }
 	@bench/run $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
 		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON)) $(if $(SVG),--svg=$(SVG))
-	@$(if $(ONLY)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-clients JSON=)
+	@$(if $(ONLY)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients JSON=)
+
+bench-ciphers:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory build
+	@ninja -C build --quiet aead_speed
+	@bench/run ciphers $(if $(JSON),--json=$(JSON))
 
 bench-clients:
 	@tools/setup bench

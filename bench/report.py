@@ -49,10 +49,11 @@ def cell(samples: Samples, name: str, metric: Metric) -> str:
 
 
 def table(group: Group, rows: Sequence[Row], samples: Samples) -> list[str]:
-    """Nothing when none of it was measured."""
+    """Without rows and columns of which nothing was measured; nothing when that is all."""
     metrics = [m for m in group.metrics if any(m.key in samples[row.name] for row in rows)]
     if not metrics:
         return []
+    rows = [row for row in rows if any(m.key in samples[row.name] for m in metrics)]
     cells = [[group.title, *(m.title for m in metrics)]]
     cells += [[row.label, *(cell(samples, row.name, m) for m in metrics)] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(1, len(cells[0]))]

@@ -1,5 +1,6 @@
 #include "daemon/operation.h"
 
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +74,11 @@ static void forget_taken(struct operation *operation) {
 	if (operation->start < operation->size)
 		return;
 	operation->start = operation->wiped = operation->size = 0;
-	if (operation->capacity > CAPACITY_IDLE)
-		operation_done(operation);
+	if (operation->capacity <= CAPACITY_IDLE)
+		return;
+	operation_done(operation);
+	/* Between the peers that it made: the allocator would keep all of it for the next one. */
+	(void)malloc_trim(0);
 }
 
 static bool begins(const uint8_t *data, size_t size, const char *head) {

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "engine/interface.h"
 #include "engine/shard.h"
+#include "loop/slice.h"
 
 enum {
 	SETTLE_STEP = 50, /* microseconds */
@@ -76,6 +77,8 @@ void engine_collect_all(struct engine *engine) {
 }
 
 static void *thread_main(void *shard) {
+	/* Packets wait while others have the processor; where that is not possible, they do. */
+	(void)slice_request(SHARD_SLICE);
 	shard_run(shard);
 	return NULL;
 }

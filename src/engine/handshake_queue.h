@@ -13,8 +13,8 @@
  */
 
 enum {
-	HANDSHAKE_QUEUE_SIZE = 1024,
-	HANDSHAKE_QUEUE_LOADED = HANDSHAKE_QUEUE_SIZE / 8,
+	HANDSHAKE_QUEUE_SIZE = 4096,  /* a flood's worth of the time that others take the processor */
+	HANDSHAKE_QUEUE_LOADED = 128, /* some 40 ms of curve arithmetic */
 };
 
 #define HANDSHAKE_LOAD_HELD (UINT64_C(1000) * 1000 * 1000) /* ns that load lasts once seen */

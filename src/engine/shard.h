@@ -24,10 +24,13 @@
  */
 
 enum {
-	SHARD_TURN_BYTES = 512 * 1024, /* a budget each way: what keeps latency low under load */
+	SHARD_TURN_BYTES = 128 * 1024, /* a budget each way: what keeps latency low under load */
 	SHARD_INTERFACES_MAX = LISTENER_LANES_MAX,
 	SHARD_FORWARDED_MAX = 256, /* of struct shard's forwarded: strangers can cause them */
 };
+
+/* How long a shard's thread wants to run at a time where others want its processor, ns. */
+#define SHARD_SLICE (UINT64_C(500) * 1000)
 
 /* Time that queued handshakes may take of a turn before data goes on. */
 #define SHARD_HANDSHAKE_BUDGET (UINT64_C(500) * 1000)

@@ -125,6 +125,13 @@ class Report(unittest.TestCase):
         self.assertIn("85 (70–90) ×1.70", text)
         self.assertNotIn("Handshakes", text)  # not measured, not shown
 
+    def test_rows_without_a_figure_are_left_out(self) -> None:
+        samples = {"umbra": {"show": [1.0]}, "wireguard-go": {"dump": [2.0], "one1": [3.0]}}
+        text = report.tables(ROWS, samples, GROUPS)
+        self.assertIn("1, of 1\nwireguard-go        3\n", text)
+        self.assertEqual(text.count("Umbra"), 1)
+        self.assertEqual(text.count("wireguard-go"), 2)
+
     def test_json_has_units(self) -> None:
         whole = json.loads(report.as_json(ROWS, SAMPLES, {}, {}, {}, METRICS))
         self.assertEqual(whole["contenders"]["umbra"]["figures"]["show"]["unit"], "ms")

@@ -9,7 +9,7 @@
 
 #include "transport/transport.h"
 
-enum { FAKE_BATCH = 32, FAKE_SENT_MAX = 4096 };
+enum { FAKE_BATCH = 32, FAKE_SENT_MAX = 8192 };
 
 struct fake_datagram {
 	struct endpoint to;

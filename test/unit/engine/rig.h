@@ -66,6 +66,17 @@ static inline void rig_turn(struct rig *rig) {
 		shard_turn(engine_shard(rig->engine, i));
 }
 
+/* Turns until none of them leaves work behind. */
+static inline void rig_settle(struct rig *rig) {
+	bool busy = true;
+	while (busy) {
+		rig_turn(rig);
+		busy = false;
+		for (uint16_t i = 0; i < rig->shards; i++)
+			busy |= shard_next(engine_shard(rig->engine, i)) == 0;
+	}
+}
+
 static inline void rig_add_peer(struct rig *rig, uint8_t host) {
 	struct toy_peer *peer = calloc(1, sizeof *peer);
 	struct endpoint endpoint = rig_endpoint(host);

@@ -95,8 +95,11 @@ static enum err start(struct web *web, const struct web_options *options) {
 
 enum err web_new(const struct web_options *options, struct web **out_web) {
 	struct web *web = calloc(1, sizeof *web);
-	if (!web)
+	if (!web) {
+		if (options->listening >= 0)
+			(void)close(options->listening);
 		return ERR_NO_MEMORY;
+	}
 	web->take = options->take;
 	web->context = options->context;
 	web->connections = options->connections;

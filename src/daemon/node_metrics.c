@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -62,7 +63,9 @@ enum err node_metrics_reload(struct node *node,
 	const struct endpoint *at = &node->config->control.metrics;
 	if (endpoint_equal(at, &node->metrics.at))
 		return ERR_OK;
-	/* First, as the new address may need the old one's place. */
+	/* First, as the new address may need the old one's place; control has it open still. */
+	if (node->metrics.descriptor >= 0)
+		(void)shutdown(node->metrics.descriptor, SHUT_RDWR);
 	node_metrics_done(&node->metrics);
 	node->metrics.at = *at;
 	int number = try_open(node, clock_now());

@@ -128,6 +128,16 @@ static enum err write_alone(const struct coalescer *coalescer, uint8_t *packet, 
 	return coalescer->sink.write(coalescer->sink.context, iovecs, 2);
 }
 
+static void lose(const struct coalescer *coalescer, unsigned packets) {
+	if (coalescer->sink.lost)
+		coalescer->sink.lost(coalescer->sink.context, packets);
+}
+
+static void write_or_lose(const struct coalescer *coalescer, uint8_t *packet, size_t size) {
+	if (write_alone(coalescer, packet, size) != ERR_OK)
+		lose(coalescer, 1);
+}
+
 /* Lengths for the whole, and of the upper checksum the pseudo header's part (NEEDS_CSUM). */
 static void complete(struct flow *flow) {
 	uint8_t *ip = flow->first, *upper = ip + flow->ip_header_size;
@@ -189,15 +199,15 @@ static bool write_apart(const struct coalescer *coalescer, const struct flow *fl
 	/* The payloads were gathered where they are: the others' headers are still before them. */
 	for (unsigned i = 2; i <= flow->count; i++) {
 		const struct iovec *payload = &flow->iovecs[i];
-		(void)write_alone(coalescer, (uint8_t *)payload->iov_base - flow->headers,
-						  flow->headers + payload->iov_len);
+		write_or_lose(coalescer, (uint8_t *)payload->iov_base - flow->headers,
+					  flow->headers + payload->iov_len);
 	}
 	return true;
 }
 
 static void write_flow(struct coalescer *coalescer, struct flow *flow) {
 	if (flow->count == 1) {
-		(void)write_alone(coalescer, flow->first, flow->size);
+		write_or_lose(coalescer, flow->first, flow->size);
 		return;
 	}
 	complete(flow);
@@ -208,8 +218,10 @@ static void write_flow(struct coalescer *coalescer, struct flow *flow) {
 		joining->refusals = 0;
 		return;
 	}
-	if (error == ERR_NO_DEVICE || !write_apart(coalescer, flow))
+	if (error == ERR_NO_DEVICE || !write_apart(coalescer, flow)) {
+		lose(coalescer, flow->count);
 		return;
+	}
 	/* Want of memory, which a large packet feels first, says nothing about the offload. */
 	bool refused = error != ERR_NO_MEMORY && error != ERR_AGAIN;
 	if (refused && ++joining->refusals == COALESCE_REFUSALS)
@@ -409,7 +421,7 @@ void coalescer_add(struct coalescer *coalescer, uint8_t *packet, size_t size) {
 	if (verdict == PASS_AFTER_ADDRESSES)
 		close_addresses(coalescer, &candidate.key);
 	if (verdict == PASS || verdict == PASS_AFTER_ADDRESSES) {
-		(void)write_alone(coalescer, packet, size);
+		write_or_lose(coalescer, packet, size);
 		return;
 	}
 
@@ -423,5 +435,5 @@ void coalescer_add(struct coalescer *coalescer, uint8_t *packet, size_t size) {
 	if (verdict == MAY_JOIN && !pushes(&candidate))
 		open_flow(coalescer, &candidate);
 	else
-		(void)write_alone(coalescer, packet, size);
+		write_or_lose(coalescer, packet, size);
 }

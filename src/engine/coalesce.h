@@ -35,6 +35,7 @@ enum {
 /* Where super-packets go: iovecs[0] is the virtio header, the rest the packet. */
 struct coalesce_sink {
 	enum err (*write)(void *context, const struct iovec *iovecs, int count);
+	void (*lost)(void *context, unsigned packets); /* could not be written in any way; or NULL */
 	void *context;
 };
 

@@ -5,25 +5,34 @@
 
 /*
  * What a shard receives when it cannot keep up: the kernel drops what comes then, whosever it is,
- * so that one peer who floods takes the others' datagrams with him. While sockets overflow, and for
- * a while after, nobody may have more than a limit opened in a window of time. It falls much with
- * every window in which the kernel dropped something, a little with one in which the sockets were
- * never empty (what waits in them is everybody's delay), and rises again with others. What exceeds
- * it is thrown away before it costs anything, so that the sockets have room again.
+ * so that one peer who floods takes the others' datagrams with him. Then nobody may have more than
+ * a limit opened in a window of time, and what exceeds it is thrown away before it costs anything,
+ * so that the sockets have room again. Per window in which one peer has much more than the others,
+ * the peers' datagrams are most of what came, and the sockets were never empty, the limit falls:
+ * much when the kernel dropped a real part of what came, a little when it did not (what waits is
+ * everybody's delay). It rises with all other windows.
  *
- * The limit is never below FAIR_SHARE_LEAST, and falls only while somebody has much more than the
- * others: peers who send little, or as much as everybody, or are alone, never meet it.
+ * The limit is never below FAIR_SHARE_LEAST. Peers who send little, or as much as everybody, or are
+ * alone, do not meet it. Datagrams count before they are authentic where there is a limit, as
+ * opening them is what it saves; those that prove to be forged are given back.
  */
 
 enum {
 	FAIR_SHARE_LEAST = 128 * 1024, /* bytes a window */
 	FAIR_SHARE_FALL = 8,           /* by one of so many parts, for a window with drops */
-	FAIR_SHARE_YIELD = 64,         /* for one without, but without an empty socket either */
+	FAIR_SHARE_YIELD = 64,         /* for one without */
 	FAIR_SHARE_RISE = 32,          /* for the others */
+	FAIR_SHARE_LOSS = 64,          /* of so many datagrams more than one dropped is a real part */
 };
 
 #define FAIR_SHARE_WINDOW (UINT64_C(8) * 1000 * 1000) /* ns */
 #define FAIR_SHARE_NONE UINT64_MAX
+
+/* What the sockets count, from their beginning. */
+struct fair_share_traffic {
+	uint64_t dropped;          /* messages, by the kernel */
+	uint64_t datagrams, bytes; /* received */
+};
 
 /* A peer's part of it. Zeroed at first. */
 struct fair_share_use {
@@ -31,22 +40,23 @@ struct fair_share_use {
 	uint32_t bytes;
 };
 
-/* A shard's. Zeroed at first, but for the limit. */
 struct fair_share {
-	uint32_t window;   /* number of the present one, never 0 */
-	uint32_t peers;    /* who had something in it */
-	uint32_t most;     /* bytes of who had most */
-	uint64_t total;    /* bytes of all */
-	uint64_t limit;    /* bytes a peer and window, or FAIR_SHARE_NONE */
-	uint64_t ends;     /* ns */
-	uint64_t overflow; /* the kernel's count at the last turn of the window before */
-	bool emptied;      /* the sockets, at least once in this window */
+	uint32_t window; /* number of the present one, never 0 */
+	uint32_t peers;  /* who had something in it */
+	uint32_t most;   /* bytes of who had most */
+	bool emptied;    /* the sockets, at least once in this window */
+	uint64_t total;  /* bytes of all peers */
+	uint64_t refused;
+	uint64_t limit;                   /* bytes a peer and window, or FAIR_SHARE_NONE */
+	uint64_t ends;                    /* ns */
+	struct fair_share_traffic before; /* this window */
 };
 
 void fair_share_init(struct fair_share *share);
 
-/* Once a turn; overflow is how many messages the kernel has dropped so far. */
-void fair_share_turn(struct fair_share *share, uint64_t now, uint64_t overflow);
+/* Once a turn. */
+void fair_share_turn(struct fair_share *share, uint64_t now,
+					 const struct fair_share_traffic *traffic);
 
 /* The sockets have been read until there was nothing left. */
 static inline void fair_share_emptied(struct fair_share *share) {
@@ -60,8 +70,8 @@ static inline bool fair_share_is_limited(const struct fair_share *share) {
 	return share->limit != FAIR_SHARE_NONE;
 }
 
-/* With a limit: whether the peer may have so many bytes more. Does not count them. */
-static inline bool fair_share_allows(const struct fair_share *share,
-									 const struct fair_share_use *use, uint64_t bytes) {
-	return use->window != share->window || use->bytes + bytes <= share->limit;
-}
+/* With a limit: counts the bytes, or says that the peer may not have them. */
+bool fair_share_take(struct fair_share *share, struct fair_share_use *use, uint64_t bytes);
+
+/* What was taken was not the peer's own. */
+void fair_share_give_back(struct fair_share *share, struct fair_share_use *use, uint64_t bytes);

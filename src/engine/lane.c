@@ -27,14 +27,17 @@ static void tun_ready(void *context, uint32_t events) {
 static enum err write_packet(void *context, const struct iovec *iovecs, int count) {
 	struct lane *lane = context;
 	enum err error = lane->tun.ops->write(lane->tun.context, iovecs, count);
-	if (error != ERR_OK) {
-		lane_count(&lane->counters.tun_errors, 1);
+	if (error != ERR_OK)
 		return error;
-	}
 	lane_count(&lane->counters.tun_written_calls, 1);
 	/* Behind the virtio header an item each: the first packet, the payloads of those joined. */
 	lane_count(&lane->counters.tun_written_packets, (uint64_t)count - 1);
 	return error;
+}
+
+static void lose_packets(void *context, unsigned packets) {
+	struct lane *lane = context;
+	lane_count(&lane->counters.tun_errors, packets);
 }
 
 enum err lane_init(struct lane *lane, struct interface *interface, struct shard *shard,
@@ -48,7 +51,8 @@ enum err lane_init(struct lane *lane, struct interface *interface, struct shard 
 	lane->protocol = interface->protocol;
 	lane->tun = tun;
 	lane->tun_source = (struct loop_source){.ready = tun_ready, .context = lane};
-	const struct coalesce_sink sink = {.write = write_packet, .context = lane};
+	const struct coalesce_sink sink = {
+		.write = write_packet, .lost = lose_packets, .context = lane};
 	enum err error = coalescer_new(options, &sink, &lane->coalescer);
 	if (error == ERR_OK)
 		error = listener_add_lane(listener, lane);

@@ -24,7 +24,8 @@ struct listener;
 struct lane_counters {
 	/* Calls that moved something. Packets read count at the shard that sends them. */
 	_Atomic uint64_t tun_read_packets, tun_read_calls;
-	_Atomic uint64_t tun_written_packets, tun_written_calls, tun_errors;
+	_Atomic uint64_t tun_written_packets, tun_written_calls;
+	_Atomic uint64_t tun_errors; /* packets that could not be written */
 	_Atomic uint64_t opened_batches, opened_packets;
 	_Atomic uint64_t no_route;        /* packets whose destination is nobody's */
 	_Atomic uint64_t malformed;       /* packets from either side that do not parse */

@@ -151,15 +151,19 @@ static void refresh(struct shard *shard) {
 			lane_adopt(shard->lanes[i], latest[i]);
 }
 
-/* What the kernel threw away before anybody could read it. */
-static uint64_t overflow(const struct shard *shard) {
-	uint64_t sum = 0;
+static void add_traffic(const struct udp_counters *counters, struct fair_share_traffic *sum) {
+	sum->dropped += atomic_load_explicit(&counters->kernel_drops, memory_order_relaxed);
+	sum->datagrams += atomic_load_explicit(&counters->received_datagrams, memory_order_relaxed);
+	sum->bytes += atomic_load_explicit(&counters->received_bytes, memory_order_relaxed);
+}
+
+static void share_fairly(struct shard *shard) {
+	struct fair_share_traffic sum = {.dropped = 0};
 	for (size_t i = 0; i < shard->interface_count; i++) {
-		const struct listener *listener = shard->listeners[i];
-		sum += atomic_load_explicit(&listener->v4_counters.kernel_drops, memory_order_relaxed) +
-			   atomic_load_explicit(&listener->v6_counters.kernel_drops, memory_order_relaxed);
+		add_traffic(&shard->listeners[i]->v4_counters, &sum);
+		add_traffic(&shard->listeners[i]->v6_counters, &sum);
 	}
-	return sum;
+	fair_share_turn(&shard->share, shard->now, &sum);
 }
 
 void shard_turn(struct shard *shard) {
@@ -168,9 +172,11 @@ void shard_turn(struct shard *shard) {
 	shard->busy = false;
 	counter_add(&shard->turns, 1);
 	refresh(shard);
-	fair_share_turn(&shard->share, shard->now, overflow(shard));
+	share_fairly(shard);
 	for (size_t i = 0; i < shard->interface_count; i++)
 		shard->busy |= shard_in_receive(shard, shard->listeners[i]);
+	if (!shard->busy)
+		fair_share_emptied(&shard->share);
 	shard_out_take_handoffs(shard);
 	for (size_t i = 0; i < shard->interface_count; i++)
 		shard->busy |= shard_out_transmit(shard, shard->lanes[i]);

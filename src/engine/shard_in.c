@@ -132,6 +132,8 @@ static void open_chunk(struct shard *shard, struct shard_in *in) {
 		const struct incoming *incoming = &in->incoming[i];
 		struct lane *lane = incoming->peer->lane;
 		if (!in->jobs[i].ok) {
+			if (fair_share_is_limited(&shard->share))
+				fair_share_give_back(&shard->share, &incoming->peer->share, incoming->wire_size);
 			lane_count(&lane->counters.forged, 1);
 			continue;
 		}
@@ -219,12 +221,10 @@ static struct lane *claimed_by(const struct listener *listener, const uint8_t *d
 
 /* While more comes than can be opened: whether the peer may still have this much. */
 static bool take_share(struct shard *shard, struct peer *peer, size_t size) {
-	if (!fair_share_allows(&shard->share, &peer->share, size)) {
-		lane_count(&peer->lane->counters.over_share, 1);
-		return false;
-	}
-	fair_share_count(&shard->share, &peer->share, size);
-	return true;
+	if (fair_share_take(&shard->share, &peer->share, size))
+		return true;
+	lane_count(&peer->lane->counters.over_share, 1);
+	return false;
 }
 
 static void take_datagram(struct shard *shard, struct listener *listener,
@@ -297,6 +297,5 @@ bool shard_in_receive(struct shard *shard, struct listener *listener) {
 			break;
 		bytes += got;
 	}
-	fair_share_emptied(&shard->share);
 	return false;
 }

@@ -25,7 +25,7 @@ static bool is_elsewhere(const struct lane *lane, uint32_t index, struct incomin
 	return true;
 }
 
-static enum incoming_kind parse_data(const struct lane *lane, uint8_t *data, size_t size,
+static enum incoming_kind parse_data(struct lane *lane, uint8_t *data, size_t size,
 									 struct incoming *out_incoming, struct aead_job *out_job) {
 	struct wireguard_data header;
 	if (wireguard_decode_data(data, size, &header) != ERR_OK)
@@ -38,9 +38,12 @@ static enum incoming_kind parse_data(const struct lane *lane, uint8_t *data, siz
 	if (!binding->session || binding->peer->peer.lane->interface != lane->interface)
 		return INCOMING_DROP;
 	struct session *session = &binding->session->session;
-	if (session_age(session, lane->shard->now) >= WIREGUARD_REJECT_AFTER_TIME ||
-		replay_check(&session->replay, header.counter, WIREGUARD_REJECT_AFTER_MESSAGES) != ERR_OK)
+	if (session_age(session, lane->shard->now) >= WIREGUARD_REJECT_AFTER_TIME)
 		return INCOMING_DROP;
+	if (replay_check(&session->replay, header.counter, WIREGUARD_REJECT_AFTER_MESSAGES) != ERR_OK) {
+		lane_count(&lane->counters.replayed, 1);
+		return INCOMING_DROP;
+	}
 	*out_incoming = (struct incoming){
 		.peer = &binding->peer->peer,
 		.session = session,

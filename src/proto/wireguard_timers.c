@@ -83,7 +83,7 @@ void wireguard_timers_session_derived(struct wireguard_peer *peer) {
 void wireguard_timers_handshake_complete(struct wireguard_peer *peer) {
 	cancel(peer, WIREGUARD_TIMER_RETRANSMIT);
 	peer->attempts = 0;
-	peer->redirected = false;
+	peer->redirected = peer->challenged = false;
 	peer->last_minute_sent = false;
 	const struct engine_clock *clock = peer->peer.lane->shard->clock;
 	atomic_store_explicit(&peer->peer.published.last_handshake, clock->wall_now(clock->context),
@@ -93,10 +93,15 @@ void wireguard_timers_handshake_complete(struct wireguard_peer *peer) {
 }
 
 static void retransmit(struct wireguard_peer *peer) {
-	/* To a new endpoint is no repetition: it does not use up an attempt. */
-	if (peer->redirected || peer->attempts < WIREGUARD_ATTEMPTS_MAX) {
-		peer->attempts += !peer->redirected;
-		wireguard_peer_clear_source(peer);
+	/*
+	 * To a new endpoint, or to one that asked for its cookie, is no repetition: it does not use up
+	 * an attempt. The cookie is for the address that we sent from.
+	 */
+	bool is_new = peer->redirected || peer->challenged;
+	if (is_new || peer->attempts < WIREGUARD_ATTEMPTS_MAX) {
+		peer->attempts += !is_new;
+		if (!peer->challenged)
+			wireguard_peer_clear_source(peer);
 		wireguard_exchange_initiate(peer, true);
 		return;
 	}

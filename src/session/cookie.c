@@ -62,10 +62,10 @@ static enum err make_cookie(struct cookie_checker *checker, const uint8_t secret
 	const uint8_t port[] = {(uint8_t)(from->port >> 8), (uint8_t)from->port};
 	const struct slice parts[] = {slice_of(from->address.bytes, address_size(&from->address)),
 								  slice_of(port, sizeof port)};
-	bool keyed = checker->cookie_keyed;
-	checker->cookie_keyed = true;
-	return prepared_mac_run(checker->cookie, keyed ? NULL : secret, HASH_SIZE, parts, 2,
-							out_cookie);
+	const uint8_t *key = checker->cookie_keyed ? NULL : secret;
+	enum err error = prepared_mac_run(checker->cookie, key, HASH_SIZE, parts, 2, out_cookie);
+	checker->cookie_keyed = error == ERR_OK;
+	return error;
 }
 
 static const uint8_t *mac1_of(struct slice message) {
@@ -107,9 +107,9 @@ bool cookie_check_mac1(struct cookie_checker *checker, struct slice message) {
 	uint8_t expected[COOKIE_MAC_SIZE];
 	struct slice covered = slice_of(message.data, message.size - COOKIE_MACS_SIZE);
 	const uint8_t *key = checker->mac1_keyed ? NULL : checker->keys.mac1;
-	checker->mac1_keyed = true;
-	return !prepared_mac_run(checker->mac1, key, HASH_SIZE, &covered, 1, expected) &&
-		   wipe_equal(expected, mac1_of(message), sizeof expected);
+	enum err error = prepared_mac_run(checker->mac1, key, HASH_SIZE, &covered, 1, expected);
+	checker->mac1_keyed = error == ERR_OK;
+	return !error && wipe_equal(expected, mac1_of(message), sizeof expected);
 }
 
 /* What is sent without a cookie: no secret, so that looking at it takes no constant time. */

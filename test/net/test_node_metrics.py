@@ -241,6 +241,11 @@ def test_the_address_follows_the_configuration(lab: Lab) -> None:
         10,
         "a restart is counted",
     )
+    # Its own port at other addresses is not taken by itself.
+    for at in ("0.0.0.0:9091", "127.0.0.1:9091"):
+        node.control["metrics"] = at
+        node.reload()
+        assert scrape(node, "127.0.0.1:9091")
     del node.control["metrics"]
     node.reload()
     assert refused(node, "127.0.0.1:9091")

@@ -53,7 +53,7 @@ enum err hash_blake2s_mac(const uint8_t *key, size_t key_size, const struct slic
 	if (key_size < 1 || key_size > HASH_SIZE)
 		return ERR_INVALID;
 	auto_mac EVP_MAC *mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
-	auto_mac_context EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
+	auto_mac_context EVP_MAC_CTX *context = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
 	if (context == NULL)
 		return ERR_NO_MEMORY;
 	size_t size = BLAKE2S_MAC_SIZE;

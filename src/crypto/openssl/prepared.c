@@ -27,7 +27,7 @@ enum err prepared_mac_new(struct prepared_mac **out_mac) {
 	if (mac == NULL)
 		return ERR_NO_MEMORY;
 	mac->algorithm = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
-	mac->context = EVP_MAC_CTX_new(mac->algorithm);
+	mac->context = mac->algorithm != NULL ? EVP_MAC_CTX_new(mac->algorithm) : NULL;
 	size_t size = BLAKE2S_MAC_SIZE;
 	const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
 									 OSSL_PARAM_construct_end()};

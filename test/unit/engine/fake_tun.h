@@ -19,6 +19,7 @@ struct fake_packet {
 struct fake_tun {
 	struct fake_packet waiting[FAKE_TUN_MAX], written[FAKE_TUN_MAX];
 	size_t waiting_count, waiting_at, written_count;
+	size_t writes;                     /* tried */
 	enum err write_error, super_error; /* of all packets; of those to be cut */
 	int descriptor;
 	bool freed;
@@ -61,6 +62,7 @@ static inline enum err fake_tun_read(void *context, uint8_t *data, size_t size, 
 
 static inline enum err fake_tun_write(void *context, const struct iovec *iovecs, int count) {
 	struct fake_tun *fake = context;
+	fake->writes++;
 	if (fake->write_error != ERR_OK)
 		return fake->write_error;
 	struct virtio_header header;

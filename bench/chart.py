@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from bench.measures.time import LOST_MS
 from bench.metrics import METRICS, Metric
 from bench.report import OURS, Row, median
 from bench.rounds import Samples
@@ -37,13 +38,16 @@ text { fill: #e6edf3 } .unit { fill: #8d96a0 } .bar { fill: #57606a } .ours { fi
 
 def panel(metric: Metric, rows: Sequence[Row], samples: Samples, x: float, y: float) -> list[str]:
     medians = {row.name: median(samples, row.name, metric.key) for row in rows}
-    measured = [name for name, value in medians.items() if value is not None]
-    top = max(max(samples[name][metric.key]) for name in measured)
+    # A time that stands for what was lost is no length for a bar, and would dwarf the others.
+    lost = {name for name, value in medians.items() if metric.unit == "ms" and value == LOST_MS}
+    measured = [name for name, value in medians.items() if value is not None and name not in lost]
+    top = max((max(samples[name][metric.key]) for name in measured), default=0)
     scale = (WIDTH - LABELS - VALUES) / (top or 1)
     better = "more" if metric.more_is_better else "less"
     parts = [
         f'<text x="{x}" y="{y + 14}" class="title">{escape(TITLES[metric.key])}'
-        f'<tspan class="unit" font-weight="400"> {escape(metric.unit)}, {better} is better</tspan>'
+        f'<tspan class="unit" font-weight="400" dx="6">{escape(metric.unit)}, {better} is better'
+        "</tspan>"
         "</text>"
     ]
     left = x + LABELS
@@ -53,8 +57,9 @@ def panel(metric: Metric, rows: Sequence[Row], samples: Samples, x: float, y: fl
         place = f'x="{left - 8}" y="{base}" text-anchor="end"'
         parts.append(f"<text {place}>{escape(row.label)}</text>")
         value = medians[row.name]
-        if value is None:
-            parts.append(f'<text x="{left}" y="{base}" class="unit">not measured</text>')
+        if value is None or row.name in lost:
+            why = "not measured" if value is None else "lost"
+            parts.append(f'<text x="{left}" y="{base}" class="unit">{why}</text>')
             continue
         values = samples[row.name][metric.key]
         kind = "bar ours" if row.name.startswith(OURS) else "bar"

@@ -7,7 +7,7 @@ import unittest
 import xml.etree.ElementTree
 
 from bench import chart, report
-from bench.measures.time import percentile
+from bench.measures.time import LOST_MS, percentile
 from bench.measures.udp import packets_per_second
 from bench.metrics import METRICS, SUMMARY
 from bench.process import Failure
@@ -92,6 +92,12 @@ class Report(unittest.TestCase):
         self.assertIn("wireguard-go <&>", text)
         self.assertIn("5.00", text)
         self.assertLessEqual(set(chart.PANELS), set(METRICS))
+
+    def test_what_was_lost_has_no_bar(self) -> None:
+        samples = {**SAMPLES, "wireguard-go": {"rtt_p99": [9.0, LOST_MS, LOST_MS]}}
+        drawn = chart.chart(ROWS, samples)
+        self.assertIn(">lost<", drawn)
+        self.assertNotIn(">1000.00<", drawn)
 
 
 if __name__ == "__main__":

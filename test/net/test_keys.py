@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.device import new_key, new_psk
 from harness.lab import Lab
 from harness.pair import Pair, make_pair
 from harness.process import wait_until
 from harness.traffic import Pinging, assert_pings, reachable
+
+pytestmark = pytest.mark.calm
 
 
 def new_handshake(pair: Pair) -> None:

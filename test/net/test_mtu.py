@@ -11,6 +11,8 @@ from harness.pair import Pair, make_pair
 from harness.process import wait_until
 from harness.traffic import BIG, assert_pings, exchange_datagrams, ping, transfer
 
+pytestmark = pytest.mark.calm
+
 LARGEST = 65475
 HEADERS = {4: 28, 6: 48}
 

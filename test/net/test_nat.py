@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 import pathlib
 
+import pytest
+
 from harness.device import Device
 from harness.lab import Lab, Namespace
 from harness.pair import PORT, Host, Pair, endpoint
 from harness.process import wait_until
 from harness.traffic import assert_pings, reachable
+
+pytestmark = pytest.mark.calm
 
 # What arrives unasked is dropped in the input chain, before conntrack confirms it: otherwise it
 # would occupy the very mapping that the inner host's own packets need.

@@ -15,7 +15,7 @@ from harness.pair import endpoint, inner_address, outer_address
 from harness.process import wait_until
 from harness.traffic import Pinging, assert_pings, reachable
 
-pytestmark = pytest.mark.umbra
+pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 
 @pytest.mark.parametrize("outside", (4, 6))

@@ -19,6 +19,7 @@ ROUNDS = 20
 SEED = 20261
 
 
+@pytest.mark.long
 def test_killed_at_any_moment(lab: Lab) -> None:
     """SIGKILL at twenty random moments of start, work and reload; nothing stale is left."""
     pair = make_nodes(

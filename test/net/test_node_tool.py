@@ -36,8 +36,13 @@ def test_keys_are_not_lost_behind_a_pipe(lab: Lab) -> None:
     """Where the client's file goes nowhere, the peer is taken back, and the tool says so."""
     node, tunnel = make_node(lab)
     node.start()
-    for number, sink in enumerate(("> /dev/full", ">&-", "| (exec <&-; sleep 0.3)")):
-        line = f'"$umbra" peer add {tunnel} phone{number} {sink}; exit ${{PIPESTATUS[0]}}'
+    gone = node.folder / "gone"  # the reader, before anything is written
+    wait = f"until [ -e {gone} ]; do :; done; "
+    for number, (first, sink) in enumerate(
+        (("", "> /dev/full"), ("", ">&-"), (wait, f"| (exec <&-; : > {gone})"))
+    ):
+        add = f'{{ {first}"$umbra" peer add {tunnel} phone{number}; }}'
+        line = f"{add} {sink}; exit ${{PIPESTATUS[0]}}"
         done = shell(node, line)
         assert (done.returncode, done.stdout) == (1, ""), done
         assert "taken back" in done.stderr

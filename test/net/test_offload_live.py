@@ -182,6 +182,17 @@ def toggle(space: Namespace, name: str, *features: str) -> None:
     space.run("ethtool", "-K", name, *features)
 
 
+def exchange_beside_others(pair: Pair) -> None:
+    """The way is full of others' packets all the time, and queues have an end."""
+    for attempt in range(3):
+        try:
+            exchange_datagrams(pair.client.namespace, pair.server.namespace, pair.server.inner[4])
+            return
+        except TimeoutError:
+            if attempt == 2:
+                raise
+
+
 @pytest.mark.parametrize("peer", [UMBRA, REFERENCE])
 def test_tun_offloads_switched_by_the_operator(lab: Lab, peer: str) -> None:
     """ethtool -K of the tunnel's own interface, off and on while bytes flow: all goes on."""
@@ -199,9 +210,8 @@ def test_tun_offloads_switched_by_the_operator(lab: Lab, peer: str) -> None:
     ):
         toggle(client.namespace, client.device.name, *features)
         transfers.next()
-        exchange_datagrams(client.namespace, pair.server.namespace, pair.server.inner[4])
+        exchange_beside_others(pair)
     transfers.end()
-    # The way is full of others' packets all the time, and queues have an end.
     assert len(pings.missing()) <= 2
 
 

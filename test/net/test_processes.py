@@ -55,6 +55,7 @@ def test_net_killed_where_the_endpoint_is_known(lab: Lab) -> None:
     assert client.device.process and client.device.process.running()
 
 
+@pytest.mark.long
 def test_net_killed_where_only_the_peer_knows(lab: Lab) -> None:
     """kill -9 of the server's net process: the client's timers bring traffic back within 20 s."""
     pair = make_pair(lab)

@@ -12,6 +12,8 @@ from harness.pair import PORT, endpoint, make_pair
 from harness.process import SLOW, wait_until
 from harness.traffic import Pinging, assert_pings
 
+pytestmark = pytest.mark.calm
+
 # UDP length of a keepalive: 8 of UDP, 32 of an empty transport message.
 KEEPALIVE = "udp length 40"
 

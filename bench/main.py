@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from bench import chart, report
 from bench.contenders import all_contenders
@@ -75,6 +76,19 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def look_around() -> dict[str, Any]:
+    """What a reader of the figures needs to know of the machine; says when it is not quiet."""
+    load = os.getloadavg()[0]
+    if load > QUIET_LOAD:
+        say(f"the machine is not quiet (load {load:.2f}): the figures will be worth little")
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": f"{os.cpu_count()} × {processor()}",
+        "kernel": platform.release(),
+        "load before": load,
+    }
+
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -96,17 +110,7 @@ def measure(given: argparse.Namespace) -> int:
             present.append(contender)
     if not present:
         raise SystemExit("bench: nobody is left to measure")
-    load = os.getloadavg()[0]
-    if load > QUIET_LOAD:
-        say(f"the machine is not quiet (load {load:.2f}): the figures will be worth little")
-    circumstances = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": f"{os.cpu_count()} × {processor()}",
-        "kernel": platform.release(),
-        "load before": load,
-        "rounds": given.rounds,
-        "seconds": given.seconds,
-    }
+    circumstances = look_around() | {"rounds": given.rounds, "seconds": given.seconds}
     isolate()
     plan = Plan(present, given.rounds, given.seconds, given.quick, given.tools)
     outcome = Rounds(plan).run()

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import platform
 import shutil
 import signal
 import time
@@ -23,7 +22,7 @@ from bench.clients.metrics import GROUPS, METRICS
 from bench.clients.server import Kind, all_kinds
 from bench.contenders.wireguard import WireguardGo
 from bench.lab import Lab, is_root, isolate
-from bench.main import QUIET_LOAD, REPOSITORY, SIGNALS, interrupted, processor
+from bench.main import REPOSITORY, SIGNALS, interrupted, look_around
 from bench.process import Failure
 from bench.rounds import Samples, say
 
@@ -129,16 +128,7 @@ def measure(given: argparse.Namespace) -> int:
     kinds = [kind for kind in kinds if kind.name in names and kind.name not in skipped]
     if not kinds:
         raise SystemExit("bench: nobody is left to measure")
-    load = os.getloadavg()[0]
-    if load > QUIET_LOAD:
-        say(f"the machine is not quiet (load {load:.2f}): the figures will be worth little")
-    circumstances = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": f"{os.cpu_count()} × {processor()}",
-        "kernel": platform.release(),
-        "load before": load,
-        "quick": given.quick,
-    }
+    circumstances = look_around() | {"quick": given.quick}
     isolate()
     measures = [m for m in MEASURES if m.always or m.name in wanted]
     run = Run(kinds, measures, Effort(given.quick))

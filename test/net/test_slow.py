@@ -58,7 +58,7 @@ def test_silence(waits: Waits, scenario: str) -> None:
     assert 14.5 < initiations[0] - run.started < 18
     # 5 s to 5.334 s when they leave; a busy machine sees single ones late, and what follows early.
     odd = [gap for gap in gaps(initiations) if not 4.9 < gap < 5.6]
-    assert len(odd) <= 4 and all(3 < gap < 8 for gap in odd), list(gaps(initiations))
+    assert len(odd) <= 8 and all(3 < gap < 8 for gap in odd), list(gaps(initiations))
     assert 17 <= len(initiations) <= 20
     assert 85 < initiations[-1] - initiations[0] < 112
 

@@ -32,7 +32,7 @@ struct firewall_tunnel {
 	uint32_t mark;
 };
 
-enum { FIREWALL_PROBLEM_SIZE = 256, FIREWALL_TEXT_MAX = 1 << 20 };
+enum { FIREWALL_PROBLEM_SIZE = 256 };
 
 /*
  * The rules for all tunnels that are up, as nft's JSON. *out_text is the caller's (free).

@@ -19,7 +19,10 @@
 enum {
 	/* "um" and the tunnel's slot: marks and tables of tunnels that take a default route. */
 	PLAN_MARK_BASE = 0x756d0000,
-	PLAN_MTU = 1420, /* where the configuration leaves it open */
+	PLAN_MARK_INSIDE = 0x756dfd00,   /* and the slot: what is to go through this tunnel */
+	PLAN_MARK_RESOLVER = 0x756dfe00, /* questions for the names of endpoints */
+	PLAN_MARK_OUTSIDE = 0x756dff00,  /* what is to go past all tunnels */
+	PLAN_MTU = 1420,                 /* where the configuration leaves it open */
 };
 
 /* Whether everything without a more specific route goes through the tunnel. */

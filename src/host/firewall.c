@@ -110,7 +110,7 @@ static enum err hold_forwarding(const struct firewall_tunnel *tunnels, size_t co
 /* Table */
 
 static enum err remove_table(char out_problem[static FIREWALL_PROBLEM_SIZE]) {
-	enum err error = firewall_table_remove();
+	enum err error = firewall_table_remove("umbra");
 	if (error)
 		(void)snprintf(out_problem, FIREWALL_PROBLEM_SIZE, "table inet umbra: %s", err_text(error));
 	return error;

@@ -3,7 +3,7 @@
 #include "base/error.h"
 
 /*
- * Removes our table, asking the kernel itself: also where nft was never installed, and at once
- * where there is no such table or no netfilter at all.
+ * Removes a table of ours ("inet", of this name), asking the kernel itself: also where nft was
+ * never installed, and at once where there is no such table or no netfilter at all.
  */
-enum err firewall_table_remove(void);
+enum err firewall_table_remove(const char *table);

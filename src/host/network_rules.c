@@ -56,7 +56,7 @@ enum err network_rules_add(struct route *route, const struct network_goal *goal,
 
 bool network_rules_useless(const struct route_rule *rule, const struct route_rule *rules,
 						   size_t count) {
-	if (rule->kind == ROUTE_RULE_DEFAULT)
+	if (rule->kind != ROUTE_RULE_PASS && rule->kind != ROUTE_RULE_MAIN)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (rules[i].kind == ROUTE_RULE_DEFAULT && rules[i].family == rule->family &&

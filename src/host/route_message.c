@@ -165,7 +165,9 @@ void route_put_rule(struct route *route, enum route_action action, const struct 
 										 flags_of(action), sizeof *body, item);
 	body = mnl_nlmsg_get_payload(request);
 	body->family = kernel_family(rule->family);
-	body->action = rule->kind == ROUTE_RULE_PASS ? FR_ACT_GOTO : FR_ACT_TO_TBL;
+	body->action = rule->kind == ROUTE_RULE_PASS     ? FR_ACT_GOTO
+				   : rule->kind == ROUTE_RULE_REFUSE ? FR_ACT_UNREACHABLE
+													 : FR_ACT_TO_TBL;
 	if (rule->kind == ROUTE_RULE_DEFAULT)
 		body->flags = FIB_RULE_INVERT;
 	mnl_attr_put_u32(request, FRA_PRIORITY, rule->priority);
@@ -177,7 +179,9 @@ void route_put_rule(struct route *route, enum route_action action, const struct 
 	}
 	mnl_attr_put_u32(request, FRA_FWMARK, rule->mark);
 	mnl_attr_put_u32(request, FRA_FWMASK, UINT32_MAX);
-	mnl_attr_put_u32(request, rule->kind == ROUTE_RULE_PASS ? FRA_GOTO : FRA_TABLE, rule->table);
+	if (rule->kind != ROUTE_RULE_REFUSE)
+		mnl_attr_put_u32(request, rule->kind == ROUTE_RULE_PASS ? FRA_GOTO : FRA_TABLE,
+						 rule->table);
 }
 
 /* Lists */
@@ -395,6 +399,11 @@ static enum err found_rule(void *context, const struct nlmsghdr *message) {
 	} else if (body->action == FR_ACT_TO_TBL && marked && inverted) {
 		rule.kind = ROUTE_RULE_DEFAULT;
 		rule.table = seen.table;
+	} else if (body->action == FR_ACT_TO_TBL && marked && seen.suppress == UINT32_MAX) {
+		rule.kind = ROUTE_RULE_MARKED;
+		rule.table = seen.table;
+	} else if (body->action == FR_ACT_UNREACHABLE && marked && !inverted) {
+		rule.kind = ROUTE_RULE_REFUSE;
 	} else if (body->action == FR_ACT_TO_TBL && !marked && !inverted && seen.suppress == 0 &&
 			   seen.table == RT_TABLE_MAIN) {
 		rule.kind = ROUTE_RULE_MAIN;

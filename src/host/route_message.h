@@ -57,12 +57,14 @@ enum route_rule_kind {
 	ROUTE_RULE_PASS,    /* fwmark MARK goto TARGET */
 	ROUTE_RULE_MAIN,    /* lookup main suppress_prefixlength 0 */
 	ROUTE_RULE_DEFAULT, /* not fwmark MARK lookup TABLE */
+	ROUTE_RULE_MARKED,  /* fwmark MARK lookup TABLE */
+	ROUTE_RULE_REFUSE,  /* fwmark MARK unreachable */
 };
 struct route_rule {
 	uint8_t family; /* enum address_family */
 	uint8_t kind;
 	uint32_t priority, mark;
-	uint32_t table; /* of DEFAULT; of PASS the target's priority; 0 for MAIN */
+	uint32_t table; /* of DEFAULT, MARKED; of PASS the target's priority; otherwise 0 */
 };
 bool route_rule_equal(const struct route_rule *left, const struct route_rule *right);
 void route_put_rule(struct route *route, enum route_action action, const struct route_rule *rule,

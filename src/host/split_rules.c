@@ -1,0 +1,134 @@
+#include "host/split_rules.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "host/network_goal.h"
+#include "host/network_refusal.h"
+#include "host/route.h"
+#include "host/route_message.h"
+#include "host/sysctl.h"
+
+enum { RULES_MAX = 2 * SPLIT_RULES_TUNNELS_MAX + 1 };
+
+struct rules {
+	struct route_rule items[RULES_MAX];
+	size_t count;
+};
+
+static void collect(const struct split_rules_request *request, uint8_t family,
+					struct rules *rules) {
+	rules->count = 0;
+	for (size_t i = 0; i < request->inside_count; i++) {
+		const struct split_rules_inside *inside = &request->inside[i];
+		rules->items[rules->count++] = (struct route_rule){
+			family, ROUTE_RULE_MARKED, SPLIT_RULES_INSIDE, inside->mark, inside->table};
+		rules->items[rules->count++] =
+			(struct route_rule){family, ROUTE_RULE_REFUSE, SPLIT_RULES_REFUSE, inside->mark, 0};
+	}
+	if (request->outside)
+		rules->items[rules->count++] =
+			(struct route_rule){family, ROUTE_RULE_PASS, SPLIT_RULES_OUTSIDE, request->outside,
+								NETWORK_PRIORITY_KERNEL};
+}
+
+static bool has(const struct route_rule *rules, size_t count, const struct route_rule *rule) {
+	for (size_t i = 0; i < count; i++)
+		if (route_rule_equal(&rules[i], rule))
+			return true;
+	return false;
+}
+
+static void keep_number(void *context, size_t item, int number) {
+	int *kept = context;
+	if (number != EEXIST && *kept == 0)
+		*kept = number;
+}
+
+/* What is missing comes first: nothing that is marked passes between the two. */
+static enum err apply_family(struct route *route, const struct split_rules_request *request,
+							 uint8_t family, int *number) {
+	auto_free struct route_rule *present = NULL;
+	size_t count = 0;
+	struct rules rules;
+	enum err error = route_list_rules(route, family, SPLIT_RULES_PROTOCOL, &present, &count);
+	if (error)
+		return error;
+	collect(request, family, &rules);
+	route_begin(route, keep_number, number);
+	for (size_t i = rules.count; i-- > 0;)
+		if (!has(present, count, &rules.items[i]))
+			route_put_rule(route, ROUTE_CREATE, &rules.items[i], SPLIT_RULES_PROTOCOL, i);
+	error = route_end(route);
+	if (error)
+		return error;
+	route_begin(route, network_refusal_ignore, NULL);
+	for (size_t i = 0; i < count; i++)
+		if (!has(rules.items, rules.count, &present[i]))
+			route_put_rule(route, ROUTE_DELETE, &present[i], SPLIT_RULES_PROTOCOL, i);
+	return route_end(route);
+}
+
+/* Without IPv6 there is no such route; the rules refuse what it would have carried. */
+static enum err lead_inside(struct route *route, const struct split_rules_inside *inside,
+							int *number) {
+	struct route_link link;
+	enum err error = route_link_get(route, inside->name, 0, &link, number);
+	if (error || *number)
+		return error;
+	char key[SYSCTL_KEY_SIZE];
+	(void)snprintf(key, sizeof key, "net/ipv4/conf/%.15s/rp_filter", inside->name);
+	if (sysctl_write(key, 2))
+		*number = EACCES;
+	const struct route_entry v4 = {.prefix.address.family = ADDRESS_V4, .table = inside->table};
+	const struct route_entry v6 = {.prefix.address.family = ADDRESS_V6, .table = inside->table};
+	int ignored = 0;
+	route_begin(route, keep_number, number);
+	route_put_route(route, ROUTE_CREATE, link.index, &v4, SPLIT_RULES_PROTOCOL, 0);
+	error = route_end(route);
+	if (error)
+		return error;
+	route_begin(route, keep_number, &ignored);
+	route_put_route(route, ROUTE_CREATE, link.index, &v6, SPLIT_RULES_PROTOCOL, 0);
+	return route_end(route);
+}
+
+static enum err apply(struct route *route, const struct split_rules_request *request, int *number) {
+	for (size_t i = 0; i < request->inside_count && *number == 0; i++) {
+		enum err error = lead_inside(route, &request->inside[i], number);
+		if (error)
+			return error;
+	}
+	if (*number)
+		return ERR_OK;
+	int v6 = 0;
+	enum err error = apply_family(route, request, ADDRESS_V4, number);
+	return error ? error : apply_family(route, request, ADDRESS_V6, &v6);
+}
+
+enum err split_rules_apply(const struct split_rules_request *request,
+						   char out_problem[static NETWORK_PROBLEM_SIZE]) {
+	struct route *route = NULL;
+	int number = 0;
+	out_problem[0] = '\0';
+	if (request->inside_count > SPLIT_RULES_TUNNELS_MAX)
+		return network_refusal_talk(ERR_LIMIT, out_problem);
+	enum err error = route_open(&route);
+	if (!error)
+		error = apply(route, request, &number);
+	route_close(route);
+	if (!error && number)
+		return network_refusal_explain("rules of split tunnelling", number, out_problem);
+	return network_refusal_talk(error, out_problem);
+}
+
+enum err split_rules_clean(void) {
+	struct route *route = NULL;
+	enum err error = route_open(&route);
+	if (!error)
+		error = route_flush(route, SPLIT_RULES_PROTOCOL);
+	route_close(route);
+	return error;
+}

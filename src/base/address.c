@@ -47,6 +47,16 @@ void prefix_mask(struct prefix *prefix) {
 	memset(bytes + whole + 1, 0, size - whole - 1);
 }
 
+bool prefix_covers(const struct prefix *outer, const struct prefix *inner) {
+	if (outer->address.family != inner->address.family || outer->length > inner->length)
+		return false;
+	struct prefix wide = *outer, cut = *inner;
+	cut.length = outer->length;
+	prefix_mask(&wide);
+	prefix_mask(&cut);
+	return prefix_equal(&wide, &cut);
+}
+
 enum err address_parse(const char *text, struct address *out_address) {
 	struct address address = {0};
 	if (inet_pton(AF_INET, text, address.bytes) == 1)

@@ -39,6 +39,8 @@ size_t address_size(const struct address *address);
 
 bool address_equal(const struct address *left, const struct address *right);
 bool prefix_equal(const struct prefix *left, const struct prefix *right);
+/* Whether inner, host bits passed over, is outer or a part of it. */
+bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 bool endpoint_equal(const struct endpoint *left, const struct endpoint *right);
 
 /* The first four or sixteen bytes at data as an address. */

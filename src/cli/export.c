@@ -47,6 +47,11 @@ static void tell_losses(const struct streams *streams, const struct config_tunne
 					   "%s: routes.include is not in the file: wg-quick makes routes of the peers' "
 					   "AllowedIPs",
 					   name);
+	if (tunnel->routes.exclude.count > 0)
+		output_message(streams,
+					   "%s: routes.exclude is not in the file: wg-quick sends all of the peers' "
+					   "AllowedIPs into the tunnel",
+					   name);
 	if (!is_any(&tunnel->listen.address)) {
 		char listen[ENDPOINT_TEXT_SIZE];
 		endpoint_format(&tunnel->listen, listen);

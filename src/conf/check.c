@@ -173,6 +173,35 @@ static void check_addresses(const struct config_tunnel *tunnel, const struct tre
 	}
 }
 
+/* What is included and excluded leads nowhere: a mistake, and hard to see in the routes. */
+static enum err check_exclude(const struct config_tunnel *tunnel, const struct tree_node *node,
+							  struct config_errors *errors) {
+	const struct config_prefixes *include = &tunnel->routes.include;
+	const struct config_prefixes *exclude = &tunnel->routes.exclude;
+	const struct tree_node *list = tree_get(tree_get(node, "routes"), "exclude");
+	const struct tree_node *item = list && list->kind == TREE_LIST ? list->first : list;
+	if (!item || tunnel->routes.from_peers)
+		return ERR_OK;
+	struct set included;
+	enum err error = set_init(&included, include->count + exclude->count);
+	if (error)
+		return error;
+	for (size_t i = 0; i < include->count; i++)
+		(void)set_put(&included, slice_of(&include->items[i], sizeof include->items[i]), include);
+	for (size_t i = 0; item && i < exclude->count; i++, item = item->next) {
+		const struct prefix *prefix = &exclude->items[i];
+		if (set_put(&included, slice_of(prefix, sizeof *prefix), exclude) != include)
+			continue;
+		char text[ADDRESS_TEXT_SIZE];
+		prefix_format(prefix, text);
+		fault_add(errors, item, NULL,
+				  "%s stands in routes.include as well; a part of it, or in one of the lists",
+				  text);
+	}
+	set_done(&included);
+	return ERR_OK;
+}
+
 enum err check_config(const struct config *config, const struct tree_node *root,
 					  struct config_errors *errors) {
 	const struct tree_node *tunnels = tree_get(root, "tunnels");
@@ -183,7 +212,9 @@ enum err check_config(const struct config *config, const struct tree_node *root,
 		check_mtu(tunnel, node, errors);
 		check_mark(tunnel, node, errors);
 		check_addresses(tunnel, node, errors);
-		enum err error = check_peers(tunnel, tree_get(node, "peers"), errors);
+		enum err error = check_exclude(tunnel, node, errors);
+		if (!error)
+			error = check_peers(tunnel, tree_get(node, "peers"), errors);
 		if (error)
 			return error;
 	}

@@ -82,7 +82,8 @@ struct config_tunnel {
 	struct {
 		bool from_peers; /* include is absent: the peers' allowed IPs */
 		struct config_prefixes include;
-		struct config_choice table; /* automatic, off (no routes), or the table's number */
+		struct config_prefixes exclude; /* of what goes into the tunnel: goes past it */
+		struct config_choice table;     /* automatic, off (no routes), or the table's number */
 	} routes;
 	struct config_peer *peers;
 	size_t peer_count;

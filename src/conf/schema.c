@@ -146,6 +146,15 @@ static const struct schema_row route_rows[] = {
 	 .absent = "the allowed_ips of the peers",
 	 .example = "[192.0.2.0/24, \"2001:db8::/32\"]",
 	 .help = "What this host sends into the tunnel."},
+	{.key = "exclude",
+	 .type = SCHEMA_PREFIXES,
+	 AT_TUNNEL(routes.exclude),
+	 .maximum = ROUTES_MAX,
+	 .standard = "",
+	 .example = "[192.168.0.0/16, \"fd00::/8\"]",
+	 .help = "What goes past the tunnel although include, or the peers' allowed_ips, would send it "
+			 "in: the way that this host has without the tunnel. The tunnel's own networks "
+			 "(addresses) stay inside."},
 	{.key = "table",
 	 .type = SCHEMA_NUMBER,
 	 .flags = SCHEMA_AUTOMATIC | SCHEMA_OFF,

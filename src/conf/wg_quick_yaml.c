@@ -54,11 +54,13 @@ static void put_choice(struct wg_quick_text *text, const char *key,
 
 static void put_routes(struct wg_quick_text *text, const struct config_tunnel *tunnel) {
 	const struct config_choice *table = &tunnel->routes.table;
-	if (tunnel->routes.from_peers && table->automatic)
+	if (tunnel->routes.from_peers && tunnel->routes.exclude.count == 0 && table->automatic)
 		return;
 	wg_quick_text_add(text, "    routes:\n");
 	if (!tunnel->routes.from_peers)
 		put_prefixes(text, "      ", "include", &tunnel->routes.include);
+	if (tunnel->routes.exclude.count > 0)
+		put_prefixes(text, "      ", "exclude", &tunnel->routes.exclude);
 	put_choice(text, "      table", table);
 }
 

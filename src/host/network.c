@@ -10,6 +10,7 @@
 #include "host/network_refusal.h"
 #include "host/network_routes.h"
 #include "host/network_rules.h"
+#include "host/network_throws.h"
 #include "host/route.h"
 #include "host/sysctl.h"
 
@@ -102,6 +103,8 @@ static enum err build(struct network *network, struct route *route, const struct
 		error = bring_up(route, link, out_problem);
 	if (!error)
 		error = network_routes_add(route, network->index, goal, leaving, out_problem);
+	if (!error)
+		error = network_throws_add(route, goal, out_problem);
 	if (!error && network_goal_takes_v4(goal))
 		error = hold_valid_mark(network, out_problem);
 	if (!error)
@@ -115,6 +118,7 @@ static void take_away(struct network *network, struct route *route,
 	bool removed = false;
 	char problem[NETWORK_PROBLEM_SIZE] = "";
 	(void)network_rules_remove(route, before, after);
+	(void)network_throws_remove(route, before, after);
 	(void)network_routes_remove(route, network->index, after);
 	(void)network_addresses_remove(route, network->index, before, after, &removed);
 	/* The kernel takes routes along with the last address. */

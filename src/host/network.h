@@ -31,6 +31,12 @@ struct network_plan {
 	const struct prefix *routes;
 	size_t route_count;
 	/*
+	 * Prefixes that go past the tunnel: beside a default route in a table that is not the main one
+	 * there is a "throw" route for each, which makes the kernel look on in the tables behind.
+	 */
+	const struct prefix *excluded;
+	size_t excluded_count;
+	/*
 	 * Where routes go. 0: the main table; but 0.0.0.0/0 and ::/0 are then put into a table of
 	 * their own, default_table, with rules such that everything without the mark takes it and
 	 * more specific routes of the main table still win (as wg-quick does):

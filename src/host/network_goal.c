@@ -36,6 +36,11 @@ bool network_goal_has_entry(const struct network_goal *goal, const struct route_
 											sizeof *goal->entries, network_goal_compare);
 }
 
+bool network_goal_has_throw(const struct network_goal *goal, const struct route_entry *entry) {
+	return goal->throw_count > 0 && bsearch(entry, goal->throws, goal->throw_count,
+											sizeof *goal->throws, network_goal_compare);
+}
+
 bool network_goal_has_address(const struct network_goal *goal, const struct prefix *address) {
 	for (size_t i = 0; i < goal->address_count; i++)
 		if (prefix_equal(&goal->addresses[i], address))
@@ -112,13 +117,13 @@ static enum err take_default(const struct network_plan *plan, struct network_goa
 	return ERR_OK;
 }
 
-static void sort_entries(struct network_goal *goal) {
-	qsort(goal->entries, goal->entry_count, sizeof *goal->entries, network_goal_compare);
+static size_t sort_entries(struct route_entry *entries, size_t count) {
+	qsort(entries, count, sizeof *entries, network_goal_compare);
 	size_t kept = 0;
-	for (size_t i = 0; i < goal->entry_count; i++)
-		if (i == 0 || network_goal_compare(&goal->entries[kept - 1], &goal->entries[i]) != 0)
-			goal->entries[kept++] = goal->entries[i];
-	goal->entry_count = kept;
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || network_goal_compare(&entries[kept - 1], &entries[i]) != 0)
+			entries[kept++] = entries[i];
+	return kept;
 }
 
 static bool has_rules(const struct network_goal *goal, uint8_t family) {
@@ -169,7 +174,37 @@ static enum err copy_routes(const struct network_plan *plan, bool v6, struct net
 			if (error)
 				return error;
 		}
-	sort_entries(goal);
+	goal->entry_count = sort_entries(goal->entries, goal->entry_count);
+	return ERR_OK;
+}
+
+/* Whether the goal has a default route of the family, and where. In main there is nothing behind.
+ */
+static bool find_default(const struct network_goal *goal, uint8_t family, uint32_t *out_table) {
+	for (size_t i = 0; i < goal->entry_count; i++) {
+		const struct route_entry *entry = &goal->entries[i];
+		if (entry->prefix.length > 0 || entry->prefix.address.family != family ||
+			entry->table == RT_TABLE_MAIN)
+			continue;
+		*out_table = entry->table;
+		return true;
+	}
+	return false;
+}
+
+static enum err make_throws(const struct network_plan *plan, struct network_goal *goal) {
+	goal->throws = calloc(plan->excluded_count + 1, sizeof *goal->throws);
+	if (!goal->throws)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < plan->excluded_count; i++) {
+		struct route_entry entry = {.prefix = plan->excluded[i]};
+		prefix_mask(&entry.prefix);
+		/* A default route that is excluded would stand where the one of the tunnel stands. */
+		if (entry.prefix.length > 0 &&
+			find_default(goal, entry.prefix.address.family, &entry.table))
+			goal->throws[goal->throw_count++] = entry;
+	}
+	goal->throw_count = sort_entries(goal->throws, goal->throw_count);
 	return ERR_OK;
 }
 
@@ -180,6 +215,8 @@ enum err network_goal_init(const struct network_plan *plan, bool v6, struct netw
 	enum err error = copy_addresses(plan, v6, &goal, &left_out, out_problem);
 	if (!error)
 		error = copy_routes(plan, v6, &goal, &left_out, out_problem);
+	if (!error)
+		error = make_throws(plan, &goal);
 	if (error) {
 		network_goal_done(&goal);
 		return error;
@@ -192,5 +229,6 @@ enum err network_goal_init(const struct network_plan *plan, bool v6, struct netw
 void network_goal_done(struct network_goal *goal) {
 	free(goal->addresses);
 	free(goal->entries);
+	free(goal->throws);
 	*goal = (struct network_goal){0};
 }

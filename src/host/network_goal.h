@@ -35,6 +35,9 @@ struct network_goal {
 	size_t address_count;
 	struct route_entry *entries; /* sorted, none twice, without those that addresses bring along */
 	size_t entry_count;
+	/* Of excluded prefixes, in the tables of default routes; the same order. */
+	struct route_entry *throws;
+	size_t throw_count;
 	struct route_rule rules[NETWORK_RULES_MAX]; /* in the order to make them */
 	size_t rule_count;
 };
@@ -52,6 +55,7 @@ void network_goal_done(struct network_goal *goal);
 int network_goal_compare(const void *left, const void *right);
 
 bool network_goal_has_entry(const struct network_goal *goal, const struct route_entry *entry);
+bool network_goal_has_throw(const struct network_goal *goal, const struct route_entry *entry);
 bool network_goal_has_address(const struct network_goal *goal, const struct prefix *address);
 
 /* Whether an address of the goal brings the route along (the kernel makes it). */

@@ -152,6 +152,21 @@ void route_put_route(struct route *route, enum route_action action, uint32_t ind
 	mnl_attr_put_u32(request, RTA_TABLE, entry->table);
 }
 
+void route_put_throw(struct route *route, enum route_action action, const struct route_entry *entry,
+					 uint8_t protocol, size_t item) {
+	struct rtmsg *body;
+	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWROUTE, RTM_DELROUTE),
+										 flags_of(action), sizeof *body, item);
+	body = mnl_nlmsg_get_payload(request);
+	body->rtm_family = kernel_family(entry->prefix.address.family);
+	body->rtm_dst_len = entry->prefix.length;
+	body->rtm_protocol = protocol;
+	body->rtm_type = RTN_THROW;
+	body->rtm_scope = RT_SCOPE_UNIVERSE;
+	put_bytes(request, RTA_DST, &entry->prefix.address);
+	mnl_attr_put_u32(request, RTA_TABLE, entry->table);
+}
+
 bool route_rule_equal(const struct route_rule *left, const struct route_rule *right) {
 	return left->family == right->family && left->kind == right->kind &&
 		   left->priority == right->priority && left->mark == right->mark &&

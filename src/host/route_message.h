@@ -53,6 +53,10 @@ struct route_entry {
 void route_put_route(struct route *route, enum route_action action, uint32_t index,
 					 const struct route_entry *entry, uint8_t protocol, size_t item);
 
+/* One of type "throw": the lookup goes on in the tables behind its own. */
+void route_put_throw(struct route *route, enum route_action action, const struct route_entry *entry,
+					 uint8_t protocol, size_t item);
+
 enum route_rule_kind {
 	ROUTE_RULE_PASS,    /* fwmark MARK goto TARGET */
 	ROUTE_RULE_MAIN,    /* lookup main suppress_prefixlength 0 */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/prefix_set.h"
+
 static bool is_default(const struct prefix *prefix) {
 	return prefix->length == 0;
 }
@@ -36,26 +38,10 @@ uint32_t plan_mark(const struct config_tunnel *tunnel, uint16_t slot) {
 }
 
 bool plan_covers(const struct config_tunnel *tunnel, const struct prefix *prefix) {
-	for (size_t i = 0; i < tunnel->addresses.count; i++) {
-		struct prefix network = tunnel->addresses.items[i];
-		if (network.address.family != prefix->address.family || network.length > prefix->length)
-			continue;
-		struct prefix inside = *prefix;
-		inside.length = network.length;
-		prefix_mask(&inside);
-		prefix_mask(&network);
-		if (prefix_equal(&inside, &network))
+	for (size_t i = 0; i < tunnel->addresses.count; i++)
+		if (prefix_covers(&tunnel->addresses.items[i], prefix))
 			return true;
-	}
 	return false;
-}
-
-static int compare_prefixes(const void *left_item, const void *right_item) {
-	const struct prefix *left = left_item, *right = right_item;
-	if (left->address.family != right->address.family)
-		return left->address.family < right->address.family ? -1 : 1;
-	int order = memcmp(left->address.bytes, right->address.bytes, sizeof left->address.bytes);
-	return order ? order : (int)left->length - (int)right->length;
 }
 
 struct collection {
@@ -68,17 +54,6 @@ static void collect(struct collection *collection, const struct prefix *prefixes
 	for (size_t i = 0; i < count; i++)
 		if (!plan_covers(collection->tunnel, &prefixes[i]))
 			collection->items[collection->count++] = prefixes[i];
-}
-
-static size_t without_doubles(struct prefix *items, size_t count) {
-	if (count == 0)
-		return 0;
-	qsort(items, count, sizeof *items, compare_prefixes);
-	size_t kept = 1;
-	for (size_t i = 1; i < count; i++)
-		if (compare_prefixes(&items[kept - 1], &items[i]) != 0)
-			items[kept++] = items[i];
-	return kept;
 }
 
 static size_t count_prefixes(const struct config_tunnel *tunnel) {
@@ -105,7 +80,45 @@ static enum err collect_routes(const struct config_tunnel *tunnel, const struct 
 		collect(&collection, tunnel->routes.include.items, tunnel->routes.include.count);
 	}
 	*out_routes = collection.items;
-	*out_count = without_doubles(collection.items, collection.count);
+	*out_count = prefix_set_sort(collection.items, collection.count);
+	return ERR_OK;
+}
+
+/*
+ * Into the main table goes what exclude leaves of a route. A default route in another table stays
+ * whole: exceptions beside it make the kernel look on in the tables behind.
+ */
+static bool stays_whole(const struct config_tunnel *tunnel, const struct prefix *route) {
+	const struct config_choice *table = &tunnel->routes.table;
+	return is_default(route) && (table->automatic || table->value != PLAN_TABLE_MAIN);
+}
+
+static enum err leave_out(const struct config_tunnel *tunnel, struct prefix **routes,
+						  size_t *count) {
+	const struct config_prefixes *exclude = &tunnel->routes.exclude;
+	if (exclude->count == 0)
+		return ERR_OK;
+	struct prefix whole[2], *rest; /* one of each family */
+	size_t whole_count = 0, cut_count = 0, rest_count;
+	for (size_t i = 0; i < *count; i++) {
+		if (stays_whole(tunnel, &(*routes)[i]) && whole_count < 2)
+			whole[whole_count++] = (*routes)[i];
+		else
+			(*routes)[cut_count++] = (*routes)[i];
+	}
+	enum err error =
+		prefix_set_subtract(*routes, cut_count, exclude->items, exclude->count, &rest, &rest_count);
+	if (error)
+		return error;
+	struct prefix *all = reallocarray(rest, rest_count + whole_count + 1, sizeof *all);
+	if (!all) {
+		free(rest);
+		return ERR_NO_MEMORY;
+	}
+	memcpy(all + rest_count, whole, whole_count * sizeof *whole);
+	free(*routes);
+	*routes = all;
+	*count = rest_count + whole_count;
 	return ERR_OK;
 }
 
@@ -119,14 +132,20 @@ enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,
 	struct plan_network plan = {.routes = NULL};
 	size_t count;
 	enum err error = collect_routes(tunnel, more, more_count, &plan.routes, &count);
-	if (error)
+	if (!error)
+		error = leave_out(tunnel, &plan.routes, &count);
+	if (error) {
+		plan_network_done(&plan);
 		return error;
+	}
 	plan.network = (struct network_plan){
 		.mtu = mtu_of(tunnel),
 		.addresses = tunnel->addresses.items,
 		.address_count = tunnel->addresses.count,
 		.routes = plan.routes,
 		.route_count = count,
+		.excluded = tunnel->routes.exclude.items,
+		.excluded_count = tunnel->routes.exclude.count,
 		.table = tunnel->routes.table.automatic || tunnel->routes.table.off
 					 ? 0
 					 : tunnel->routes.table.value,

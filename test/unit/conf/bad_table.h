@@ -453,6 +453,9 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "    fwmark: off\n    routes: { include: [0.0.0.0/0] }\n",
 	 "umbra.yaml:4: tunnels.um0.fwmark: off, but a default route goes into the tunnel; auto or a "
 	 "number, or routes.table off"},
+	{HEAD "    routes: { include: [10.0.0.0/8, \"::/0\"], exclude: [10.1.0.0/16, \"::/0\"] }\n",
+	 "umbra.yaml:4: tunnels.um0.routes.exclude: ::/0 stands in routes.include as well; a part of "
+	 "it, or in one of the lists"},
 	{HEAD "    mtu: 1279\n"
 		  "    addresses: [10.66.0.1/24, \"fd66::1/64\"]\n",
 	 "umbra.yaml:4: tunnels.um0.mtu: 1279 is too small for IPv6 addresses; 1280 or more"},

@@ -62,6 +62,7 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	assert_int_equal(left->forward, right->forward);
 	assert_int_equal(left->routes.from_peers, right->routes.from_peers);
 	same_prefixes(&left->routes.include, &right->routes.include);
+	same_prefixes(&left->routes.exclude, &right->routes.exclude);
 	same_choice(&left->routes.table, &right->routes.table);
 	assert_int_equal(left->peer_count, right->peer_count);
 	for (size_t i = 0; i < left->peer_count; i++)

@@ -87,6 +87,7 @@ static inline void random_tunnel(struct random_config *config, uint32_t number) 
 		random_add(config, "    routes:\n");
 		random_key(config, 6, "table", "auto", "off", "254", "4294967295");
 		random_networks(config, 6, "include");
+		random_key(config, 6, "exclude", "[]", "192.168.7.0/24", "[10.7.7.0/24, \"fd77::/64\"]");
 	}
 	if (random_below(config, 2)) {
 		random_add(config, "    clients:\n");

@@ -50,6 +50,7 @@ static inline bool same_tunnel(const struct config_tunnel *left,
 		left->masquerade != right->masquerade || left->forward != right->forward ||
 		left->routes.from_peers != right->routes.from_peers ||
 		!same_prefixes(&left->routes.include, &right->routes.include) ||
+		!same_prefixes(&left->routes.exclude, &right->routes.exclude) ||
 		!same_choice(&left->routes.table, &right->routes.table) ||
 		left->peer_count != right->peer_count)
 		return false;

@@ -115,6 +115,40 @@ static void test_default_routes(void **state) {
 	network_goal_done(&example.goal);
 }
 
+static void assert_throw(const struct network_goal *goal, size_t place, const char *text,
+						 uint32_t table) {
+	char found[ADDRESS_TEXT_SIZE];
+	assert_true(place < goal->throw_count);
+	prefix_format(&goal->throws[place].prefix, found);
+	assert_string_equal(found, text);
+	assert_int_equal(goal->throws[place].table, table);
+	assert_true(network_goal_has_throw(goal, &goal->throws[place]));
+}
+
+/* Exceptions stand beside default routes of their family, and nowhere else. */
+static void test_excluded(void **state) {
+	struct example example;
+	struct prefix excluded[MANY];
+	fill(&example, "10.1.0.1/24", "0.0.0.0/0 10.0.0.0/8 fd02::/48");
+	example.plan.excluded = excluded;
+	example.plan.excluded_count =
+		read_prefixes("192.168.7.9/16 10.9.0.0/16 fd02::/64 0.0.0.0/0", excluded);
+	assert_int_equal(init(&example, true), ERR_OK);
+	assert_int_equal(example.goal.throw_count, 2);
+	assert_throw(&example.goal, 0, "10.9.0.0/16", TABLE);
+	assert_throw(&example.goal, 1, "192.168.0.0/16", TABLE);
+	network_goal_done(&example.goal);
+	example.plan.table = 100;
+	assert_int_equal(init(&example, true), ERR_OK);
+	assert_int_equal(example.goal.throw_count, 2);
+	assert_throw(&example.goal, 0, "10.9.0.0/16", 100);
+	network_goal_done(&example.goal);
+	example.plan.table = MAIN;
+	assert_int_equal(init(&example, true), ERR_OK);
+	assert_int_equal(example.goal.throw_count, 0);
+	network_goal_done(&example.goal);
+}
+
 static void test_table(void **state) {
 	struct example example;
 	fill(&example, "10.1.0.1/24", "0.0.0.0/0 10.1.0.0/24");
@@ -171,9 +205,9 @@ static void test_refused(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),   cmocka_unit_test(test_default_routes),
-		cmocka_unit_test(test_table),   cmocka_unit_test(test_without_v6),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_plain),      cmocka_unit_test(test_default_routes),
+		cmocka_unit_test(test_excluded),   cmocka_unit_test(test_table),
+		cmocka_unit_test(test_without_v6), cmocka_unit_test(test_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,40 @@ static void routes_named_replace_those_of_peers(void **state) {
 	plan_network_done(&plan);
 }
 
+static void assert_routes(const struct plan_network *plan, size_t count,
+						  const char *const expected[]) {
+	assert_int_equal(plan->network.route_count, count);
+	for (size_t i = 0; i < count; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		prefix_format(&plan->network.routes[i], text);
+		assert_string_equal(text, expected[i]);
+	}
+}
+
+/* Routes of the main table are cut; a default route elsewhere stays, with exceptions beside it. */
+static void excluded_prefixes_go_past(void **state) {
+	struct fixture fixture;
+	make(&fixture);
+	const struct prefix more = make_prefix("198.51.100.0/24");
+	const struct prefix exclude[] = {make_prefix("192.0.2.0/25"), make_prefix("198.51.100.0/24"),
+									 make_prefix("128.0.0.0/1")};
+	fixture.tunnel.routes.exclude = (struct config_prefixes){exclude, 2};
+	struct plan_network plan;
+	assert_int_equal(plan_network_new(&fixture.tunnel, 0, &more, 1, &plan), ERR_OK);
+	assert_routes(&plan, 1, (const char *const[]){"192.0.2.128/25"});
+	assert_int_equal(plan.network.excluded_count, 2);
+	plan_network_done(&plan);
+	fixture.allowed[1][0] = make_prefix("0.0.0.0/0");
+	assert_int_equal(plan_network_new(&fixture.tunnel, 0, &more, 1, &plan), ERR_OK);
+	assert_routes(&plan, 2, (const char *const[]){"192.0.2.128/25", "0.0.0.0/0"});
+	plan_network_done(&plan);
+	fixture.tunnel.routes.exclude = (struct config_prefixes){exclude, 3};
+	fixture.tunnel.routes.table = (struct config_choice){.value = PLAN_TABLE_MAIN};
+	assert_int_equal(plan_network_new(&fixture.tunnel, 0, &more, 1, &plan), ERR_OK);
+	assert_routes(&plan, 1, (const char *const[]){"0.0.0.0/1"});
+	plan_network_done(&plan);
+}
+
 static char *text_of(const struct uapi_text *text) {
 	static char copy[4096];
 	assert_int_equal(text->error, ERR_OK);
@@ -214,6 +248,7 @@ int main(void) {
 		cmocka_unit_test(routes_leave_own_networks_and_doubles_out),
 		cmocka_unit_test(default_route_takes_a_mark),
 		cmocka_unit_test(routes_named_replace_those_of_peers),
+		cmocka_unit_test(excluded_prefixes_go_past),
 		cmocka_unit_test(device_learns_all),
 		cmocka_unit_test(unchanged_says_nothing),
 		cmocka_unit_test(only_what_changed_is_said),

@@ -159,7 +159,8 @@ static void add_interface(struct text_buffer *text, const struct view_tunnel *tu
 	}
 	if (tunnel->mtu > 0) {
 		add_label(text, TUNNEL_INDENT, "MTU");
-		text_buffer_add(text, "%" PRIu32 "\n", tunnel->mtu);
+		text_buffer_add(text, "%" PRIu32 "%s\n", tunnel->mtu,
+						tunnel->mtu_from_route ? " (from the route)" : "");
 	}
 	if (tunnel->fwmark > 0) {
 		add_label(text, TUNNEL_INDENT, "mark");

@@ -67,8 +67,9 @@ struct view_tunnel {
 	bool autostart;
 	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
-	uint16_t listen_port; /* 0: none */
-	uint32_t fwmark, mtu;
+	uint16_t listen_port;     /* 0: none */
+	uint32_t fwmark, mtu;     /* mtu 0: not known while it is down */
+	bool mtu_from_route;      /* else it is the configuration's */
 	struct prefix *addresses; /* host bits kept */
 	size_t address_count;
 	/* For files made for others; NULL or empty where the configuration has none. */

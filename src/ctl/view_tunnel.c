@@ -1,9 +1,12 @@
 #include "ctl/view_tunnel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/view_data_path.h"
 #include "ctl/view_peer.h"
+
+#define FROM_ROUTE "route"
 
 static const char *const STATE_NAMES[VIEW_TUNNEL_STATE_COUNT] = {
 	[VIEW_DOWN] = "down",
@@ -62,7 +65,8 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 		view_put_text(&w, "public_key", NULL);
 	view_put_number_or_null(&w, "listen_port", tunnel->listen_port);
 	view_put_number(&w, "fwmark", tunnel->fwmark);
-	view_put_number(&w, "mtu", tunnel->mtu);
+	view_put_number_or_null(&w, "mtu", tunnel->mtu);
+	view_put_text(&w, "mtu_source", tunnel->mtu_from_route ? FROM_ROUTE : "configured");
 	view_put_prefixes(&w, "addresses", tunnel->addresses, tunnel->address_count);
 	view_put_text(&w, "clients_endpoint", tunnel->clients_endpoint);
 	put_clients_dns(tunnel, &w);
@@ -112,6 +116,9 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	t.listen_port = (uint16_t)view_get_number(&r, "listen_port", UINT16_MAX);
 	t.fwmark = (uint32_t)view_get_number(&r, "fwmark", UINT32_MAX);
 	t.mtu = (uint32_t)view_get_number(&r, "mtu", UINT32_MAX);
+	char *source = view_get_text(&r, "mtu_source", VIEW_TEXT_MAX, false);
+	t.mtu_from_route = source && strcmp(source, FROM_ROUTE) == 0;
+	free(source);
 	t.addresses = view_get_prefixes(&r, "addresses", false, &t.address_count);
 	t.clients_endpoint = view_get_text(&r, "clients_endpoint", VIEW_TEXT_MAX, false);
 	get_clients_dns(&r, &t);

@@ -51,23 +51,22 @@ static struct control_view view_of(const struct control_tunnel *tunnel) {
 
 /*
  * Asks the kernel, in the network namespace of this process; an interface that was moved to another
- * one is not found. Returns where the number is, NULL without one.
+ * one is not found.
  */
-static const uint64_t *ask_drops(const struct control_tunnel *tunnel, uint64_t *number) {
-	struct route_link link;
+static bool ask_link(const struct control_tunnel *tunnel, struct route_link *out_link) {
 	int failed;
-	if (!tunnel->control->route || !control_tunnel_is_up(tunnel) ||
-		route_link_get(tunnel->control->route, tunnel->name, 0, &link, &failed) || failed)
-		return NULL;
-	*number = link.dropped;
-	return number;
+	return tunnel->control->route && control_tunnel_is_up(tunnel) &&
+		   !route_link_get(tunnel->control->route, tunnel->name, 0, out_link, &failed) && !failed;
 }
 
 static enum err fill_tunnel(const struct control_tunnel *tunnel, size_t peers,
 							struct view_tunnel *out_tunnel) {
 	struct control_view view = view_of(tunnel);
-	uint64_t drops;
-	view.tun_queue_drops = ask_drops(tunnel, &drops);
+	struct route_link link;
+	if (ask_link(tunnel, &link)) {
+		view.tun_queue_drops = &link.dropped;
+		view.mtu = link.mtu;
+	}
 	return control_view_tunnel(&view, peers, out_tunnel);
 }
 

@@ -206,7 +206,9 @@ static void fill_device(const struct control_view *view, struct view_tunnel *out
 	memcpy(out->public_key, device->public_key, TEXT_KEY_SIZE);
 	out->listen_port = up && device->listen_port ? device->listen_port : config->listen.port;
 	out->fwmark = up ? device->fwmark : 0;
-	out->mtu = config->mtu.automatic ? PLAN_MTU : config->mtu.value;
+	/* Of a tunnel that is down it is not known before its way is. */
+	out->mtu = view->mtu ? view->mtu : config->mtu.automatic ? 0 : config->mtu.value;
+	out->mtu_from_route = config->mtu.automatic;
 	const struct directory_totals totals = directory_totals(view->directory, view->now);
 	out->peer_count = totals.peers;
 	out->connected_count = up ? totals.connected : 0;

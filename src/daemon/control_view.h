@@ -24,6 +24,7 @@ struct control_view {
 	uint64_t now;                    /* seconds since the Unix epoch */
 	const struct names *names;       /* NULL: none */
 	const uint64_t *tun_queue_drops; /* of the interface; NULL: not known */
+	uint32_t mtu;                    /* likewise; 0: not known */
 };
 
 /* What is filled is the caller's (view_..._done()). ERR_NO_MEMORY. */

@@ -72,6 +72,7 @@ struct node_tunnel {
 	bool deaf; /* its sockets could not be opened: the reason says why, the net process tries on */
 	struct prefix *more; /* routes of peers that are not in the configuration */
 	size_t more_count;
+	uint32_t mtu; /* that it was given last */
 };
 
 struct node {

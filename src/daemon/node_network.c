@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/node_mtu.h"
 #include "host/firewall.h"
 #include "tunnel/plan.h"
 
@@ -55,13 +56,16 @@ static enum err firewall_up(struct node *node, struct node_tunnel *tunnel,
 	return ERR_OK;
 }
 
-static enum err make_plan(const struct node_tunnel *tunnel, struct plan_network *out_plan,
+static enum err make_plan(struct node_tunnel *tunnel, struct plan_network *out_plan,
 						  char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
 	enum err error =
 		plan_network_new(tunnel->config, tunnel->slot, tunnel->more, tunnel->more_count, out_plan);
-	if (error)
+	if (error) {
 		(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s", err_text(error));
-	return error;
+		return error;
+	}
+	tunnel->mtu = out_plan->network.mtu = node_mtu(tunnel);
+	return ERR_OK;
 }
 
 enum err node_network_up(struct node *node, struct node_tunnel *tunnel,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/node_core.h"
+#include "daemon/node_mtu.h"
 #include "daemon/node_network.h"
 #include "tunnel/plan.h"
 
@@ -221,7 +222,7 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 		.shards = count_shards(node->config),
 		.no_header = !node->config->node.offload.tun,
 		.no_udp = !node->config->node.offload.tun_udp,
-		.mtu = config->mtu.automatic ? PLAN_MTU : config->mtu.value,
+		.mtu = node_mtu(tunnel),
 		.listen = config->listen.address,
 	};
 	char problem[ATTACHMENT_PROBLEM_SIZE];

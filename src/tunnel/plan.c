@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/plan_mtu.h"
 #include "tunnel/prefix_set.h"
 
 static bool is_default(const struct prefix *prefix) {

@@ -23,7 +23,6 @@ enum {
 	PLAN_MARK_RESOLVER = 0x756dfe00, /* questions for the names of endpoints */
 	PLAN_MARK_OUTSIDE = 0x756dff00,  /* what is to go past all tunnels */
 	PLAN_TABLE_MAIN = 254,           /* the kernel's */
-	PLAN_MTU = 1420,                 /* where the configuration leaves it open */
 };
 
 /* Whether everything without a more specific route goes through the tunnel. */
@@ -40,8 +39,9 @@ struct plan_network {
 
 /*
  * more are prefixes of peers that the configuration does not have; those that the tunnel's own
- * networks cover and default routes are left out. ERR_LIMIT: exclude cuts the routes into too many;
- * ERR_NO_MEMORY.
+ * networks cover and default routes are left out. An MTU that the configuration leaves open is
+ * PLAN_MTU here, for the caller to replace (tunnel/plan_mtu.h). ERR_LIMIT: exclude cuts the routes
+ * into too many; ERR_NO_MEMORY.
  */
 enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,
 						  const struct prefix *more, size_t more_count,

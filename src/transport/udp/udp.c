@@ -30,6 +30,12 @@ static enum err set_options(struct udp_socket *socket, const struct udp_options 
 	if (!set_option(socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
 		return err_from_errno(errno);
 	(void)set_option(socket, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	/*
+	 * IPv4 datagrams may be fragmented on their way: where routers' answers are filtered, what does
+	 * not fit would vanish without a trace otherwise.
+	 */
+	if (!v6)
+		(void)set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	/* A segment size of 0 is none, so this only asks whether the kernel knows the option. */
 	bool knows_segments = set_option(socket, SOL_UDP, UDP_SEGMENT, 0);
 	socket->segments = knows_segments && !options->no_segmentation;

@@ -11,7 +11,8 @@
 /*
  * UDP in batches. A udp_socket wraps one bound, non-blocking descriptor of one family that was
  * opened elsewhere; one thread uses it. Sending uses UDP_SEGMENT (GSO), receiving UDP_GRO, where
- * the kernel has them; each falls back by itself and can be switched off.
+ * the kernel has them; each falls back by itself and can be switched off. IPv4 datagrams leave
+ * without the bit that forbids routers to fragment them.
  */
 
 enum {

@@ -86,6 +86,7 @@ static int setup(void **state) {
 		.listen_port = 51820,
 		.fwmark = 0x75,
 		.mtu = 1420,
+		.mtu_from_route = true,
 		.addresses = t.addresses,
 		.address_count = 2,
 		.peer_count = 12,
@@ -119,7 +120,7 @@ static int setup(void **state) {
 	"  public key        " KEY_2 "\n"                   \
 	"  addresses         10.66.0.1/24, fd66::1/64\n"    \
 	"  port              51820\n"                       \
-	"  MTU               1420\n"                        \
+	"  MTU               1420 (from the route)\n"       \
 	"  mark              0x75\n"                        \
 	"  peers             12, 3 connected\n"             \
 	"  transfer          2.00 KiB received, 0 B sent\n" \

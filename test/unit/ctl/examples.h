@@ -92,6 +92,7 @@ static inline struct view_tunnel example_tunnel(const char *name, unsigned peers
 	tunnel.listen_port = 51820;
 	tunnel.fwmark = 0xca6c;
 	tunnel.mtu = 1420;
+	tunnel.mtu_from_route = true;
 	tunnel.addresses = example_prefixes("10.66.0.1/24", "fd66::1/64");
 	tunnel.addresses[0].address.bytes[3] = 1; /* host bits */
 	tunnel.addresses[1].address.bytes[15] = 1;

@@ -65,6 +65,7 @@ static void set_up(struct bench *bench) {
 		.config = &bench->config,
 		.directory = bench->directory,
 		.file = "/etc/umbra/umbra.yaml",
+		.mtu = 1440,
 		.state = PROCESS_STATE_UP,
 		.reason = "",
 		.now = NOW,
@@ -168,7 +169,8 @@ static void test_the_tunnel(void **state) {
 	assert_null(tunnel.reason);
 	assert_int_equal(tunnel.listen_port, 7000);
 	assert_int_equal(tunnel.fwmark, 5);
-	assert_int_equal(tunnel.mtu, 1420);
+	assert_int_equal(tunnel.mtu, 1440);
+	assert_true(tunnel.mtu_from_route);
 	assert_false(tunnel.has_public_key);
 	assert_int_equal(tunnel.peer_count, 3);
 	assert_int_equal(tunnel.connected_count, 1);

@@ -1,4 +1,5 @@
 #include "tunnel/plan.h"
+#include "tunnel/plan_mtu.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

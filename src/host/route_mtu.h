@@ -1,0 +1,26 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+/*
+ * How large the packets to an address may be, as far as the kernel knows: what it learnt of the
+ * path (RFC 1191), the route's metric, or the interface's MTU, the first of these that there is.
+ */
+
+struct route;
+
+struct route_mtu {
+	uint32_t mtu;
+	bool local; /* the address is this host's own: a proxy, whose own way is not known */
+};
+
+/*
+ * Of datagrams with the firewall mark. out_number: 0, or the errno value, ENETUNREACH and the like
+ * where there is no route.
+ */
+enum err route_mtu_get(struct route *route, const struct address *to, uint32_t mark,
+					   struct route_mtu *out_mtu, int *out_number);

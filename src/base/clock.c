@@ -12,6 +12,10 @@ uint64_t clock_now(void) {
 	return read_clock(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_awake_now(void) {
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 uint64_t clock_wall_now(void) {
 	return read_clock(CLOCK_REALTIME);
 }

@@ -15,5 +15,8 @@
 /* Nanoseconds of CLOCK_BOOTTIME: goes on while the machine sleeps, so keys age in suspend too. */
 uint64_t clock_now(void);
 
+/* Nanoseconds of CLOCK_MONOTONIC, which stands still in suspend: what the kernel's waits end by. */
+uint64_t clock_awake_now(void);
+
 /* Nanoseconds since the Unix epoch. */
 uint64_t clock_wall_now(void);

@@ -193,6 +193,9 @@ static void receive(void *context, struct channel_message *message) {
 							  message->count == 1 ? channel_message_take(message, 0) : -1))
 			log_error("control.metrics: it is not served");
 		break;
+	case PROCESS_NETWORK:
+		control_names_refresh(control);
+		break;
 	case PROCESS_STATE:
 		control_tunnels_state(control, &message->message);
 		break;

@@ -317,6 +317,10 @@ static void device_link(struct net_device *device, uint32_t mtu, bool up) {
 	device->ops->link(device->device, mtu, up);
 }
 
+static void device_network(struct net_device *device) {
+	device->ops->network(device->device);
+}
+
 static int device_set(struct net_device *device, struct slice text) {
 	return device->ops->set(device->device, text);
 }
@@ -341,6 +345,7 @@ const struct net_device_ops device_ops = {
 	.new = device_new,
 	.free = device_free,
 	.link = device_link,
+	.network = device_network,
 	.set = device_set,
 	.get = device_get,
 	.status = device_status,

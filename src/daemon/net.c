@@ -110,6 +110,9 @@ static void handle(struct net *net, struct channel_message *message) {
 	case PROCESS_LOG:
 		log_set_level((enum log_level)message->message.log.level);
 		break;
+	case PROCESS_NETWORK:
+		net_tunnels_network(tunnels);
+		break;
 	case PROCESS_STOP:
 		net->stop = true;
 		break;

@@ -83,6 +83,8 @@ struct net_device_ops {
 	void (*free)(struct net_device *device);
 	/* The interface's MTU or state changed. */
 	void (*link)(struct net_device *device, uint32_t mtu, bool up);
+	/* Optional: routes, addresses or clocks of the host changed. */
+	void (*network)(struct net_device *device);
 	/* One set operation: its lines behind the first, each with its newline. Returns errno. */
 	int (*set)(struct net_device *device, struct slice text);
 	/* Writes the lines that answer a get operation, without errno and empty line. Returns errno. */

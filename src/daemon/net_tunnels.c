@@ -122,6 +122,12 @@ void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message 
 		tunnels->ops->link(tunnel->device, message->link.mtu, message->link.up);
 }
 
+void net_tunnels_network(struct net_tunnels *tunnels) {
+	for (uint16_t slot = 0; tunnels->ops->network && slot < PROCESS_TUNNELS_MAX; slot++)
+		if (tunnels->items[slot])
+			tunnels->ops->network(tunnels->items[slot]->device);
+}
+
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message) {
 	struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
 	if (!tunnel || message->count != 1)

@@ -28,6 +28,8 @@ void net_tunnels_done(struct net_tunnels *tunnels);
 void net_tunnels_attach(struct net_tunnels *tunnels, struct channel_message *message);
 void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_message *message);
 void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message);
+/* The host's network changed, or it slept. */
+void net_tunnels_network(struct net_tunnels *tunnels);
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message);
 
 /* A set operation whose lines the message brings; returns errno. */

@@ -14,6 +14,7 @@
 #include "daemon/node_core.h"
 #include "daemon/node_lock.h"
 #include "daemon/node_network.h"
+#include "daemon/node_watch.h"
 
 /* Without a control process for so long, tunnels come up by the configuration alone. */
 #define CONTROL_TIMEOUT (10 * CLOCK_SECOND)
@@ -63,6 +64,10 @@ static void signalled(struct privileged *privileged, int number) {
 		privileged->ending = true;
 		break;
 	}
+}
+
+static void changed(struct privileged *privileged, unsigned changes) {
+	node_watch_changed(privileged->program, changes);
 }
 
 static void gone(struct privileged *privileged, struct attachment *attachment) {
@@ -115,6 +120,7 @@ static const struct privileged_ops ops = {
 	.signalled = signalled,
 	.gone = gone,
 	.listened = listened,
+	.changed = changed,
 	.run = run,
 	.reap = reap,
 };

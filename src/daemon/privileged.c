@@ -59,12 +59,15 @@ enum err privileged_init(struct privileged *privileged, const struct privileged_
 		.program = program,
 		.net = {.executable = -1, .channel = -1, .restart_at = CLOCK_NEVER},
 		.ready_by = CLOCK_NEVER,
+		.watch.clock.descriptor = -1,
 		.signals = -1,
 	};
 	list_init(&privileged->asked);
 	enum err error = open_all(privileged);
 	if (error)
 		log_error("start: %s", err_text(error));
+	else
+		privileged_watch_open(privileged);
 	return error;
 }
 
@@ -85,6 +88,7 @@ static uint64_t run_timers(struct privileged *privileged, uint64_t now) {
 	}
 	if (now >= privileged->net.restart_at)
 		privileged_start_net(privileged, now);
+	privileged_watch_run(privileged, now);
 	return privileged->ops->run && !privileged->ending ? privileged->ops->run(privileged, now)
 													   : CLOCK_NEVER;
 }
@@ -99,6 +103,7 @@ static enum err serve(struct privileged *privileged) {
 		uint64_t deadline =
 			earlier(next, earlier(privileged->ready_by, privileged->net.restart_at));
 		deadline = earlier(deadline, privileged_asked_deadline(privileged));
+		deadline = earlier(deadline, privileged_watch_deadline(privileged));
 		for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
 			if (privileged->attachments[slot])
 				deadline = earlier(deadline,
@@ -125,6 +130,7 @@ void privileged_done(struct privileged *privileged) {
 	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
 		attachment_free(privileged->attachments[slot]);
 	privileged_forget_asked(privileged);
+	privileged_watch_close(privileged);
 	supervisor_done(&privileged->net);
 	loop_free(privileged->loop);
 	privileged->loop = NULL;

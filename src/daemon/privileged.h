@@ -9,6 +9,7 @@
 #include "daemon/attachment.h"
 #include "daemon/channel.h"
 #include "daemon/options.h"
+#include "daemon/privileged_watch.h"
 #include "daemon/supervisor.h"
 #include "loop/loop.h"
 
@@ -42,6 +43,8 @@ struct privileged_ops {
 					 int number);
 	/* Optional, after every turn: does what is due and returns the next deadline. */
 	uint64_t (*run)(struct privileged *privileged, uint64_t now);
+	/* Optional: the host changed (enum process_change); the net process has been told. */
+	void (*changed)(struct privileged *privileged, unsigned changes);
 	/* Optional: a child of another kind than net may have ended (SIGCHLD). */
 	void (*reap)(struct privileged *privileged, uint64_t now);
 };
@@ -73,6 +76,7 @@ struct privileged {
 	struct list asked; /* requests that wait */
 	size_t asked_count;
 
+	struct privileged_watch watch;
 	int signals; /* signalfd */
 	struct loop *loop;
 	struct loop_source signal_source, net_source;

@@ -141,6 +141,10 @@ int link_descriptor(const struct link *link) {
 	return mnl_socket_get_fd(link->news);
 }
 
+uint32_t link_home_index(const struct link *link) {
+	return link->away ? 0 : link->index;
+}
+
 uint64_t link_poll_interval(const struct link *link) {
 	return link->away && !link->hears_all ? CLOCK_SECOND : 0;
 }

@@ -25,6 +25,8 @@ void link_free(struct link *link);
 
 /* Readable when there is news. */
 int link_descriptor(const struct link *link);
+/* The interface's index as of the last refresh, 0: unknown or in another namespace. */
+uint32_t link_home_index(const struct link *link);
 
 /* Reads all news; true when link_refresh() is worth a call. */
 bool link_read(struct link *link);

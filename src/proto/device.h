@@ -75,6 +75,11 @@ struct device_ops {
 	void (*free)(struct device *device);
 	/* The interface's MTU, and whether it is up. */
 	void (*link)(struct device *device, uint32_t mtu, bool up);
+	/*
+	 * The host's network changed, or the machine slept: peers that are in use are told where we are
+	 * now, and what waits for a way is tried again at once.
+	 */
+	void (*network)(struct device *device);
 	/* One set operation as lines; all or nothing. Returns errno. */
 	int (*set)(struct device *device, struct slice text);
 	/* Writes the answer to a get operation. */

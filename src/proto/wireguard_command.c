@@ -39,6 +39,9 @@ static void apply(struct shard *shard, const struct wireguard_peer_change *chang
 					 !endpoint_equal(&peer->peer.paths[0].to, &change->endpoint);
 	if (change->changes & WIREGUARD_CHANGE_ENDPOINT)
 		peer_set_endpoint(&peer->peer, &change->endpoint, NULL);
+	if ((change->changes & WIREGUARD_CHANGE_ENDPOINT) &&
+		!(change->changes & WIREGUARD_CHANGE_LEARNT))
+		peer->dialled = true;
 	if (change->changes & WIREGUARD_CHANGE_RESUME)
 		peer->resume = true;
 	bool was_off = peer->persistent_interval == 0;

@@ -16,6 +16,7 @@ enum wireguard_change {
 	WIREGUARD_CHANGE_PERSISTENT = 8,
 	WIREGUARD_CHANGE_RESUME = 16, /* a session was alive before a restart: start one at once */
 	WIREGUARD_CHANGE_DETACH = 32,
+	WIREGUARD_CHANGE_LEARNT = 64, /* the endpoint is where the peer was, nobody configured it */
 };
 
 struct wireguard_peer_change {

@@ -7,6 +7,7 @@
 #include "base/wipe.h"
 #include "proto/wireguard_control.h"
 #include "proto/wireguard_limits.h"
+#include "proto/wireguard_network.h"
 #include "proto/wireguard_protocol.h"
 #include "proto/wireguard_record.h"
 
@@ -202,6 +203,12 @@ static void device_link(struct device *device, uint32_t mtu, bool up) {
 		device->host->warn(device->host->context, "out of memory: the link's change is delayed");
 }
 
+static void device_network(struct device *device) {
+	if (wireguard_network_post(device->engine, device->interface) != ERR_OK)
+		device->host->warn(device->host->context,
+						   "out of memory: peers find out later that the network changed");
+}
+
 static int device_set(struct device *device, struct slice text) {
 	int failed = wireguard_uapi_set(device, text);
 	if (!failed)
@@ -224,7 +231,7 @@ static enum err restore_peer(struct device *device, struct slice record) {
 	unsigned changes = 0;
 	if (saved.endpoint.address.family != ADDRESS_NONE) {
 		peer->control.endpoint = saved.endpoint;
-		changes |= WIREGUARD_CHANGE_ENDPOINT;
+		changes |= WIREGUARD_CHANGE_ENDPOINT | WIREGUARD_CHANGE_LEARNT;
 		if (saved.last_handshake > 0 && now < saved.last_handshake + WIREGUARD_REJECT_AFTER_TIME)
 			changes |= WIREGUARD_CHANGE_RESUME;
 	}
@@ -310,6 +317,7 @@ const struct device_ops wireguard_device_ops = {
 	.new = device_new,
 	.free = device_free,
 	.link = device_link,
+	.network = device_network,
 	.set = device_set,
 	.get = wireguard_uapi_get,
 	.status = wireguard_uapi_status,

@@ -47,6 +47,8 @@ static void next_timestamp(struct wireguard_peer *peer, uint8_t *out_timestamp) 
 static uint64_t least_interval(const struct wireguard_peer *peer) {
 	if (peer->challenged)
 		return WIREGUARD_COOKIE_INTERVAL;
+	if (peer->moved)
+		return WIREGUARD_NETWORK_INTERVAL;
 	return peer->redirected ? WIREGUARD_REDIRECT_INTERVAL : WIREGUARD_REKEY_TIMEOUT;
 }
 
@@ -58,7 +60,7 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 		peer->attempts = 0;
 	if (peer->last_sent != 0 && shard->now - peer->last_sent < least_interval(peer))
 		return;
-	if (peer->pending.present && !peer->redirected && !peer->challenged)
+	if (peer->pending.present && !peer->redirected && !peer->challenged && !peer->moved)
 		wireguard_news_unanswered(peer);
 	const struct wireguard_identity *identity = prepare(peer);
 	peer->last_sent = shard->now;
@@ -77,6 +79,7 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 	}
 	wireguard_peer_forget_pending(peer);
 	peer->pending = pending;
+	peer->moved = false;
 	peer->pending_binding = (struct wireguard_binding){.peer = peer};
 	uint8_t bytes[WIREGUARD_INITIATION_SIZE];
 	wireguard_encode_initiation(&message, bytes);
@@ -96,6 +99,18 @@ void wireguard_exchange_redirect(struct wireguard_peer *peer) {
 		wireguard_exchange_initiate(peer, true);
 	else
 		wireguard_timers_retransmit_in(peer, WIREGUARD_REDIRECT_INTERVAL - since);
+}
+
+void wireguard_exchange_restart(struct wireguard_peer *peer, uint64_t interval) {
+	if (!peer->running)
+		return;
+	uint64_t since = peer->peer.lane->shard->now - peer->last_sent;
+	peer->moved = true;
+	peer->attempts = 0;
+	if (peer->last_sent == 0 || since >= interval)
+		wireguard_exchange_initiate(peer, true);
+	else
+		wireguard_timers_retransmit_in(peer, interval - since);
 }
 
 static void roam(struct wireguard_peer *peer, const struct endpoint *from,

@@ -19,5 +19,11 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry);
  */
 void wireguard_exchange_redirect(struct wireguard_peer *peer);
 
+/*
+ * The network changed: a handshake begins, also anew where one is under way, once the last one is
+ * so old (ns), and with all its attempts.
+ */
+void wireguard_exchange_restart(struct wireguard_peer *peer, uint64_t interval);
+
 /* Takes a datagram off the handshake queue: initiation, response or cookie reply. */
 void wireguard_exchange_take(struct lane *lane, const struct handshake_datagram *datagram);

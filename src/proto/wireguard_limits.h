@@ -14,6 +14,19 @@
 #define WIREGUARD_REDIRECT_INTERVAL (1 * CLOCK_SECOND)
 /* Between an initiation that was answered with a cookie and the one that carries it. */
 #define WIREGUARD_COOKIE_INTERVAL (100 * CLOCK_MILLISECOND)
+/*
+ * After a change of the network: least time before the first initiation, between tellings of a peer
+ * that we dial, and of one that dialled us.
+ */
+#define WIREGUARD_NETWORK_INTERVAL (100 * CLOCK_MILLISECOND)
+#define WIREGUARD_NETWORK_PAUSE (10 * CLOCK_SECOND)
+/* A peer is told at once and then again after these, unless something came from it. */
+enum { WIREGUARD_ANNOUNCEMENTS = 2 };
+#define WIREGUARD_ANNOUNCEMENT_PAUSES \
+	{ 250 * CLOCK_MILLISECOND, 750 * CLOCK_MILLISECOND }
+/* More peers than that of a shard are told in turn, two thousand a second. */
+enum { WIREGUARD_ANNOUNCED_AT_ONCE = 16 };
+#define WIREGUARD_ANNOUNCED_EVERY (500 * CLOCK_MICROSECOND)
 #define WIREGUARD_REKEY_JITTER (334 * CLOCK_MILLISECOND)
 #define WIREGUARD_KEEPALIVE_TIMEOUT (10 * CLOCK_SECOND)
 #define WIREGUARD_NEW_HANDSHAKE_TIMEOUT (WIREGUARD_KEEPALIVE_TIMEOUT + WIREGUARD_REKEY_TIMEOUT)

@@ -135,7 +135,7 @@ void wireguard_peer_forget_pending(struct wireguard_peer *peer) {
 		return;
 	index_table_remove(peer->peer.lane->shard->indices, peer->pending.sender);
 	wipe(&peer->pending, sizeof peer->pending);
-	peer->redirected = peer->challenged = false;
+	peer->redirected = peer->challenged = peer->moved = false;
 }
 
 void wireguard_peer_wipe_sessions(struct wireguard_peer *peer) {

@@ -42,6 +42,7 @@ enum wireguard_timer {
 	WIREGUARD_TIMER_NEW_HANDSHAKE,
 	WIREGUARD_TIMER_WIPE,
 	WIREGUARD_TIMER_PERSISTENT,
+	WIREGUARD_TIMER_ANNOUNCE, /* see wireguard_network.h */
 	WIREGUARD_TIMERS,
 };
 
@@ -62,7 +63,9 @@ struct wireguard_peer {
 	uint64_t last_sent;                /* ns, of our last initiation or response; 0: never */
 	uint64_t last_wall_sent;           /* the wall clock our last initiation claimed */
 	uint64_t timers[WIREGUARD_TIMERS]; /* CLOCK_NEVER: not running */
+	uint64_t last_announced;           /* ns; 0: never */
 	unsigned attempts;
+	uint8_t announced;            /* times since the network changed */
 	uint16_t persistent_interval; /* s, 0: off */
 	bool running;                 /* the interface is up and the peer attached */
 	bool another_keepalive;       /* data came while the keepalive timer ran */
@@ -70,6 +73,8 @@ struct wireguard_peer {
 	bool crossed;    /* both ends started at once: previous is the session that we answered */
 	bool redirected; /* another endpoint was set since the pending initiation left */
 	bool challenged; /* a cookie came for the pending initiation, which had none */
+	bool moved;      /* the network changed since the pending initiation left */
+	bool dialled;    /* its endpoint was configured */
 	bool resume;     /* starts with a handshake: there was a session before a restart */
 };
 

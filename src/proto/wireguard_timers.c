@@ -5,6 +5,7 @@
 #include "engine/staging.h"
 #include "proto/wireguard_exchange.h"
 #include "proto/wireguard_limits.h"
+#include "proto/wireguard_network.h"
 
 static uint64_t now_of(const struct wireguard_peer *peer) {
 	return peer->peer.lane->shard->now;
@@ -54,6 +55,8 @@ void wireguard_timers_any_sent(struct wireguard_peer *peer) {
 
 void wireguard_timers_any_received(struct wireguard_peer *peer) {
 	cancel(peer, WIREGUARD_TIMER_NEW_HANDSHAKE);
+	if (peer->announced > 0)
+		cancel(peer, WIREGUARD_TIMER_ANNOUNCE);
 }
 
 void wireguard_timers_data_sent(struct wireguard_peer *peer) {
@@ -76,6 +79,14 @@ void wireguard_timers_retransmit_in(struct wireguard_peer *peer, uint64_t delay)
 	set(peer, WIREGUARD_TIMER_RETRANSMIT, delay);
 }
 
+void wireguard_timers_announce_in(struct wireguard_peer *peer, uint64_t delay) {
+	set(peer, WIREGUARD_TIMER_ANNOUNCE, delay);
+}
+
+bool wireguard_timers_recent_data(const struct wireguard_peer *peer) {
+	return is_set(peer, WIREGUARD_TIMER_KEEPALIVE) || is_set(peer, WIREGUARD_TIMER_NEW_HANDSHAKE);
+}
+
 void wireguard_timers_session_derived(struct wireguard_peer *peer) {
 	set(peer, WIREGUARD_TIMER_WIPE, WIREGUARD_WIPE_TIME);
 }
@@ -83,7 +94,7 @@ void wireguard_timers_session_derived(struct wireguard_peer *peer) {
 void wireguard_timers_handshake_complete(struct wireguard_peer *peer) {
 	cancel(peer, WIREGUARD_TIMER_RETRANSMIT);
 	peer->attempts = 0;
-	peer->redirected = peer->challenged = false;
+	peer->redirected = peer->challenged = peer->moved = false;
 	peer->last_minute_sent = false;
 	const struct engine_clock *clock = peer->peer.lane->shard->clock;
 	atomic_store_explicit(&peer->peer.published.last_handshake, clock->wall_now(clock->context),
@@ -97,7 +108,7 @@ static void retransmit(struct wireguard_peer *peer) {
 	 * To a new endpoint, or to one that asked for its cookie, is no repetition: it does not use up
 	 * an attempt. The cookie is for the address that we sent from.
 	 */
-	bool is_new = peer->redirected || peer->challenged;
+	bool is_new = peer->redirected || peer->challenged || peer->moved;
 	if (is_new || peer->attempts < WIREGUARD_ATTEMPTS_MAX) {
 		peer->attempts += !is_new;
 		if (!peer->challenged)
@@ -141,6 +152,9 @@ static void run(struct wireguard_peer *peer, enum wireguard_timer timer) {
 	case WIREGUARD_TIMER_PERSISTENT:
 		if (peer->persistent_interval > 0)
 			shard_out_send_keepalive(peer->peer.lane, &peer->peer);
+		break;
+	case WIREGUARD_TIMER_ANNOUNCE:
+		wireguard_network_announce(peer);
 		break;
 	case WIREGUARD_TIMERS:
 		break;

@@ -23,6 +23,10 @@ void wireguard_timers_data_received(struct wireguard_peer *peer);
 void wireguard_timers_initiated(struct wireguard_peer *peer);
 /* The initiation is repeated in so many ns, in place of the usual time. */
 void wireguard_timers_retransmit_in(struct wireguard_peer *peer, uint64_t delay);
+/* The peer is told in so many ns that the network changed. */
+void wireguard_timers_announce_in(struct wireguard_peer *peer, uint64_t delay);
+/* Data went either way within the last 15 s, and was not answered by anything of that kind. */
+bool wireguard_timers_recent_data(const struct wireguard_peer *peer);
 void wireguard_timers_session_derived(struct wireguard_peer *peer);
 void wireguard_timers_handshake_complete(struct wireguard_peer *peer);
 

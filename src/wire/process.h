@@ -64,6 +64,8 @@ enum process_type {
 	PROCESS_STOP,     /* P→N, P→C: end now, in order */
 	PROCESS_METRICS,  /* P→C; descriptor: the socket that metrics are served on from now on; none:
 						 nowhere any more */
+	PROCESS_NETWORK, /* P→N, P→C: the network changed, or the machine slept: addresses and routes of
+						before may be wrong, deadlines be over */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -78,6 +80,13 @@ enum process_event {
 	PROCESS_EVENT_CONNECTED,  /* a handshake was done; endpoint: the peer's */
 	PROCESS_EVENT_MOVED,      /* the peer sends from another endpoint */
 	PROCESS_EVENT_UNANSWERED, /* a handshake was sent again; count: how often in a row */
+};
+
+/* Bits: what changed. */
+enum process_change {
+	PROCESS_CHANGE_ROUTES = 1,  /* links, addresses, routes or rules */
+	PROCESS_CHANGE_RESUMED = 2, /* the machine was suspended */
+	PROCESS_CHANGE_CLOCK = 4,   /* the wall clock was set */
 };
 
 struct process_message {
@@ -137,6 +146,9 @@ struct process_message {
 		struct {
 			uint8_t level;
 		} log;
+		struct {
+			uint8_t changes; /* enum process_change, at least one */
+		} network;
 		struct {
 			uint32_t error;               /* errno, 0 = success */
 			char text[PROCESS_TEXT_SIZE]; /* what to tell the person who asked; may be empty */

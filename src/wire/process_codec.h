@@ -31,6 +31,7 @@ extern const struct process_codec process_codec_start;
 extern const struct process_codec process_codec_state;
 extern const struct process_codec process_codec_order;
 extern const struct process_codec process_codec_log;
+extern const struct process_codec process_codec_network;
 extern const struct process_codec process_codec_result;
 
 /* Ended by a NUL, and only zeros behind it. */

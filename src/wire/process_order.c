@@ -102,6 +102,24 @@ static bool log_is_valid(const struct process_message *message) {
 
 const struct process_codec process_codec_log = {read_log, write_log, log_is_valid};
 
+/* NETWORK: | changes 1 | */
+
+enum { CHANGES_ALL = PROCESS_CHANGE_ROUTES | PROCESS_CHANGE_RESUMED | PROCESS_CHANGE_CLOCK };
+
+static void read_network(struct reader *reader, struct process_message *out_message) {
+	out_message->network.changes = reader_u8(reader);
+}
+
+static void write_network(struct writer *writer, const struct process_message *message) {
+	writer_u8(writer, message->network.changes);
+}
+
+static bool network_is_valid(const struct process_message *message) {
+	return message->network.changes != 0 && (message->network.changes & ~CHANGES_ALL) == 0;
+}
+
+const struct process_codec process_codec_network = {read_network, write_network, network_is_valid};
+
 /* RESULT, TEXT: | error 4 | text | */
 
 static void read_result(struct reader *reader, struct process_message *out_message) {

@@ -276,6 +276,11 @@ void node_link(struct node *node, bool up) {
 	node->dirty = true;
 }
 
+void node_network(struct node *node) {
+	node->ops->network(node->device);
+	node->dirty = true;
+}
+
 struct wireguard_peer *node_peer(const struct node *node, const struct node *other) {
 	return wireguard_control_find(node->device, other->public_key);
 }

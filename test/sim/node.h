@@ -117,6 +117,9 @@ void node_add_peer(struct node *node, const struct node *other, const char *more
 /* The interface goes up with NODE_MTU, or down. */
 void node_link(struct node *node, bool up);
 
+/* The machine's network changed, or it slept. */
+void node_network(struct node *node);
+
 /* NULL when it is not configured. */
 struct wireguard_peer *node_peer(const struct node *node, const struct node *other);
 

@@ -97,6 +97,11 @@ static const struct {
 	{{.type = PROCESS_UNLISTEN, .tunnel = SLOT}, 6, {HEAD(24)}},
 	{{.type = PROCESS_STOP}, 6, {HEAD_WITHOUT_SLOT(25)}},
 	{{.type = PROCESS_METRICS}, 6, {HEAD_WITHOUT_SLOT(26)}},
+	{
+		{.type = PROCESS_NETWORK, .network = {PROCESS_CHANGE_ROUTES | PROCESS_CHANGE_CLOCK}},
+		7,
+		{HEAD_WITHOUT_SLOT(27), 5},
+	},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -234,8 +239,8 @@ static unsigned count_good(enum process_type type, size_t offset) {
 
 static void test_slots(void **state) {
 	static const enum process_type without[] = {
-		PROCESS_START, PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,
-		PROCESS_LOG,   PROCESS_READY,   PROCESS_STOP,      PROCESS_METRICS,
+		PROCESS_START, PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,  PROCESS_LOG,
+		PROCESS_READY, PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;
@@ -288,6 +293,7 @@ static void test_bounds_of_bytes(void **state) {
 		{PROCESS_UP, 0, 255},
 		{PROCESS_DOWN, 15, 1},
 		{PROCESS_LOG, 0, LOG_DEBUG + 1},
+		{PROCESS_NETWORK, 0, 7}, /* any of three bits, but not none */
 		{PROCESS_RESULT, 2, 16},
 		{PROCESS_RESULT, 7, 255},
 	};

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 from collections.abc import Sequence
@@ -121,6 +122,19 @@ class Device:
 
     def answers(self) -> bool:
         return run(["wg", "show", self.name], check=False).returncode == 0
+
+    def wait_for_link(self) -> None:
+        """Waits until the daemon knows that its interface is up: packets before that are lost."""
+        if self.implementation != UMBRA or self.environment["LOG_LEVEL"] != "verbose":
+            return
+
+        def told() -> bool:
+            changes = re.findall(r"interface is (up|down)", self.log_text())
+            return changes[-1:] == ["up"]
+
+        wait_until(told, 10, f"{self.name} known to be up")
+        # The thread that was told answers this when it is done with that.
+        self.show("listen-port")
 
     def stop(self) -> int:
         """Ends the daemon by SIGTERM and returns its exit status."""

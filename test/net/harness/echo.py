@@ -39,7 +39,7 @@ class Kind:
 
 
 KINDS = {
-    socket.AF_INET: Kind(socket.IPPROTO_ICMP, 8, 0, (3, 5, 11, 12)),
+    socket.AF_INET: Kind(socket.IPPROTO_ICMP, 8, 0, (3, 11, 12)),
     socket.AF_INET6: Kind(socket.IPPROTO_ICMPV6, 128, 129, (1, 2, 3, 4)),
 }
 

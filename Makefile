@@ -1,6 +1,6 @@
 # A thin front to CMake (CMakePresets.json) and tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-debian13 check fuzz bench bench-ciphers bench-clients install clean
+.PHONY: help run demo build test test-debian13 soak check fuzz bench bench-ciphers bench-clients install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -11,6 +11,7 @@ help:
 	@echo 'make demo            two nodes over a simulated network, no root'
 	@echo 'make build           umbrad, umbra, umbra-wg in build/bin/'
 	@echo 'make test            everything that is tested, about 20 minutes (root)'
+	@echo 'make soak            crashes, changes, moves for SECONDS=3600, watched for leaks (root)'
 	@echo 'make check           format, layers, limits, warnings; tools/check --fix formats'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=60'
 	@echo 'make bench           speed, and how it compares (root)'
@@ -49,6 +50,11 @@ test:
 test-debian13:
 	@tools/setup debian13
 	@tools/debian13
+
+soak:
+	@tools/setup test
+	@$(MAKE) --no-print-directory build
+	@tools/soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 check:
 	@tools/setup test

@@ -46,7 +46,7 @@ static void check_body(const struct process_message *message) {
 		check(memchr(message->result.text, '\0', PROCESS_TEXT_SIZE) != NULL);
 		break;
 	case PROCESS_EVENT:
-		check(message->event.kind <= PROCESS_EVENT_UNANSWERED);
+		check(message->event.kind <= PROCESS_EVENT_UNREACHABLE);
 		break;
 	default:
 		break;

@@ -58,6 +58,11 @@ enum err err_from_errno(int number) {
 		return ERR_WRONG_KIND;
 	case ENOSPC:
 		return ERR_NO_SPACE;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case EADDRNOTAVAIL:
+		return ERR_UNREACHABLE;
 	case EPIPE:
 	case ECONNRESET:
 		return ERR_CLOSED;

@@ -32,6 +32,7 @@
 	X(ERR_WRONG_KIND, "not the kind of file that is needed")                  \
 	X(ERR_NO_SPACE, "no space left")                                          \
 	X(ERR_CLOSED, "closed by the other side")                                 \
+	X(ERR_UNREACHABLE, "no route to there")                                   \
 	X(ERR_IO, "input/output error")
 
 #define ERR_ENUM(name, text) name,

@@ -177,15 +177,51 @@ static void add_data_path(struct text_buffer *text, const struct view_data_path 
 		status_data_path_table(text, path, TUNNEL_INDENT + 2);
 }
 
+/* "connected to vpn.example.org:51820 (192.0.2.1:51820) for 3 hours", "12 of 40 peers connected".
+ */
+static void add_connected(struct text_buffer *text, const struct view_tunnel *tunnel,
+						  const struct status_style *style) {
+	char word[QUANTITY_SIZE];
+	if (tunnel->peer_count != 1 || tunnel->shown != 1 || !tunnel->peers[0].endpoint_name) {
+		text_buffer_add(text, "%" PRIu64 " of %" PRIu64 " peer%s connected",
+						tunnel->connected_count, tunnel->peer_count,
+						tunnel->peer_count == 1 ? "" : "s");
+		return;
+	}
+	text_buffer_add(text, "connected to ");
+	add_endpoint(text, &tunnel->peers[0]);
+	if (tunnel->condition_since == 0)
+		return;
+	quantity_duration(
+		style->now > tunnel->condition_since ? style->now - tunnel->condition_since : 0, word);
+	text_buffer_add(text, " for %s", word);
+}
+
+/* What the state does not say already. */
+static void add_condition(struct text_buffer *text, const struct view_tunnel *tunnel,
+						  const struct status_style *style) {
+	const char *condition = tunnel->condition;
+	if (condition && strcmp(condition, view_tunnel_state_name(tunnel->state)) != 0) {
+		text_buffer_add(text, ", ");
+		if (strcmp(condition, "connected") == 0)
+			add_connected(text, tunnel, style);
+		else
+			text_buffer_add_clean(text, condition);
+		if (tunnel->reason)
+			text_buffer_add(text, ": ");
+	} else if (tunnel->reason) {
+		text_buffer_add(text, ", ");
+	}
+	if (tunnel->reason)
+		text_buffer_add_clean(text, tunnel->reason);
+}
+
 void status_text_tunnel(struct text_buffer *text, const struct view_tunnel *tunnel,
 						const struct status_style *style) {
 	add_coloured(text, style, BOLD, tunnel->name);
 	text_buffer_add(text, ": ");
 	add_coloured(text, style, tunnel_colour(tunnel->state), view_tunnel_state_name(tunnel->state));
-	if (tunnel->reason) {
-		text_buffer_add(text, ", ");
-		text_buffer_add_clean(text, tunnel->reason);
-	}
+	add_condition(text, tunnel, style);
 	text_buffer_add(text, "\n");
 	add_interface(text, tunnel);
 	add_label(text, TUNNEL_INDENT, "peers");

@@ -110,6 +110,7 @@ WRITE_TUNNEL(peers, tunnel->peer_count)
 WRITE_TUNNEL(connected, tunnel->connected_count)
 WRITE_TUNNEL(received, tunnel->received)
 WRITE_TUNNEL(sent, tunnel->sent)
+WRITE_TUNNEL(is_connected, tunnel->condition &&strcmp(tunnel->condition, "connected") == 0)
 WRITE_TUNNEL(omitted, tunnel->peer_count - peers_told(tunnel))
 
 /* Peers: a key may be in the file and, unused, in the store. */
@@ -232,6 +233,8 @@ static const struct row {
 	{{"umbra_tunnel_state", "gauge", "1 for the state that the tunnel is in, 0 for the others."},
 	 write_tunnel_state},
 	{{"umbra_tunnel_peers", "gauge", "Peers of the tunnel."}, write_tunnel_peers},
+	{{"umbra_tunnel_connected", "gauge", "1 while the tunnel is connected, as umbra status says."},
+	 write_tunnel_is_connected},
 	{{"umbra_tunnel_peers_connected", "gauge", "Peers seen within the last three minutes."},
 	 write_tunnel_connected},
 	{{"umbra_tunnel_received_bytes_total", "counter", "Bytes received, over all present peers."},

@@ -63,7 +63,9 @@ struct view_tunnel {
 	char *name;
 	char *protocol;
 	enum view_tunnel_state state;
-	char *reason; /* why it is down or failed; NULL */
+	char *condition;          /* "connected", "reconnecting", …: see doc/api.md; NULL: not said */
+	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known */
+	char *reason;             /* why its condition is what it is; NULL */
 	bool autostart;
 	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
@@ -101,7 +103,8 @@ struct view_status {
 struct view_event {
 	uint64_t sequence; /* 1, 2, … of this run of the daemon */
 	uint64_t time;     /* milliseconds since the Unix epoch */
-	char *kind;        /* "tunnel.up", "tunnel.down", "tunnel.failed", "peer.added", "peer.removed",
+	char *kind;        /* "tunnel.up", "tunnel.down", "tunnel.failed",
+						  "tunnel.condition", "peer.unreachable", "peer.added", "peer.removed",
 						  "peer.connected", "peer.moved", "peer.unanswered", "peer.resolved",
 						  "configuration.reloaded", "configuration.refused", "log.level" */
 	char *tunnel;      /* NULL: none */

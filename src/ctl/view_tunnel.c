@@ -28,6 +28,7 @@ void view_tunnel_done(struct view_tunnel *tunnel) {
 		return;
 	free(tunnel->name);
 	free(tunnel->protocol);
+	free(tunnel->condition);
 	free(tunnel->reason);
 	free(tunnel->addresses);
 	free(tunnel->clients_endpoint);
@@ -57,6 +58,8 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	view_put_text(&w, "name", tunnel->name);
 	view_put_text(&w, "protocol", tunnel->protocol);
 	view_put_text(&w, "state", view_tunnel_state_name(tunnel->state));
+	view_put_text(&w, "condition", tunnel->condition);
+	view_put_number_or_null(&w, "since", tunnel->condition_since);
 	view_put_text(&w, "reason", tunnel->reason);
 	view_put_bool(&w, "autostart", tunnel->autostart);
 	if (tunnel->has_public_key)
@@ -110,6 +113,8 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	t.protocol = view_get_text(&r, "protocol", VIEW_TEXT_MAX, true);
 	t.state =
 		(enum view_tunnel_state)view_get_word(&r, "state", state_name, VIEW_TUNNEL_STATE_COUNT);
+	t.condition = view_get_text(&r, "condition", VIEW_TEXT_MAX, false);
+	t.condition_since = view_get_number(&r, "since", UINT64_MAX);
 	t.reason = view_get_text(&r, "reason", VIEW_TEXT_MAX, false);
 	t.autostart = view_get_bool(&r, "autostart");
 	t.has_public_key = view_get_key(&r, "public_key", t.public_key, false);

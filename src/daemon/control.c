@@ -39,6 +39,7 @@ void control_run(struct control *control) {
 		control_pending_expire(&control->net.pending, now),
 		control_pending_expire(&control->privileged.pending, now),
 		control_status_run(control, now),
+		control_condition_run(control, now),
 	};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (others[i] < next)
@@ -195,6 +196,7 @@ static void receive(void *context, struct channel_message *message) {
 		break;
 	case PROCESS_NETWORK:
 		control_names_refresh(control);
+		control_condition_network(control);
 		break;
 	case PROCESS_STATE:
 		control_tunnels_state(control, &message->message);

@@ -11,6 +11,7 @@
 #include "ctl/server.h"
 #include "daemon/control_channel.h"
 #include "store/store.h"
+#include "tunnel/condition.h"
 #include "tunnel/directory.h"
 #include "tunnel/names.h"
 #include "wire/process.h"
@@ -24,6 +25,7 @@
  *   the tool ──questions──▶ control_api.c ──▶ control_orders.c, control_peers.c, control_status.c
  */
 
+struct control_view;
 struct resolver;
 struct route;
 struct control_loop;
@@ -44,9 +46,12 @@ struct control_tunnel {
 	enum process_state state;
 	uint16_t slot; /* while it is starting or up */
 	char reason[PROCESS_TEXT_SIZE];
-	uint64_t run; /* counts how often it came up */
-	bool asking;  /* for figures */
-	bool synced;  /* the store's peers were handed to the net process */
+	enum condition condition;
+	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known yet */
+	uint64_t looked_at;       /* ns, for its condition */
+	uint64_t run;             /* counts how often it came up */
+	bool asking;              /* for figures */
+	bool synced;              /* the store's peers were handed to the net process */
 	bool held;    /* somebody took it down; the store remembers it, too, when there is one */
 	bool routed;  /* the privileged process was told of these: */
 	char *routes; /* one a line; NULL: none */
@@ -115,6 +120,17 @@ void control_net_drop(struct control_tunnel *tunnel);
 void control_net_event(void *context, struct channel_message *message);
 void control_net_done(struct control *control);
 
+/* control_condition.c */
+
+/* Takes up the tunnel's condition of now, and publishes another one than before. */
+void control_condition_look(struct control_tunnel *tunnel);
+/* Something happened to it that may change its condition. */
+void control_condition_changed(struct control_tunnel *tunnel);
+/* The host's network changed. */
+void control_condition_network(struct control *control);
+/* Looks at what is due, and returns the next deadline. */
+uint64_t control_condition_run(struct control *control, uint64_t now);
+
 /* control_names.c */
 
 void control_names_open(struct control *control);
@@ -146,6 +162,8 @@ void control_peers_remove(struct control_tunnel *tunnel, struct ctl_request *req
 void control_routes_send(struct control_tunnel *tunnel);
 
 /* control_status.c */
+
+struct control_view control_status_view(const struct control_tunnel *tunnel);
 
 void control_status_ask(struct control *control, struct ctl_request *request,
 						const struct ctl_question *question);

@@ -225,6 +225,7 @@ static void connected(struct control_tunnel *tunnel, struct directory_peer *peer
 	names_connected(tunnel->control->names, now, tunnel->slot, peer->public_key);
 	peer->watched.connected_at = now;
 	peer->watched.unanswered = 0;
+	peer->watched.unreachable_at = 0;
 	/* Keys are renewed all the time; that is no news. */
 	if (last == 0 || now - last > DIRECTORY_CONNECTED_SECONDS * CLOCK_SECOND)
 		control_api_publish(tunnel->control, "peer.connected", tunnel->name, peer->name,
@@ -233,12 +234,24 @@ static void connected(struct control_tunnel *tunnel, struct directory_peer *peer
 
 static void unanswered(struct control_tunnel *tunnel, struct directory_peer *peer, uint32_t count) {
 	names_unanswered(tunnel->control->names, clock_now(), tunnel->slot, peer->public_key, count);
+	if (peer->watched.unanswered == 0)
+		peer->watched.silent_since = clock_now();
 	peer->watched.unanswered = count;
 	/* The first, the second, the fourth, the eighth... */
 	if (count > 0 && (count & (count - 1)) == 0)
 		control_api_publish(tunnel->control, "peer.unanswered", tunnel->name, peer->name,
 							"%s has not answered %u handshake%s", peer->name, count,
 							count == 1 ? "" : "s");
+}
+
+static void unreachable(struct control_tunnel *tunnel, struct directory_peer *peer,
+						const char *where) {
+	uint64_t now = clock_now(), before = peer->watched.unreachable_at;
+	names_unreachable(tunnel->control->names, now, tunnel->slot, peer->public_key);
+	peer->watched.unreachable_at = now;
+	if (before == 0)
+		control_api_publish(tunnel->control, "peer.unreachable", tunnel->name, peer->name,
+							"no route to %s, where %s is", where, peer->name);
 }
 
 void control_net_event(void *context, struct channel_message *message) {
@@ -258,13 +271,17 @@ void control_net_event(void *context, struct channel_message *message) {
 	switch ((enum process_event)body->event.kind) {
 	case PROCESS_EVENT_CONNECTED:
 		connected(tunnel, peer, where);
-		return;
+		break;
 	case PROCESS_EVENT_MOVED:
 		control_api_publish(control, "peer.moved", tunnel->name, peer->name, "%s is at %s now",
 							peer->name, where);
-		return;
+		break;
 	case PROCESS_EVENT_UNANSWERED:
 		unanswered(tunnel, peer, body->event.count);
-		return;
+		break;
+	case PROCESS_EVENT_UNREACHABLE:
+		unreachable(tunnel, peer, where);
+		break;
 	}
+	control_condition_changed(tunnel);
 }

@@ -35,7 +35,7 @@ static void waiting_free(struct control *control, struct waiting *waiting) {
 	free(waiting);
 }
 
-static struct control_view view_of(const struct control_tunnel *tunnel) {
+struct control_view control_status_view(const struct control_tunnel *tunnel) {
 	return (struct control_view){
 		.config = tunnel->config,
 		.directory = tunnel->directory,
@@ -45,6 +45,8 @@ static struct control_view view_of(const struct control_tunnel *tunnel) {
 		.held = tunnel->held,
 		.slot = tunnel->slot,
 		.now = clock_wall_now() / CLOCK_SECOND,
+		.clock = clock_now(),
+		.condition_since = tunnel->condition_since,
 		.names = tunnel->control->names,
 	};
 }
@@ -61,7 +63,7 @@ static bool ask_link(const struct control_tunnel *tunnel, struct route_link *out
 
 static enum err fill_tunnel(const struct control_tunnel *tunnel, size_t peers,
 							struct view_tunnel *out_tunnel) {
-	struct control_view view = view_of(tunnel);
+	struct control_view view = control_status_view(tunnel);
 	struct route_link link;
 	if (ask_link(tunnel, &link)) {
 		view.tun_queue_drops = &link.dropped;
@@ -125,7 +127,7 @@ static void answer_tunnel(const struct control_tunnel *tunnel, const struct wait
 }
 
 static void answer_peers(const struct control_tunnel *tunnel, const struct waiting *waiting) {
-	const struct control_view view = view_of(tunnel);
+	const struct control_view view = control_status_view(tunnel);
 	struct view_peer *peers;
 	size_t count;
 	enum err error = control_view_peers(&view, &peers, &count);
@@ -141,7 +143,7 @@ static void answer_peers(const struct control_tunnel *tunnel, const struct waiti
 
 void control_status_answer_peer(struct control_tunnel *tunnel, struct ctl_request *request,
 								unsigned http_status, const struct directory_peer *peer) {
-	const struct control_view view = view_of(tunnel);
+	const struct control_view view = control_status_view(tunnel);
 	struct view_peer shown;
 	enum err error = control_view_peer(&view, peer, &shown);
 	if (error) {
@@ -227,6 +229,8 @@ void control_status_ask(struct control *control, struct ctl_request *request,
 
 void control_status_refreshed(struct control_tunnel *tunnel) {
 	struct control *control = tunnel->control;
+	if (tunnel->config)
+		control_condition_look(tunnel);
 	unsigned place = (unsigned)(tunnel - control->tunnels);
 	list_for_each (link, &control->gathers) {
 		struct waiting *waiting = list_item(link, struct waiting, link);

@@ -78,6 +78,7 @@ void control_tunnels_state(struct control *control, const struct process_message
 		control_names_refresh(control);
 	if (state != before && state != PROCESS_STATE_STARTING)
 		publish(tunnel);
+	control_condition_look(tunnel);
 }
 
 /* A reload: */

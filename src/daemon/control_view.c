@@ -4,10 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "conf/config.h"
 #include "tunnel/plan.h"
 
-enum { REASON_SIZE = 320 };
+enum {
+	REASON_SIZE = CONDITION_REASON_SIZE,
+	ENDPOINT_NAME_SIZE = 253 + sizeof "[]:65535",
+};
+
+/* That there is no way to a peer is told again while something is sent to it. */
+#define UNREACHABLE_TIME (10 * CLOCK_SECOND)
 
 /* NULL for NULL. */
 static enum err copy(const char *text, char **out_text) {
@@ -52,6 +59,38 @@ static void explain_shadow(const struct control_view *view, const struct directo
 					   peer->shadowed_by->name, view->file, what[peer->shadowed]);
 }
 
+/* What is known of a peer that is in use, of a tunnel that is up. */
+static struct condition_peer inputs_of(const struct control_view *view,
+									   const struct directory_peer *peer,
+									   char out_name[static ENDPOINT_NAME_SIZE]) {
+	struct condition_peer inputs = {
+		.endpoint = peer->figures.endpoint,
+		.connected = directory_connected(peer, view->now),
+		.was_connected = peer->figures.latest_handshake > 0 || peer->watched.connected_at > 0,
+		.unreachable = peer->watched.unreachable_at > 0 &&
+					   view->clock < peer->watched.unreachable_at + UNREACHABLE_TIME,
+		.unanswered = peer->watched.unanswered,
+	};
+	if (peer->endpoint_name) {
+		(void)snprintf(out_name, ENDPOINT_NAME_SIZE,
+					   strchr(peer->endpoint_name, ':') ? "[%.253s]:%u" : "%.253s:%u",
+					   peer->endpoint_name, peer->endpoint_port);
+		inputs.endpoint_name = out_name;
+	}
+	if (inputs.unanswered > 0 && view->clock > peer->watched.silent_since)
+		inputs.silent = (view->clock - peer->watched.silent_since) / CLOCK_SECOND;
+	enum names_state state;
+	const char *problem = NULL;
+	if (view->names &&
+		names_state_of(view->names, view->slot, peer->public_key, &state, &problem) == ERR_OK) {
+		/* One that is asked for again goes on with the addresses that it has. */
+		inputs.resolving =
+			state == NAMES_RESOLVING && (problem || inputs.endpoint.address.family == ADDRESS_NONE);
+		inputs.name_problem = problem;
+	}
+	return inputs;
+}
+
 /* State and why. */
 static enum view_peer_state state_of(const struct control_view *view,
 									 const struct directory_peer *peer,
@@ -63,22 +102,15 @@ static enum view_peer_state state_of(const struct control_view *view,
 	}
 	if (view->state != PROCESS_STATE_UP)
 		return VIEW_PEER_IDLE;
-	if (directory_connected(peer, view->now))
+	char name[ENDPOINT_NAME_SIZE];
+	const struct condition_peer inputs = inputs_of(view, peer, name);
+	const struct condition_result result = condition_of_peer(&inputs);
+	if (result.condition == CONDITION_CONNECTED)
 		return VIEW_PEER_CONNECTED;
-	enum names_state state;
-	const char *problem = NULL;
-	if (view->names &&
-		names_state_of(view->names, view->slot, peer->public_key, &state, &problem) == ERR_OK &&
-		state == NAMES_RESOLVING) {
-		(void)snprintf(out_reason, REASON_SIZE, "%.300s", problem ? problem : "");
-		return VIEW_PEER_RESOLVING;
-	}
-	if (peer->watched.unanswered > 0) {
-		(void)snprintf(out_reason, REASON_SIZE, "%u handshake%s without an answer",
-					   peer->watched.unanswered, peer->watched.unanswered == 1 ? "" : "s");
-		return VIEW_PEER_CONNECTING;
-	}
-	return peer->figures.latest_handshake > 0 ? VIEW_PEER_QUIET : VIEW_PEER_IDLE;
+	if (result.condition == CONDITION_IDLE)
+		return inputs.was_connected ? VIEW_PEER_QUIET : VIEW_PEER_IDLE;
+	(void)snprintf(out_reason, REASON_SIZE, "%s", result.reason);
+	return inputs.resolving && !inputs.unreachable ? VIEW_PEER_RESOLVING : VIEW_PEER_CONNECTING;
 }
 
 static enum err fill_peer(const struct control_view *view, const struct directory_peer *peer,
@@ -198,6 +230,40 @@ static const char *reason_of(const struct control_view *view) {
 									 : "autostart is off";
 }
 
+/* The one that a tunnel is for; NULL: there are others, or it is not known where it is. */
+static const struct directory_peer *only_peer(const struct control_view *view) {
+	const struct directory_peer *only = NULL;
+	list_for_each (link, directory_peers(view->directory)) {
+		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
+		if (peer->shadowed_by)
+			continue;
+		if (only || !peer->endpoint_name)
+			return NULL;
+		only = peer;
+	}
+	return only;
+}
+
+struct condition_result control_view_condition(const struct control_view *view) {
+	static const enum condition_state states[] = {
+		[PROCESS_STATE_DOWN] = CONDITION_IS_DOWN,
+		[PROCESS_STATE_STARTING] = CONDITION_IS_STARTING,
+		[PROCESS_STATE_UP] = CONDITION_IS_UP,
+		[PROCESS_STATE_FAILED] = CONDITION_HAS_FAILED,
+	};
+	struct condition_tunnel tunnel = {.state = states[view->state], .reason = reason_of(view)};
+	struct condition_peer inputs;
+	char name[ENDPOINT_NAME_SIZE];
+	const struct directory_peer *only = view->state == PROCESS_STATE_UP ? only_peer(view) : NULL;
+	if (only) {
+		inputs = inputs_of(view, only, name);
+		tunnel.only = &inputs;
+	} else if (view->state == PROCESS_STATE_UP) {
+		tunnel.connected = directory_totals(view->directory, view->now).connected;
+	}
+	return condition_of_tunnel(&tunnel);
+}
+
 static void fill_device(const struct control_view *view, struct view_tunnel *out) {
 	const struct config_tunnel *config = view->config;
 	const struct directory_device *device = directory_device(view->directory);
@@ -244,11 +310,15 @@ enum err control_view_tunnel(const struct control_view *view, size_t peers,
 	const struct config_tunnel *config = view->config;
 	struct view_tunnel new = {.state = states[view->state], .autostart = config->autostart};
 	fill_device(view, &new);
+	const struct condition_result condition = control_view_condition(view);
+	new.condition_since = view->condition_since;
 	enum err error = copy(config->name, &new.name);
+	if (!error)
+		error = copy(condition_name(condition.condition), &new.condition);
 	if (!error)
 		error = copy(config->protocol, &new.protocol);
 	if (!error)
-		error = copy(reason_of(view), &new.reason);
+		error = copy(condition.reason[0] ? condition.reason : NULL, &new.reason);
 	if (!error)
 		error = copy_prefixes(config->addresses.items, config->addresses.count, &new.addresses,
 							  &new.address_count);

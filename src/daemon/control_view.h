@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "ctl/view.h"
+#include "tunnel/condition.h"
 #include "tunnel/directory.h"
 #include "tunnel/names.h"
 #include "wire/process.h"
@@ -22,10 +23,15 @@ struct control_view {
 	bool held;                       /* somebody took it down */
 	uint16_t slot;                   /* while it is up */
 	uint64_t now;                    /* seconds since the Unix epoch */
+	uint64_t clock;                  /* ns, of clock_now() */
+	uint64_t condition_since;        /* seconds since the Unix epoch; 0: not known */
 	const struct names *names;       /* NULL: none */
 	const uint64_t *tun_queue_drops; /* of the interface; NULL: not known */
 	uint32_t mtu;                    /* likewise; 0: not known */
 };
+
+/* How the tunnel is, in a word. */
+struct condition_result control_view_condition(const struct control_view *view);
 
 /* What is filled is the caller's (view_..._done()). ERR_NO_MEMORY. */
 enum err control_view_peer(const struct control_view *view, const struct directory_peer *peer,

@@ -142,6 +142,7 @@ static void host_event(void *context, const struct device_event *event) {
 		[DEVICE_EVENT_CONNECTED] = PROCESS_EVENT_CONNECTED,
 		[DEVICE_EVENT_MOVED] = PROCESS_EVENT_MOVED,
 		[DEVICE_EVENT_UNANSWERED] = PROCESS_EVENT_UNANSWERED,
+		[DEVICE_EVENT_UNREACHABLE] = PROCESS_EVENT_UNREACHABLE,
 	};
 	const struct net_device *device = context;
 	struct net_event news = {

@@ -35,6 +35,9 @@ static void log_event(const struct net_tunnel *tunnel, const struct net_event *e
 		log_debug("%speer %.8s: no answer from %s, attempts: %u", tunnel->prefix, key, endpoint,
 				  event->count);
 		break;
+	case PROCESS_EVENT_UNREACHABLE:
+		log_debug("%speer %.8s: no route to %s", tunnel->prefix, key, endpoint);
+		break;
 	}
 }
 

@@ -1,13 +1,21 @@
 #include "daemon/node_watch.h"
 
+#include "daemon/node_mtu.h"
+
 static void tell_control(struct node *node, unsigned changes) {
 	struct process_message message = {.type = PROCESS_NETWORK};
 	message.network.changes = (uint8_t)changes;
 	node_control_send(node, &message);
 }
 
+static void refresh_mtu(struct node *node, unsigned changes) {
+	if (changes & PROCESS_CHANGE_ROUTES)
+		node_mtu_refresh(node);
+}
+
 static void (*const hooks[])(struct node *node, unsigned changes) = {
 	tell_control,
+	refresh_mtu,
 };
 
 void node_watch_changed(struct node *node, unsigned changes) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/peer.h"
+#include "engine/protocol.h"
 #include "engine/staging.h"
 #include "engine/tun_buffer.h"
 
@@ -134,6 +135,9 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 			continue;
 		}
 		counter_add(&outbox->dropped, 1);
+		struct peer *peer = queue->peers[i];
+		if (queue->messages[i].error == ERR_UNREACHABLE && peer->protocol->unreachable)
+			peer->protocol->unreachable(peer->lane, peer);
 	}
 }
 

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@ enum err network_refusal_explain(const char *what, int number,
 								 char out_problem[static NETWORK_PROBLEM_SIZE]) {
 	enum err error = err_from_errno(number);
 	const char *why = err_text(error);
-	/* The system's own words where ours have no nearer ones than "input/output error". */
-	const char *system = error == ERR_IO ? strerrordesc_np(number) : NULL;
+	/* The system's own words where ours have no nearer ones. */
+	bool vague = error == ERR_IO || error == ERR_UNREACHABLE;
+	const char *system = vague ? strerrordesc_np(number) : NULL;
 	if (system)
 		(void)snprintf(out_problem, NETWORK_PROBLEM_SIZE, "%.80s: %c%.60s", what,
 					   tolower((unsigned char)system[0]), system + 1);

@@ -24,6 +24,8 @@ enum device_event_kind {
 	DEVICE_EVENT_MOVED,
 	/* Nobody answered in time at the peer's endpoint; never told of a peer without one. */
 	DEVICE_EVENT_UNANSWERED,
+	/* This host has no way to the peer's endpoint; told once a second at most. */
+	DEVICE_EVENT_UNREACHABLE,
 };
 
 struct device_event {

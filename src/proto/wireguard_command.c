@@ -6,6 +6,7 @@
 #include "base/wipe.h"
 #include "engine/shard_out.h"
 #include "proto/wireguard_exchange.h"
+#include "proto/wireguard_network.h"
 
 struct peer_command {
 	struct command command; /* first */
@@ -52,8 +53,10 @@ static void apply(struct shard *shard, const struct wireguard_peer_change *chang
 	if (!peer->running) {
 		wireguard_peer_start(peer);
 	} else {
-		if (elsewhere)
+		if (elsewhere) {
 			wireguard_exchange_redirect(peer);
+			wireguard_network_redirected(peer);
+		}
 		if (was_off && peer->persistent_interval > 0)
 			shard_out_send_keepalive(lane, &peer->peer);
 	}

@@ -28,8 +28,11 @@ static void send_message(struct wireguard_peer *peer, const uint8_t *message, si
 	if (cookie_add_macs(&peer->cookies, slot, size, lane->shard->now) != ERR_OK)
 		return;
 	const struct path *path = &peer->peer.paths[0];
-	if (path->ops->send(&peer->peer, 0, slot, (uint32_t)size, (uint16_t)size) == ERR_OK)
+	enum err error = path->ops->send(&peer->peer, 0, slot, (uint32_t)size, (uint16_t)size);
+	if (error == ERR_OK)
 		peer_count_sent(&peer->peer, size);
+	else if (error == ERR_UNSUPPORTED)
+		wireguard_peer_unreachable(peer); /* no sockets of its family */
 }
 
 /* Strictly increasing even when the wall clock is set back: the other end takes no older one. */
@@ -79,7 +82,7 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 	}
 	wireguard_peer_forget_pending(peer);
 	peer->pending = pending;
-	peer->moved = false;
+	peer->moved = peer->unsent = false;
 	peer->pending_binding = (struct wireguard_binding){.peer = peer};
 	uint8_t bytes[WIREGUARD_INITIATION_SIZE];
 	wireguard_encode_initiation(&message, bytes);
@@ -87,18 +90,6 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 	wireguard_timers_any_sent(peer);
 	send_message(peer, bytes, sizeof bytes);
 	wireguard_timers_initiated(peer);
-}
-
-void wireguard_exchange_redirect(struct wireguard_peer *peer) {
-	atomic_store_explicit(&peer->news.unanswered, 0, memory_order_relaxed);
-	if (!peer->running || !peer->pending.present)
-		return;
-	peer->redirected = true;
-	uint64_t since = peer->peer.lane->shard->now - peer->last_sent;
-	if (since >= WIREGUARD_REDIRECT_INTERVAL)
-		wireguard_exchange_initiate(peer, true);
-	else
-		wireguard_timers_retransmit_in(peer, WIREGUARD_REDIRECT_INTERVAL - since);
 }
 
 void wireguard_exchange_restart(struct wireguard_peer *peer, uint64_t interval) {
@@ -111,6 +102,23 @@ void wireguard_exchange_restart(struct wireguard_peer *peer, uint64_t interval) 
 		wireguard_exchange_initiate(peer, true);
 	else
 		wireguard_timers_retransmit_in(peer, interval - since);
+}
+
+void wireguard_exchange_redirect(struct wireguard_peer *peer) {
+	atomic_store_explicit(&peer->news.unanswered, 0, memory_order_relaxed);
+	if (!peer->running || !peer->pending.present)
+		return;
+	/* What could not be sent to the endpoint of before was heard by nobody. */
+	if (peer->unsent) {
+		wireguard_exchange_restart(peer, WIREGUARD_NETWORK_INTERVAL);
+		return;
+	}
+	peer->redirected = true;
+	uint64_t since = peer->peer.lane->shard->now - peer->last_sent;
+	if (since >= WIREGUARD_REDIRECT_INTERVAL)
+		wireguard_exchange_initiate(peer, true);
+	else
+		wireguard_timers_retransmit_in(peer, WIREGUARD_REDIRECT_INTERVAL - since);
 }
 
 static void roam(struct wireguard_peer *peer, const struct endpoint *from,

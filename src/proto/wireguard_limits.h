@@ -24,6 +24,8 @@
 enum { WIREGUARD_ANNOUNCEMENTS = 2 };
 #define WIREGUARD_ANNOUNCEMENT_PAUSES \
 	{ 250 * CLOCK_MILLISECOND, 750 * CLOCK_MILLISECOND }
+/* That there is no way to a peer is told so often. */
+#define WIREGUARD_UNREACHABLE_INTERVAL (1 * CLOCK_SECOND)
 /* More peers than that of a shard are told in turn, two thousand a second. */
 enum { WIREGUARD_ANNOUNCED_AT_ONCE = 16 };
 #define WIREGUARD_ANNOUNCED_EVERY (500 * CLOCK_MICROSECOND)

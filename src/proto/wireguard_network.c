@@ -64,6 +64,16 @@ void wireguard_network_changed(struct wireguard_peer *peer, uint64_t delay) {
 	wireguard_timers_announce_in(peer, delay);
 }
 
+void wireguard_network_redirected(struct wireguard_peer *peer) {
+	uint64_t now = peer->peer.lane->shard->now;
+	bool was_unreachable = peer->last_unreachable != 0 &&
+						   now - peer->last_unreachable < 10 * WIREGUARD_UNREACHABLE_INTERVAL;
+	if (!was_unreachable || !is_live(peer))
+		return;
+	peer->announced = 0;
+	wireguard_timers_announce_in(peer, 0);
+}
+
 /* Many peers are told one after the other, in no order that repeats. */
 static uint64_t delay_of(const struct shard *shard, uint64_t peers) {
 	if (peers <= WIREGUARD_ANNOUNCED_AT_ONCE)

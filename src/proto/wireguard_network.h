@@ -18,5 +18,10 @@ enum err wireguard_network_post(struct engine *engine, struct interface *interfa
 
 /* On the owner shard: the change itself; the peer is told after so many ns. */
 void wireguard_network_changed(struct wireguard_peer *peer, uint64_t delay);
+/*
+ * On the owner shard: the peer has another endpoint. A live session is told there when there was no
+ * way to the one before; otherwise that can wait until there is something to send.
+ */
+void wireguard_network_redirected(struct wireguard_peer *peer);
 /* On the owner shard: the timer for it has run out. */
 void wireguard_network_announce(struct wireguard_peer *peer);

@@ -78,6 +78,8 @@ static void look_at(const struct device *device, struct wireguard_peer *peer, un
 	}
 	if (news & WIREGUARD_NEWS_MOVED)
 		tell_host(device, peer, DEVICE_EVENT_MOVED, 0);
+	if (news & WIREGUARD_NEWS_UNREACHABLE)
+		tell_host(device, peer, DEVICE_EVENT_UNREACHABLE, 0);
 	/* 0: an answer came meanwhile, or the endpoint was changed. */
 	if ((news & WIREGUARD_NEWS_UNANSWERED) && unanswered > 0) {
 		peer->control.told_unanswered = true;

@@ -17,10 +17,11 @@ struct wireguard_peer;
 
 /* Bits. */
 enum wireguard_news_kind {
-	WIREGUARD_NEWS_HANDSHAKE = 1,  /* one was completed */
-	WIREGUARD_NEWS_ENDPOINT = 2,   /* the first one was learnt from the peer itself */
-	WIREGUARD_NEWS_MOVED = 4,      /* it roamed from one to another */
-	WIREGUARD_NEWS_UNANSWERED = 8, /* an initiation was not answered in time */
+	WIREGUARD_NEWS_HANDSHAKE = 1,    /* one was completed */
+	WIREGUARD_NEWS_ENDPOINT = 2,     /* the first one was learnt from the peer itself */
+	WIREGUARD_NEWS_MOVED = 4,        /* it roamed from one to another */
+	WIREGUARD_NEWS_UNANSWERED = 8,   /* an initiation was not answered in time */
+	WIREGUARD_NEWS_UNREACHABLE = 16, /* this host has no way to its endpoint */
 };
 
 /* The device's: where the news of its peers arrive. */

@@ -130,12 +130,24 @@ void wireguard_peer_roam(struct wireguard_peer *peer, const struct endpoint *fro
 		wireguard_news_tell(peer, news);
 }
 
+void wireguard_peer_unreachable(struct wireguard_peer *peer) {
+	uint64_t now = peer->peer.lane->shard->now;
+	/* That address is of no use any more either. */
+	wireguard_peer_clear_source(peer);
+	peer->unsent = peer->pending.present;
+	if (!peer->running || (peer->last_unreachable != 0 &&
+						   now - peer->last_unreachable < WIREGUARD_UNREACHABLE_INTERVAL))
+		return;
+	peer->last_unreachable = now;
+	wireguard_news_tell(peer, WIREGUARD_NEWS_UNREACHABLE);
+}
+
 void wireguard_peer_forget_pending(struct wireguard_peer *peer) {
 	if (!peer->pending.present)
 		return;
 	index_table_remove(peer->peer.lane->shard->indices, peer->pending.sender);
 	wipe(&peer->pending, sizeof peer->pending);
-	peer->redirected = peer->challenged = peer->moved = false;
+	peer->redirected = peer->challenged = peer->moved = peer->unsent = false;
 }
 
 void wireguard_peer_wipe_sessions(struct wireguard_peer *peer) {

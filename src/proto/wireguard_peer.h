@@ -64,6 +64,7 @@ struct wireguard_peer {
 	uint64_t last_wall_sent;           /* the wall clock our last initiation claimed */
 	uint64_t timers[WIREGUARD_TIMERS]; /* CLOCK_NEVER: not running */
 	uint64_t last_announced;           /* ns; 0: never */
+	uint64_t last_unreachable;         /* ns, when that was told; 0: never */
 	unsigned attempts;
 	uint8_t announced;            /* times since the network changed */
 	uint16_t persistent_interval; /* s, 0: off */
@@ -73,6 +74,7 @@ struct wireguard_peer {
 	bool crossed;    /* both ends started at once: previous is the session that we answered */
 	bool redirected; /* another endpoint was set since the pending initiation left */
 	bool challenged; /* a cookie came for the pending initiation, which had none */
+	bool unsent;     /* the pending initiation did not leave this host */
 	bool moved;      /* the network changed since the pending initiation left */
 	bool dialled;    /* its endpoint was configured */
 	bool resume;     /* starts with a handshake: there was a session before a restart */
@@ -131,6 +133,9 @@ void wireguard_peer_yield(struct wireguard_peer *peer, const struct session *ses
 /* An authentic packet came from there: that is where the peer is. */
 void wireguard_peer_roam(struct wireguard_peer *peer, const struct endpoint *from,
 						 const struct udp_source *to);
+
+/* There is no way to its endpoint: whoever knows another one is told, once a second at most. */
+void wireguard_peer_unreachable(struct wireguard_peer *peer);
 
 /* Forgets the handshake that waits for a response. */
 void wireguard_peer_forget_pending(struct wireguard_peer *peer);

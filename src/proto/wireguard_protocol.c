@@ -136,6 +136,11 @@ static void expired(struct lane *lane, struct peer *base) {
 	wireguard_timers_expired(wireguard_peer_of(base));
 }
 
+static void unreachable(struct lane *lane, struct peer *base) {
+	(void)lane;
+	wireguard_peer_unreachable(wireguard_peer_of(base));
+}
+
 static void reconfigured(struct lane *lane, const struct snapshot *before) {
 	const struct wireguard_config *config = wireguard_lane_config(lane);
 	const struct wireguard_config *old = before->protocol_config;
@@ -202,6 +207,7 @@ const struct protocol_ops wireguard_protocol = {
 	.frame = frame,
 	.sent = sent,
 	.expired = expired,
+	.unreachable = unreachable,
 	.reconfigured = reconfigured,
 	.lane_init = lane_init_state,
 	.lane_done = lane_done_state,

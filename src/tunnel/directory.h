@@ -64,8 +64,10 @@ struct directory_peer {
 
 	/* The owner's, from events; lives on with the peer over a reload. */
 	struct {
-		uint32_t unanswered;   /* handshakes in a row */
-		uint64_t connected_at; /* ns of the last handshake, 0: none seen */
+		uint32_t unanswered;     /* handshakes in a row */
+		uint64_t connected_at;   /* ns of the last handshake, 0: none seen */
+		uint64_t silent_since;   /* ns of the first of the unanswered ones */
+		uint64_t unreachable_at; /* ns, when this host had no way to it last; 0: never */
 	} watched;
 
 	/* The directory's. */

@@ -48,6 +48,7 @@ void directory_forget(struct directory *directory) {
 		forget(peer);
 		peer->watched.unanswered = 0;
 		peer->watched.connected_at = 0;
+		peer->watched.unreachable_at = 0;
 	}
 	/* The key stays: it is the same when the tunnel comes up again. */
 	directory->device.listen_port = 0;

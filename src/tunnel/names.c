@@ -21,6 +21,7 @@ struct entry {
 	enum names_state state;
 	struct address *addresses;
 	size_t count;
+	size_t unreachable;   /* addresses in a row that there was no way to */
 	size_t tried;         /* addresses that stayed unanswered since the last answer */
 	struct endpoint used; /* set last; ADDRESS_NONE: none */
 	uint64_t used_at, asked_at;
@@ -307,7 +308,7 @@ void names_answer(struct names *names, uint64_t now, uint64_t ticket,
 	entry->addresses = copy;
 	entry->count = count;
 	entry->failures = 0;
-	entry->tried = 0;
+	entry->tried = entry->unreachable = 0;
 	set_problem(names, entry, NULL);
 	if (entry->state == NAMES_CONNECTED)
 		return;
@@ -364,7 +365,7 @@ enum err names_put(struct names *names, uint64_t now, uint16_t tunnel,
 	entry->port = port;
 	entry->problem = NULL;
 	entry->addresses = NULL;
-	entry->count = entry->tried = 0;
+	entry->count = entry->tried = entry->unreachable = 0;
 	entry->used = (struct endpoint){.port = 0};
 	entry->failures = entry->rounds = 0;
 	entry->again = entry->asked = false;
@@ -407,7 +408,7 @@ void names_connected(struct names *names, uint64_t now, uint16_t tunnel,
 	entry->state = NAMES_CONNECTED;
 	entry->maybe_roamed = true;
 	entry->failures = entry->rounds = 0;
-	entry->tried = 0;
+	entry->tried = entry->unreachable = 0;
 	ask_no_more(names, entry);
 	set_problem(names, entry, NULL);
 }
@@ -444,9 +445,19 @@ void names_unanswered(struct names *names, uint64_t now, uint16_t tunnel,
 	entry->rounds++;
 }
 
+void names_unreachable(struct names *names, uint64_t now, uint16_t tunnel,
+					   const uint8_t key[static TEXT_KEY_SIZE]) {
+	struct entry *entry = find(names, tunnel, key);
+	if (!entry || entry->unreachable + 1 >= entry->count)
+		return;
+	entry->unreachable++;
+	use(names, now, entry, index_after(entry, &entry->used.address));
+}
+
 void names_retry(struct names *names, uint64_t now) {
 	for (size_t i = 0; i < names->bucket_count; i++) {
 		for (struct entry *entry = names->buckets[i]; entry; entry = entry->next) {
+			entry->unreachable = 0;
 			if (entry->state == NAMES_CONNECTED)
 				continue;
 			entry->failures = entry->rounds = 0;

@@ -87,6 +87,12 @@ void names_connected(struct names *names, uint64_t now, uint16_t tunnel,
 					 const uint8_t key[static TEXT_KEY_SIZE]);
 void names_unanswered(struct names *names, uint64_t now, uint16_t tunnel,
 					  const uint8_t key[static TEXT_KEY_SIZE], uint32_t count);
+/*
+ * This host has no way to the peer's endpoint. The next address is tried at once, also of a live
+ * session, which goes on there; when all are like that, only names_retry() begins again.
+ */
+void names_unreachable(struct names *names, uint64_t now, uint16_t tunnel,
+					   const uint8_t key[static TEXT_KEY_SIZE]);
 /* The network or the resolvers changed: ask again now for all that are not connected. */
 void names_retry(struct names *names, uint64_t now);
 

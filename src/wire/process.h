@@ -77,9 +77,10 @@ enum process_state {
 };
 
 enum process_event {
-	PROCESS_EVENT_CONNECTED,  /* a handshake was done; endpoint: the peer's */
-	PROCESS_EVENT_MOVED,      /* the peer sends from another endpoint */
-	PROCESS_EVENT_UNANSWERED, /* a handshake was sent again; count: how often in a row */
+	PROCESS_EVENT_CONNECTED,   /* a handshake was done; endpoint: the peer's */
+	PROCESS_EVENT_MOVED,       /* the peer sends from another endpoint */
+	PROCESS_EVENT_UNANSWERED,  /* a handshake was sent again; count: how often in a row */
+	PROCESS_EVENT_UNREACHABLE, /* the host has no way to the peer's endpoint */
 };
 
 /* Bits: what changed. */

@@ -164,7 +164,7 @@ static void write_event(struct writer *writer, const struct process_message *mes
 /* One way only to write an endpoint: what its family has no use for is zero. */
 static bool event_is_valid(const struct process_message *message) {
 	const uint8_t *address = message->event.address;
-	if (message->event.kind > PROCESS_EVENT_UNANSWERED)
+	if (message->event.kind > PROCESS_EVENT_UNREACHABLE)
 		return false;
 	switch (message->event.family) {
 	case ADDRESS_NONE:

@@ -12,7 +12,8 @@ from harness.lab import Lab, Namespace, nodad
 from harness.nodes import NodePair, hosts, make_nodes
 from harness.pair import PORT, endpoint, inner_address
 from harness.process import SLOW, wait_until
-from harness.traffic import assert_pings, family_of
+from harness.traffic import assert_pings, family_of, reachable
+from test_node_names import NAME, NameServer, resolv_conf
 
 pytestmark = [pytest.mark.umbra]
 
@@ -128,6 +129,14 @@ def server_sees(pair: NodePair, where: str) -> None:
     wait_until(lambda: seen_at(pair) == endpoint(where, port), 5, f"the server sees {where}")
 
 
+def wait_condition(pair: NodePair, condition: str) -> dict:
+    def look() -> dict | None:
+        status = pair.client.tunnel_status(pair.client_tunnel)
+        return status if status["condition"] == condition else None
+
+    return wait_until(look, 15, f"the client is {condition}")
+
+
 @pytest.mark.parametrize("outside", [4, 6])
 def test_traffic_goes_on(lab: Lab, outside: int, record_property) -> None:
     """
@@ -156,7 +165,9 @@ def test_traffic_goes_on(lab: Lab, outside: int, record_property) -> None:
 
     # Down: nothing is left to send by. Up again a while later, as after a tunnel of a train.
     roads.client.ip(f"link set {roads.device[LTE]} down", f"link set {roads.device[WLAN]} down")
-    time.sleep(1.5)
+    lost = wait_condition(pair, "reconnecting")
+    assert lost["reason"] == f"no route to {endpoint(address(SERVER, 2, outside))}"
+    time.sleep(1)
     roads.client.ip(f"link set {roads.device[WLAN]} up")
     for family in (4, 6):
         where = address(WLAN, 7 if family == outside else 2, family)
@@ -176,6 +187,12 @@ def test_traffic_goes_on(lab: Lab, outside: int, record_property) -> None:
     )
     measured["gateway back"] = down.back_after(roads.route(roads.client, WLAN))
 
+    wait_condition(pair, "connected")
+    line = pair.client.umbra("status").stdout.split(f"{pair.client_tunnel}: ")[1].splitlines()[0]
+    where = endpoint(address(SERVER, 2, outside))
+    assert line.startswith(f"up, connected to {where} for "), line
+    line = pair.server.umbra("status", pair.server_tunnel).stdout.splitlines()[0]
+    assert line == f"{pair.server_tunnel}: up, 1 of 1 peer connected"
     record_property("seconds", measured)
     print({what: round(seconds, 3) for what, seconds in measured.items()})
     assert max(measured.values()) < ALLOWED, measured
@@ -202,3 +219,31 @@ def test_handshake_that_waited(lab: Lab) -> None:
     moment = roads.route(roads.client, WLAN)
     server_sees(pair, address(WLAN, 2, 4))
     assert up.back_after(moment) < ALLOWED
+
+
+@pytest.mark.calm
+def test_other_family(lab: Lab) -> None:
+    """The network of now has no IPv6: a session with the name's v6 address goes on at its v4 one."""
+    roads = Roads(lab)
+    names = NameServer(lab, roads.server, address(SERVER, 2, 4))
+    names.serve(address(SERVER, 2, 6), address(SERVER, 2, 4))
+    resolv_conf(lab, address(SERVER, 2, 4))
+    pair = make_nodes(
+        lab, (roads.client, roads.server), server_endpoint=f"{NAME}:{PORT}", client_allowed=hosts(1)
+    )
+    pair.start()
+    wait_until(lambda: reachable(roads.client, inner_address(1, 4)), 15, "pings by name")
+    server_sees(pair, address(WLAN, 2, 6))
+    handshake = pair.client.peers(pair.client_tunnel)["server"]["latest_handshake"]
+    down = Stream(lab, roads.server, roads.client, inner_address(2, 4))
+    down.back_after(time.monotonic())
+    # Both at once: a prefix that is not renewed any more goes with its route.
+    roads.client.ip(
+        "route del ::/0", f"address del {address(WLAN, 2, 6)}/64 dev {roads.device[WLAN]}"
+    )
+    moment = time.monotonic()
+    server_sees(pair, address(WLAN, 2, 4))
+    waited = down.back_after(moment)
+    print(f"by the other family after {time.monotonic() - moment:.3f} s")
+    assert waited < ALLOWED
+    assert pair.client.peers(pair.client_tunnel)["server"]["latest_handshake"] == handshake

@@ -133,6 +133,52 @@ static int setup(void **state) {
 
 static const struct status_style plain = {.now = NOW};
 
+/* The first line of a tunnel. */
+static void assert_headline(const struct view_tunnel *tunnel, const char *expected) {
+	struct text_buffer text = {0};
+	status_text_tunnel(&text, tunnel, &plain);
+	assert_memory_equal(text.text, expected, strlen(expected));
+	text_buffer_done(&text);
+}
+
+static void test_conditions(void **state) {
+	char connected[] = "connected", lost[] = "reconnecting", idle[] = "idle", down[] = "down";
+	char why[] = "no route to 192.0.2.1:51820", name[] = "vpn.example.org:51820";
+	struct view_peer peer = {.name = t.um1, .origin = t.um1, .endpoint_name = name};
+	if (endpoint_parse("192.0.2.1:51820", &peer.endpoint))
+		abort();
+	struct view_tunnel tunnel = {
+		.name = t.um0,
+		.state = VIEW_UP,
+		.condition = connected,
+		.condition_since = NOW - 3 * 3600,
+		.peer_count = 1,
+		.connected_count = 1,
+		.peers = &peer,
+		.shown = 1,
+	};
+	assert_headline(&tunnel, "um0: up, connected to vpn.example.org:51820 (192.0.2.1:51820) for "
+							 "3 hours\n");
+	tunnel.condition_since = 0;
+	assert_headline(&tunnel, "um0: up, connected to vpn.example.org:51820 (192.0.2.1:51820)\n");
+	/* A server's one client, and several. */
+	peer.endpoint_name = NULL;
+	assert_headline(&tunnel, "um0: up, 1 of 1 peer connected\n");
+	tunnel.peer_count = 40;
+	tunnel.connected_count = 12;
+	assert_headline(&tunnel, "um0: up, 12 of 40 peers connected\n");
+	tunnel.condition = idle;
+	assert_headline(&tunnel, "um0: up, idle\n");
+	tunnel.condition = lost;
+	tunnel.reason = why;
+	assert_headline(&tunnel, "um0: up, reconnecting: no route to 192.0.2.1:51820\n");
+	/* The state says it already. */
+	tunnel.condition = down;
+	tunnel.state = VIEW_DOWN;
+	tunnel.reason = NULL;
+	assert_headline(&tunnel, "um0: down\n");
+}
+
 static void test_daemon(void **state) {
 	const struct view_status status = {
 		.version = t.version,
@@ -244,10 +290,10 @@ static void test_events(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_daemon),          cmocka_unit_test(test_data_path),
-		cmocka_unit_test(test_one_peer),        cmocka_unit_test(test_table),
-		cmocka_unit_test(test_colours),         cmocka_unit_test(test_events),
-		cmocka_unit_test(test_texts_of_others),
+		cmocka_unit_test(test_conditions), cmocka_unit_test(test_daemon),
+		cmocka_unit_test(test_data_path),  cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_table),      cmocka_unit_test(test_colours),
+		cmocka_unit_test(test_events),     cmocka_unit_test(test_texts_of_others),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -85,6 +85,8 @@ static inline struct view_data_path *example_data_path(void) {
 static inline struct view_tunnel example_tunnel(const char *name, unsigned peers) {
 	struct view_tunnel tunnel = example_bare_tunnel(name);
 	tunnel.state = VIEW_UP;
+	tunnel.condition = example_text("reconnecting");
+	tunnel.condition_since = 1700000000;
 	tunnel.reason = example_text("because");
 	tunnel.autostart = true;
 	tunnel.has_public_key = true;

@@ -301,7 +301,7 @@ static void test_events(void **state) {
 	stage_figures(&stage, "public_key=" HEX_1 "\n");
 	assert_int_equal(stage_answer(&stage), 200);
 	stage_contains(&stage, "connecting");
-	stage_contains(&stage, "2 handshakes without an answer");
+	stage_contains(&stage, "no answer from the peer");
 	/* A stranger's key, and a slot that is nobody's. */
 	event.event.public_key[0] = 9;
 	stage_send(stage.net, &event, -1);
@@ -327,7 +327,13 @@ static void test_events(void **state) {
 	stage_ask(&stage, "GET", "/v1/tunnels/um0/peers/phone", "");
 	stage_figures(&stage, "public_key=" HEX_1 "\n");
 	assert_int_equal(stage_answer(&stage), 200);
-	stage_lacks(&stage, "without an answer");
+	stage_lacks(&stage, "no answer");
+	event.event.kind = PROCESS_EVENT_UNREACHABLE;
+	stage_send(stage.net, &event, -1);
+	stage_ask(&stage, "GET", "/v1/tunnels/um0/peers/phone", "");
+	stage_figures(&stage, "public_key=" HEX_1 "\n");
+	assert_int_equal(stage_answer(&stage), 200);
+	stage_contains(&stage, "no route to the peer");
 	stage_stop_process(&stage);
 	stage_close(&stage);
 }

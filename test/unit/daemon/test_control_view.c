@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "conf/config.h"
 #include "daemon/control_view.h"
 #include "store/store.h"
@@ -114,9 +115,20 @@ static void test_states(void **state) {
 	phone->watched.unanswered = 3;
 	peer = view_of(&bench, phone);
 	assert_int_equal(peer.state, VIEW_PEER_CONNECTING);
-	assert_string_equal(peer.reason, "3 handshakes without an answer");
+	assert_string_equal(peer.reason, "no answer from [2001:db8::1]:51820");
 	view_peer_done(&peer);
 	phone->watched.unanswered = 0;
+	/* Said as long as it may still hold. */
+	phone->watched.unreachable_at = 100 * CLOCK_SECOND;
+	bench.view.clock = 109 * CLOCK_SECOND;
+	peer = view_of(&bench, phone);
+	assert_int_equal(peer.state, VIEW_PEER_CONNECTING);
+	assert_string_equal(peer.reason, "no route to [2001:db8::1]:51820");
+	view_peer_done(&peer);
+	bench.view.clock = 111 * CLOCK_SECOND;
+	peer = view_of(&bench, phone);
+	assert_int_equal(peer.state, VIEW_PEER_IDLE);
+	view_peer_done(&peer);
 	update(&bench, "public_key=" KEY_1 "\nlast_handshake_time_sec=1\n");
 	peer = view_of(&bench, phone);
 	assert_int_equal(peer.state, VIEW_PEER_QUIET);

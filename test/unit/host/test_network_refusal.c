@@ -19,7 +19,7 @@ static void test_words(void **state) {
 	assert_int_equal(network_refusal_explain("interface um0", EPERM, problem), ERR_PERMISSION);
 	assert_string_equal(problem, "interface um0: permission denied");
 	/* What no error of ours says is said in the system's words. */
-	assert_int_equal(network_refusal_explain("rule 7", ENETDOWN, problem), ERR_IO);
+	assert_int_equal(network_refusal_explain("rule 7", ENETDOWN, problem), ERR_UNREACHABLE);
 	assert_string_equal(problem, "rule 7: network is down");
 	assert_int_equal(network_refusal_explain("rule 7", 99999, problem), ERR_IO);
 	assert_string_equal(problem, "rule 7: input/output error");

@@ -481,6 +481,26 @@ static void test_retry(void **state) {
 	assert_int_equal(host.asked_count, before + 2);
 }
 
+/* No way to an address: the next one at once, until all are like that and the network changes. */
+static void test_unreachable(void **state) {
+	put(1, "a.example");
+	names_unreachable(host.names, host.now, 1, key_of(1));
+	assert_int_equal(host.use_count, 0);
+	answer("2001:db8::1 192.0.2.1", 300);
+	for (int i = 0; i < 100; i++)
+		names_unreachable(host.names, host.now, 1, key_of(1));
+	assert_used("192.0.2.1");
+	assert_int_equal(host.use_count, 2);
+	names_retry(host.names, host.now);
+	names_unreachable(host.names, host.now, 1, key_of(1));
+	assert_used("2001:db8::1");
+	/* A live session goes on at another address, and needs no new question. */
+	connected();
+	names_unreachable(host.names, host.now, 1, key_of(1));
+	assert_used("192.0.2.1");
+	assert_state(NAMES_CONNECTED);
+}
+
 static void test_no_answer_at_all(void **state) {
 	put(1, "a.example");
 	run_for(59 * CLOCK_SECOND);
@@ -567,6 +587,7 @@ int main(void) {
 		TEST(test_other_name),
 		TEST(test_removal),
 		TEST(test_retry),
+		TEST(test_unreachable),
 		TEST(test_no_answer_at_all),
 		TEST(test_many),
 		TEST(test_too_many_addresses),

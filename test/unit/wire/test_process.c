@@ -278,7 +278,7 @@ static void test_bounds_of_bytes(void **state) {
 		{PROCESS_LISTENING, 7, 2},
 		{PROCESS_LISTENING, 3, 1}, /* an error with sockets */
 		{PROCESS_MARKED, 2, 16},   /* errno ≤ 4095 */
-		{PROCESS_EVENT, 0, PROCESS_EVENT_UNANSWERED + 1},
+		{PROCESS_EVENT, 0, PROCESS_EVENT_UNREACHABLE + 1},
 		{PROCESS_EVENT, 33, 2}, /* v4 or v6: without an endpoint nothing follows */
 		{PROCESS_EVENT, 34, 256},
 		{PROCESS_EVENT, 38, 1}, /* behind a v4 address */

@@ -110,6 +110,7 @@ def test_variant_with_reference(lab: Lab, variant: str) -> None:
         small_datagrams(pair, inside, 500, 200)
 
 
+@pytest.mark.long  # sanitizers see the same switches in test_variant
 @pytest.mark.parametrize("aead", ["ipsec-mb", "openssl"])
 @pytest.mark.parametrize("off", ["tun", "tun_udp", "udp_send", "udp_receive", "all"])
 def test_rows_of_the_configuration(lab: Lab, off: str, aead: str) -> None:

@@ -17,6 +17,7 @@ from soak.world import INTERNET, OTHER, SERVER, World
 
 MTUS = (1420, 1400, 1380, 1300)
 KEEPALIVES = (0, 5, 25)
+EXCLUDED = ([], ["192.168.0.0/16"], ["192.168.0.0/16", "10.200.0.0/16", "fd20::/32"])
 FILE_PEERS_MAX = 8
 STORE_PEERS_MAX = 8
 
@@ -108,6 +109,10 @@ class Actions:
         values = self.world.client.tunnels[self.world.tunnel]
         values["mtu"] = self.chance.choice(MTUS)
         values["peers"][0]["persistent_keepalive"] = self.chance.choice(KEEPALIVES)
+        if self.world.has("exclude"):
+            values["routes"] = {"exclude": self.chance.choice(EXCLUDED)}
+        if self.world.has("allow_lan"):
+            values["allow_lan"] = self.chance.random() < 0.5
         self._reload(self.world.client)
 
     def reload_server_peers(self) -> None:

@@ -25,6 +25,7 @@ from soak.world import INTERNET, OTHER_PORT, PORT, SERVER, World, folder_of, sta
 
 MINUTE = 60.0
 AGREE_SECONDS = 5.0  # in which the kernel and the API must be as the configuration says
+DIFFERENCES_SHOWN, DIFFERENCE_SHOWN = 4, 200
 GIVE_UP = 120.0  # without a way through the tunnel: nothing more can be learnt
 STATE_LIMIT = 8 << 20  # bytes of a state folder
 # Below this, growth of memory says nothing: caches still fill.
@@ -103,8 +104,11 @@ class Soak:
         for expected in self.expected.values():
             while differences := self._differences(expected):
                 if time.monotonic() > end:
-                    for line in differences[:10]:
+                    shown = [line[:DIFFERENCE_SHOWN] for line in differences[:DIFFERENCES_SHOWN]]
+                    for line in shown:
                         self.record.fault(f"{what}: lost: {line}")
+                    if more := len(differences) - len(shown):
+                        self.record.fault(f"{what}: and {more} more")
                     # What is lost once is not reported after every action.
                     expected.forget()
                     break

@@ -9,6 +9,7 @@ The other, "calm", lives through the whole run without a crash: what grows there
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 from harness.device import BIN
@@ -72,13 +73,17 @@ class World:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.keys = reference()
-        self.kill_switch = "kill_switch" in self.keys
+        self.kill_switch = self.has("kill_switch")
         self.street = lab.namespace("street")
         self.internet = lab.namespace("internet")
         self._make_nodes()
         self._make_cables()
         self.uplinks = [Uplink(self, 1, 100), Uplink(self, 2, 200)]
         self.calm = self._make_calm()
+
+    def has(self, key: str) -> bool:
+        """Whether this build's configuration knows the key."""
+        return re.search(rf"\b{key}\b", self.keys) is not None
 
     def _make_nodes(self) -> None:
         spaces = [self.lab.namespace("client"), self.lab.namespace("server")]
@@ -88,7 +93,7 @@ class World:
         more = {"kill_switch": True} if self.kill_switch else {}
         self.tunnel = self.client.tunnel(networks(2), **more)
         self.far_tunnel = self.server.tunnel(networks(1), listen=f"[::]:{PORT}", masquerade=True)
-        self.other = self.client.tunnel(["10.77.0.2/24", "fd77::2/64"], autostart=False)
+        self.other = self.client.tunnel(["10.77.0.2/24", "fd77::2/64"])
         self.far_other = self.server.tunnel(
             ["10.77.0.1/24", "fd77::1/64"], listen=f"[::]:{OTHER_PORT}"
         )

@@ -98,6 +98,8 @@ static void ask(void *context, struct ctl_request *request, const struct ctl_que
 		break;
 	case CTL_RELOAD:
 	case CTL_LOG:
+	case CTL_OUTSIDE:
+	case CTL_INSIDE:
 		ctl_server_publish(desk->server, "log.level", NULL, NULL, question->level);
 		ctl_answer_done(request, question->level ? question->level : "reloaded");
 		break;

@@ -30,6 +30,20 @@ const struct command_option *command_find_option(const struct command_option *op
 	return NULL;
 }
 
+int command_head(const struct command_option *options, int count, char *const *arguments) {
+	int head = 0;
+	while (head < count && arguments[head][0] == '-' && arguments[head][1] != '\0') {
+		const char *word = arguments[head++];
+		if (strcmp(word, "--") == 0)
+			return head;
+		const struct command_option *option = command_find_option(options, word);
+		bool apart = option && option->value && !option->bare && !strchr(word, '=');
+		if (apart && head < count && strncmp(arguments[head], "--", 2) != 0)
+			head++;
+	}
+	return head;
+}
+
 /* One option, the next argument its value where it takes one; out_used is their number. */
 static int parse_option(const struct streams *streams, const char *name,
 						const struct command_option *option, char *const *arguments, int count,

@@ -35,6 +35,12 @@ struct command {
 	const struct command *subcommands;    /* instead of run, operands and options */
 };
 
+/*
+ * Operands that are a command line of their own: nothing in it, from the first word on that is no
+ * option of ours, is looked at.
+ */
+#define COMMAND_TAIL "COMMAND [ARGUMENT...]"
+
 /* The option of every command that asks the daemon. */
 #define COMMAND_SOCKET_OPTION \
 	{ "--socket", "PATH", "the daemon's socket; UMBRA_SOCKET, or /run/umbra/control.sock", false }
@@ -54,6 +60,10 @@ struct command_line {
 [[nodiscard]] int command_parse(const struct streams *streams, const char *name,
 								const struct command_option *options, int least, int most,
 								int count, char **arguments, struct command_line *out_line);
+
+/* How many of the arguments, options with their values and a "--", stand before the first operand.
+ */
+int command_head(const struct command_option *options, int count, char *const *arguments);
 
 /* The row of a word "--name" or "--name=value"; NULL. */
 const struct command_option *command_find_option(const struct command_option *options,

@@ -35,6 +35,8 @@ const struct command commands_all[] = {
 	{"reload", "read the configuration again", reload_help, reload_run, NULL, order_options, NULL},
 	{"log", "set how much the daemon logs", log_help, log_run, "silent|error|warning|info|debug",
 	 order_options, NULL},
+	{"exec", "run a command past all tunnels or into one", exec_help, exec_run, COMMAND_TAIL,
+	 exec_options, NULL},
 	{"check", "tell what is wrong with a configuration", check_help, check_run, NULL, check_options,
 	 NULL},
 	{"config", "show a configuration and what it can have", config_help, NULL, NULL, NULL,

@@ -14,6 +14,10 @@ extern const char events_help[];
 extern const struct command_option events_options[];
 int events_run(const struct streams *streams, int count, char **arguments);
 
+extern const char exec_help[];
+extern const struct command_option exec_options[];
+int exec_run(const struct streams *streams, int count, char **arguments);
+
 extern const char genkey_help[];
 int genkey_run(const struct streams *streams, int count, char **arguments);
 

@@ -132,7 +132,9 @@ static int run_help(const struct command *commands, const struct streams *stream
 static int run_command(const struct found *found, const struct streams *streams, char **leading,
 					   int leading_count, int count, char **arguments) {
 	const struct command *command = found->command;
-	for (int i = 0; i < count && strcmp(arguments[i], "--") != 0; i++)
+	bool tail = command->operands && strcmp(command->operands, COMMAND_TAIL) == 0;
+	int ours = tail ? command_head(command->options, count, arguments) : count;
+	for (int i = 0; i < ours && strcmp(arguments[i], "--") != 0; i++)
 		if (command_is_help(arguments[i]))
 			return explain_command(found, streams);
 	if (command->subcommands) {

@@ -28,6 +28,8 @@ static const struct row {
 	{"DELETE", {"v1", "tunnels", TUNNEL, "peers", PEER}, CTL_PEER_REMOVE, ROUTE_NO_BODY},
 	{"POST", {"v1", "reload"}, CTL_RELOAD, ROUTE_NO_BODY},
 	{"PUT", {"v1", "log"}, CTL_LOG, ROUTE_LEVEL},
+	{"POST", {"v1", "outside"}, CTL_OUTSIDE, ROUTE_NO_BODY},
+	{"POST", {"v1", "tunnels", TUNNEL, "inside"}, CTL_INSIDE, ROUTE_NO_BODY},
 	{"GET", {"v1", "events"}, ROUTE_EVENTS, ROUTE_NO_BODY},
 	{"GET", {"metrics"}, CTL_METRICS, ROUTE_NO_BODY},
 };

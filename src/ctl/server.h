@@ -20,6 +20,8 @@
  *   DELETE /v1/tunnels/T/peers/NAME-OR-KEY      CTL_PEER_REMOVE
  *   POST   /v1/reload                           CTL_RELOAD
  *   PUT    /v1/log  {"level": "debug"}          CTL_LOG
+ *   POST   /v1/outside                          CTL_OUTSIDE
+ *   POST   /v1/tunnels/T/inside                 CTL_INSIDE
  *   GET    /v1/events?after=SEQUENCE            (served here) text/event-stream of view_event
  *   GET    /metrics                             CTL_METRICS, text of ctl/metrics.h
  *
@@ -42,6 +44,8 @@ enum ctl_kind {
 	CTL_PEER_REMOVE,
 	CTL_RELOAD,
 	CTL_LOG,
+	CTL_OUTSIDE,
+	CTL_INSIDE,
 	CTL_METRICS, /* peers: as many as are shown */
 };
 

@@ -79,6 +79,9 @@ static void ask_tunnel(struct control *control, struct ctl_request *request,
 	case CTL_DOWN:
 		control_orders_down(tunnel, request);
 		return;
+	case CTL_INSIDE:
+		control_orders_split(control, request, tunnel->name);
+		return;
 	case CTL_PEER_ADD:
 		control_peers_add(tunnel, request, question->add);
 		return;
@@ -105,7 +108,11 @@ void control_api_ask(void *context, struct ctl_request *request,
 	case CTL_LOG:
 		control_orders_log(control, request, question->level);
 		break;
+	case CTL_OUTSIDE:
+		control_orders_split(control, request, "");
+		break;
 	case CTL_TUNNEL:
+	case CTL_INSIDE:
 	case CTL_UP:
 	case CTL_DOWN:
 	case CTL_PEERS:

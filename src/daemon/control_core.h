@@ -182,6 +182,8 @@ void control_status_answer_peer(struct control_tunnel *tunnel, struct ctl_reques
 void control_orders_up(struct control_tunnel *tunnel, struct ctl_request *request);
 void control_orders_down(struct control_tunnel *tunnel, struct ctl_request *request);
 void control_orders_reload(struct control *control, struct ctl_request *request);
+/* A control group of applications; name: the tunnel that they go into, "": past all. */
+void control_orders_split(struct control *control, struct ctl_request *request, const char *name);
 void control_orders_log(struct control *control, struct ctl_request *request, const char *level);
 
 /* control_api.c */

@@ -164,3 +164,22 @@ void control_orders_log(struct control *control, struct ctl_request *request, co
 	message.log.level = (uint8_t)parsed;
 	send(order, &message, is_logged);
 }
+
+static void is_split(void *context, const struct control_reply *reply) {
+	struct order *order = context;
+	if (reply->number)
+		fail(order, reply->number, reply->text);
+	else
+		answer(order, reply->text);
+}
+
+void control_orders_split(struct control *control, struct ctl_request *request, const char *name) {
+	struct order *order = order_new(control, request, name);
+	if (!order) {
+		control_api_error(request, ERR_NO_MEMORY, "split");
+		return;
+	}
+	struct process_message message = {.type = PROCESS_SPLIT};
+	memcpy(message.order.name, order->name, sizeof message.order.name);
+	send(order, &message, is_split);
+}

@@ -256,6 +256,9 @@ static bool handle(struct node *node, struct channel_message *message) {
 	case PROCESS_LOG:
 		read_log_level(node, body);
 		return true;
+	case PROCESS_SPLIT:
+		node_split_ask(node, body);
+		return true;
 	case PROCESS_ROUTES:
 		read_routes(node, message);
 		return true;

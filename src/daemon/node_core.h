@@ -11,6 +11,7 @@
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
 #include "daemon/node_options.h"
+#include "daemon/node_split.h"
 #include "daemon/privileged.h"
 #include "daemon/supervisor.h"
 #include "host/network.h"
@@ -108,6 +109,7 @@ struct node {
 	struct loop_source control_source, socket_source, socket_watch;
 
 	struct node_metrics metrics;
+	struct node_split split;
 };
 
 /* node_orders.c */

@@ -20,6 +20,7 @@ void node_network_clean(struct node *node) {
 		log_error("rules and routes of an earlier run could not be removed: %s", err_text(error));
 	if (firewall_clean(state_dir(node), problem))
 		log_error("firewall rules of an earlier run could not be removed: %s", problem);
+	node_split_start(node);
 }
 
 static enum err apply_firewall(struct node *node, char *out_problem, size_t size) {
@@ -89,6 +90,8 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 					tunnel->name);
 	if (error)
 		node_network_down(node, tunnel);
+	else
+		node_split_up(node, tunnel);
 	return error;
 }
 
@@ -130,8 +133,11 @@ enum err node_network_reload(struct node *node,
 }
 
 void node_network_down(struct node *node, struct node_tunnel *tunnel) {
-	network_free(tunnel->network);
+	struct network *network = tunnel->network;
 	tunnel->network = NULL;
+	if (network)
+		node_split_down(node, tunnel);
+	network_free(network);
 	if (!tunnel->firewalled)
 		return;
 	tunnel->firewalled = false;
@@ -142,6 +148,7 @@ void node_network_down(struct node *node, struct node_tunnel *tunnel) {
 
 void node_network_clear(struct node *node) {
 	bool any = false;
+	node_split_clear(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		struct node_tunnel *tunnel = &node->tunnels[i];
 		network_free(tunnel->network);

@@ -251,6 +251,7 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 /* Down: */
 
 static void forget(struct node *node, struct node_tunnel *tunnel) {
+	node_split_forget(node, tunnel);
 	free(tunnel->more);
 	*tunnel = (struct node_tunnel){.used = false};
 }

@@ -12,7 +12,7 @@
 _Static_assert((int)SPLIT_PROBLEM_SIZE == (int)FIREWALL_PROBLEM_SIZE, "nft's is handed on");
 
 static struct split kinds_of(const struct split_request *request) {
-	struct split split = {.table = false};
+	struct split split = {.table = request->applications};
 	for (size_t i = 0; i < request->count; i++) {
 		const struct split_tunnel *tunnel = &request->tunnels[i];
 		if (tunnel->slot >= SPLIT_SLOTS_MAX)

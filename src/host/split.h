@@ -12,7 +12,8 @@
  * "inet umbra_split". A flow gets a mark that rules lead by (host/split_rules.h), and keeps it for
  * life, also when the address has expired meanwhile; no flow changes its way once it began.
  *
- *   output     flows of this host; the kernel routes them once more when the mark changes
+ *   output     flows of this host; the kernel routes them once more when the mark changes. Those of
+ *              applications that go outside have it already, and only keep it
  *   prerouting flows that this host forwards; replies from outside get their mark back, for
  *              rp_filter's sake
  *   keep       what is marked to go inside a tunnel and leaves elsewhere is dropped
@@ -50,6 +51,8 @@ struct split_request {
 	const struct split_tunnel *tunnels;
 	size_t count;
 	uint32_t outside; /* the mark that leads past all tunnels; not 0 with exclude */
+	/* Sockets of applications have the mark from the beginning (host/split_group.h). */
+	bool applications;
 };
 
 /* What is in force. Zeroed: nothing. */

@@ -157,6 +157,9 @@ static void put_hide_outside(struct nft_text *text, const struct split_tunnel *t
 }
 
 static void put_rules(struct nft_text *text, const struct split_request *request) {
+	if (request->applications)
+		put_rule(text, "output", MARKED "," NEW "," SET_FLOW_MARK, request->outside,
+				 request->outside);
 	if (request->outside) {
 		put_kept(text, request->outside);
 		put_replies(text, request->outside);
@@ -194,7 +197,7 @@ static bool is_valid(const struct split_request *request) {
 
 enum err split_format(const struct split *before, const struct split_request *request,
 					  char **out_text, size_t *out_size) {
-	if (!is_valid(request))
+	if (!is_valid(request) || (request->applications && request->outside == 0))
 		return ERR_INVALID;
 	struct nft_text text;
 	enum err error = nft_text_begin(&text);

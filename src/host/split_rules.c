@@ -23,8 +23,9 @@ static void collect(const struct split_rules_request *request, uint8_t family,
 	rules->count = 0;
 	for (size_t i = 0; i < request->inside_count; i++) {
 		const struct split_rules_inside *inside = &request->inside[i];
-		rules->items[rules->count++] = (struct route_rule){
-			family, ROUTE_RULE_MARKED, SPLIT_RULES_INSIDE, inside->mark, inside->table};
+		if (inside->name)
+			rules->items[rules->count++] = (struct route_rule){
+				family, ROUTE_RULE_MARKED, SPLIT_RULES_INSIDE, inside->mark, inside->table};
 		rules->items[rules->count++] =
 			(struct route_rule){family, ROUTE_RULE_REFUSE, SPLIT_RULES_REFUSE, inside->mark, 0};
 	}
@@ -86,17 +87,21 @@ static enum err lead_inside(struct route *route, const struct split_rules_inside
 	const struct route_entry v6 = {.prefix.address.family = ADDRESS_V6, .table = inside->table};
 	int ignored = 0;
 	route_begin(route, keep_number, number);
-	route_put_route(route, ROUTE_CREATE, link.index, &v4, SPLIT_RULES_PROTOCOL, 0);
+	if (!inside->no_v4)
+		route_put_route(route, ROUTE_CREATE, link.index, &v4, SPLIT_RULES_PROTOCOL, 0);
 	error = route_end(route);
 	if (error)
 		return error;
 	route_begin(route, keep_number, &ignored);
-	route_put_route(route, ROUTE_CREATE, link.index, &v6, SPLIT_RULES_PROTOCOL, 0);
+	if (!inside->no_v6)
+		route_put_route(route, ROUTE_CREATE, link.index, &v6, SPLIT_RULES_PROTOCOL, 0);
 	return route_end(route);
 }
 
 static enum err apply(struct route *route, const struct split_rules_request *request, int *number) {
 	for (size_t i = 0; i < request->inside_count && *number == 0; i++) {
+		if (!request->inside[i].name)
+			continue;
 		enum err error = lead_inside(route, &request->inside[i], number);
 		if (error)
 			return error;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,9 +28,11 @@ enum {
 };
 
 struct split_rules_inside {
-	const char *name; /* of the interface, which exists */
+	const char
+		*name; /* of the interface, which exists; NULL: what is marked is refused meanwhile */
 	uint32_t mark;
-	uint32_t table; /* of this tunnel alone; a default route of somebody else in it will do */
+	uint32_t table;    /* of this tunnel alone; a default route of somebody else in it will do */
+	bool no_v4, no_v6; /* the tunnel has no address of the family: it is refused */
 };
 
 struct split_rules_request {

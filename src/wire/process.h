@@ -66,6 +66,8 @@ enum process_type {
 						 nowhere any more */
 	PROCESS_NETWORK, /* P→N, P→C: the network changed, or the machine slept: addresses and routes of
 						before may be wrong, deadlines be over */
+	PROCESS_SPLIT, /* C→P: prepare the control group of applications that go past all tunnels, or
+					  into the one of the name. → RESULT; text: the group's path */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -143,7 +145,7 @@ struct process_message {
 		} state;
 		struct {
 			char name[PROCESS_NAME_SIZE];
-		} order; /* UP, DOWN */
+		} order; /* UP, DOWN, SPLIT; empty there: past all tunnels */
 		struct {
 			uint8_t level;
 		} log;

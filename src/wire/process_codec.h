@@ -30,6 +30,7 @@ extern const struct process_codec process_codec_event;
 extern const struct process_codec process_codec_start;
 extern const struct process_codec process_codec_state;
 extern const struct process_codec process_codec_order;
+extern const struct process_codec process_codec_split;
 extern const struct process_codec process_codec_log;
 extern const struct process_codec process_codec_network;
 extern const struct process_codec process_codec_result;

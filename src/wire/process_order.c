@@ -86,6 +86,14 @@ static bool order_is_valid(const struct process_message *message) {
 
 const struct process_codec process_codec_order = {read_order, write_order, order_is_valid};
 
+/* SPLIT: | name 16 |, which may be empty */
+
+static bool split_is_valid(const struct process_message *message) {
+	return process_codec_name_is_valid(message->order.name, true);
+}
+
+const struct process_codec process_codec_split = {read_order, write_order, split_is_valid};
+
 /* LOG: | level 1 | */
 
 static void read_log(struct reader *reader, struct process_message *out_message) {

@@ -59,12 +59,15 @@ static void read_tunnel(struct driver *driver, char *rest) {
 }
 
 static enum err apply(struct driver *driver, uint32_t outside, char *problem) {
-	const struct split_request request = {driver->tunnels, driver->count, outside};
+	const struct split_request request = {driver->tunnels, driver->count, outside, false};
 	struct split_rules_request rules = {.outside = outside};
 	for (size_t i = 0; i < driver->count; i++)
 		if (driver->tunnels[i].include)
 			rules.inside[rules.inside_count++] = (struct split_rules_inside){
-				driver->names[i], driver->tunnels[i].inside, TABLE_BASE + driver->tunnels[i].slot};
+				.name = driver->names[i],
+				.mark = driver->tunnels[i].inside,
+				.table = TABLE_BASE + driver->tunnels[i].slot,
+			};
 	driver->count = 0;
 	enum err error = split_apply(&driver->split, &request, problem);
 	return error ? error : split_rules_apply(&rules, problem);

@@ -118,10 +118,43 @@ static void test_wrong_lines(void **state) {
 	assert_non_null(strstr(parsed.capture.error, "too many arguments, it takes none"));
 }
 
+static int head(const char *const words[WORDS_MAX]) {
+	char texts[WORDS_MAX][64], *arguments[WORDS_MAX];
+	int count = 0;
+	for (; count < WORDS_MAX && words[count]; count++) {
+		(void)snprintf(texts[count], sizeof texts[0], "%s", words[count]);
+		arguments[count] = texts[count];
+	}
+	return command_head(options, count, arguments);
+}
+
+/* What belongs to a command line that stands behind is not touched. */
+static void test_head(void **state) {
+	static const struct {
+		const char *words[WORDS_MAX];
+		int head;
+	} rows[] = {
+		{{NULL}, 0},
+		{{"ls", "--json"}, 0},
+		{{"--json", "ls", "--json"}, 1},
+		{{"--socket", "a", "ls", "-l"}, 2},
+		{{"--socket=a", "ls", "-l"}, 1},
+		{{"--watch", "ls"}, 1},
+		{{"--json", "--", "--socket", "a"}, 2},
+		{{"--socket", "--json", "ls"}, 2},
+		{{"--unknown", "ls"}, 1},
+		{{"-", "--json"}, 0},
+		{{"--socket"}, 1},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(head(rows[i].words), rows[i].head);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_stand_anywhere),
 		cmocka_unit_test(test_wrong_lines),
+		cmocka_unit_test(test_head),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/capture.h"
 #include "cli/commands.h"
@@ -243,6 +244,42 @@ static void test_completion(void **state) {
 	assert_string_equal(capture.error, "");
 }
 
+/* What becomes of the command itself is in test/net/test_split_exec.py. */
+static void test_exec(void **state) {
+	static const struct {
+		const char *words, *error;
+	} wrong[] = {
+		{"exec ls", "one of --outside and --inside TUNNEL"},
+		{"exec --outside --inside um0 ls", "one of --outside and --inside TUNNEL"},
+		{"exec --outside", "a command is missing"},
+		{"exec --inside", "--inside needs a value: --inside TUNNEL"},
+		{"exec --outside -x ls", "unknown option '-x'"},
+		{"exec --outside --outside ls", "--outside is given twice"},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		assert_int_equal(run(wrong[i].words), STATUS_USAGE);
+		assert_non_null(strstr(capture.error, wrong[i].error));
+		assert_string_equal(fake.asked, "");
+	}
+	assert_int_equal(run("exec --outside --help ls"), STATUS_OK);
+	assert_non_null(strstr(capture.output, "Usage: umbra exec [OPTION...] COMMAND [ARGUMENT...]"));
+	if (geteuid() != 0) {
+		assert_int_equal(run("exec --outside ls"), STATUS_FAILED);
+		assert_non_null(strstr(capture.error, "only root may"));
+		return;
+	}
+	fake.answer = "no path";
+	assert_int_equal(run("exec --outside ls --help"), STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "the daemon's answer is not understood"));
+	assert_string_equal(fake.asked, "POST /v1/outside\n");
+	fake.answer = "/proc/self/nowhere";
+	assert_int_equal(run("exec --inside um/0 ls"), STATUS_FAILED);
+	assert_string_equal(fake.asked, "POST /v1/outside\nPOST /v1/tunnels/um%2F0/inside\n");
+	assert_non_null(strstr(capture.error, "/proc/self/nowhere/cgroup.procs: No such file"));
+	assert_int_equal(run("exec --outside --user um-no-such ls"), STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "there is no user 'um-no-such'"));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_orders, reset),
@@ -255,6 +292,7 @@ int main(void) {
 		cmocka_unit_test_setup(test_status_for_people, reset),
 		cmocka_unit_test_setup(test_events, reset),
 		cmocka_unit_test_setup(test_completion, reset),
+		cmocka_unit_test_setup(test_exec, reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

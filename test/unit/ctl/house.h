@@ -104,6 +104,8 @@ static inline void house_answer(struct house *house, struct ctl_request *request
 	case CTL_DOWN:
 	case CTL_PEER_REMOVE:
 	case CTL_LOG:
+	case CTL_OUTSIDE:
+	case CTL_INSIDE:
 		ctl_answer_done(request, "done");
 		break;
 	}

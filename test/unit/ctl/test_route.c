@@ -44,6 +44,8 @@ static void every_row_is_found(void **state) {
 		{"DELETE", "/v1/tunnels/T/peers/P", CTL_PEER_REMOVE, ROUTE_NO_BODY},
 		{"POST", "/v1/reload", CTL_RELOAD, ROUTE_NO_BODY},
 		{"PUT", "/v1/log", CTL_LOG, ROUTE_LEVEL},
+		{"POST", "/v1/outside", CTL_OUTSIDE, ROUTE_NO_BODY},
+		{"POST", "/v1/tunnels/T/inside", CTL_INSIDE, ROUTE_NO_BODY},
 		{"GET", "/v1/events", ROUTE_EVENTS, ROUTE_NO_BODY},
 		{"GET", "/metrics", CTL_METRICS, ROUTE_NO_BODY},
 		{"HEAD", "/metrics", CTL_METRICS, ROUTE_NO_BODY},

@@ -22,7 +22,7 @@ static struct split_tunnel tunnel_of(uint16_t slot, bool include, bool exclude) 
 }
 
 static char *format(const struct split *before, const struct split_tunnel *tunnels, size_t count) {
-	const struct split_request request = {tunnels, count, 0x900};
+	const struct split_request request = {tunnels, count, 0x900, false};
 	char *text = NULL;
 	size_t size = 0;
 	assert_int_equal(split_format(before, &request, &text, &size), ERR_OK);
@@ -66,6 +66,28 @@ static void test_order(void **state) {
 	free(text);
 }
 
+/* Their flows bear the mark already: it is only kept, and given to the replies. */
+static void test_applications(void **state) {
+	const struct split none = {.table = false};
+	const struct split_tunnel tunnel = tunnel_of(3, false, false);
+	struct split_request request = {&tunnel, 1, 0x900, true};
+	char *text = NULL;
+	size_t size = 0;
+	assert_int_equal(split_format(&none, &request, &text, &size), ERR_OK);
+	const char *rule = strstr(text, "\"chain\":\"output\",\"expr\":[{\"match\":{\"op\":\"==\","
+									"\"left\":{\"meta\":{\"key\":\"mark\"}},\"right\":2304}}");
+	assert_non_null(rule);
+	assert_non_null(strstr(rule, "{\"mangle\":{\"key\":{\"ct\":{\"key\":\"mark\"}},"
+								 "\"value\":2304}}"));
+	assert_non_null(strstr(text, "\"reply\""));
+	assert_int_equal(count_of(text, "{\"add\":{\"set\":"), 0);
+	free(text);
+	text = NULL;
+	request.outside = 0;
+	assert_int_equal(split_format(&none, &request, &text, &size), ERR_INVALID);
+	assert_null(text);
+}
+
 static void test_sets_that_go(void **state) {
 	const struct split before = {
 		.kinds = {[3] = 1 << SPLIT_INCLUDE | 1 << SPLIT_EXCLUDE, [5] = 1 << SPLIT_EXCLUDE},
@@ -86,7 +108,7 @@ static void test_refused(void **state) {
 	char *text = NULL;
 	size_t size;
 	struct split_tunnel tunnel = tunnel_of(0, true, false);
-	struct split_request request = {&tunnel, 1, 0};
+	struct split_request request = {&tunnel, 1, 0, false};
 	tunnel.name = "um0'; drop";
 	assert_int_equal(split_format(&none, &request, &text, &size), ERR_INVALID);
 	tunnel = tunnel_of(SPLIT_SLOTS_MAX, true, false);
@@ -117,7 +139,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_include),      cmocka_unit_test(test_order),
 		cmocka_unit_test(test_sets_that_go), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_add_refused),
+		cmocka_unit_test(test_add_refused),  cmocka_unit_test(test_applications),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

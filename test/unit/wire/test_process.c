@@ -102,6 +102,11 @@ static const struct {
 		7,
 		{HEAD_WITHOUT_SLOT(27), 5},
 	},
+	{
+		{.type = PROCESS_SPLIT, .order = {"um0"}},
+		22,
+		{HEAD_WITHOUT_SLOT(28), 'u', 'm', '0'},
+	},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -240,7 +245,7 @@ static unsigned count_good(enum process_type type, size_t offset) {
 static void test_slots(void **state) {
 	static const enum process_type without[] = {
 		PROCESS_START, PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,  PROCESS_LOG,
-		PROCESS_READY, PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK,
+		PROCESS_READY, PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK, PROCESS_SPLIT,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;

@@ -1,0 +1,217 @@
+#include "daemon/node_split.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/node_core.h"
+#include "host/split_group.h"
+#include "host/split_rules.h"
+#include "tunnel/plan.h"
+
+enum {
+	NAME_SIZE = PROCESS_NAME_SIZE + 8,
+	PROBLEM_SIZE = PROCESS_TEXT_SIZE,
+};
+
+static const char outside_name[] = "outside";
+
+_Static_assert((int)PROCESS_TUNNELS_MAX <= (int)SPLIT_RULES_TUNNELS_MAX, "all may have a rule");
+
+static uint32_t inside_mark(const struct node_tunnel *tunnel) {
+	return PLAN_MARK_INSIDE + tunnel->slot;
+}
+
+static void name_inside(const char *tunnel, char out_name[static NAME_SIZE]) {
+	(void)snprintf(out_name, NAME_SIZE, "inside-%s", tunnel);
+}
+
+static bool lacks(const struct node_tunnel *tunnel, enum address_family family) {
+	const struct config_prefixes *addresses = &tunnel->config->addresses;
+	for (size_t i = 0; i < addresses->count; i++)
+		if (addresses->items[i].address.family == family)
+			return false;
+	return true;
+}
+
+/* Rules first: what is marked already has somewhere to go, or is refused. */
+static enum err apply_rules(const struct node *node, char out_problem[static PROBLEM_SIZE]) {
+	struct split_rules_request request = {.outside = node->split.outside ? PLAN_MARK_OUTSIDE : 0};
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		const struct node_tunnel *tunnel = &node->tunnels[i];
+		if (tunnel->used && tunnel->config && node->split.inside[i])
+			request.inside[request.inside_count++] = (struct split_rules_inside){
+				.name = tunnel->network ? tunnel->name : NULL,
+				.mark = inside_mark(tunnel),
+				.no_v4 = lacks(tunnel, ADDRESS_V4),
+				.no_v6 = lacks(tunnel, ADDRESS_V6),
+				/* The mark's number, so that nobody else has the table. */
+				.table = inside_mark(tunnel),
+			};
+	}
+	char problem[NETWORK_PROBLEM_SIZE] = "";
+	enum err error = split_rules_apply(&request, problem);
+	if (error)
+		(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem);
+	return error;
+}
+
+/* Replies to what goes outside get the mark back, which strict rp_filter wants. */
+static enum err apply_table(struct node *node, char out_problem[static PROBLEM_SIZE]) {
+	struct split_tunnel rows[PROCESS_TUNNELS_MAX];
+	struct split_request request = {.tunnels = rows,
+									.outside = node->split.outside ? PLAN_MARK_OUTSIDE : 0,
+									.applications = node->split.outside};
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		const struct node_tunnel *tunnel = &node->tunnels[i];
+		if (tunnel->used && tunnel->config && tunnel->network)
+			rows[request.count++] = (struct split_tunnel){
+				.name = tunnel->name,
+				.slot = i,
+				.addresses = tunnel->config->addresses.items,
+				.address_count = tunnel->config->addresses.count,
+			};
+	}
+	char problem[SPLIT_PROBLEM_SIZE] = "";
+	enum err error = split_apply(&node->split.table, &request, problem);
+	if (error)
+		(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem[0] ? problem : err_text(error));
+	return error;
+}
+
+static enum err apply(struct node *node, char out_problem[static PROBLEM_SIZE]) {
+	enum err error = apply_rules(node, out_problem);
+	if (error)
+		return error;
+	error = apply_table(node, out_problem);
+	if (error != ERR_NOT_FOUND)
+		return error;
+	log_warning("%s; strict rp_filter may drop what comes back to applications outside",
+				out_problem);
+	return ERR_OK;
+}
+
+static enum err make_outside(struct node *node, char out_path[static SPLIT_GROUP_PATH_SIZE],
+							 char out_problem[static PROBLEM_SIZE]) {
+	const struct split_group group = {.name = outside_name, .mark = PLAN_MARK_OUTSIDE};
+	bool before = node->split.outside;
+	node->split.outside = true;
+	enum err error = before ? ERR_OK : apply(node, out_problem);
+	char problem[SPLIT_GROUP_PROBLEM_SIZE] = "";
+	if (!error) {
+		error = split_group_make(&group, out_path, problem);
+		if (error)
+			(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem);
+	}
+	if (error)
+		node->split.outside = before;
+	else if (!before)
+		log_info("applications of %s go past all tunnels; their sockets are marked by BPF",
+				 out_path);
+	return error;
+}
+
+static enum err make_inside(struct node *node, const struct node_tunnel *tunnel,
+							char out_path[static SPLIT_GROUP_PATH_SIZE],
+							char out_problem[static PROBLEM_SIZE]) {
+	char name[NAME_SIZE];
+	name_inside(tunnel->name, name);
+	const struct split_group group = {
+		.name = name,
+		.mark = inside_mark(tunnel),
+		.kept = true,
+		.interface = tunnel->network ? if_nametoindex(tunnel->name) : 0,
+	};
+	bool before = node->split.inside[tunnel->slot];
+	node->split.inside[tunnel->slot] = true;
+	enum err error = apply(node, out_problem);
+	char problem[SPLIT_GROUP_PROBLEM_SIZE] = "";
+	if (!error) {
+		error = split_group_make(&group, out_path, problem);
+		if (error)
+			(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem);
+	}
+	if (error)
+		node->split.inside[tunnel->slot] = before;
+	else if (!before)
+		log_info("%s: applications of %s go into it; their sockets are marked by BPF", tunnel->name,
+				 out_path);
+	return error;
+}
+
+static void answer(struct node *node, uint16_t request, int number, const char *text) {
+	struct process_message message = {.type = PROCESS_RESULT, .request = request};
+	message.result.error = (uint32_t)number;
+	(void)snprintf(message.result.text, sizeof message.result.text, "%s", text);
+	node_control_send(node, &message);
+}
+
+static int number_of(enum err error) {
+	return error == ERR_UNSUPPORTED || error == ERR_NOT_FOUND ? EOPNOTSUPP : EIO;
+}
+
+void node_split_ask(struct node *node, const struct process_message *message) {
+	char path[SPLIT_GROUP_PATH_SIZE] = "", problem[PROBLEM_SIZE] = "";
+	const char *name = message->order.name;
+	if (!name[0]) {
+		enum err error = make_outside(node, path, problem);
+		answer(node, message->request, error ? number_of(error) : 0, error ? problem : path);
+		return;
+	}
+	const struct node_tunnel *tunnel = node_tunnel_find(node, name);
+	if (!tunnel || tunnel->state != PROCESS_STATE_UP || !tunnel->network) {
+		(void)snprintf(problem, sizeof problem, tunnel ? "%s is not up" : "there is no tunnel %s",
+					   name);
+		answer(node, message->request, tunnel ? EAGAIN : ENOENT, problem);
+		return;
+	}
+	enum err error = make_inside(node, tunnel, path, problem);
+	answer(node, message->request, error ? number_of(error) : 0, error ? problem : path);
+}
+
+void node_split_start(struct node *node) {
+	char path[SPLIT_GROUP_PATH_SIZE], problem[PROBLEM_SIZE] = "";
+	if (split_rules_clean() || split_clean())
+		log_error("rules of split tunnelling of an earlier run could not be removed");
+	split_groups_remove();
+	if (split_group_exists(outside_name) && make_outside(node, path, problem))
+		log_error("applications outside: %s", problem);
+}
+
+void node_split_up(struct node *node, struct node_tunnel *tunnel) {
+	char path[SPLIT_GROUP_PATH_SIZE], problem[PROBLEM_SIZE] = "", name[NAME_SIZE];
+	name_inside(tunnel->name, name);
+	bool wanted = node->split.inside[tunnel->slot] || split_group_exists(name);
+	enum err error = wanted ? make_inside(node, tunnel, path, problem) : ERR_OK;
+	if (!wanted && node->split.outside)
+		error = apply(node, problem);
+	if (error)
+		log_error("%s: split tunnelling: %s", tunnel->name, problem);
+}
+
+void node_split_down(struct node *node, struct node_tunnel *tunnel) {
+	char problem[PROBLEM_SIZE] = "";
+	if ((node->split.inside[tunnel->slot] || node->split.outside) && apply(node, problem))
+		log_error("%s: split tunnelling: %s", tunnel->name, problem);
+}
+
+void node_split_forget(struct node *node, struct node_tunnel *tunnel) {
+	char name[NAME_SIZE];
+	if (!node->split.inside[tunnel->slot])
+		return;
+	name_inside(tunnel->name, name);
+	split_group_remove(name);
+	node->split.inside[tunnel->slot] = false;
+	char problem[PROBLEM_SIZE] = "";
+	if (apply(node, problem))
+		log_error("%s: split tunnelling: %s", tunnel->name, problem);
+}
+
+void node_split_clear(struct node *node) {
+	node->split = (struct node_split){.table = node->split.table};
+	if (split_rules_clean() || split_clean())
+		log_error("rules of split tunnelling could not be removed");
+	split_groups_remove();
+}

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cli/text_buffer.h"
+#include "conf/advice.h"
 
 #define DEFAULT_FILE "/etc/umbra/umbra.yaml"
 
@@ -24,8 +25,9 @@ const struct command_option check_options[] = {
 
 const char check_help[] =
 	"Reads a configuration as the daemon does, with the key files that it names, and\n"
-	"changes nothing. Prints what it has when it is good; otherwise every fault is a line\n"
-	"on standard error with file, line and key, and the exit code is 1.\n"
+	"changes nothing. Prints what it has when it is good, and on standard error what may\n"
+	"not be meant; otherwise every fault is a line there with file, line and key, and the\n"
+	"exit code is 1.\n"
 	"\n"
 	"  umbra check -c umbra.yaml --set tunnels.um0.mtu=1280\n";
 
@@ -102,6 +104,13 @@ static int load(const struct streams *streams, const char *name, const struct co
 	return error ? STATUS_FAILED : STATUS_OK;
 }
 
+static void tell_advice(const struct streams *streams, const struct config *config) {
+	char text[ADVICE_SIZE];
+	for (size_t i = 0; i < config->tunnel_count; i++)
+		if (advice_of(&config->tunnels[i], text))
+			output_message(streams, "check: %s: %s", config->tunnels[i].name, text);
+}
+
 int check_run(const struct streams *streams, int count, char **arguments) {
 	struct request request;
 	struct config *config;
@@ -114,6 +123,7 @@ int check_run(const struct streams *streams, int count, char **arguments) {
 	size_t peers = 0, tunnels = config->tunnel_count;
 	for (size_t i = 0; i < tunnels; i++)
 		peers += config->tunnels[i].peer_count;
+	tell_advice(streams, config);
 	config_free(config);
 	auto_text_buffer struct text_buffer line = {0};
 	text_buffer_add(&line, "%s: good: %zu tunnel%s, %zu peer%s\n", request.source.path, tunnels,

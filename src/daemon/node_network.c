@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/advice.h"
 #include "daemon/node_mtu.h"
 #include "host/firewall.h"
 #include "tunnel/plan.h"
@@ -92,6 +93,9 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 		node_network_down(node, tunnel);
 	else
 		node_split_up(node, tunnel);
+	char advice[ADVICE_SIZE];
+	if (!error && advice_of(tunnel->config, advice))
+		log_warning("%s: %s", tunnel->name, advice);
 	return error;
 }
 

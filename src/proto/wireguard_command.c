@@ -43,6 +43,10 @@ static void apply(struct shard *shard, const struct wireguard_peer_change *chang
 	if ((change->changes & WIREGUARD_CHANGE_ENDPOINT) &&
 		!(change->changes & WIREGUARD_CHANGE_LEARNT))
 		peer->dialled = true;
+	if (change->changes & WIREGUARD_CHANGE_TIMES) {
+		memcpy(peer->last_timestamp, change->timestamp, sizeof peer->last_timestamp);
+		peer->last_wall_sent = change->claimed;
+	}
 	if (change->changes & WIREGUARD_CHANGE_RESUME)
 		peer->resume = true;
 	bool was_off = peer->persistent_interval == 0;

@@ -196,8 +196,10 @@ static enum err post_changes(struct device *device) {
 			.changes = peer->control.changes,
 			.endpoint = peer->control.endpoint,
 			.persistent_interval = peer->control.persistent_interval,
+			.claimed = atomic_load_explicit(&peer->news.claimed, memory_order_relaxed),
 		};
 		WIPE_ON_EXIT(change);
+		wireguard_news_read_timestamp(peer, change.timestamp);
 		memcpy(change.preshared_key, peer->control.preshared_key, AEAD_KEY_SIZE);
 		enum err error = wireguard_command_post(device->engine, &change);
 		if (error != ERR_OK)

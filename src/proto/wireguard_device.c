@@ -10,6 +10,7 @@
 #include "proto/wireguard_network.h"
 #include "proto/wireguard_protocol.h"
 #include "proto/wireguard_record.h"
+#include "wire/cursor.h"
 
 /* News of shards (endpoints, handshakes) are saved, and told to the host, at most so often. */
 #define SAVE_INTERVAL (200 * CLOCK_MILLISECOND)
@@ -235,8 +236,12 @@ static enum err restore_peer(struct device *device, struct slice record) {
 		if (saved.last_handshake > 0 && now < saved.last_handshake + WIREGUARD_REJECT_AFTER_TIME)
 			changes |= WIREGUARD_CHANGE_RESUME;
 	}
-	if (changes)
-		wireguard_control_change(device, peer, changes);
+	/* Nobody else writes them: the peer is on no shard that is up yet. */
+	struct reader reader = reader_of(saved.timestamp, sizeof saved.timestamp);
+	atomic_store_explicit(&peer->news.timestamp_high, reader_u64_be(&reader), memory_order_relaxed);
+	atomic_store_explicit(&peer->news.timestamp_low, reader_u32_be(&reader), memory_order_relaxed);
+	atomic_store_explicit(&peer->news.claimed, saved.claimed, memory_order_relaxed);
+	wireguard_control_change(device, peer, changes | WIREGUARD_CHANGE_TIMES);
 	atomic_store_explicit(&peer->peer.published.last_handshake, saved.last_handshake,
 						  memory_order_relaxed);
 	peer->control.known_handshake = saved.last_handshake;
@@ -264,8 +269,11 @@ static void save_peer(const struct device *device, struct wireguard_peer *peer, 
 	};
 	uint32_t sequence;
 	bool known = peer_read_endpoint(&peer->peer, &state.endpoint, &sequence);
+	wireguard_news_read_timestamp(peer, state.timestamp);
+	state.claimed = atomic_load_explicit(&peer->news.claimed, memory_order_relaxed);
 	if (!always && sequence == peer->control.saved_endpoint &&
-		state.last_handshake == peer->control.saved_handshake)
+		state.last_handshake == peer->control.saved_handshake &&
+		!(peer->control.news & WIREGUARD_NEWS_TIMESTAMP))
 		return;
 	peer->control.saved_endpoint = sequence;
 	peer->control.saved_handshake = state.last_handshake;

@@ -43,6 +43,7 @@ static void next_timestamp(struct wireguard_peer *peer, uint8_t *out_timestamp) 
 	if (wall < peer->last_wall_sent + step)
 		wall = peer->last_wall_sent + step;
 	peer->last_wall_sent = wall;
+	atomic_store_explicit(&peer->news.claimed, wall, memory_order_relaxed);
 	wireguard_timestamp(wall, out_timestamp);
 }
 
@@ -156,6 +157,7 @@ static void answer(struct wireguard_peer *peer, struct wireguard_opened *opened,
 	}
 
 	memcpy(peer->last_timestamp, timestamp, sizeof timestamp);
+	wireguard_news_timestamp(peer, timestamp);
 	peer->last_initiation = shard->now;
 	roam(peer, from, to, WIREGUARD_INITIATION_SIZE);
 	wireguard_peer_adopt(peer, session);

@@ -29,6 +29,8 @@ enum { WIREGUARD_ANNOUNCEMENTS = 2 };
 /* More peers than that of a shard are told in turn, two thousand a second. */
 enum { WIREGUARD_ANNOUNCED_AT_ONCE = 16 };
 #define WIREGUARD_ANNOUNCED_EVERY (500 * CLOCK_MICROSECOND)
+/* After a restart they are sent initiations in turn, five hundred a second. */
+#define WIREGUARD_RESUMED_EVERY (2 * CLOCK_MILLISECOND)
 #define WIREGUARD_REKEY_JITTER (334 * CLOCK_MILLISECOND)
 #define WIREGUARD_KEEPALIVE_TIMEOUT (10 * CLOCK_SECOND)
 #define WIREGUARD_NEW_HANDSHAKE_TIMEOUT (WIREGUARD_KEEPALIVE_TIMEOUT + WIREGUARD_REKEY_TIMEOUT)

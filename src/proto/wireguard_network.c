@@ -33,6 +33,11 @@ static bool is_waited_for(const struct wireguard_peer *peer) {
 void wireguard_network_announce(struct wireguard_peer *peer) {
 	static const uint64_t pauses[WIREGUARD_ANNOUNCEMENTS] = WIREGUARD_ANNOUNCEMENT_PAUSES;
 	bool live = is_live(peer);
+	if (peer->resuming) {
+		peer->resuming = false;
+		wireguard_exchange_initiate(peer, false);
+		return;
+	}
 	/* An answer to an initiation may be on its way for longer than to the first repetition. */
 	if (peer->pending.present || (!live && is_waited_for(peer)))
 		wireguard_exchange_restart(peer, peer->announced == 0 ? WIREGUARD_NETWORK_INTERVAL
@@ -61,6 +66,7 @@ void wireguard_network_changed(struct wireguard_peer *peer, uint64_t delay) {
 	if (earliest > now + delay)
 		delay = earliest - now;
 	peer->announced = 0;
+	peer->resuming = false;
 	wireguard_timers_announce_in(peer, delay);
 }
 
@@ -74,20 +80,33 @@ void wireguard_network_redirected(struct wireguard_peer *peer) {
 	wireguard_timers_announce_in(peer, 0);
 }
 
-/* Many peers are told one after the other, in no order that repeats. */
-static uint64_t delay_of(const struct shard *shard, uint64_t peers) {
+/* Many peers have their turn one after the other, in no order that repeats. */
+static uint64_t delay_of(const struct lane *lane, uint64_t every) {
+	uint64_t peers = atomic_load_explicit(&lane->counters.peers, memory_order_relaxed);
 	if (peers <= WIREGUARD_ANNOUNCED_AT_ONCE)
 		return 0;
-	return random_u32(shard->random) % (peers * WIREGUARD_ANNOUNCED_EVERY);
+	return random_u32(lane->shard->random) % (peers * every / CLOCK_MICROSECOND) *
+		   CLOCK_MICROSECOND;
+}
+
+void wireguard_network_resume(struct wireguard_peer *peer) {
+	uint64_t delay = delay_of(peer->peer.lane, WIREGUARD_RESUMED_EVERY);
+	if (delay == 0) {
+		wireguard_exchange_initiate(peer, false);
+		return;
+	}
+	peer->resuming = true;
+	/* So that whatever comes from the peer takes its turn away. */
+	peer->announced = WIREGUARD_ANNOUNCEMENTS;
+	wireguard_timers_announce_in(peer, delay);
 }
 
 static void run(struct shard *shard, struct command *base) {
 	struct network_command *command = (struct network_command *)base;
 	struct lane *lane = &command->interface->lanes[shard->number];
-	uint64_t peers = atomic_load_explicit(&lane->counters.peers, memory_order_relaxed);
 	list_for_each (link, &lane->peers)
 		wireguard_network_changed(wireguard_peer_of(list_item(link, struct peer, shard_link)),
-								  delay_of(shard, peers));
+								  delay_of(lane, WIREGUARD_ANNOUNCED_EVERY));
 	free(command);
 }
 

@@ -23,5 +23,11 @@ void wireguard_network_changed(struct wireguard_peer *peer, uint64_t delay);
  * way to the one before; otherwise that can wait until there is something to send.
  */
 void wireguard_network_redirected(struct wireguard_peer *peer);
+/*
+ * On the owner shard: there was a session before a restart, which the other end still has. A new
+ * one is begun: at once, or, by a shard with many peers, in turn and only if nothing came from the
+ * peer by then.
+ */
+void wireguard_network_resume(struct wireguard_peer *peer);
 /* On the owner shard: the timer for it has run out. */
 void wireguard_network_announce(struct wireguard_peer *peer);

@@ -5,6 +5,7 @@
 #include "proto/wireguard_control.h"
 #include "proto/wireguard_limits.h"
 #include "proto/wireguard_peer.h"
+#include "wire/cursor.h"
 
 void wireguard_newsbox_init(struct wireguard_newsbox *box) {
 	inbox_init(&box->inbox);
@@ -27,6 +28,23 @@ void wireguard_news_unanswered(struct wireguard_peer *peer) {
 	if (count < UINT32_MAX)
 		atomic_store_explicit(&peer->news.unanswered, count + 1, memory_order_relaxed);
 	wireguard_news_tell(peer, WIREGUARD_NEWS_UNANSWERED);
+}
+
+void wireguard_news_timestamp(struct wireguard_peer *peer,
+							  const uint8_t timestamp[static WIREGUARD_TIMESTAMP_SIZE]) {
+	struct reader reader = reader_of(timestamp, WIREGUARD_TIMESTAMP_SIZE);
+	uint64_t high = reader_u64_be(&reader);
+	uint32_t low = reader_u32_be(&reader);
+	atomic_store_explicit(&peer->news.timestamp_high, high, memory_order_relaxed);
+	atomic_store_explicit(&peer->news.timestamp_low, low, memory_order_relaxed);
+	wireguard_news_tell(peer, WIREGUARD_NEWS_TIMESTAMP);
+}
+
+void wireguard_news_read_timestamp(const struct wireguard_peer *peer,
+								   uint8_t out_timestamp[static WIREGUARD_TIMESTAMP_SIZE]) {
+	struct writer writer = writer_of(out_timestamp, WIREGUARD_TIMESTAMP_SIZE);
+	writer_u64_be(&writer, atomic_load_explicit(&peer->news.timestamp_high, memory_order_relaxed));
+	writer_u32_be(&writer, atomic_load_explicit(&peer->news.timestamp_low, memory_order_relaxed));
 }
 
 static void drain(struct wireguard_newsbox *box) {

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "engine/inbox.h"
+#include "wire/wireguard.h"
 
 /*
  * What shards tell the control thread about peers: a list without locks of those peers that have
@@ -21,6 +22,7 @@ enum wireguard_news_kind {
 	WIREGUARD_NEWS_ENDPOINT = 2,     /* the first one was learnt from the peer itself */
 	WIREGUARD_NEWS_MOVED = 4,        /* it roamed from one to another */
 	WIREGUARD_NEWS_UNANSWERED = 8,   /* an initiation was not answered in time */
+	WIREGUARD_NEWS_TIMESTAMP = 32,   /* an initiation of the peer's was accepted */
 	WIREGUARD_NEWS_UNREACHABLE = 16, /* this host has no way to its endpoint */
 };
 
@@ -36,12 +38,24 @@ struct wireguard_news {
 	struct wireguard_newsbox *box; /* never changes; NULL: nobody listens */
 	_Atomic unsigned kinds;        /* not 0: item is in the inbox */
 	_Atomic uint32_t unanswered;   /* initiations in a row; the owner shard writes it */
+	/*
+	 * For the journal, by the owner shard: the peer's last timestamp in two words, and what our
+	 * last initiation claimed. Two words of two timestamps, read at once, are no more than one
+	 * handshake wrong, and are followed by news.
+	 */
+	_Atomic uint64_t timestamp_high, claimed;
+	_Atomic uint32_t timestamp_low;
 };
 
 void wireguard_newsbox_init(struct wireguard_newsbox *box);
 
 /* The shard that owns the peer, after it has published what is new. */
 void wireguard_news_tell(struct wireguard_peer *peer, enum wireguard_news_kind kind);
+/* The shard: the timestamp of an initiation that was accepted. The control thread reads it back. */
+void wireguard_news_timestamp(struct wireguard_peer *peer,
+							  const uint8_t timestamp[static WIREGUARD_TIMESTAMP_SIZE]);
+void wireguard_news_read_timestamp(const struct wireguard_peer *peer,
+								   uint8_t out_timestamp[static WIREGUARD_TIMESTAMP_SIZE]);
 /* The shard: counts an initiation that stayed without an answer, if it could be sent at all. */
 void wireguard_news_unanswered(struct wireguard_peer *peer);
 

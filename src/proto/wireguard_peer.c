@@ -8,6 +8,7 @@
 #include "engine/staging.h"
 #include "proto/wireguard_exchange.h"
 #include "proto/wireguard_limits.h"
+#include "proto/wireguard_network.h"
 #include "proto/wireguard_protocol.h"
 #include "proto/wireguard_timers.h"
 
@@ -184,7 +185,7 @@ void wireguard_peer_start(struct wireguard_peer *peer) {
 	peer->another_keepalive = false;
 	peer->last_sent = 0;
 	if (peer->resume && peer->peer.paths[0].to.address.family != ADDRESS_NONE)
-		wireguard_exchange_initiate(peer, false);
+		wireguard_network_resume(peer);
 	peer->resume = false;
 	if (peer->persistent_interval > 0)
 		shard_out_send_keepalive(peer->peer.lane, &peer->peer);

@@ -77,6 +77,7 @@ struct wireguard_peer {
 	bool unsent;     /* the pending initiation did not leave this host */
 	bool moved;      /* the network changed since the pending initiation left */
 	bool dialled;    /* its endpoint was configured */
+	bool resuming;   /* waits for its turn to start with a handshake */
 	bool resume;     /* starts with a handshake: there was a session before a restart */
 };
 

@@ -18,6 +18,8 @@ enum err wireguard_record_decode_peer(struct slice record, struct wireguard_reco
 	reader_bytes(&reader, peer.endpoint.address.bytes, sizeof peer.endpoint.address.bytes);
 	peer.endpoint.scope_id = reader_u32_be(&reader);
 	peer.endpoint.port = reader_u16_be(&reader);
+	reader_bytes(&reader, peer.timestamp, sizeof peer.timestamp);
+	peer.claimed = reader_u64_be(&reader);
 	enum err error = reader_finish(&reader);
 	if (error != ERR_OK)
 		return error;
@@ -42,4 +44,6 @@ void wireguard_record_encode_peer(const struct wireguard_record_peer *peer,
 	writer_bytes(&writer, peer->endpoint.address.bytes, sizeof peer->endpoint.address.bytes);
 	writer_u32_be(&writer, peer->endpoint.scope_id);
 	writer_u16_be(&writer, peer->endpoint.port);
+	writer_bytes(&writer, peer->timestamp, sizeof peer->timestamp);
+	writer_u64_be(&writer, peer->claimed);
 }

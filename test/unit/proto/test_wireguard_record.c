@@ -9,10 +9,11 @@
 #include "proto/wireguard_record.h"
 
 static const uint8_t bytes[WIREGUARD_RECORD_PEER_SIZE] = {
-	2,  1,    2,    3,    4,    5,    6,    7,    8,    9,  10,   11,   12,   13,   14,   15,
-	16, 17,   18,   19,   20,   21,   22,   23,   24,   25, 26,   27,   28,   29,   30,   31,
-	32, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 6,  0xfe, 0x80, 0,    0,    0,    0,
-	0,  0,    0,    0,    0,    0,    0,    0,    0,    9,  0xa1, 0xa2, 0xa3, 0xa4, 0xc8, 0xd5,
+	2,    1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   13, 14, 15, 16,
+	17,   18,   19,   20,   21,   22,   23,   24,   25,   26,   27,   28,   29,   30, 31, 32, 0x01,
+	0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 6,    0xfe, 0x80, 0,    0,    0,    0,  0,  0,  0,
+	0,    0,    0,    0,    0,    0,    9,    0xa1, 0xa2, 0xa3, 0xa4, 0xc8, 0xd5, 61, 62, 63, 64,
+	65,   66,   67,   68,   69,   70,   71,   72,   1,    2,    3,    4,    5,    6,  7,  8,
 };
 
 static void test_known(void **state) {
@@ -26,6 +27,9 @@ static void test_known(void **state) {
 	assert_int_equal(peer.endpoint.address.bytes[15], 9);
 	assert_int_equal(peer.endpoint.scope_id, UINT32_C(0xa1a2a3a4));
 	assert_int_equal(peer.endpoint.port, 0xc8d5);
+	assert_int_equal(peer.timestamp[0], 61);
+	assert_int_equal(peer.timestamp[11], 72);
+	assert_true(peer.claimed == UINT64_C(0x0102030405060708));
 	uint8_t encoded[WIREGUARD_RECORD_PEER_SIZE];
 	memset(encoded, 0xee, sizeof encoded);
 	wireguard_record_encode_peer(&peer, encoded);

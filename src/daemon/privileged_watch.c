@@ -107,6 +107,9 @@ static bool is_due(struct privileged_watch *watch, uint64_t now) {
 	/* A clock's jump is nothing that more of the same would follow. */
 	bool at_once = watch->changes & ~PROCESS_CHANGE_ROUTES;
 	bool settled = watch->network && network_watch_take(watch->network, now);
+	/* It may have been told of along with a jump of the clock: then it is told again. */
+	if (settled)
+		watch->changes |= PROCESS_CHANGE_ROUTES;
 	return at_once || settled;
 }
 

@@ -47,8 +47,9 @@ struct wireguard_peer_control {
 	struct endpoint endpoint; /* with WIREGUARD_CHANGE_ENDPOINT */
 	uint32_t saved_endpoint;  /* the endpoint's sequence number that was saved last */
 	uint64_t saved_handshake; /* likewise */
-	struct list changed_link; /* the device's list of changed peers */
-	struct list news_link;    /* the device's newsbox */
+	uint8_t saved_timestamp[WIREGUARD_TIMESTAMP_SIZE]; /* of the peer's last initiation */
+	struct list changed_link;                          /* the device's list of changed peers */
+	struct list news_link;                             /* the device's newsbox */
 	unsigned news;            /* enum wireguard_news_kind, with news_link */
 	uint64_t known_handshake; /* the latest that events took account of */
 	bool told_unanswered;     /* since that one */

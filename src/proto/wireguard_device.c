@@ -273,8 +273,9 @@ static void save_peer(const struct device *device, struct wireguard_peer *peer, 
 	state.claimed = atomic_load_explicit(&peer->news.claimed, memory_order_relaxed);
 	if (!always && sequence == peer->control.saved_endpoint &&
 		state.last_handshake == peer->control.saved_handshake &&
-		!(peer->control.news & WIREGUARD_NEWS_TIMESTAMP))
+		memcmp(state.timestamp, peer->control.saved_timestamp, sizeof state.timestamp) == 0)
 		return;
+	memcpy(peer->control.saved_timestamp, state.timestamp, sizeof state.timestamp);
 	peer->control.saved_endpoint = sequence;
 	peer->control.saved_handshake = state.last_handshake;
 	if (!known && state.last_handshake == 0)

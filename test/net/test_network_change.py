@@ -10,7 +10,7 @@ import pytest
 
 from harness.lab import Lab, Namespace, nodad
 from harness.nodes import NodePair, hosts, make_nodes
-from harness.pair import PORT, endpoint, inner_address
+from harness.pair import PORT, endpoint, inner_address, make_pair
 from harness.process import SLOW, wait_until
 from harness.traffic import assert_pings, family_of, reachable
 from test_node_names import NAME, NameServer, resolv_conf
@@ -247,3 +247,24 @@ def test_other_family(lab: Lab) -> None:
     print(f"by the other family after {time.monotonic() - moment:.3f} s")
     assert waited < ALLOWED
     assert pair.client.peers(pair.client_tunnel)["server"]["latest_handshake"] == handshake
+
+
+def test_single_interface(lab: Lab) -> None:
+    """umbra-wg follows a route that moves to another link while the first stays up, too."""
+    pair = make_pair(lab)
+    client, server = pair.client, pair.server
+    near, _ = lab.link(
+        client.namespace, server.namespace, [f"{address(LTE, 2, 4)}/24"], [f"{address(LTE, 1, 4)}/24"]
+    )
+    behind = address(SERVER, 2, 4)
+    server.namespace.ip("link set lo up", f"address add {behind}/32 dev lo")
+    client.namespace.ip(f"route add {behind}/32 via {server.outer[4]} dev {client.underlay}")
+    client.device.set("peer", server.device.key.public, "endpoint", endpoint(behind))
+    assert_pings(client.namespace, server.inner[4])
+    moment = time.monotonic()
+    client.namespace.ip(f"route replace {behind}/32 via {address(LTE, 1, 4)} dev {near}")
+    expected = endpoint(address(LTE, 2, 4), client.device.port())
+    wait_until(
+        lambda: server.device.peer(client.device).endpoint == expected, 5, "the server follows"
+    )
+    assert time.monotonic() - moment < ALLOWED

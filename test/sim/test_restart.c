@@ -58,6 +58,35 @@ static void test_replayed_initiation(void **state) {
 	}
 }
 
+static bool pass_no_response(void *context, const struct endpoint *from, const struct endpoint *to,
+							 struct slice datagram) {
+	return datagram.data[0] != WIREGUARD_RESPONSE;
+}
+
+/* The same of one whose answer was lost, so that no handshake came of it. */
+static void test_replay_of_half_a_handshake(void **state) {
+	struct pair pair = pair_with_session(4);
+	world_run(pair.world, 200 * CLOCK_SECOND);
+	pair.world->tap.pass = pass_no_response;
+	world_packet(pair.left, pair.right, 2);
+	world_run(pair.world, CLOCK_SECOND);
+	size_t answers = tap_count(&pair.world->tap, &pair.right->v4, WIREGUARD_RESPONSE);
+	const struct tap_record *last =
+		tap_last(&pair.world->tap, &pair.left->v4, WIREGUARD_INITIATION);
+	uint8_t *copy = malloc(last->size);
+	assert_non_null(copy);
+	size_t size = last->size;
+	memcpy(copy, last->data, size);
+	node_restart(pair.right);
+	struct endpoint from, to = node_endpoint(pair.right);
+	assert_int_equal(endpoint_parse("203.0.113.9:7", &from), ERR_OK);
+	world_send(pair.world, &from, &to, slice_of(copy, size));
+	world_run(pair.world, CLOCK_SECOND);
+	assert_int_equal(tap_count(&pair.world->tap, &pair.right->v4, WIREGUARD_RESPONSE), answers);
+	free(copy);
+	pair_free(&pair);
+}
+
 /* The clock was set back while the process was restarted: the other end still takes what it says.
  */
 static void test_clock_set_back(void **state) {
@@ -125,6 +154,7 @@ static void test_turn_taken_away(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replayed_initiation),
+		cmocka_unit_test(test_replay_of_half_a_handshake),
 		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_in_turn),
 		cmocka_unit_test(test_turn_taken_away),

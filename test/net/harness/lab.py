@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from harness.process import Process, command_lines, pids_naming, run
+from harness.process import Process, command_lines, pids_naming, run, wait_until
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
@@ -93,8 +93,28 @@ class Namespace:
         return process
 
     def ip(self, *lines: str) -> None:
-        """Runs lines of ip(8), each without the leading word, in one process."""
+        """Runs lines of ip(8), each without the leading word, in one process.
+
+        Of a link that was set up, IPv6 is ready then: the kernel makes the routes to its own
+        addresses a little later, and what comes before that is lost.
+        """
         run(["ip", "-n", self.name, "-batch", "-"], input="\n".join(lines) + "\n")
+        for line in lines:
+            if found := re.fullmatch(r"link set (?:dev )?(\S+)(?: .*)? up", line):
+                wait_until(lambda: self._v6_ready(found[1]), 5, f"IPv6 of {found[1]}", every=0.005)
+
+    def _v6_ready(self, link: str) -> bool:
+        show = ["ip", "-n", self.name, "-6"]
+        described = run([*show, "-j", "address", "show", "dev", link], check=False).stdout
+        for shown in json.loads(described or "[]"):
+            # Without a carrier it stays as it is; addresses under examination take their time.
+            if shown.get("ifname") != link or "LOWER_UP" not in shown["flags"]:
+                continue
+            routes = run([*show, "route", "show", "table", "local", "dev", link]).stdout.split()
+            for address in shown["addr_info"]:
+                if not address.get("tentative") and address.get("local") not in routes:
+                    return False
+        return True
 
     def links(self) -> dict[str, dict[str, Any]]:
         """The links, by name, as ip(8) describes them."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from harness.device import UMBRA, UNDER_TEST, Device, peer_section
 from harness.lab import Lab, Namespace, nodad
-from harness.process import wait_until
 
 PORT = 51820
 
@@ -53,9 +52,6 @@ class Host:
             lines.append(f"address add {address} dev {name}{nodad(address)}")
         self.namespace.ip(*lines, f"link set {name} up")
         self.device.wait_for_link()
-        # The kernel makes v6 addresses usable a little later; until then packets have others.
-        tentative = ("ip", "-6", "address", "show", "dev", name, "tentative")
-        wait_until(lambda: not self.namespace.run(*tentative).stdout, 5, f"addresses of {name}")
 
     def section(
         self, to: int | None = None, keepalive: int = 0, psk: str | None = None

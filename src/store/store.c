@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/wipe.h"
+#include "store/here.h"
 #include "store/memory.h"
 #include "store/schema.h"
 #include "store/statement.h"
@@ -64,12 +65,13 @@ static enum err check(sqlite3 *database) {
 	return error;
 }
 
-static enum err open_database(const char *path, sqlite3 **out_database) {
+/* files: how they are found, NULL: by their paths. */
+static enum err open_database(const char *path, const char *files, sqlite3 **out_database) {
 	memory_wiped();
 	sqlite3 *database = NULL;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
 				SQLITE_OPEN_EXRESCODE;
-	enum err error = statement_error(sqlite3_open_v2(path, &database, flags, NULL));
+	enum err error = statement_error(sqlite3_open_v2(path, &database, flags, files));
 	if (!error) {
 		/* Small allocations would be served from a pool that is not wiped. */
 		(void)sqlite3_db_config(database, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
@@ -116,8 +118,26 @@ enum err store_open(const char *path, struct store **out_store,
 	if (!error)
 		error = make_file(path);
 	if (!error)
-		error = open_database(path, &store->database);
+		error = open_database(path, NULL, &store->database);
 	if (error) {
+		explain(path, error, out_problem);
+		return error;
+	}
+	*out_store = cleanup_steal(store);
+	return ERR_OK;
+}
+
+enum err store_open_here(const char *folder, const char *name, struct store **out_store,
+						 char out_problem[static STORE_PROBLEM_SIZE]) {
+	auto_free struct store *store = calloc(1, sizeof *store);
+	enum err error = store ? here_register() : ERR_NO_MEMORY;
+	if (!error)
+		error = make_file(name);
+	if (!error)
+		error = open_database(name, HERE_NAME, &store->database);
+	if (error) {
+		char path[STORE_PROBLEM_SIZE];
+		(void)snprintf(path, sizeof path, "%.150s/%.40s", folder, name);
 		explain(path, error, out_problem);
 		return error;
 	}

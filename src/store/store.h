@@ -44,6 +44,9 @@ enum {
  */
 enum err store_open(const char *path, struct store **out_store,
 					char out_problem[static STORE_PROBLEM_SIZE]);
+/* The same in the current folder, which messages call by the name given. */
+enum err store_open_here(const char *folder, const char *name, struct store **out_store,
+						 char out_problem[static STORE_PROBLEM_SIZE]);
 void store_close(struct store *store); /* NULL-safe; what was not committed is gone */
 
 /* ERR_EXISTS: the tunnel has a peer of that name or key. ERR_LIMIT: too many allowed IPs, or a text

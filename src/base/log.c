@@ -94,6 +94,10 @@ void log_to_syslog(void) {
 	atomic_store(&logger.syslog, true);
 }
 
+void log_prepare_syslog(void) {
+	log_syslog_connect(atomic_load(&logger.name));
+}
+
 static void emit(enum log_level level, char *message) {
 	if (atomic_load(&logger.syslog)) {
 		log_line_clean(message);

@@ -48,6 +48,8 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 
 /* Where a daemon without a terminal logs from now on. */
 void log_to_syslog(void);
+/* For a process that will open no sockets any more by then. */
+void log_prepare_syslog(void);
 
 /* Lines of one kind that strangers or a fault can repeat without end. Zeroed is fresh. */
 struct log_kind {

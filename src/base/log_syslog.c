@@ -10,6 +10,10 @@ void log_syslog_open(const char *name) {
 	openlog(name, LOG_PID, LOG_DAEMON);
 }
 
+void log_syslog_connect(const char *name) {
+	openlog(name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
 void log_syslog_write(enum log_severity severity, const char *line) {
 	syslog((int)severity, "%s", line);
 }

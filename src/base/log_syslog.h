@@ -14,4 +14,6 @@ enum log_severity { /* RFC 5424 section 6.2.1 */
 
 /* name must stay valid. */
 void log_syslog_open(const char *name);
+/* Connects at once, for a process that soon may not. */
+void log_syslog_connect(const char *name);
 void log_syslog_write(enum log_severity severity, const char *line);

@@ -62,6 +62,9 @@ void log_syslog_open(const char *name) {
 	system_log.name = name;
 }
 
+void log_syslog_connect(const char *name) {
+}
+
 void log_syslog_write(enum log_severity severity, const char *line) {
 	system_log.severity = severity;
 	(void)snprintf(system_log.line, sizeof system_log.line, "%s", line);

@@ -38,6 +38,8 @@ umbra_library(JANSSON jansson)
 umbra_library(MICROHTTPD libmicrohttpd)
 umbra_library(CURL libcurl)
 umbra_library(QRENCODE libqrencode)
+umbra_library(SECCOMP libseccomp)
+umbra_library(CAPNG libcap-ng)
 # Optional: batched cryptography on x86-64, and the unit tests' framework.
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)

@@ -55,6 +55,8 @@ if(TARGET umbrad)
     configure_file(${CMAKE_SOURCE_DIR}/deploy/systemd/umbrad.service.in
       ${CMAKE_BINARY_DIR}/deploy/umbrad.service @ONLY)")
   install(FILES ${CMAKE_BINARY_DIR}/deploy/umbrad.service DESTINATION lib/systemd/system)
+  install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/umbra.sysusers DESTINATION lib/sysusers.d
+    RENAME umbra.conf)
 endif()
 if(TARGET umbra)
   install(TARGETS umbra RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -90,6 +90,8 @@ struct config_tunnel {
 	struct config_clients clients;
 };
 
+enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_ON };
+
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 
 struct config {
@@ -97,6 +99,8 @@ struct config {
 	struct {
 		const char *name; /* the host's when absent */
 		const char *state_dir;
+		const char *user; /* account of the processes net and control */
+		enum config_sandbox sandbox;
 		struct {
 			enum log_level level;
 			enum config_log_format format;

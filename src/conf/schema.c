@@ -25,6 +25,9 @@ static const char *const log_levels[] = {"silent", "error", "warning", "info", "
 static const char *const log_formats[] = {"text", "json", NULL};
 _Static_assert(LOG_SILENT == 0 && LOG_ERROR == 1 && LOG_DEBUG == 4 && CONFIG_LOG_JSON == 1);
 
+static const char *const switches[] = {"off", "on", NULL};
+_Static_assert(CONFIG_SANDBOX_OFF == 0 && CONFIG_SANDBOX_ON == 1);
+
 static const char *const aeads[] = {"auto", "openssl", "ipsec-mb", NULL};
 
 /* The kernel's "default" and "local" tables. */
@@ -93,6 +96,20 @@ static const struct schema_row node_rows[] = {
 	 .standard = "/var/lib/umbra",
 	 .help = "Folder of what the daemon remembers: peers added with the tool, tunnels taken down, "
 			 "network settings to restore."},
+	{.key = "user",
+	 .type = SCHEMA_LABEL,
+	 AT_NODE(user),
+	 .standard = "umbra",
+	 .help =
+		 "Account of the processes that strangers reach. Where there is none of this name, they "
+		 "run under a number that nobody has."},
+	{.key = "sandbox",
+	 .type = SCHEMA_INDEX,
+	 AT_NODE(sandbox),
+	 .choices = switches,
+	 .standard = "on",
+	 .help = "Whether each process gives up what it does not need: account, capabilities, system "
+			 "calls, files. off is for finding faults: then all run with every right."},
 	{.key = "log", .type = SCHEMA_GROUP, .rows = log_rows, .help = "The daemon's log."},
 	{.key = "shards",
 	 .type = SCHEMA_NUMBER,

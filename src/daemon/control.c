@@ -20,8 +20,6 @@
 
 #define START_TIMEOUT (10 * CLOCK_SECOND)
 
-enum { STORE_PATH_SIZE = 4096 };
-
 const char *control_file(const struct control *control) {
 	return control->configuration ? control->configuration : "the configuration";
 }
@@ -63,17 +61,24 @@ static const char *value_of(const char *argument, const char *name) {
 
 static enum err parse_arguments(struct control *control, int count, char *const *arguments) {
 	control->log = NET_LOG_STDERR;
+	bool has_sandbox = false;
 	for (int i = 2; i < count; i++) {
 		const char *log = value_of(arguments[i], NET_LOG_ARGUMENT);
 		const char *path = value_of(arguments[i], CONTROL_CONFIGURATION_ARGUMENT);
+		const char *folder = value_of(arguments[i], CONTROL_STORE_ARGUMENT);
+		const char *sandbox = value_of(arguments[i], SANDBOX_ARGUMENT);
 		if (log)
 			control->log = log;
 		else if (path)
 			control->configuration = path;
+		else if (folder)
+			control->folder = folder;
+		else if (sandbox && !sandbox_parse(sandbox, &control->sandbox))
+			has_sandbox = true;
 		else
 			return ERR_INVALID;
 	}
-	return ERR_OK;
+	return has_sandbox && control->folder ? ERR_OK : ERR_INVALID;
 }
 
 static void log_to(const struct control *control, const char *target) {
@@ -92,7 +97,13 @@ static enum err receive_start(struct control *control) {
 		return error;
 	if (message.message.type == PROCESS_START) {
 		log_to(control, NET_LOG_SYSLOG);
+		if (message.count == 1)
+			control->sockets.channel = channel_message_take(&message, 0);
 		log_init((enum log_level)message.message.start.log_level, "umbrad");
+		if (strcmp(control->log, NET_LOG_LATER) == 0)
+			hardening_prepare_detach();
+		if (strcmp(control->log, NET_LOG_STDERR) != 0)
+			log_prepare_syslog();
 		log_set_format(message.message.start.log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 	} else {
 		error = ERR_MALFORMED;
@@ -101,13 +112,9 @@ static enum err receive_start(struct control *control) {
 	return error;
 }
 
-static void open_store(struct control *control, const struct config *config) {
-	char path[STORE_PATH_SIZE];
-	int size = snprintf(path, sizeof path, "%s/umbra.db", config->node.state_dir);
-	if (size < 0 || (size_t)size >= sizeof path)
-		(void)snprintf(control->store_problem, sizeof control->store_problem,
-					   "node.state_dir is too long");
-	else if (store_open(path, &control->store, control->store_problem) == ERR_OK)
+static void open_store(struct control *control) {
+	if (store_open_here(control->folder, "umbra.db", &control->store, control->store_problem) ==
+		ERR_OK)
 		return;
 	control->store = NULL;
 	log_error("%s; peers cannot be added or removed", control->store_problem);
@@ -139,7 +146,7 @@ static struct config *load(const struct control *control, int descriptor) {
 
 /* READY comes behind what has to be up before the start is called done. */
 static void begin(struct control *control, struct config *config) {
-	open_store(control, config);
+	open_store(control);
 	control_tunnels_configure(control, config);
 	const struct process_message ready = {.type = PROCESS_READY};
 	enum err error = control_channel_send(&control->privileged, &ready, -1);
@@ -157,7 +164,7 @@ static void configure(struct control *control, const struct channel_message *mes
 	if (config && control->config) {
 		/* What was wrong with the store may be mended. */
 		if (!control->store)
-			open_store(control, config);
+			open_store(control);
 		control_tunnels_configure(control, config);
 		control_api_publish(control, "configuration.reloaded", NULL, NULL, "%s was read again",
 							control_file(control));
@@ -254,6 +261,8 @@ static enum err open_all(struct control *control) {
 	control_names_open(control);
 	if (route_open(&control->route))
 		log_warning("drops of the interfaces will not be known");
+	if (sandbox_enter_control(&control->sandbox, control->folder))
+		return ERR_PERMISSION;
 	return control->stop ? ERR_NO_MEMORY
 						 : control_channel_open(&control->privileged, SUPERVISOR_CHANNEL);
 }
@@ -269,6 +278,7 @@ static void close_all(struct control *control) {
 	control->server = NULL;
 	if (control->names)
 		control_names_done(control);
+	control_sockets_done(&control->sockets);
 	store_close(control->store);
 	route_close(control->route);
 	control_timer_free(control->timer);
@@ -280,6 +290,7 @@ static int run(struct control *control) {
 	const struct control_channel_options none = {.loop = NULL};
 	control_channel_init(&control->privileged, &none);
 	control_channel_init(&control->net, &none);
+	control->sockets.channel = -1;
 	list_init(&control->lookups);
 	list_init(&control->sets);
 	list_init(&control->gathers);

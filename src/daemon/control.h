@@ -9,7 +9,9 @@
 #define CONTROL_ARGUMENT "--process=control"
 /* The path of the configuration, for messages; its content comes from the privileged process. */
 #define CONTROL_CONFIGURATION_ARGUMENT "--configuration="
-/* And NET_LOG_ARGUMENT. */
+/* The store's folder. */
+#define CONTROL_STORE_ARGUMENT "--store="
+/* And NET_LOG_ARGUMENT, SANDBOX_ARGUMENT. */
 
 /* The whole process; returns its exit status. Descriptor 3 is its channel. */
 int control_main(int count, char *const *arguments);

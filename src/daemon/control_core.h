@@ -10,6 +10,8 @@
 #include "conf/config.h"
 #include "ctl/server.h"
 #include "daemon/control_channel.h"
+#include "daemon/control_sockets.h"
+#include "daemon/sandbox.h"
 #include "store/store.h"
 #include "tunnel/condition.h"
 #include "tunnel/directory.h"
@@ -65,11 +67,14 @@ struct control {
 	struct ctl_server *server;
 	const char *configuration; /* path; NULL: unknown */
 	const char *log;           /* NET_LOG_* */
+	const char *folder;        /* of the store; the current one */
+	struct sandbox sandbox;
 	struct config *config;
 	struct control_tunnel tunnels[CONFIG_TUNNELS_MAX];
 	struct store *store; /* NULL: see the problem */
 	char store_problem[STORE_PROBLEM_SIZE];
 	struct names *names;
+	struct control_sockets sockets;
 	struct resolver *resolver; /* NULL: names have no addresses */
 	struct route *route;       /* NULL: interfaces are not asked for their drops */
 	struct list lookups;

@@ -1,15 +1,11 @@
 /* Endpoints by name: what tunnel/names.h asks for is done here. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
 #include "transport/dns/resolver.h"
-#include "tunnel/plan.h"
 
 struct lookup {
 	struct list link;
@@ -23,28 +19,9 @@ static void lookup_free(struct lookup *lookup) {
 	free(lookup);
 }
 
-/* Questions must not go into a tunnel that is to be reached by the answer. */
-static uint32_t mark_of(const struct control *control) {
-	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
-		const struct control_tunnel *tunnel = &control->tunnels[i];
-		uint32_t mark = control_tunnel_is_up(tunnel) ? plan_mark(tunnel->config, tunnel->slot) : 0;
-		if (mark)
-			return mark;
-	}
-	return 0;
-}
-
 static int open_socket(void *context, int family, int type) {
-	int descriptor = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	uint32_t mark = mark_of(context);
-	if (descriptor >= 0 && mark &&
-		setsockopt(descriptor, SOL_SOCKET, SO_MARK, &mark, sizeof mark)) {
-		int failed = errno;
-		(void)close(descriptor);
-		errno = failed;
-		return -1;
-	}
-	return descriptor;
+	struct control *control = context;
+	return control_sockets_get(&control->sockets, family, type);
 }
 
 static void answered(void *context, const struct resolver_answer *answer) {

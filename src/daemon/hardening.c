@@ -16,6 +16,9 @@ static void lock_memory(void) {
 	/* Without the capability the small RLIMIT_MEMLOCK would make later allocations fail. */
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	/* net and control keep their memory locked when they have lost the capability. */
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	(void)setrlimit(RLIMIT_MEMLOCK, &all);
 	if (syscall(SYS_capget, &header, data) == 0 && (data[0].effective & (1U << CAP_IPC_LOCK)))
 		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
@@ -50,8 +53,17 @@ void hardening_clean_descriptors(unsigned first) {
 	(void)close_range(first, ~0U, 0);
 }
 
+static int null_device = -1; /* for hardening_detach_terminal() */
+
+void hardening_prepare_detach(void) {
+	if (null_device < 0)
+		null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 void hardening_detach_terminal(void) {
-	int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+	hardening_prepare_detach();
+	int descriptor = null_device;
+	null_device = -1;
 	if (descriptor < 0)
 		return;
 	for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)

@@ -28,12 +28,13 @@ static const char help[] =
 	"                        tun-udp      the TUN's segmentation of UDP\n"
 	"                        udp-send     UDP_SEGMENT on the sockets\n"
 	"                        udp-receive  UDP_GRO on the sockets\n"
+	"      --no-sandbox      both processes keep every right, to look for faults\n"
 	"  -h, --help            this text\n"
 	"      --version         the version\n"
 	"\n"
 	"Environment: LOG_LEVEL=silent|error|warning|info|debug|verbose (error),\n"
-	"WG_PROCESS_FOREGROUND=1 as -f, UMBRA_SHARDS, UMBRA_AEAD and UMBRA_NO_OFFLOAD as the "
-	"options.\n";
+	"WG_PROCESS_FOREGROUND=1 as -f, UMBRA_NO_SANDBOX=1 as --no-sandbox, UMBRA_SHARDS, UMBRA_AEAD\n"
+	"and UMBRA_NO_OFFLOAD as the options.\n";
 
 enum { LOG_NAME_SIZE = 48 };
 
@@ -136,6 +137,10 @@ static enum err attach(struct interface_program *program) {
 
 static enum err serve(struct interface_program *program) {
 	const struct options *options = &program->options;
+	struct sandbox sandbox;
+	enum err error = sandbox_prepare(!options->no_sandbox, "umbra", &sandbox);
+	if (error)
+		return error;
 	const struct privileged_options privileged_options = {
 		.log_name = program->log_name,
 		.interface = options->name,
@@ -143,10 +148,13 @@ static enum err serve(struct interface_program *program) {
 		.no_offload = options->no_offload,
 		.log_level = options->log_level,
 		.foreground = options->foreground,
+		.sandbox = sandbox,
 	};
-	enum err error = privileged_init(&program->privileged, &privileged_options, &ops, program);
+	error = privileged_init(&program->privileged, &privileged_options, &ops, program);
 	if (!error)
 		error = attach(program);
+	if (!error)
+		error = sandbox_enter_privileged(&sandbox);
 	if (!error)
 		error = privileged_serve(&program->privileged);
 	privileged_done(&program->privileged);
@@ -184,6 +192,7 @@ int interface_run(int count, char *const *arguments) {
 		.shards = getenv("UMBRA_SHARDS"),
 		.aead = getenv("UMBRA_AEAD"),
 		.no_offload = getenv("UMBRA_NO_OFFLOAD"),
+		.no_sandbox = getenv("UMBRA_NO_SANDBOX"),
 	};
 	struct interface_program program = {.privileged = {.status = EXIT_SUCCESS}};
 	char error[OPTIONS_ERROR_SIZE];

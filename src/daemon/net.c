@@ -14,10 +14,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/hardening.h"
+#include "daemon/net_arguments.h"
 #include "daemon/net_channel.h"
 #include "daemon/net_peering.h"
 #include "daemon/net_tunnels.h"
-#include "daemon/options.h"
 #include "daemon/supervisor.h"
 #include "loop/loop.h"
 
@@ -25,45 +25,17 @@
 
 enum { LOG_NAME_SIZE = 48 };
 
-/* How it was started. */
-struct arguments {
-	const char *log, *aead;
-	unsigned no_offload;
-};
-
 struct net {
 	struct net_channel channel;
 	struct net_peering peering;
 	struct net_tunnels tunnels;
 	struct loop *loop;
 	struct loop_source source;
-	struct arguments arguments;
+	struct net_arguments arguments;
 	char log_name[LOG_NAME_SIZE];
 	bool stop;
 	int status;
 };
-
-static const char *value_of(const char *argument, const char *name) {
-	size_t size = strlen(name);
-	return strncmp(argument, name, size) == 0 ? argument + size : NULL;
-}
-
-static enum err parse_arguments(int count, char *const *arguments, struct arguments *out) {
-	*out = (struct arguments){.log = NET_LOG_STDERR, .aead = options_find_aead("auto")};
-	for (int i = 2; i < count; i++) {
-		const char *log = value_of(arguments[i], NET_LOG_ARGUMENT);
-		const char *aead = value_of(arguments[i], "--aead=");
-		const char *no_offload = value_of(arguments[i], "--no-offload=");
-		if (log)
-			out->log = log;
-		else if (aead && options_find_aead(aead))
-			out->aead = options_find_aead(aead);
-		else if (no_offload ? options_parse_offloads(no_offload, &out->no_offload)
-							: !value_of(arguments[i], NET_INTERFACE_ARGUMENT))
-			return ERR_INVALID;
-	}
-	return ERR_OK;
-}
 
 /* Signals from a terminal or a service manager reach all processes; the privileged one decides. */
 static void ignore_signals(void) {
@@ -185,6 +157,10 @@ static void open_log(struct net *net, const struct process_message *start) {
 	if (start->start.log_json || !is_alone)
 		log_set_format(start->start.log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 	log_to(net, NET_LOG_SYSLOG);
+	if (strcmp(net->arguments.log, NET_LOG_LATER) == 0)
+		hardening_prepare_detach();
+	if (strcmp(net->arguments.log, NET_LOG_STDERR) != 0)
+		log_prepare_syslog();
 	net->tunnels.shared_log = !is_alone;
 }
 
@@ -206,6 +182,8 @@ static enum err start(struct net *net) {
 		open_log(net, &message);
 		error = open_loop(net);
 	}
+	if (!error)
+		error = sandbox_enter_net(&net->arguments.sandbox, net->arguments.aead);
 	if (!error)
 		error = net_channel_ready(&net->channel);
 	if (!error)
@@ -258,7 +236,7 @@ int net_main(int count, char *const *arguments, const struct net_device_ops *ops
 	net_peering_init(&net.peering, NULL, answer_control, &net);
 	net.tunnels.channel = &net.channel;
 	net.tunnels.peering = &net.peering;
-	enum err error = parse_arguments(count, arguments, &net.arguments);
+	enum err error = net_arguments_parse(count, arguments, &net.arguments);
 	net.tunnels.defaults = (struct net_start){
 		.aead = net.arguments.aead,
 		.no_udp_segmentation = net.arguments.no_offload & OPTIONS_UDP_SEND,

@@ -14,6 +14,8 @@
 #include "daemon/node_core.h"
 #include "daemon/node_lock.h"
 #include "daemon/node_network.h"
+#include "daemon/node_policy.h"
+#include "daemon/node_store.h"
 #include "daemon/node_watch.h"
 
 /* Without a control process for so long, tunnels come up by the configuration alone. */
@@ -121,6 +123,8 @@ static const struct privileged_ops ops = {
 	.gone = gone,
 	.listened = listened,
 	.changed = changed,
+	.may_listen = node_policy_listen,
+	.may_mark = node_policy_mark,
 	.run = run,
 	.reap = reap,
 };
@@ -138,6 +142,11 @@ static enum err make_state_dir(const struct config *config) {
 
 static enum err prepare(struct node *node) {
 	const struct config *config = node->config;
+	struct sandbox sandbox;
+	enum err error =
+		sandbox_prepare(config->node.sandbox == CONFIG_SANDBOX_ON, config->node.user, &sandbox);
+	if (error)
+		return error;
 	const struct privileged_options options = {
 		.log_name = "umbrad",
 		.aead = options_find_aead(config->node.aead),
@@ -148,8 +157,9 @@ static enum err prepare(struct node *node) {
 		.log_level = config->node.log.level,
 		.log_json = config->node.log.format == CONFIG_LOG_JSON,
 		.foreground = !node->options.background,
+		.sandbox = sandbox,
 	};
-	enum err error = privileged_init(&node->privileged, &options, &ops, node);
+	error = privileged_init(&node->privileged, &options, &ops, node);
 	node->state_dir = strdup(config->node.state_dir);
 	node->socket_path = strdup(config->control.socket);
 	node->path = strdup(config->path);
@@ -165,13 +175,15 @@ static enum err prepare(struct node *node) {
 	if (!error)
 		error = node_lock_take(node->state_dir, &node->lock);
 	if (!error)
+		error = node_store_prepare(node->state_dir, &sandbox.account);
+	if (!error)
 		error = supervisor_init(&node->control);
 	if (error)
 		return error;
 	node_network_clean(node);
 	for (size_t i = 0; i < config->tunnel_count && !error; i++)
 		error = node_tunnel_add(node, &config->tunnels[i]);
-	return error;
+	return error ? error : sandbox_enter_privileged(&sandbox);
 }
 
 static int serve(struct node *node) {
@@ -198,6 +210,7 @@ static int serve(struct node *node) {
 	node_orders_done(node);
 	unix_listener_done(&node->socket);
 	node_metrics_done(&node->metrics);
+	node_sockets_close(node);
 	supervisor_done(&node->control);
 	privileged_done(&node->privileged);
 	node_lock_done(&node->lock);
@@ -250,6 +263,7 @@ int node_run(int count, char *const *arguments) {
 	node->retry_at = node->accept_again = CLOCK_NEVER;
 	node->socket_again = node->peer_again = CLOCK_NEVER;
 	node_metrics_init(&node->metrics);
+	node_sockets_init(&node->sockets);
 	list_init(&node->orders);
 	char error[NODE_OPTIONS_ERROR_SIZE];
 	int status = EXIT_USAGE;

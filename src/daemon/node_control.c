@@ -14,6 +14,8 @@
 #include "daemon/control.h"
 #include "daemon/net.h"
 #include "daemon/node_core.h"
+#include "daemon/node_policy.h"
+#include "daemon/node_store.h"
 #include "daemon/shared_text.h"
 
 #define ACCEPT_PAUSE (100 * CLOCK_MILLISECOND)
@@ -60,6 +62,7 @@ static void forget_control(struct node *node) {
 	if (node->control.channel >= 0)
 		loop_remove(node->privileged.loop, node->control.channel);
 	node->control.ready = false;
+	node_sockets_close(node);
 	stop_accepting(node);
 	node_orders_forget(node);
 }
@@ -188,8 +191,7 @@ static enum err parse_prefixes(char *text, struct prefix **out_prefixes, size_t 
 
 static enum err order_routes(struct node *node, const struct channel_message *message) {
 	const struct process_message *body = &message->message;
-	if (message->count != 1 || body->tunnel >= PROCESS_TUNNELS_MAX ||
-		!node->tunnels[body->tunnel].used ||
+	if (body->tunnel >= PROCESS_TUNNELS_MAX || !node->tunnels[body->tunnel].used ||
 		/* Slots of tunnels that are not up may be others' than when it was sent. */
 		node->tunnels[body->tunnel].state == PROCESS_STATE_DOWN)
 		return ERR_NOT_FOUND;
@@ -211,7 +213,12 @@ static enum err order_routes(struct node *node, const struct channel_message *me
 		return ERR_OK;
 	}
 	order->prefixes = prefixes;
-	order->prefix_count = count;
+	order->prefix_count = node_policy_routes(prefixes, count);
+	if (order->prefix_count < count)
+		log_warning(
+			"%s: refused: %zu routes wider than /8 or /7 (IPv6) for peers that are not in the "
+			"configuration",
+			order->name, count - order->prefix_count);
 	return ERR_OK;
 }
 
@@ -241,6 +248,8 @@ static void control_is_ready(struct node *node) {
 /* False for what this process does not take. */
 static bool handle(struct node *node, struct channel_message *message) {
 	const struct process_message *body = &message->message;
+	if (message->count != (body->type == PROCESS_ROUTES ? 1U : 0U))
+		return false;
 	switch (body->type) {
 	case PROCESS_READY:
 		control_is_ready(node);
@@ -378,14 +387,21 @@ uint64_t node_control_run(struct node *node, uint64_t now) {
 
 static enum err spawn(struct node *node, uint64_t now) {
 	char program[] = "umbrad", process[] = CONTROL_ARGUMENT;
-	char log[PRIVILEGED_ARGUMENT_SIZE], path[PATH_MAX + sizeof CONTROL_CONFIGURATION_ARGUMENT];
+	char log[PRIVILEGED_ARGUMENT_SIZE], sandbox[SANDBOX_TEXT_SIZE + sizeof SANDBOX_ARGUMENT];
+	char store[PATH_MAX + sizeof CONTROL_STORE_ARGUMENT] = CONTROL_STORE_ARGUMENT,
+								 path[PATH_MAX + sizeof CONTROL_CONFIGURATION_ARGUMENT];
 	(void)snprintf(log, sizeof log, NET_LOG_ARGUMENT "%s",
 				   node->privileged.options.foreground ? NET_LOG_STDERR
 				   : node->privileged.detached         ? NET_LOG_SYSLOG
 													   : NET_LOG_LATER);
 	(void)snprintf(path, sizeof path, CONTROL_CONFIGURATION_ARGUMENT "%s", node->config->path);
-	char *const arguments[] = {program, process, log, path, NULL};
-	enum err error = supervisor_start(&node->control, arguments, now);
+	char *const arguments[] = {program, process, log, path, sandbox, store, NULL};
+	memcpy(sandbox, SANDBOX_ARGUMENT, sizeof SANDBOX_ARGUMENT);
+	sandbox_format(&node->privileged.options.sandbox, sandbox + sizeof SANDBOX_ARGUMENT - 1);
+	enum err error =
+		node_store_path(node->state_dir, store + sizeof CONTROL_STORE_ARGUMENT - 1, PATH_MAX);
+	if (!error)
+		error = supervisor_start(&node->control, arguments, now);
 	if (!error)
 		error =
 			loop_add(node->privileged.loop, node->control.channel, EPOLLIN, &node->control_source);
@@ -394,7 +410,12 @@ static enum err spawn(struct node *node, uint64_t now) {
 	struct process_message message = {.type = PROCESS_START};
 	message.start.log_level = (uint8_t)node->privileged.options.log_level;
 	message.start.log_json = node->privileged.options.log_json;
-	node_control_send(node, &message);
+	int sockets;
+	error = node_sockets_open(node, &sockets);
+	if (error)
+		return error;
+	send_with(node, &message, sockets);
+	(void)close(sockets);
 	return ERR_OK;
 }
 

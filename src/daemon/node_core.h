@@ -11,6 +11,7 @@
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
 #include "daemon/node_options.h"
+#include "daemon/node_sockets.h"
 #include "daemon/node_split.h"
 #include "daemon/privileged.h"
 #include "daemon/supervisor.h"
@@ -110,6 +111,7 @@ struct node {
 
 	struct node_metrics metrics;
 	struct node_split split;
+	struct node_sockets sockets;
 };
 
 /* node_orders.c */

@@ -66,6 +66,8 @@ static void warn_of_restart(struct node *node, const struct config *before,
 		{strcmp(before->node.aead, after->node.aead) != 0, "node.aead"},
 		{memcmp(&before->node.offload, &after->node.offload, sizeof before->node.offload) != 0,
 		 "node.offload"},
+		{strcmp(before->node.user, after->node.user) != 0, "node.user"},
+		{before->node.sandbox != after->node.sandbox, "node.sandbox"},
 		{before->node.log.format != after->node.log.format, "node.log.format"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -85,6 +87,7 @@ static void keep_for_restart(const struct node *node, struct config *after) {
 	after->node.aead = node->privileged.options.aead;
 	after->node.offload = before->node.offload;
 	after->node.log.format = before->node.log.format;
+	after->node.sandbox = before->node.sandbox;
 }
 
 /* The orders that lead from the tunnels of before to those of a new configuration. */

@@ -118,6 +118,7 @@ static enum err apply_environment(const struct options_environment *environment,
 								  struct options *options,
 								  char out_error[static OPTIONS_ERROR_SIZE]) {
 	options->foreground = environment->foreground && strcmp(environment->foreground, "1") == 0;
+	options->no_sandbox = environment->no_sandbox && strcmp(environment->no_sandbox, "1") == 0;
 	/* A level that is none means the default, as elsewhere with this variable. */
 	if (environment->log_level)
 		(void)log_level_parse(environment->log_level, &options->log_level);
@@ -172,6 +173,8 @@ static enum err apply_option(int count, char *const *arguments, int *index, stru
 		options->foreground = true;
 	} else if (strcmp(argument, "-h") == 0 || strcmp(argument, "--help") == 0) {
 		options->action = OPTIONS_HELP;
+	} else if (strcmp(argument, "--no-sandbox") == 0) {
+		options->no_sandbox = true;
 	} else if (strcmp(argument, "--version") == 0) {
 		options->action = OPTIONS_VERSION;
 	} else {

@@ -32,6 +32,7 @@ struct options {
 	unsigned shards;     /* 0: automatic */
 	const char *aead;    /* "auto" or the name of a back end; static text */
 	unsigned no_offload; /* enum options_offload */
+	bool no_sandbox;
 	enum log_level log_level;
 };
 
@@ -42,6 +43,7 @@ struct options_environment {
 	const char *shards;     /* UMBRA_SHARDS */
 	const char *aead;       /* UMBRA_AEAD */
 	const char *no_offload; /* UMBRA_NO_OFFLOAD */
+	const char *no_sandbox; /* UMBRA_NO_SANDBOX */
 };
 
 /* arguments[0] is not looked at. On ERR_INVALID, out_error is one line that tells what is wrong. */

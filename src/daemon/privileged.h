@@ -10,6 +10,7 @@
 #include "daemon/channel.h"
 #include "daemon/options.h"
 #include "daemon/privileged_watch.h"
+#include "daemon/sandbox.h"
 #include "daemon/supervisor.h"
 #include "loop/loop.h"
 
@@ -23,7 +24,7 @@
  */
 
 enum {
-	PRIVILEGED_ARGUMENTS_MAX = 7, /* of the net process, with the NULL */
+	PRIVILEGED_ARGUMENTS_MAX = 8, /* of the net process, with the NULL */
 	PRIVILEGED_ARGUMENT_SIZE = 32 + OPTIONS_LIST_SIZE,
 	PRIVILEGED_ASKED_MAX = 256, /* requests to the net process that wait for their results */
 };
@@ -41,6 +42,11 @@ struct privileged_ops {
 	/* Optional: sockets were opened for an attachment, or could not be (errno). */
 	void (*listened)(struct privileged *privileged, struct attachment *attachment, uint16_t port,
 					 int number);
+	/* Optional: whether the configuration has such sockets for it; NULL: whatever net is told. */
+	bool (*may_listen)(struct privileged *privileged, const struct attachment *attachment,
+					   uint16_t port, uint32_t mark);
+	bool (*may_mark)(struct privileged *privileged, const struct attachment *attachment,
+					 uint32_t mark);
 	/* Optional, after every turn: does what is due and returns the next deadline. */
 	uint64_t (*run)(struct privileged *privileged, uint64_t now);
 	/* Optional: the host changed (enum process_change); the net process has been told. */
@@ -58,6 +64,7 @@ struct privileged_options {
 	enum log_level log_level;
 	bool log_json;
 	bool foreground; /* log to standard error */
+	struct sandbox sandbox;
 };
 
 struct privileged {
@@ -73,6 +80,7 @@ struct privileged {
 	uint64_t ready_by; /* the present start must be done */
 	bool restarted;    /* and all attachments known to it, before it is called ready again */
 	uint16_t last_request;
+	uint64_t refused;  /* requests of net that the configuration does not allow */
 	struct list asked; /* requests that wait */
 	size_t asked_count;
 

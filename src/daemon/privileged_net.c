@@ -46,6 +46,8 @@ static void keep_journal(struct privileged *privileged, struct channel_message *
 /* False for what this process does not take. */
 static bool handle(struct privileged *privileged, struct channel_message *message) {
 	bool is_dead = privileged->net.pid == 0;
+	if (message->count != (message->message.type == PROCESS_JOURNAL ? 1U : 0U))
+		return false;
 	if (is_dead && message->message.type != PROCESS_JOURNAL)
 		return true;
 	switch (message->message.type) {
@@ -62,8 +64,6 @@ static bool handle(struct privileged *privileged, struct channel_message *messag
 		privileged_unlisten(privileged, message->message.tunnel);
 		return true;
 	case PROCESS_JOURNAL:
-		if (message->count != 1)
-			return false;
 		keep_journal(privileged, message);
 		return true;
 	case PROCESS_RESULT:
@@ -111,16 +111,25 @@ static enum err spawn(struct privileged *privileged, uint64_t now) {
 	const char *log = options->foreground    ? NET_LOG_STDERR
 					  : privileged->detached ? NET_LOG_SYSLOG
 											 : NET_LOG_LATER;
-	char texts[4][PRIVILEGED_ARGUMENT_SIZE], list[OPTIONS_LIST_SIZE];
+	char texts[5][PRIVILEGED_ARGUMENT_SIZE], list[OPTIONS_LIST_SIZE];
 	options_format_offloads(options->no_offload, list);
 	(void)snprintf(texts[0], sizeof texts[0], NET_LOG_ARGUMENT "%s", log);
 	(void)snprintf(texts[1], sizeof texts[1], "--aead=%s", options->aead);
 	(void)snprintf(texts[2], sizeof texts[2], "--no-offload=%s", list);
+	char sandbox[SANDBOX_TEXT_SIZE];
+	sandbox_format(&options->sandbox, sandbox);
+	(void)snprintf(texts[4], sizeof texts[4], SANDBOX_ARGUMENT "%s", sandbox);
 	(void)snprintf(texts[3], sizeof texts[3], NET_INTERFACE_ARGUMENT "%s",
 				   options->interface ? options->interface : "");
 	char program[] = "umbrad", process[] = NET_ARGUMENT;
-	char *const arguments[PRIVILEGED_ARGUMENTS_MAX] = {
-		program, process, texts[0], texts[1], texts[2], options->interface ? texts[3] : NULL, NULL};
+	char *const arguments[PRIVILEGED_ARGUMENTS_MAX] = {program,
+													   process,
+													   texts[0],
+													   texts[1],
+													   texts[2],
+													   texts[4],
+													   options->interface ? texts[3] : NULL,
+													   NULL};
 	enum err error = supervisor_start(&privileged->net, arguments, now);
 	if (!error)
 		error =

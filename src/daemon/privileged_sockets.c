@@ -74,9 +74,53 @@ static int open_sockets(struct attachment *attachment, const struct process_mess
 	return 0;
 }
 
+/* It changes nothing. Such a process is not itself any more, or has a fault. */
+static int refuse(const struct attachment *attachment, const char *what, uint32_t value) {
+	attachment->privileged->refused++;
+	log_warning("%srefused: the net process asks for %s %u, which is not the configuration's "
+				"(refused so far: %llu)",
+				attachment->prefix, what, value,
+				(unsigned long long)attachment->privileged->refused);
+	return EPERM;
+}
+
+/* 0 or errno. */
+static int judge_listen(const struct attachment *attachment,
+						const struct process_message *message) {
+	const struct privileged *privileged = attachment->privileged;
+	if (message->listen.shards != attachment->tun.count)
+		return refuse(attachment, "shards", message->listen.shards);
+	if (privileged->ops->may_listen &&
+		!privileged->ops->may_listen(attachment->privileged, attachment, message->listen.port,
+									 message->listen.mark))
+		return refuse(attachment, "sockets of its own at port", message->listen.port);
+	return 0;
+}
+
+static int judge_mark(const struct attachment *attachment, uint32_t mark) {
+	const struct privileged *privileged = attachment->privileged;
+	if (privileged->ops->may_mark &&
+		!privileged->ops->may_mark(attachment->privileged, attachment, mark))
+		return refuse(attachment, "the firewall mark", mark);
+	return 0;
+}
+
+static void answer_failure(struct privileged *privileged, const struct process_message *message,
+						   int number) {
+	struct process_message failure = {
+		.type = PROCESS_LISTENING, .request = message->request, .tunnel = message->tunnel};
+	failure.listening.error = (uint32_t)number;
+	reply(privileged, &failure, NULL, 0);
+}
+
 void privileged_answer_listen(struct privileged *privileged,
 							  const struct process_message *message) {
 	struct attachment *attachment = privileged->attachments[message->tunnel];
+	int refused = attachment ? judge_listen(attachment, message) : 0;
+	if (refused) {
+		answer_failure(privileged, message, refused);
+		return;
+	}
 	int number = attachment ? open_sockets(attachment, message) : ENODEV;
 	if (attachment && privileged->ops->listened)
 		privileged->ops->listened(privileged, attachment, message->listen.port, number);
@@ -84,20 +128,19 @@ void privileged_answer_listen(struct privileged *privileged,
 		send_sockets(attachment, message->request);
 		return;
 	}
-	struct process_message failure = {
-		.type = PROCESS_LISTENING, .request = message->request, .tunnel = message->tunnel};
-	failure.listening.error = (uint32_t)number;
 	if (attachment)
 		log_error("%sUDP port %u could not be opened: %s", attachment->prefix, message->listen.port,
 				  strerror(number));
-	reply(privileged, &failure, NULL, 0);
+	answer_failure(privileged, message, number);
 }
 
 void privileged_answer_mark(struct privileged *privileged, const struct process_message *message) {
 	struct attachment *attachment = privileged->attachments[message->tunnel];
 	struct process_message done = {
 		.type = PROCESS_MARKED, .request = message->request, .tunnel = message->tunnel};
-	int number = attachment ? listen_mark(&attachment->sockets, message->mark.mark) : ENODEV;
+	int number = attachment ? judge_mark(attachment, message->mark.mark) : ENODEV;
+	if (!number)
+		number = listen_mark(&attachment->sockets, message->mark.mark);
 	done.marked.error = (uint32_t)number;
 	reply(privileged, &done, NULL, 0);
 }

@@ -92,7 +92,12 @@ void supervisor_kill(struct supervisor *supervisor) {
 }
 
 void supervisor_format_status(int status, char out_text[static SUPERVISOR_STATUS_SIZE]) {
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		(void)snprintf(out_text, SUPERVISOR_STATUS_SIZE,
+					   "signal %d by its sandbox: it made a forbidden system call, which the "
+					   "kernel's log names",
+					   SIGSYS);
+	else if (WIFSIGNALED(status))
 		(void)snprintf(out_text, SUPERVISOR_STATUS_SIZE, "signal %d", WTERMSIG(status));
 	else
 		(void)snprintf(out_text, SUPERVISOR_STATUS_SIZE, "exit status %d", WEXITSTATUS(status));

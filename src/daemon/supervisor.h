@@ -45,8 +45,8 @@ void supervisor_close(struct supervisor *supervisor);
 /* For a process that no longer does its part. It is reaped as any other. */
 void supervisor_kill(struct supervisor *supervisor);
 
-/* "exit status 1", "signal 11". */
-enum { SUPERVISOR_STATUS_SIZE = 48 };
+/* "exit status 1", "signal 11", and of the end by a sandbox what it means. */
+enum { SUPERVISOR_STATUS_SIZE = 112 };
 void supervisor_format_status(int status, char out_text[static SUPERVISOR_STATUS_SIZE]);
 
 /* Waits until it ended, at most until deadline, and then kills it. */

@@ -41,6 +41,7 @@ static const struct {
 	[PROCESS_METRICS] = {SLOT_NONE, NULL},
 	[PROCESS_NETWORK] = {SLOT_NONE, &process_codec_network},
 	[PROCESS_SPLIT] = {SLOT_NONE, &process_codec_split},
+	[PROCESS_SOCKET] = {SLOT_NONE, &process_codec_socket},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {

@@ -34,8 +34,7 @@ enum {
  * ends of one between them. `tunnel` is a slot, 0..PROCESS_TUNNELS_MAX-1, that P hands out.
  */
 enum process_type {
-	PROCESS_START,   /* P→N, P→C: first message. C: descriptor: the API's listening socket's
-						connections come later as CONNECTION; N: none */
+	PROCESS_START,   /* P→N, P→C: first message; C: descriptor: the channel of SOCKET */
 	PROCESS_PEERING, /* P→N, P→C; descriptor: this end of the channel between net and control */
 	PROCESS_ATTACH,  /* P→N; descriptors: journal, then one TUN queue a shard. → RESULT */
 	PROCESS_DETACH,  /* P→N: let go of all of a tunnel. → RESULT once its queues are closed */
@@ -66,8 +65,10 @@ enum process_type {
 						 nowhere any more */
 	PROCESS_NETWORK, /* P→N, P→C: the network changed, or the machine slept: addresses and routes of
 						before may be wrong, deadlines be over */
-	PROCESS_SPLIT, /* C→P: prepare the control group of applications that go past all tunnels, or
-					  into the one of the name. → RESULT; text: the group's path */
+	PROCESS_SPLIT,  /* C→P: prepare the control group of applications that go past all tunnels, or
+					   into the one of the name. → RESULT; text: the group's path */
+	PROCESS_SOCKET, /* C→P, on a channel of its own: a socket to ask for names. → RESULT;
+					   descriptor: the socket, marked */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -152,6 +153,10 @@ struct process_message {
 		struct {
 			uint8_t changes; /* enum process_change, at least one */
 		} network;
+		struct {
+			uint8_t family; /* 4 or 6 */
+			bool stream;    /* TCP, otherwise UDP */
+		} socket;
 		struct {
 			uint32_t error;               /* errno, 0 = success */
 			char text[PROCESS_TEXT_SIZE]; /* what to tell the person who asked; may be empty */

@@ -33,6 +33,7 @@ extern const struct process_codec process_codec_order;
 extern const struct process_codec process_codec_split;
 extern const struct process_codec process_codec_log;
 extern const struct process_codec process_codec_network;
+extern const struct process_codec process_codec_socket;
 extern const struct process_codec process_codec_result;
 
 /* Ended by a NUL, and only zeros behind it. */

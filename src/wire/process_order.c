@@ -128,6 +128,24 @@ static bool network_is_valid(const struct process_message *message) {
 
 const struct process_codec process_codec_network = {read_network, write_network, network_is_valid};
 
+/* SOCKET: | family 1 | stream 1 | */
+
+static void read_socket(struct reader *reader, struct process_message *out_message) {
+	out_message->socket.family = reader_u8(reader);
+	out_message->socket.stream = process_codec_read_bool(reader);
+}
+
+static void write_socket(struct writer *writer, const struct process_message *message) {
+	writer_u8(writer, message->socket.family);
+	writer_u8(writer, message->socket.stream);
+}
+
+static bool socket_is_valid(const struct process_message *message) {
+	return message->socket.family == 4 || message->socket.family == 6;
+}
+
+const struct process_codec process_codec_socket = {read_socket, write_socket, socket_is_valid};
+
 /* RESULT, TEXT: | error 4 | text | */
 
 static void read_result(struct reader *reader, struct process_message *out_message) {

@@ -135,8 +135,8 @@ def test_what_takes_a_restart_waits_for_it(lab: Lab) -> None:
 def test_store_comes_back(lab: Lab) -> None:
     """Without a store tunnels work; a reload takes it up once it can be opened."""
     node, name = one_node(lab)
-    node.state.mkdir(mode=0o700)
-    database = node.state / "umbra.db"
+    (node.state / "store").mkdir(mode=0o700, parents=True)
+    database = node.state / "store" / "umbra.db"
     database.write_text("this is not a database " * 100)
     node.start()
     key = new_key().public

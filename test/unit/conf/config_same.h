@@ -73,6 +73,8 @@ static inline void same_tunnel(const struct config_tunnel *left,
 static inline void same_config(const struct config *left, const struct config *right) {
 	assert_string_equal(left->node.name, right->node.name);
 	assert_string_equal(left->node.state_dir, right->node.state_dir);
+	assert_string_equal(left->node.user, right->node.user);
+	assert_int_equal(left->node.sandbox, right->node.sandbox);
 	assert_int_equal(left->node.log.level, right->node.log.level);
 	assert_int_equal(left->node.log.format, right->node.log.format);
 	same_choice(&left->node.shards, &right->node.shards);

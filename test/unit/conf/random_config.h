@@ -109,6 +109,8 @@ static inline void random_config_make(struct random_config *config, uint64_t see
 	random_add(config, "node:\n");
 	random_key(config, 2, "name", "gw1", "a b", "x@y.z", "'1'", "\"true\"");
 	random_key(config, 2, "state_dir", "state", "/s", "\"\\xe9\"");
+	random_key(config, 2, "user", "umbra", "vpn");
+	random_key(config, 2, "sandbox", "on", "off");
 	random_key(config, 2, "shards", "auto", "1", "16");
 	random_key(config, 2, "aead", "auto", "openssl", "ipsec-mb");
 	random_key(config, 2, "log", "{ level: silent }", "{ level: debug, format: json }");

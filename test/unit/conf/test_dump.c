@@ -53,6 +53,8 @@ static void test_text_of_a_dump(void **state) {
 	static const char expected[] = "node:\n"
 								   "  name: \"gw1\"\n"
 								   "  state_dir: \"/var/lib/umbra\"\n"
+								   "  user: \"umbra\"\n"
+								   "  sandbox: on\n"
 								   "  log:\n"
 								   "    level: info\n"
 								   "    format: text\n"

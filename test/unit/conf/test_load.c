@@ -33,6 +33,8 @@ static void test_every_default(void **state) {
 	assert_string_equal(config->path, "/etc/umbra/umbra.yaml");
 	assert_true(config->node.name[0]);
 	assert_string_equal(config->node.state_dir, "/var/lib/umbra");
+	assert_string_equal(config->node.user, "umbra");
+	assert_int_equal(config->node.sandbox, CONFIG_SANDBOX_ON);
 	assert_int_equal(config->node.log.level, LOG_INFO);
 	assert_int_equal(config->node.log.format, CONFIG_LOG_TEXT);
 	assert_true(config->node.shards.automatic);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/channel.h"
 #include "daemon/control.h"
+#include "daemon/sandbox.h"
 #include "daemon/shared_text.h"
 
 /*
@@ -124,10 +125,13 @@ static inline void stage_start_process(struct stage *stage) {
 	if (stage->process == 0) {
 		char program[] = "umbrad", process[] = CONTROL_ARGUMENT;
 		char path[] = CONTROL_CONFIGURATION_ARGUMENT "/etc/umbra/umbra.yaml";
-		char *const arguments[] = {program, process, path, NULL};
+		char sandbox[] = SANDBOX_ARGUMENT "off";
+		char store[sizeof CONTROL_STORE_ARGUMENT + STAGE_PATH_SIZE];
+		(void)snprintf(store, sizeof store, CONTROL_STORE_ARGUMENT "%s", stage->folder);
+		char *const arguments[] = {program, process, path, sandbox, store, NULL};
 		if (dup2(ends[1], 3) < 0)
 			_exit(99);
-		_exit(control_main(3, arguments));
+		_exit(control_main(5, arguments));
 	}
 	(void)close(ends[1]);
 	stage->privileged = ends[0];

@@ -107,6 +107,7 @@ static const struct {
 		22,
 		{HEAD_WITHOUT_SLOT(28), 'u', 'm', '0'},
 	},
+	{{.type = PROCESS_SOCKET, .socket = {6, true}}, 8, {HEAD_WITHOUT_SLOT(29), 6, 1}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -244,8 +245,9 @@ static unsigned count_good(enum process_type type, size_t offset) {
 
 static void test_slots(void **state) {
 	static const enum process_type without[] = {
-		PROCESS_START, PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,  PROCESS_LOG,
-		PROCESS_READY, PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK, PROCESS_SPLIT,
+		PROCESS_START,   PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,
+		PROCESS_LOG,     PROCESS_READY,   PROCESS_STOP,      PROCESS_METRICS,
+		PROCESS_NETWORK, PROCESS_SPLIT,   PROCESS_SOCKET,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;
@@ -267,6 +269,8 @@ static void test_bounds_of_bytes(void **state) {
 		size_t offset; /* in the body */
 		unsigned good;
 	} cases[] = {
+		{PROCESS_SOCKET, 0, 2}, /* 4 or 6 */
+		{PROCESS_SOCKET, 1, 2},
 		{PROCESS_ATTACH, 0, 255}, /* the name's first: not NUL */
 		{PROCESS_ATTACH, 2, 256}, /* its last: shorter is fine */
 		{PROCESS_ATTACH, 1, 255}, /* NUL: a letter behind it */

@@ -1,0 +1,151 @@
+/*
+ * Processes of the daemon that strangers have taken over.
+ *
+ *   compromised attack net|control|none NAME [ARGUMENT]
+ *       enters the sandbox as the process does, in the current folder, and tries one thing. Exit
+ *       status 0: it was done; 1: it was refused; or the end by a signal.
+ *   compromised -c FILE
+ *       umbrad. With UMBRA_ATTACK=messages, malformed or descriptors its net process sends what the
+ *       configuration does not say, with UMBRA_ATTACK=control its control process does; once, for
+ *       which UMBRA_ATTACK_ONCE names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "attacks.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/channel.h"
+#include "daemon/control.h"
+#include "daemon/device.h"
+#include "daemon/net.h"
+#include "daemon/programs.h"
+#include "daemon/sandbox.h"
+#include "daemon/shared_text.h"
+#include "daemon/supervisor.h"
+
+/* Messages of net: */
+
+static const char *plan; /* UMBRA_ATTACK of this process; NULL: it is itself */
+static uint64_t attack_at;
+
+static void send_listen(uint16_t port, uint32_t mark, uint8_t shards) {
+	struct process_message message = {.type = PROCESS_LISTEN, .request = 60000};
+	message.listen.port = port;
+	message.listen.mark = mark;
+	message.listen.shards = shards;
+	(void)channel_send(SUPERVISOR_CHANNEL, &message, NULL, 0);
+}
+
+static void send_all(void) {
+	struct process_message mark = {.type = PROCESS_MARK, .request = 60000, .mark = {0x756dff00}};
+	struct process_message unlisten = {.type = PROCESS_UNLISTEN, .tunnel = 63};
+	static const uint8_t far[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 64};
+	if (strcmp(plan, "malformed") == 0) {
+		(void)send(SUPERVISOR_CHANNEL, far, sizeof far, 0);
+	} else if (strcmp(plan, "descriptors") == 0) {
+		const int standard[] = {0, 1};
+		(void)channel_send(SUPERVISOR_CHANNEL, &unlisten, standard, 2);
+	} else {
+		send_listen(53, 0, 1);
+		send_listen(51820, 0x756dff00, 1);
+		send_listen(51820, 0, 16);
+		(void)channel_send(SUPERVISOR_CHANNEL, &mark, NULL, 0);
+		(void)channel_send(SUPERVISOR_CHANNEL, &unlisten, NULL, 0);
+	}
+	log_error("the messages were sent");
+}
+
+static uint64_t run_device(struct net_device *device, uint64_t now) {
+	uint64_t next = device_ops.run ? device_ops.run(device, now) : CLOCK_NEVER;
+	if (!plan)
+		return next;
+	if (attack_at == 0)
+		attack_at = now + CLOCK_SECOND;
+	if (now < attack_at)
+		return attack_at < next ? attack_at : next;
+	send_all();
+	plan = NULL;
+	return next;
+}
+
+/* The control process: */
+
+static void ask(struct process_message *message, const char *text) {
+	static uint16_t request = 1;
+	struct channel_message answer = {.count = 0};
+	int descriptor = -1;
+	message->request = request++;
+	if (text && shared_text_new(slice_of(text, strlen(text)), &descriptor))
+		return;
+	if (channel_send(SUPERVISOR_CHANNEL, message, &descriptor, descriptor >= 0))
+		return;
+	do {
+		channel_message_done(&answer);
+		if (channel_wait(SUPERVISOR_CHANNEL, POLLIN, clock_now() + 5 * CLOCK_SECOND) ||
+			channel_receive(SUPERVISOR_CHANNEL, &answer))
+			return;
+	} while (answer.message.type != PROCESS_RESULT);
+	log_error("answer to message %d: %u %s", (int)message->type, answer.message.result.error,
+			  answer.message.result.text);
+	channel_message_done(&answer);
+}
+
+static int control_attack(int count, char *const *arguments) {
+	struct sandbox sandbox = {.on = false};
+	const char *folder = "/";
+	struct channel_message start = {.count = 0};
+	log_init(LOG_ERROR, "compromised control");
+	for (int i = 2; i < count; i++) {
+		if (strncmp(arguments[i], SANDBOX_ARGUMENT, sizeof SANDBOX_ARGUMENT - 1) == 0)
+			(void)sandbox_parse(arguments[i] + sizeof SANDBOX_ARGUMENT - 1, &sandbox);
+		if (strncmp(arguments[i], CONTROL_STORE_ARGUMENT, sizeof CONTROL_STORE_ARGUMENT - 1) == 0)
+			folder = arguments[i] + sizeof CONTROL_STORE_ARGUMENT - 1;
+	}
+	if (channel_wait(SUPERVISOR_CHANNEL, POLLIN, clock_now() + 5 * CLOCK_SECOND) ||
+		channel_receive(SUPERVISOR_CHANNEL, &start) || sandbox_enter_control(&sandbox, folder))
+		return 1;
+	struct process_message ready = {.type = PROCESS_READY};
+	struct process_message up = {.type = PROCESS_UP, .order = {"nosuch"}};
+	struct process_message down = {.type = PROCESS_DOWN, .order = {"../../etc"}};
+	struct process_message routes = {.type = PROCESS_ROUTES};
+	struct process_message far = {.type = PROCESS_ROUTES, .tunnel = 63};
+	(void)channel_send(SUPERVISOR_CHANNEL, &ready, NULL, 0);
+	struct process_message own = {.type = PROCESS_UP};
+	const char *name = getenv("UMBRA_ATTACK_TUNNEL");
+	(void)snprintf(own.order.name, sizeof own.order.name, "%s", name ? name : "");
+	ask(&own, NULL);
+	ask(&up, NULL);
+	ask(&down, NULL);
+	ask(&routes, "0.0.0.0/0\n::/0\n0.0.0.0/1\n128.0.0.0/1\n198.51.100.0/24\n");
+	ask(&routes, "not a prefix\n");
+	ask(&far, "198.51.100.0/24\n");
+	/* A level that there is not ends this process. */
+	static const uint8_t level[] = {2, PROCESS_LOG, 0, 99, 0, 0, 200};
+	(void)send(SUPERVISOR_CHANNEL, level, sizeof level, 0);
+	log_error("the messages were sent");
+	(void)pause();
+	return 0;
+}
+
+int main(int count, char **arguments) {
+	const char *once = getenv("UMBRA_ATTACK_ONCE"), *wanted = getenv("UMBRA_ATTACK");
+	const char *first = count > 1 ? arguments[1] : "";
+	struct net_device_ops ops = device_ops;
+	if (strcmp(first, "attack") == 0 && count > 3)
+		return attacks_main(arguments[2], arguments[3], arguments[4]);
+	bool is_control = strcmp(first, CONTROL_ARGUMENT) == 0;
+	bool is_meant = wanted && (strcmp(wanted, "control") == 0) == is_control;
+	if (is_meant && once && strncmp(first, "--process=", 10) == 0 &&
+		open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600) >= 0)
+		plan = wanted;
+	if (plan && is_control)
+		return control_attack(count, arguments);
+	ops.run = run_device;
+	return programs_run(count, arguments, &ops);
+}

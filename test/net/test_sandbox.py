@@ -1,0 +1,264 @@
+"""What the processes may still do once strangers have taken them over: nothing of use."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from harness.device import BIN, Device, environment, new_key
+from harness.lab import Lab
+from harness.node import Node
+from harness.nodes import make_nodes
+from harness.pair import inner_address
+from harness.process import wait_until
+from harness.traffic import assert_pings
+
+DRIVER = BIN.parent / "drivers" / "compromised"
+pytestmark = [
+    pytest.mark.umbra,
+    pytest.mark.calm,
+    pytest.mark.skipif(not DRIVER.exists(), reason=f"there is no {DRIVER}: build `drivers`"),
+]
+
+# Sanitizers' programs keep account and files, see src/daemon/sandbox.h.
+sanitized = b"__sanitizer" in (BIN / "umbrad").read_bytes()
+whole = pytest.mark.skipif(sanitized, reason="the sandbox of a sanitizer's program is not whole")
+
+# What is tried, and whether it needs a place, a process or a family.
+ATTACKS = {
+    "read key": "read",
+    "read shadow": "read",
+    "read store": "read",
+    "write": "write",
+    "execute": "execute",
+    "execute-memory": "",
+    "fork": "",
+    "netlink": "socket",
+    "packet": "socket",
+    "inet": "socket",
+    "control socket": "connect",
+    "root": "",
+    "ptrace": "ptrace",
+    "read-memory": "read-memory",
+    "open-memory": "open-memory",
+    "signal": "signal",
+    "mount": "",
+    "user-namespace": "",
+    "setns": "",
+    "chroot": "",
+    "io_uring": "",
+    "bpf": "",
+    "keyctl": "",
+    "perf": "",
+    "module": "",
+    "handle": "",
+    "code": "",
+}
+
+# The store is control's own.
+ALLOWED = {("control", "read store"), ("control", "write")}
+
+
+def attack(process: str, name: str, argument: str, folder: pathlib.Path) -> str:
+    """ "done", "refused" or "killed"."""
+    made = environment(folder)
+    command = [str(DRIVER), "attack", process, name, argument]
+    result = subprocess.run(
+        command, cwd=folder, env=made, stdin=subprocess.DEVNULL, capture_output=True, timeout=20
+    )
+    if result.returncode == -signal.SIGSYS:
+        return "killed"
+    # A program that took this one's place says nothing.
+    assert result.returncode in (0, 1), result.stderr.decode(errors="replace")
+    return "refused" if result.returncode else "done"
+
+
+@whole
+def test_attacks_on_the_system(lab: Lab) -> None:
+    """Each is possible outside of the sandbox, and refused inside it, for net as for control."""
+    node = Node(lab, lab.namespace("alone"), "node")
+    node.tunnel(["10.66.0.1/24"])
+    node.start()
+    assert node.process
+    store = node.state / "store"
+    (store / "mine").write_text("mine")
+    os.chmod(store / "mine", 0o644)
+    victim = subprocess.Popen(["sleep", "60"])
+    lab.defer(victim.kill)
+    arguments = {
+        "read key": str(next(node.folder.glob("*.key"))),
+        "read shadow": "/etc/shadow",
+        "read store": "mine",
+        "write": "written",
+        "execute": "/bin/true",
+        "netlink": "16",
+        "packet": "17",
+        "inet": "2",
+        "control socket": str(node.socket),
+    }
+    wrong = []
+    for label, name in ATTACKS.items():
+        argument = arguments.get(label, str(victim.pid))
+        found = {}
+        for process in ("none", "net", "control"):
+            found[process] = attack(process, name or label, argument, store)
+            (store / "written").unlink(missing_ok=True)
+        for process in ("net", "control"):
+            allowed = (process, label) in ALLOWED
+            if (found[process] == "done") != allowed:
+                wrong.append((label, process, found[process]))
+        if found["none"] != "done":
+            wrong.append((label, "none", found["none"]))
+    assert not wrong
+    # The sandbox itself is no obstacle to what is not forbidden.
+    assert attack("net", "nothing", "", store) == "done"
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+NOTHING = "0" * 16
+
+
+@whole
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_processes_are_inside(lab: Lab, switch: str) -> None:
+    """Account, capabilities and filters of the real processes; off is off."""
+    node = Node(lab, lab.namespace("alone"), "node", settings={"sandbox": switch})
+    node.tunnel(["10.66.0.1/24"])
+    node.start()
+    assert node.process
+    everything = status_of(os.getpid())["CapBnd"]
+    parts = {name: status_of(node.part(name)) for name in ("net", "control")}
+    for name, found in parts.items():
+        if switch == "off":
+            assert found["Uid"].split() == ["0"] * 4 and found["Seccomp"] == "0", name
+            assert found["CapEff"] != NOTHING and found["NoNewPrivs"] == "0", name
+            continue
+        assert set(found["Uid"].split()) == set(found["Gid"].split()), name
+        assert 61184 <= int(found["Uid"].split()[0]) <= 65519, name
+        assert not found["Groups"].split(), name
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert found[kind] == NOTHING, (name, kind)
+        assert found["NoNewPrivs"] == "1" and found["Seccomp"] == "2", name
+        # Every thread of it.
+        for task in pathlib.Path(f"/proc/{node.part(name)}/task").iterdir():
+            assert "Seccomp:\t2" in (task / "status").read_text()
+    main = status_of(node.process.pid)
+    if switch == "off":
+        assert "the sandbox is off" in node.log_text() and main["Seccomp"] == "0"
+        return
+    assert main["Seccomp"] == "2" and main["NoNewPrivs"] == "1"
+    assert main["CapBnd"] == main["CapPrm"] == main["CapEff"] != everything
+    kept = int(main["CapEff"], 16)
+    for number in (2, 3, 4, 16, 17, 19, 22, 25, 27, 38, 39):  # SYS_MODULE, SYS_PTRACE, BPF among them
+        assert not kept >> number & 1, number
+    owner = (node.state / "store").stat()
+    assert owner.st_uid == int(parts["control"]["Uid"].split()[0]) and owner.st_mode & 0o777 == 0o700
+    assert node.state.stat().st_uid == 0
+
+
+@whole
+def test_umbra_wg_is_inside(lab: Lab) -> None:
+    """So is the net process of umbra-wg, unless --no-sandbox is given."""
+    for options, seccomp in ((["--no-sandbox"], "0"), ([], "2")):
+        device = Device(lab, lab.namespace(f"wg{seccomp}"), options=options).start()
+        found = status_of(wait_until(device.net_pid, 5, "a net process"))
+        assert found["Seccomp"] == seccomp and (found["CapEff"] == NOTHING) == (seccomp == "2")
+
+
+class Compromised(Node):
+    """umbrad, one process of which sends what it is not told to."""
+
+    attack = "messages"
+
+    def command(self, *options: str) -> list[str]:
+        once = self.lab.folder / f"once-{self.label}"
+        return [
+            *("env", f"UMBRA_ATTACK={self.attack}", f"UMBRA_ATTACK_ONCE={once}"),
+            f"UMBRA_ATTACK_TUNNEL={next(iter(self.tunnels))}",
+            *(str(DRIVER), "-c", str(self.configuration), *options),
+        ]
+
+
+def compromise(lab: Lab, attack: str) -> tuple[Node, Node, str]:
+    """A pair whose server is taken over; its tunnel has one name, and a second tunnel is down."""
+    pair = make_nodes(lab)
+    server = pair.server
+    server.__class__ = Compromised
+    server.attack = attack  # type: ignore[attr-defined]
+    server.tunnel(["10.99.0.1/24"], autostart=False)
+    pair.start()
+    return server, pair.client, pair.server_tunnel
+
+
+def sockets(node: Node) -> str:
+    return node.namespace.run("ss", "-Hlnu").stdout
+
+
+def test_messages_of_net(lab: Lab) -> None:
+    """Ports, marks and shards that the configuration does not say are refused; packets pass on."""
+    server, client, _ = compromise(lab, "messages")
+    before = sockets(server)
+    wait_until(lambda: "the messages were sent" in server.log_text(), 10, "the attack")
+    wait_until(lambda: "refused so far: 4" in server.log_text(), 5, "four refusals")
+    assert ":53 " not in sockets(server) and sockets(server) == before
+    assert_pings(client.namespace, inner_address(1, 4))
+    assert "the net process ended" not in server.log_text()
+
+
+@pytest.mark.parametrize("attack", ["malformed", "descriptors"])
+def test_broken_messages_of_net(lab: Lab, attack: str) -> None:
+    """A slot that there is not, or descriptors where none belong, end net; the next one is good."""
+    server, client, _ = compromise(lab, attack)
+    wait_until(lambda: "the net process is ready again" in server.log_text(), 15, "a good net")
+    assert "message of the net process" in server.log_text()
+    assert_pings(client.namespace, inner_address(1, 4))
+
+
+def test_messages_of_control(lab: Lab) -> None:
+    """Unknown tunnels, default routes and no routes at all change nothing; its end is no matter."""
+    server, client, name = compromise(lab, "control")
+    wait_until(lambda: "the control process is ready again" in server.log_text(), 15, "control")
+    text = server.log_text()
+    assert text.count("answer to message") == 6
+    assert "there is no tunnel nosuch" in text and "there is no tunnel ../../etc" in text
+    assert "refused: 4 routes wider than" in text
+    routes = server.traces()["routes"]
+    assert "0.0.0.0/1" not in routes and "128.0.0.0/1" not in routes
+    assert_pings(client.namespace, inner_address(1, 4))
+
+
+def test_killed_by_the_filter(lab: Lab) -> None:
+    """The log says what ended a process that made a forbidden call, and it is started again."""
+    if sanitized:
+        pytest.skip("it has no such filter")
+    node = Node(lab, lab.namespace("alone"), "node")
+    node.tunnel(["10.66.0.1/24"])
+    node.start()
+    os.kill(node.part("net"), signal.SIGSYS)
+    wait_until(lambda: "the net process is ready again" in node.log_text(), 10, "net")
+    assert "by its sandbox" in node.log_text()
+
+
+@whole
+def test_store_of_before_is_moved(lab: Lab) -> None:
+    """A store that an earlier version left in the state folder is found in its new place."""
+    node = Node(lab, lab.namespace("alone"), "node")
+    name = node.tunnel(["10.66.0.1/24"])
+    node.start()
+    node.umbra("peer", "add", name, "kept", "--public-key", new_key().public)
+    node.stop()
+    for file in (node.state / "store").iterdir():
+        os.chown(file, 0, 0)
+        file.rename(node.state / file.name)
+    (node.state / "store").rmdir()
+    node.start()
+    assert list(node.peers(name)) == ["kept"]
+    assert not (node.state / "umbra.db").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 from bench.contenders.contender import Contender
 from bench.lab import INNER_MTU, UAPI, Pair
@@ -53,10 +54,13 @@ class WgInterface(Contender):
 
 
 class Umbra(WgInterface):
-    def __init__(self, name: str, programs: pathlib.Path, aead: str) -> None:
+    def __init__(
+        self, name: str, programs: pathlib.Path, aead: str, options: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.label = "Umbra" if aead == "auto" else f"Umbra, {aead}"
         self.aead = aead
+        self.options = list(options)
         self.program = str(programs / "umbra-wg")
         self.programs = (self.program, "wg")
 
@@ -69,7 +73,7 @@ class Umbra(WgInterface):
         return run([self.program, "--version"]).strip().splitlines()[0]
 
     def command(self, interface: str) -> list[str]:
-        return [self.program, "-f", f"--aead={self.aead}", interface]
+        return [self.program, "-f", f"--aead={self.aead}", *self.options, interface]
 
 
 class WireguardGo(WgInterface):

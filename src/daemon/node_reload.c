@@ -171,6 +171,7 @@ static void add_new(struct node *node) {
 
 void node_reloaded(struct node *node, struct node_order *order) {
 	add_new(node);
+	node_split_reloaded(node);
 	config_free(node->config_before);
 	node->config_before = NULL;
 	node_control_configure(node);

@@ -191,6 +191,15 @@ void node_split_up(struct node *node, struct node_tunnel *tunnel) {
 		log_error("%s: split tunnelling: %s", tunnel->name, problem);
 }
 
+void node_split_reloaded(struct node *node) {
+	bool any = node->split.outside;
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		any |= node->split.inside[i];
+	char problem[PROBLEM_SIZE] = "";
+	if (any && apply(node, problem))
+		node_reload_problem(node, NULL, problem);
+}
+
 void node_split_down(struct node *node, struct node_tunnel *tunnel) {
 	char problem[PROBLEM_SIZE] = "";
 	if ((node->split.inside[tunnel->slot] || node->split.outside) && apply(node, problem))

@@ -72,6 +72,17 @@ static enum err apply_family(struct route *route, const struct split_rules_reque
 	return route_end(route);
 }
 
+static enum err put_default(struct route *route, const struct split_rules_inside *inside,
+							uint32_t interface, enum address_family family, int *number) {
+	bool absent = family == ADDRESS_V4 ? inside->no_v4 : inside->no_v6;
+	const struct route_entry entry = {.prefix.address.family = (uint8_t)family,
+									  .table = inside->table};
+	route_begin(route, keep_number, number);
+	route_put_route(route, absent ? ROUTE_DELETE : ROUTE_CREATE, interface, &entry,
+					SPLIT_RULES_PROTOCOL, 0);
+	return route_end(route);
+}
+
 /* Without IPv6 there is no such route; the rules refuse what it would have carried. */
 static enum err lead_inside(struct route *route, const struct split_rules_inside *inside,
 							int *number) {
@@ -83,19 +94,9 @@ static enum err lead_inside(struct route *route, const struct split_rules_inside
 	(void)snprintf(key, sizeof key, "net/ipv4/conf/%.15s/rp_filter", inside->name);
 	if (sysctl_write(key, 2))
 		*number = EACCES;
-	const struct route_entry v4 = {.prefix.address.family = ADDRESS_V4, .table = inside->table};
-	const struct route_entry v6 = {.prefix.address.family = ADDRESS_V6, .table = inside->table};
 	int ignored = 0;
-	route_begin(route, keep_number, number);
-	if (!inside->no_v4)
-		route_put_route(route, ROUTE_CREATE, link.index, &v4, SPLIT_RULES_PROTOCOL, 0);
-	error = route_end(route);
-	if (error)
-		return error;
-	route_begin(route, keep_number, &ignored);
-	if (!inside->no_v6)
-		route_put_route(route, ROUTE_CREATE, link.index, &v6, SPLIT_RULES_PROTOCOL, 0);
-	return route_end(route);
+	error = put_default(route, inside, link.index, ADDRESS_V4, inside->no_v4 ? &ignored : number);
+	return error ? error : put_default(route, inside, link.index, ADDRESS_V6, &ignored);
 }
 
 static enum err apply(struct route *route, const struct split_rules_request *request, int *number) {

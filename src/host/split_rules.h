@@ -43,6 +43,7 @@ struct split_rules_request {
 
 /*
  * Makes what is missing and removes what the request no longer has; quick when all is as it was.
+ * Of a family that a tunnel no longer has addresses of, the route goes.
  * Replies from a tunnel come from sources that the unmarked routes do not lead to: its rp_filter
  * becomes 2 (loose). It goes with the interface.
  */

@@ -232,8 +232,12 @@ def test_inside_without_v6(lab: Lab) -> None:
     client = world.pair.client
     assert_pings(world.near, BEHIND[6][0])
     client.umbra("exec", "--inside", world.tunnel, "ping", "-n", "-c", "1", BEHIND[4][0])
-    refused = client.umbra(
-        *("exec", "--inside", world.tunnel, "ping", "-n", "-c", "1", "-W", "1", BEHIND[6][0]),
-        check=False,
-    )
+    inside = ("exec", "--inside", world.tunnel, "ping", "-n", "-c", "1", "-W", "1")
+    refused = client.umbra(*inside, BEHIND[6][0], check=False)
+    assert refused.returncode != 0 and "unreachable" in refused.stderr
+    # A reload that gives it addresses of the other family alone turns it round.
+    world.values()["addresses"] = [f"{inner_address(2, 6)}/64"]
+    client.reload()
+    client.umbra(*inside, BEHIND[6][0])
+    refused = client.umbra(*inside, BEHIND[4][0], check=False)
     assert refused.returncode != 0 and "unreachable" in refused.stderr

@@ -31,7 +31,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 class Sample:
     time: float
     pss: int  # KiB
-    rss: int
+    anonymous: int  # KiB that are this process's alone, whoever else runs the same program
     descriptors: int
 
 
@@ -47,8 +47,8 @@ class Life:
         return self.samples[len(self.samples) // 4 :]
 
     def growth(self) -> float:
-        """KiB an hour of PSS."""
-        return 3600 * slope([(s.time, s.pss) for s in self.later()])
+        """KiB an hour of anonymous memory: PSS moves with every start of another umbrad."""
+        return 3600 * slope([(s.time, s.anonymous) for s in self.later()])
 
     def descriptors(self) -> tuple[int, int]:
         """The fewest of the first half of these, and the fewest of the second: bursts aside."""
@@ -60,13 +60,13 @@ class Life:
 
 
 def memory_of(pid: int) -> tuple[int, int]:
-    """PSS and RSS in KiB."""
-    found = {"Pss:": 0, "Rss:": 0}
+    """PSS and anonymous memory in KiB."""
+    found = {"Pss:": 0, "Anonymous:": 0}
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         words = line.split()
         if words[0] in found:
             found[words[0]] = int(words[1])
-    return found["Pss:"], found["Rss:"]
+    return found["Pss:"], found["Anonymous:"]
 
 
 def processes_of(node: Node) -> dict[str, int]:
@@ -113,11 +113,11 @@ class Watch:
         for name, node in self.nodes.items():
             for role, pid in processes_of(node).items():
                 try:
-                    pss, rss = memory_of(pid)
+                    pss, anonymous = memory_of(pid)
                     descriptors = len(os.listdir(f"/proc/{pid}/fd"))
                 except OSError:
                     continue  # it has just ended
                 lives = self.lives.setdefault(f"{name} {role}", [])
                 if not lives or lives[-1].pid != pid:
                     lives.append(Life(pid))
-                lives[-1].samples.append(Sample(now, pss, rss, descriptors))
+                lives[-1].samples.append(Sample(now, pss, anonymous, descriptors))

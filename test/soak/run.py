@@ -14,11 +14,11 @@ from typing import Any
 
 from harness.device import REPOSITORY, new_key
 from harness.lab import Lab, isolate, remove_leftovers
+from harness.leaks import LeakWatch
 from harness.process import SLOW
 from soak.actions import ACTIONS, Action, Actions
 from soak.expect import Expectation
 from soak.figures import Life, Watch, percentile, zombies_of
-from soak.leaks import Leaks
 from soak.load import Load, Services
 from soak.probe import Probe
 from soak.world import INTERNET, OTHER_PORT, PORT, SERVER, World, folder_of, state_size
@@ -66,12 +66,15 @@ class Soak:
 
     def start(self) -> None:
         world = self.world
-        servers = {address for addresses in SERVER.values() for address in addresses}
-        links = [uplink.name for uplink in world.uplinks]
+        servers = [address for addresses in SERVER.values() for address in addresses]
+        endpoints = [(address, port) for address in servers for port in (PORT, OTHER_PORT)]
+        self.leaks = [
+            LeakWatch(world.street, uplink.far, endpoints)
+            for uplink in world.uplinks
+        ]
         world.start()
         self.services = Services(world.internet)
         space = world.client.namespace
-        self.leaks = Leaks(space, links, servers, {PORT, OTHER_PORT})
         self.probes = [Probe(space, address) for address in INTERNET.values()]
         self.calm_probe = Probe(world.calm.client.namespace, "10.99.0.1")
         self.load = Load(space)
@@ -79,6 +82,9 @@ class Soak:
         self.folders = {n.label: set(folder_of(n)) for n in world.nodes}
         self._compare("the start")
         self.record.begun = time.monotonic()
+
+    def leaked(self) -> int:
+        return sum(watch.leaked for watch in self.leaks)
 
     # One action
 
@@ -121,7 +127,7 @@ class Soak:
             return [str(error).splitlines()[0]]
 
     def one(self, name: str, action: Action) -> None:
-        leaked, begun = self.leaks.count(), time.monotonic()
+        leaked, begun = self.leaked(), time.monotonic()
         try:
             action.run(self.actions)
         except AssertionError as error:
@@ -139,7 +145,7 @@ class Soak:
                 self.record.fault(f"{name}: {node.label} has zombies: {zombies}")
             if (size := state_size(node)) > STATE_LIMIT:
                 self.record.fault(f"{name}: the state folder of {node.label} has {size} bytes")
-        if more := self.leaks.count() - leaked:
+        if more := self.leaked() - leaked:
             self.record.leaked[name] = self.record.leaked.get(name, 0) + more
 
     def _live_calmly(self) -> None:
@@ -180,7 +186,7 @@ class Soak:
         pss = net.samples[-1].pss if net.samples else 0
         return (
             f"{(time.monotonic() - self.record.begun) / 60:5.1f} min  {len(times)} actions, "
-            f"{self.leaks.count()} leaked packets, {len(self.record.faults)} faults, "
+            f"{self.leaked()} leaked packets, {len(self.record.faults)} faults, "
             f"back in at most {max(times, default=0):.1f} s; calm net {pss} KiB"
         )
 
@@ -201,8 +207,10 @@ class Soak:
             share = lost / max(1, len(self.calm_probe.sent))
             if share > 0.01:
                 self.record.fault(f"calm: {lost} echoes without an answer")
-        if self.world.kill_switch and self.leaks.count():
-            self.record.fault(f"leaks: {dict(self.leaks.seen)}")
+        if not all(watch.complete() for watch in self.leaks):
+            self.record.fault("the capture missed packets")
+        if self.world.kill_switch and self.leaked():
+            self.record.fault(f"{self.leaked()} leaked packets")
         self._judge_lives()
 
     def _judge_lives(self) -> None:
@@ -236,8 +244,8 @@ class Soak:
                 }
                 for name, times in sorted(record.times.items())
             },
-            "leaks": dict(self.leaks.seen),
-            "first_leaks": [packet.hex() for packet in self.leaks.first],
+            "leaks": self.leaked(),
+            "first_leaks": [line for watch in self.leaks for line in watch.leaks],
             "compared": sum(e.compared for e in self.expected.values()),
             "load": dict(self.load.counts),
             "echoes": {p.address: [len(p.sent), p.lost()] for p in self.probes},
@@ -285,10 +293,10 @@ def table(results: dict[str, Any]) -> str:
     judged = "" if results["kill_switch"] else " (this build has no kill switch: not judged)"
     lines += [
         "",
-        f"leaks: {sum(results['leaks'].values())} packets{judged}",
+        f"leaks: {results['leaks']} packets{judged}",
         f"configuration: compared {results['compared']} times",
-        f"load: {streams >> 20} MiB of TCP there and back, {ended} streams ended; {back} of {asked} "
-        f"datagrams and questions answered; {load.get('changed', 0)} changed",
+        f"load: {streams >> 20} MiB of TCP there and back, {ended} streams ended; "
+        f"{back} of {asked} datagrams and questions answered; {load.get('changed', 0)} changed",
         f"state folders: {', '.join(f'{n} {s} bytes' for n, s in results['state_bytes'].items())}",
         f"seed {results['seed']}, {results['seconds']} s, {len(results['faults'])} faults",
     ]

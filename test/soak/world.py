@@ -37,7 +37,7 @@ class Uplink:
         self.world, self.number, self.metric = world, number, metric
         self.host = 2
         near, far = self._addresses(self.host), self._addresses(1)
-        self.name, _ = world.lab.link(world.client.namespace, world.street, near, far)
+        self.name, self.far = world.lab.link(world.client.namespace, world.street, near, far)
         self.route()
 
     def _addresses(self, host: int) -> list[str]:

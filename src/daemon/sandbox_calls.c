@@ -1,10 +1,14 @@
 #include "daemon/sandbox_calls.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+
+/* Those between them are listed by number. */
+_Static_assert(BPF_PROG_LOAD == 5 && BPF_PROG_ATTACH == 8);
 
 /* clang-format off */
 #define ANY(call) {.name = #call}
@@ -12,6 +16,7 @@
 	{.name = #call, .when = {{SANDBOX_MASKED, index, bits, result}}}
 #define EQUAL(call, index, result) MASKED(call, index, UINT64_C(0xffffffff), result)
 #define NOT(call, index, result) {.name = #call, .when = {{SANDBOX_DIFFERENT, index, 0, result}}}
+#define ABOVE(call, index, result) {.name = #call, .when = {{SANDBOX_ABOVE, index, 0, result}}}
 #define OWN(call, index) {.name = #call, .when = {{SANDBOX_OWN, index, 0, 0}}}
 #define NOT_OWN(call, index) {.name = #call, .when = {{SANDBOX_NOT_OWN, index, 0, 0}}}
 
@@ -120,12 +125,15 @@ const struct sandbox_call sandbox_calls_forbidden[] = {
 	ANY(mount), ANY(umount), ANY(umount2), ANY(move_mount), ANY(open_tree), ANY(fsopen),
 	ANY(fsmount), ANY(fsconfig), ANY(fspick), ANY(mount_setattr), ANY(swapon), ANY(swapoff),
 	ANY(quotactl), ANY(quotactl_fd), ANY(open_by_handle_at), ANY(fanotify_init),
-	/* the kernel's programs, modules, keys, and the ways around this list */
-	ANY(bpf), ANY(perf_event_open), ANY(userfaultfd), ANY(io_uring_setup), ANY(io_uring_enter),
-	ANY(io_uring_register), ANY(keyctl), ANY(add_key), ANY(request_key), ANY(init_module),
-	ANY(finit_module), ANY(delete_module), ANY(create_module), ANY(kexec_load),
-	ANY(kexec_file_load), ANY(reboot), ANY(acct), ANY(ioperm), ANY(iopl), ANY(modify_ldt),
-	ANY(lookup_dcookie), ANY(memfd_secret), ANY(syslog), ANY(nfsservctl), ANY(vhangup),
+	/* the kernel's programs but loading them and attaching them, which host/split_program.c does
+	 * to control groups; modules, keys, and the ways around this list */
+	EQUAL(bpf, 0, 0), EQUAL(bpf, 0, 1), EQUAL(bpf, 0, 2), EQUAL(bpf, 0, 3), EQUAL(bpf, 0, 4),
+	EQUAL(bpf, 0, 6), EQUAL(bpf, 0, 7), ABOVE(bpf, 0, BPF_PROG_ATTACH), ANY(perf_event_open),
+	ANY(userfaultfd), ANY(io_uring_setup), ANY(io_uring_enter), ANY(io_uring_register), ANY(keyctl),
+	ANY(add_key), ANY(request_key), ANY(init_module), ANY(finit_module), ANY(delete_module),
+	ANY(create_module), ANY(kexec_load), ANY(kexec_file_load), ANY(reboot), ANY(acct), ANY(ioperm),
+	ANY(iopl), ANY(modify_ldt), ANY(lookup_dcookie), ANY(memfd_secret), ANY(syslog),
+	ANY(nfsservctl), ANY(vhangup),
 	/* the machine's clock and names */
 	ANY(settimeofday), ANY(stime), ANY(clock_settime), ANY(clock_adjtime), ANY(adjtimex),
 	ANY(sethostname), ANY(setdomainname),

@@ -15,6 +15,7 @@ enum sandbox_comparison {
 	SANDBOX_ANY,       /* no condition */
 	SANDBOX_MASKED,    /* argument & mask == value */
 	SANDBOX_DIFFERENT, /* argument != value */
+	SANDBOX_ABOVE,     /* argument > value */
 	SANDBOX_OWN,       /* the argument is this process's own number */
 	SANDBOX_NOT_OWN,   /* or another than that, and not 0, which stands for it */
 };

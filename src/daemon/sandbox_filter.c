@@ -14,6 +14,8 @@ static struct scmp_arg_cmp comparison_of(enum sandbox_comparison how, unsigned a
 		return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
 	case SANDBOX_DIFFERENT:
 		return SCMP_CMP(argument, SCMP_CMP_NE, value);
+	case SANDBOX_ABOVE:
+		return SCMP_CMP(argument, SCMP_CMP_GT, value);
 	case SANDBOX_OWN:
 		return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT64_C(0xffffffff), own);
 	case SANDBOX_NOT_OWN:

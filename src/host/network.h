@@ -48,6 +48,8 @@ struct network_plan {
 	uint32_t default_table; /* of this tunnel alone */
 	uint32_t mark;          /* of the tunnel's own datagrams */
 	bool no_routes;
+	/* block.h has rules before these: no more specific route of the main table is to win. */
+	bool blocked;
 };
 
 /*

@@ -96,6 +96,8 @@ static void add_rules(struct network_goal *goal, const struct network_plan *plan
 		 .table = plan->default_table},
 	};
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+		if (rules[i].kind == ROUTE_RULE_MAIN && plan->blocked)
+			continue;
 		goal->rules[goal->rule_count] = rules[i];
 		goal->rules[goal->rule_count++].family = family;
 	}

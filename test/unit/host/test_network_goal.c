@@ -107,6 +107,15 @@ static void test_default_routes(void **state) {
 	assert_true(network_goal_takes_v4(&example.goal));
 	network_goal_done(&example.goal);
 
+	/* With a kill switch no route of the main table is to win. */
+	fill(&example, "", "0.0.0.0/0");
+	example.plan.blocked = true;
+	assert_int_equal(init(&example, true), ERR_OK);
+	assert_int_equal(example.goal.rule_count, 2);
+	assert_int_equal(example.goal.rules[0].kind, ROUTE_RULE_PASS);
+	assert_int_equal(example.goal.rules[1].kind, ROUTE_RULE_DEFAULT);
+	network_goal_done(&example.goal);
+
 	fill(&example, "", "::/0");
 	assert_int_equal(init(&example, true), ERR_OK);
 	assert_int_equal(example.goal.rule_count, 3);

@@ -1,0 +1,71 @@
+#include "host/block_watch.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+
+#include "base/cleanup.h"
+#include "host/block.h"
+
+enum { BUFFER_SIZE = 32768, RECEIVE_SIZE = 1 << 20 };
+
+enum err block_watch_open(int *out_descriptor) {
+	auto_close int descriptor =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	const struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = 1U << (RTNLGRP_IPV4_RULE - 1) | 1U << (RTNLGRP_IPV6_RULE - 1) |
+					 1U << (RTNLGRP_IPV4_ROUTE - 1) | 1U << (RTNLGRP_IPV6_ROUTE - 1),
+	};
+	int size = RECEIVE_SIZE;
+	if (descriptor < 0 || bind(descriptor, (const struct sockaddr *)&address, sizeof address))
+		return err_from_errno(errno);
+	(void)setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+	*out_descriptor = cleanup_steal_descriptor(&descriptor);
+	return ERR_OK;
+}
+
+static bool rule_is_ours(const struct nlmsghdr *message) {
+	const char *end = mnl_nlmsg_get_payload_tail(message);
+	const struct nlattr *attribute =
+		mnl_nlmsg_get_payload_offset(message, sizeof(struct fib_rule_hdr));
+	for (; mnl_attr_ok(attribute, (int)(end - (const char *)attribute));
+		 attribute = mnl_attr_next(attribute))
+		if (mnl_attr_get_type(attribute) == FRA_PROTOCOL &&
+			mnl_attr_get_payload_len(attribute) == 1)
+			return mnl_attr_get_u8(attribute) == BLOCK_PROTOCOL;
+	return false;
+}
+
+static bool is_ours(const struct nlmsghdr *message) {
+	size_t size = mnl_nlmsg_get_payload_len(message);
+	if (message->nlmsg_type == RTM_DELROUTE && size >= sizeof(struct rtmsg))
+		return ((const struct rtmsg *)mnl_nlmsg_get_payload(message))->rtm_protocol ==
+			   BLOCK_PROTOCOL;
+	return message->nlmsg_type == RTM_DELRULE && size >= sizeof(struct fib_rule_hdr) &&
+		   rule_is_ours(message);
+}
+
+bool block_watch_read(int descriptor) {
+	_Alignas(NLMSG_ALIGNTO) char buffer[BUFFER_SIZE];
+	bool changed = false;
+	for (;;) {
+		ssize_t size = recv(descriptor, buffer, sizeof buffer, 0);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0 && errno == ENOBUFS) {
+			changed = true;
+			continue;
+		}
+		if (size <= 0)
+			return changed;
+		int left = (int)size;
+		const struct nlmsghdr *message = (const void *)buffer;
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+			changed |= is_ours(message);
+	}
+}

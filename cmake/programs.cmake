@@ -52,9 +52,12 @@ if(TARGET umbrad)
   install(FILES ${UMBRA_BIN}/umbra-wg DESTINATION ${CMAKE_INSTALL_BINDIR})
   # With the prefix of the installation, which may be another than that of the configuration.
   install(CODE "set(CMAKE_INSTALL_FULL_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
-    configure_file(${CMAKE_SOURCE_DIR}/deploy/systemd/umbrad.service.in
-      ${CMAKE_BINARY_DIR}/deploy/umbrad.service @ONLY)")
-  install(FILES ${CMAKE_BINARY_DIR}/deploy/umbrad.service DESTINATION lib/systemd/system)
+    foreach(unit umbrad umbra-block)
+      configure_file(${CMAKE_SOURCE_DIR}/deploy/systemd/\${unit}.service.in
+        ${CMAKE_BINARY_DIR}/deploy/\${unit}.service @ONLY)
+    endforeach()")
+  install(FILES ${CMAKE_BINARY_DIR}/deploy/umbrad.service
+    ${CMAKE_BINARY_DIR}/deploy/umbra-block.service DESTINATION lib/systemd/system)
   install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/umbra.sysusers DESTINATION lib/sysusers.d
     RENAME umbra.conf)
 endif()

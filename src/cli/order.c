@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -32,6 +33,14 @@ const char reload_help[] =
 const char log_help[] = "Sets how much the daemon logs until it ends or reloads: silent, error, "
 						"warning,\ninfo or debug.\n";
 
+/* Nobody is there to release it. */
+static void hint(const struct streams *streams, const char *name, int status) {
+	if (status == STATUS_NO_DAEMON && strcmp(name, "down") == 0)
+		output_message(streams,
+					   "%s: a kill switch stays without the daemon; umbrad --unblock takes it away",
+					   name);
+}
+
 static int give(const struct streams *streams, const char *name, struct ctl_client *client,
 				const char *method, const char *path, const char *body) {
 	struct view_error problem = {0};
@@ -55,6 +64,7 @@ static int order_tunnels(const struct streams *streams, const char *name, int co
 		return worst;
 	struct ctl_client *client;
 	worst = connection_open(streams, name, line.values[SOCKET], &client);
+	hint(streams, name, worst);
 	if (worst != STATUS_OK)
 		return worst;
 	for (int i = 0; i < line.count && worst != STATUS_NO_DAEMON; i++) {
@@ -67,6 +77,7 @@ static int order_tunnels(const struct streams *streams, const char *name, int co
 		worst = status > worst ? status : worst;
 	}
 	ctl_client_free(client);
+	hint(streams, name, worst);
 	return worst;
 }
 

@@ -162,6 +162,10 @@ static void add_interface(struct text_buffer *text, const struct view_tunnel *tu
 		text_buffer_add(text, "%" PRIu32 "%s\n", tunnel->mtu,
 						tunnel->mtu_from_route ? " (from the route)" : "");
 	}
+	if (tunnel->kill_switch != VIEW_KILL_SWITCH_OFF) {
+		add_label(text, TUNNEL_INDENT, "kill switch");
+		text_buffer_add(text, "%s\n", view_tunnel_kill_switch_name(tunnel->kill_switch));
+	}
 	if (tunnel->fwmark > 0) {
 		add_label(text, TUNNEL_INDENT, "mark");
 		text_buffer_add(text, "0x%" PRIx32 "\n", tunnel->fwmark);

@@ -79,6 +79,8 @@ struct config_tunnel {
 	struct config_choice fwmark; /* automatic, off, or the mark */
 	bool masquerade; /* forwards, and hides what comes out of the tunnel behind this host */
 	bool forward;    /* forwards only; masquerade implies it */
+	bool kill_switch, kill_switch_absent; /* see plan_kill_switch() */
+	bool allow_lan; /* with the kill switch: the LAN is reached all the same */
 	struct {
 		bool from_peers; /* include is absent: the peers' allowed IPs */
 		struct config_prefixes include;
@@ -101,6 +103,10 @@ struct config {
 		const char *state_dir;
 		const char *user; /* account of the processes net and control */
 		enum config_sandbox sandbox;
+		/* Asked for endpoints' names; the system's own when absent. */
+		const struct address *resolvers;
+		size_t resolver_count;
+		bool resolvers_absent;
 		struct {
 			enum log_level level;
 			enum config_log_format format;

@@ -11,11 +11,15 @@
 
 #define AT_NODE(member) .offset = offsetof(struct config, node.member)
 #define AT_TUNNEL(member) .offset = offsetof(struct config_tunnel, member)
+/* The key is the member's name. */
+#define TUNNEL_KEY(member, kind) .key = #member, .type = (kind), AT_TUNNEL(member)
 #define AT_PEER(member) .offset = offsetof(struct config_peer, member)
 
 /* Counts stand behind their pointers, as in struct config_prefixes. */
 _Static_assert(offsetof(struct config_tunnel, clients.dns_count) ==
 			   offsetof(struct config_tunnel, clients.dns) + sizeof(void *));
+_Static_assert(offsetof(struct config, node.resolver_count) ==
+			   offsetof(struct config, node.resolvers) + sizeof(void *));
 
 /* From the list of the build, as this folder knows none. */
 const char *const schema_protocols[] = {UMBRA_PROTOCOLS, NULL};
@@ -110,6 +114,16 @@ static const struct schema_row node_rows[] = {
 	 .standard = "on",
 	 .help = "Whether each process gives up what it does not need: account, capabilities, system "
 			 "calls, files. off is for finding faults: then all run with every right."},
+	{.key = "resolvers",
+	 .type = SCHEMA_ADDRESSES,
+	 .flags = SCHEMA_ABSENCE,
+	 AT_NODE(resolvers),
+	 .absence = offsetof(struct config, node.resolvers_absent),
+	 .maximum = RESOLVERS_MAX,
+	 .absent = "those of /etc/resolv.conf, or of systemd-resolved where that names none but itself",
+	 .example = "[192.0.2.53, \"2001:db8::53\"]",
+	 .help = "Name servers that are asked for the addresses of endpoints, past all tunnels; "
+			 "with a kill switch nobody else is."},
 	{.key = "log", .type = SCHEMA_GROUP, .rows = log_rows, .help = "The daemon's log."},
 	{.key = "shards",
 	 .type = SCHEMA_NUMBER,
@@ -264,70 +278,45 @@ static const struct schema_row client_rows[] = {
 };
 
 static const struct schema_row tunnel_rows[] = {
-	{.key = "protocol",
-	 .type = SCHEMA_WORD,
-	 AT_TUNNEL(protocol),
-	 .choices = schema_protocols,
+	{TUNNEL_KEY(protocol, SCHEMA_WORD), .choices = schema_protocols,
 	 .help = "What is spoken with the peers."},
-	{.key = "autostart",
-	 .type = SCHEMA_BOOL,
-	 AT_TUNNEL(autostart),
-	 .standard = "true",
+	{TUNNEL_KEY(autostart, SCHEMA_BOOL), .standard = "true",
 	 .help = "Whether the tunnel comes up with the daemon. false: \"umbra up\" brings it up."},
-	{.key = "listen",
-	 .type = SCHEMA_LISTEN,
-	 AT_TUNNEL(listen),
-	 .maximum = UINT16_MAX,
-	 .standard = "0",
-	 .absent = "any free port",
-	 .example = "\"[::]:51820\"",
+	{TUNNEL_KEY(listen, SCHEMA_LISTEN), .maximum = UINT16_MAX, .standard = "0",
+	 .absent = "any free port", .example = "\"[::]:51820\"",
 	 .help = "Port, or address and port, of the tunnel's UDP sockets. A port alone and [::] are "
 			 "IPv4 and IPv6."},
-	{.key = "private_key_file",
-	 .type = SCHEMA_PATH,
-	 .flags = SCHEMA_REQUIRED,
-	 AT_TUNNEL(private_key_file),
-	 .maximum = PATH_CHARACTERS_MAX,
-	 .example = "keys/um0.key",
+	{TUNNEL_KEY(private_key_file, SCHEMA_PATH), .flags = SCHEMA_REQUIRED,
+	 .maximum = PATH_CHARACTERS_MAX, .example = "keys/um0.key",
 	 .help = "File with this side's private key (\"umbra genkey\" makes one); readable by its "
 			 "owner alone."},
-	{.key = "addresses",
-	 .type = SCHEMA_NETWORKS,
-	 AT_TUNNEL(addresses),
-	 .maximum = ADDRESSES_MAX,
-	 .standard = "",
+	{TUNNEL_KEY(addresses, SCHEMA_NETWORKS), .maximum = ADDRESSES_MAX, .standard = "",
 	 .example = "[10.66.0.1/24, \"fd66::1/64\"]",
 	 .help = "The interface's addresses, with the lengths of their networks."},
-	{.key = "mtu",
-	 .type = SCHEMA_NUMBER,
-	 .flags = SCHEMA_AUTOMATIC,
-	 AT_TUNNEL(mtu),
-	 .minimum = 576,
-	 .maximum = 65475,
+	{TUNNEL_KEY(mtu, SCHEMA_NUMBER), .flags = SCHEMA_AUTOMATIC, .minimum = 576, .maximum = 65475,
 	 .standard = "auto",
 	 .help = "Largest packet of the interface, in bytes; 1280 and more with IPv6 addresses. auto: "
 			 "what fits through the routes to the peers' endpoints, 60 bytes less than they carry "
 			 "over IPv4 and 80 less over IPv6; by the default route where there are none."},
-	{.key = "fwmark",
-	 .type = SCHEMA_NUMBER,
-	 .flags = SCHEMA_AUTOMATIC | SCHEMA_OFF | SCHEMA_HEXADECIMAL,
-	 AT_TUNNEL(fwmark),
-	 .minimum = 1,
-	 .maximum = UINT32_MAX,
-	 .standard = "auto",
+	{TUNNEL_KEY(fwmark, SCHEMA_NUMBER), .flags = SCHEMA_AUTOMATIC | SCHEMA_OFF | SCHEMA_HEXADECIMAL,
+	 .minimum = 1, .maximum = UINT32_MAX, .standard = "auto",
 	 .help = "Mark of the tunnel's own packets for firewall and policy rules. auto: one is chosen "
 			 "when default routes need it."},
-	{.key = "masquerade",
-	 .type = SCHEMA_BOOL,
-	 AT_TUNNEL(masquerade),
-	 .standard = "false",
+	{TUNNEL_KEY(masquerade, SCHEMA_BOOL), .standard = "false",
 	 .help = "Packets that come out of the tunnel are forwarded, and leave this host with its own "
 			 "address: what a server does that leads clients into the Internet."},
-	{.key = "forward",
-	 .type = SCHEMA_BOOL,
-	 AT_TUNNEL(forward),
-	 .standard = "false",
+	{TUNNEL_KEY(forward, SCHEMA_BOOL), .standard = "false",
 	 .help = "Packets between the tunnel and other networks are forwarded; masquerade implies it."},
+	{TUNNEL_KEY(kill_switch, SCHEMA_BOOL), .flags = SCHEMA_ABSENCE,
+	 .absence = offsetof(struct config_tunnel, kill_switch_absent),
+	 .absent = "true for a tunnel that takes a default route, 0.0.0.0/0 or ::/0",
+	 .example = "false",
+	 .help = "Nothing leaves this host past the tunnel, of either family, whether the tunnel works "
+			 "or not, from the start of umbrad until \"umbra down\"; umbrad(8) has what passes."},
+	{TUNNEL_KEY(allow_lan, SCHEMA_BOOL), .standard = "false",
+	 .help = "With kill_switch: private and link-local networks are reached by the main table's "
+			 "routes, and multicast and broadcast on the link, except for what the tunnel routes "
+			 "more specifically."},
 	{.key = "routes",
 	 .type = SCHEMA_GROUP,
 	 .rows = route_rows,

@@ -164,6 +164,19 @@ static void add_of_shards(struct view_text *text, const char *name,
 	}
 }
 
+static void write_kill_switch(struct view_text *text, const char *name,
+							  const struct view_status *status) {
+	for (size_t i = 0; i < status->tunnel_count; i++)
+		add_of_tunnel(text, name, &status->tunnels[i],
+					  status->tunnels[i].kill_switch != VIEW_KILL_SWITCH_OFF);
+}
+
+static void write_kill_switch_restored(struct view_text *text, const char *name,
+									   const struct view_status *status) {
+	for (size_t i = 0; i < status->tunnel_count; i++)
+		add_of_tunnel(text, name, &status->tunnels[i], status->tunnels[i].kill_switch_restored);
+}
+
 static void write_offloads(struct view_text *text, const char *name,
 						   const struct view_status *status) {
 	for (const struct figure_offload *row = figure_offloads; row->name; row++)
@@ -241,6 +254,11 @@ static const struct row {
 	 write_tunnel_received},
 	{{"umbra_tunnel_sent_bytes_total", "counter", "Bytes sent, over all present peers."},
 	 write_tunnel_sent},
+	{{"umbra_kill_switch", "gauge", "1 while nothing leaves this host past the tunnel."},
+	 write_kill_switch},
+	{{"umbra_kill_switch_restored_total", "counter",
+	  "How often other programs took the kill switch's rules away, and they came back."},
+	 write_kill_switch_restored},
 	{{"umbra_peers_omitted", "gauge", "Peers that have no series of their own here."},
 	 write_tunnel_omitted},
 	{{"umbra_peer_connected", "gauge", "1 when the peer was seen within the last three minutes."},

@@ -59,6 +59,14 @@ struct figure_set view_data_path_sum(const struct view_data_path *path);
 /* Whether all shards have the flag. */
 bool view_data_path_has(const struct view_data_path *path, enum figure flag);
 
+enum view_kill_switch {
+	VIEW_KILL_SWITCH_OFF,
+	VIEW_KILL_SWITCH_ON,
+	VIEW_KILL_SWITCH_BLOCKING, /* the tunnel is not up, and nothing leaves past it */
+	VIEW_KILL_SWITCH_COUNT,
+};
+const char *view_tunnel_kill_switch_name(enum view_kill_switch kill_switch); /* "off", … */
+
 struct view_tunnel {
 	char *name;
 	char *protocol;
@@ -67,6 +75,8 @@ struct view_tunnel {
 	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known */
 	char *reason;             /* why its condition is what it is; NULL */
 	bool autostart;
+	enum view_kill_switch kill_switch;
+	uint32_t kill_switch_restored; /* times that others took it away */
 	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
 	uint16_t listen_port;     /* 0: none */

@@ -15,6 +15,16 @@ static const char *const STATE_NAMES[VIEW_TUNNEL_STATE_COUNT] = {
 	[VIEW_FAILED] = "failed",
 };
 
+static const char *const KILL_SWITCH_NAMES[VIEW_KILL_SWITCH_COUNT] = {
+	[VIEW_KILL_SWITCH_OFF] = "off",
+	[VIEW_KILL_SWITCH_ON] = "on",
+	[VIEW_KILL_SWITCH_BLOCKING] = "blocking",
+};
+
+const char *view_tunnel_kill_switch_name(enum view_kill_switch kill_switch) {
+	return kill_switch < VIEW_KILL_SWITCH_COUNT ? KILL_SWITCH_NAMES[kill_switch] : "unknown";
+}
+
 const char *view_tunnel_state_name(enum view_tunnel_state state) {
 	return state < VIEW_TUNNEL_STATE_COUNT ? STATE_NAMES[state] : "unknown";
 }
@@ -62,6 +72,8 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	view_put_number_or_null(&w, "since", tunnel->condition_since);
 	view_put_text(&w, "reason", tunnel->reason);
 	view_put_bool(&w, "autostart", tunnel->autostart);
+	view_put_text(&w, "kill_switch", view_tunnel_kill_switch_name(tunnel->kill_switch));
+	view_put_number(&w, "kill_switch_restored", tunnel->kill_switch_restored);
 	if (tunnel->has_public_key)
 		view_put_key(&w, "public_key", tunnel->public_key);
 	else
@@ -106,6 +118,17 @@ static void get_clients_dns(struct view_reader *r, struct view_tunnel *tunnel) {
 		r->error = ERR_NO_MEMORY;
 }
 
+/* Daemons of before have none. */
+static enum view_kill_switch get_kill_switch(struct view_reader *r) {
+	char *text = view_get_text(r, "kill_switch", VIEW_TEXT_MAX, false);
+	enum view_kill_switch found = VIEW_KILL_SWITCH_OFF;
+	for (unsigned i = 0; text && i < VIEW_KILL_SWITCH_COUNT; i++)
+		if (strcmp(text, KILL_SWITCH_NAMES[i]) == 0)
+			found = (enum view_kill_switch)i;
+	free(text);
+	return found;
+}
+
 enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	struct view_reader r = view_reader_of(object);
 	struct view_tunnel t = {0};
@@ -117,6 +140,8 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	t.condition_since = view_get_number(&r, "since", UINT64_MAX);
 	t.reason = view_get_text(&r, "reason", VIEW_TEXT_MAX, false);
 	t.autostart = view_get_bool(&r, "autostart");
+	t.kill_switch = get_kill_switch(&r);
+	t.kill_switch_restored = (uint32_t)view_get_number(&r, "kill_switch_restored", UINT32_MAX);
 	t.has_public_key = view_get_key(&r, "public_key", t.public_key, false);
 	t.listen_port = (uint16_t)view_get_number(&r, "listen_port", UINT16_MAX);
 	t.fwmark = (uint32_t)view_get_number(&r, "fwmark", UINT32_MAX);

@@ -48,6 +48,8 @@ struct control_tunnel {
 	enum process_state state;
 	uint16_t slot; /* while it is starting or up */
 	char reason[PROCESS_TEXT_SIZE];
+	bool blocks; /* its kill switch is up */
+	uint32_t restored;
 	enum condition condition;
 	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known yet */
 	uint64_t looked_at;       /* ns, for its condition */
@@ -146,8 +148,19 @@ void control_names_remove(struct control_tunnel *tunnel, const struct directory_
 void control_names_put_all(struct control_tunnel *tunnel);
 /* What a reload changed. */
 void control_names_change(struct control_tunnel *tunnel, const struct directory *before);
+/* The configuration's resolvers from now on. */
+void control_names_configure(struct control *control);
 /* Marks of sockets, or the servers, may be others now. */
 void control_names_refresh(struct control *control);
+
+/* control_endpoints.c: where peers are reached, which the kill switch must know. */
+
+/* The peer's endpoint from now on, once the kill switch lets its datagrams pass. */
+void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
+						   const struct endpoint *endpoint);
+/* An authenticated peer was seen there. */
+void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
+							const struct endpoint *endpoint);
 
 /* control_peers.c */
 

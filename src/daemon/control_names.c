@@ -1,4 +1,5 @@
 /* Endpoints by name: what tunnel/names.h asks for is done here. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,10 +60,7 @@ static void use(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY_
 	struct control_tunnel *tunnel = control_tunnel_of_slot(context, slot);
 	if (!tunnel)
 		return;
-	struct uapi_text text = {.data = NULL};
-	directory_put_endpoint(&text, key, endpoint);
-	control_net_set(tunnel, &text, NULL, NULL);
-	uapi_text_done(&text);
+	control_endpoints_use(tunnel, key, endpoint);
 }
 
 static void tell(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY_SIZE],
@@ -110,7 +108,12 @@ static bool has_name(const struct directory_peer *peer) {
 }
 
 void control_names_put(struct control_tunnel *tunnel, const struct directory_peer *peer) {
-	if (!control_tunnel_is_up(tunnel) || !has_name(peer))
+	if (!control_tunnel_is_up(tunnel))
+		return;
+	struct endpoint literal;
+	if (!peer->shadowed_by && peer->endpoint_name && directory_literal(peer, &literal))
+		control_endpoints_seen(tunnel, peer->public_key, &literal);
+	if (!has_name(peer))
 		return;
 	enum err error = names_put(tunnel->control->names, clock_now(), tunnel->slot, peer->public_key,
 							   peer->endpoint_name, peer->endpoint_port);
@@ -145,6 +148,32 @@ void control_names_change(struct control_tunnel *tunnel, const struct directory 
 		if (!same_endpoint(directory_find_key(before, peer->public_key), peer))
 			control_names_put(tunnel, peer);
 	}
+}
+
+/* "192.0.2.53,2001:db8::53"; NULL: the system's. */
+static enum err format_servers(const struct config *config, char **out_text) {
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = config->node.resolver_count > 0 ? open_memstream(&text, &size) : NULL;
+	for (size_t i = 0; stream && i < config->node.resolver_count; i++) {
+		char address[ADDRESS_TEXT_SIZE];
+		address_format(&config->node.resolvers[i], address);
+		(void)fprintf(stream, "%s%s", i > 0 ? "," : "", address);
+	}
+	if (config->node.resolver_count > 0 && (!stream || fclose(stream)))
+		return ERR_NO_MEMORY;
+	*out_text = text;
+	return ERR_OK;
+}
+
+void control_names_configure(struct control *control) {
+	char *servers = NULL;
+	enum err error = format_servers(control->config, &servers);
+	if (!error && control->resolver)
+		error = resolver_set_servers(control->resolver, servers);
+	free(servers);
+	if (error)
+		log_error("node.resolvers: %s", err_text(error));
 }
 
 void control_names_refresh(struct control *control) {

@@ -270,9 +270,11 @@ void control_net_event(void *context, struct channel_message *message) {
 		endpoint_format(&endpoint, where);
 	switch ((enum process_event)body->event.kind) {
 	case PROCESS_EVENT_CONNECTED:
+		control_endpoints_seen(tunnel, peer->public_key, &endpoint);
 		connected(tunnel, peer, where);
 		break;
 	case PROCESS_EVENT_MOVED:
+		control_endpoints_seen(tunnel, peer->public_key, &endpoint);
 		control_api_publish(control, "peer.moved", tunnel->name, peer->name, "%s is at %s now",
 							peer->name, where);
 		break;

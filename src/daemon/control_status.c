@@ -43,6 +43,8 @@ struct control_view control_status_view(const struct control_tunnel *tunnel) {
 		.state = tunnel->state,
 		.reason = tunnel->reason,
 		.held = tunnel->held,
+		.blocks = tunnel->blocks,
+		.restored = tunnel->restored,
 		.slot = tunnel->slot,
 		.now = clock_wall_now() / CLOCK_SECOND,
 		.clock = clock_now(),

@@ -69,6 +69,8 @@ void control_tunnels_state(struct control *control, const struct process_message
 	}
 	tunnel->state = state;
 	tunnel->slot = message->tunnel;
+	tunnel->blocks = message->state.kill_switch;
+	tunnel->restored = message->state.restored;
 	memcpy(tunnel->reason, message->state.text, sizeof tunnel->reason);
 	tunnel->reason[sizeof tunnel->reason - 1] = '\0';
 	if (control_tunnel_is_up(tunnel) && (!was_up || moved))
@@ -181,6 +183,7 @@ void control_tunnels_configure(struct control *control, struct config *config) {
 			(void)make(control, &config->tunnels[i], directories[i]);
 	}
 	config_free(before);
+	control_names_configure(control);
 	bring_up(control);
 }
 

@@ -251,7 +251,8 @@ struct condition_result control_view_condition(const struct control_view *view) 
 		[PROCESS_STATE_UP] = CONDITION_IS_UP,
 		[PROCESS_STATE_FAILED] = CONDITION_HAS_FAILED,
 	};
-	struct condition_tunnel tunnel = {.state = states[view->state], .reason = reason_of(view)};
+	struct condition_tunnel tunnel = {
+		.state = states[view->state], .reason = reason_of(view), .kill_switch = view->blocks};
 	struct condition_peer inputs;
 	char name[ENDPOINT_NAME_SIZE];
 	const struct directory_peer *only = view->state == PROCESS_STATE_UP ? only_peer(view) : NULL;
@@ -274,6 +275,10 @@ static void fill_device(const struct control_view *view, struct view_tunnel *out
 	out->fwmark = up ? device->fwmark : 0;
 	/* Of a tunnel that is down it is not known before its way is. */
 	out->mtu = view->mtu ? view->mtu : config->mtu.automatic ? 0 : config->mtu.value;
+	out->kill_switch = !view->blocks                     ? VIEW_KILL_SWITCH_OFF
+					   : view->state == PROCESS_STATE_UP ? VIEW_KILL_SWITCH_ON
+														 : VIEW_KILL_SWITCH_BLOCKING;
+	out->kill_switch_restored = view->restored;
 	out->mtu_from_route = config->mtu.automatic;
 	const struct directory_totals totals = directory_totals(view->directory, view->now);
 	out->peer_count = totals.peers;

@@ -21,6 +21,8 @@ struct control_view {
 	enum process_state state;
 	const char *reason;              /* of the state; empty: none */
 	bool held;                       /* somebody took it down */
+	bool blocks;                     /* its kill switch is up */
+	uint32_t restored;               /* times that this was put up again */
 	uint16_t slot;                   /* while it is up */
 	uint64_t now;                    /* seconds since the Unix epoch */
 	uint64_t clock;                  /* ns, of clock_now() */

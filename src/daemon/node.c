@@ -28,6 +28,8 @@ static const char help[] =
 	"\n"
 	"  -c, --config=FILE     the configuration (" NODE_OPTIONS_FILE ")\n"
 	"      --check           say what is wrong with it, and exit\n"
+	"      --block           put the kill switch up, as the configuration wants it, and exit\n"
+	"      --unblock         take the kill switch away, and exit\n"
 	"      --set=PATH=VALUE  put a value in place of the file's, such as tunnels.um0.mtu=1280\n"
 	"  -b, --background      go to the background once all is up, log to syslog\n"
 	"  -f, --foreground      stay, log to standard error (the default)\n"
@@ -99,7 +101,8 @@ static void start_without_control(struct node *node) {
 
 static uint64_t run(struct privileged *privileged, uint64_t now) {
 	struct node *node = privileged->program;
-	uint64_t next = node_control_run(node, now);
+	uint64_t next = node_control_run(node, now), kill = node_kill_switch_run(node, now);
+	next = kill < next ? kill : next;
 	if (!node->control_was_ready && node->started != CLOCK_NEVER) {
 		if (now >= node->started + CONTROL_TIMEOUT) {
 			node->started = CLOCK_NEVER;
@@ -129,8 +132,7 @@ static const struct privileged_ops ops = {
 	.reap = reap,
 };
 
-static enum err make_state_dir(const struct config *config) {
-	const char *path = config->node.state_dir;
+enum err node_make_state_dir(const char *path) {
 	struct stat status;
 	if (mkdir(path, 0700) == 0)
 		return ERR_OK;
@@ -171,7 +173,7 @@ static enum err prepare(struct node *node) {
 	if (!error)
 		error = node_control_open(node);
 	if (!error)
-		error = make_state_dir(config);
+		error = node_make_state_dir(config->node.state_dir);
 	if (!error)
 		error = node_lock_take(node->state_dir, &node->lock);
 	if (!error)
@@ -180,10 +182,15 @@ static enum err prepare(struct node *node) {
 		error = supervisor_init(&node->control);
 	if (error)
 		return error;
-	node_network_clean(node);
 	for (size_t i = 0; i < config->tunnel_count && !error; i++)
 		error = node_tunnel_add(node, &config->tunnels[i]);
-	return error ? error : sandbox_enter_privileged(&sandbox);
+	if (error)
+		return error;
+	/* Nothing of an earlier run is taken away that blocks. */
+	node_kill_switch_start(node);
+	node_kill_switch_watch(node);
+	node_network_clean(node);
+	return sandbox_enter_privileged(&sandbox);
 }
 
 static int serve(struct node *node) {
@@ -207,6 +214,7 @@ static int serve(struct node *node) {
 		node_control_stop(node);
 	}
 	node_tunnels_clear(node);
+	node_kill_switch_done(node);
 	node_orders_done(node);
 	unix_listener_done(&node->socket);
 	node_metrics_done(&node->metrics);
@@ -243,7 +251,9 @@ static int load_and_run(struct node *node) {
 	config_errors_done(&errors);
 	if (error)
 		return EXIT_USAGE;
-	int status = node->options.action == NODE_CHECK ? check(node) : serve(node);
+	int status = node->options.action == NODE_CHECK   ? check(node)
+				 : node->options.action == NODE_BLOCK ? node_block(node)
+													  : serve(node);
 	config_free(node->config_before);
 	config_free(node->config);
 	free(node->state_dir);
@@ -264,6 +274,7 @@ int node_run(int count, char *const *arguments) {
 	node->socket_again = node->peer_again = CLOCK_NEVER;
 	node_metrics_init(&node->metrics);
 	node_sockets_init(&node->sockets);
+	node_kill_switch_init(&node->kill);
 	list_init(&node->orders);
 	char error[NODE_OPTIONS_ERROR_SIZE];
 	int status = EXIT_USAGE;
@@ -279,7 +290,11 @@ int node_run(int count, char *const *arguments) {
 	case NODE_VERSION:
 		status = puts("umbrad " UMBRA_VERSION) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 		break;
+	case NODE_UNBLOCK:
+		status = node_unblock(&node->options);
+		break;
 	case NODE_CHECK:
+	case NODE_BLOCK:
 	case NODE_RUN:
 		status = load_and_run(node);
 		break;

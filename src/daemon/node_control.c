@@ -99,6 +99,8 @@ void node_control_state(struct node *node, const struct node_tunnel *tunnel) {
 	struct process_message message = {.type = PROCESS_STATE, .tunnel = tunnel->slot};
 	memcpy(message.state.name, tunnel->name, sizeof message.state.name);
 	message.state.state = (uint8_t)tunnel->state;
+	message.state.kill_switch = node_kill_switch_is_up(node, tunnel);
+	message.state.restored = node->kill.restored;
 	(void)snprintf(message.state.text, sizeof message.state.text, "%s", tunnel->reason);
 	node_control_send(node, &message);
 }
@@ -245,6 +247,14 @@ static void control_is_ready(struct node *node) {
 		log_error("the end of the start could not be ordered");
 }
 
+static bool order_down(struct node *node, const struct process_message *body) {
+	struct node_order *order;
+	enum err error = node_order(node, NODE_ORDER_DOWN, body->order.name, body->request, &order);
+	if (!error)
+		order->release = true;
+	return error != ERR_INVALID;
+}
+
 /* False for what this process does not take. */
 static bool handle(struct node *node, struct channel_message *message) {
 	const struct process_message *body = &message->message;
@@ -258,8 +268,11 @@ static bool handle(struct node *node, struct channel_message *message) {
 		return node_order(node, NODE_ORDER_UP, body->order.name, body->request, NULL) !=
 			   ERR_INVALID;
 	case PROCESS_DOWN:
-		return node_order(node, NODE_ORDER_DOWN, body->order.name, body->request, NULL) !=
-			   ERR_INVALID;
+		return order_down(node, body);
+	case PROCESS_ENDPOINT:
+		if (body->request)
+			node_kill_switch_endpoint(node, body);
+		return body->request != 0;
 	case PROCESS_RELOAD:
 		return node_order(node, NODE_ORDER_RELOAD, NULL, body->request, NULL) != ERR_INVALID;
 	case PROCESS_LOG:

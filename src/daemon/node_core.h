@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "conf/config.h"
 #include "daemon/daemonize.h"
+#include "daemon/node_kill_switch.h"
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
 #include "daemon/node_options.h"
@@ -56,6 +57,7 @@ struct node_order {
 	size_t prefix_count;
 	char reason[NODE_REASON_SIZE]; /* of DOWN: why, empty when somebody asked for it */
 	uint64_t give_up; /* UP: how long a name may still be taken; CHANGE: how long to try */
+	bool release;     /* DOWN: somebody asked for it, who wants nothing blocked any more */
 	bool changing;    /* CHANGE: it was tried */
 	unsigned deaths;  /* UP, CHANGE: net processes that ended meanwhile */
 };
@@ -112,6 +114,7 @@ struct node {
 	struct node_metrics metrics;
 	struct node_split split;
 	struct node_sockets sockets;
+	struct node_kill_switch kill;
 };
 
 /* node_orders.c */
@@ -145,6 +148,9 @@ void node_tunnel_change(struct node *node, struct node_order *order);
 void node_tunnel_routes(struct node *node, struct node_order *order);
 /* At the end, when nobody waits any more. */
 void node_tunnels_clear(struct node *node);
+
+/* node.c */
+enum err node_make_state_dir(const char *path);
 
 /* node_reload.c */
 enum err node_load(const struct node_options *options, struct config **out_config,

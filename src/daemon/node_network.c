@@ -136,6 +136,20 @@ enum err node_network_reload(struct node *node,
 	return error == ERR_NOT_FOUND && !needed ? ERR_OK : error;
 }
 
+void node_network_restore(struct node *node) {
+	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	bool any = false;
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		any |= node->tunnels[i].firewalled;
+	if (!any)
+		return;
+	if (apply_firewall(node, problem, sizeof problem))
+		log_error("firewall rules that another program removed could not be made again: %s",
+				  problem);
+	else
+		log_warning("another program removed firewall rules of tunnels; they are back");
+}
+
 void node_network_down(struct node *node, struct node_tunnel *tunnel) {
 	struct network *network = tunnel->network;
 	tunnel->network = NULL;

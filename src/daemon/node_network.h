@@ -18,6 +18,8 @@ enum err node_network_change(struct node_tunnel *tunnel,
 							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
 /* The firewall of all tunnels that are up, by the configuration of now. */
 enum err node_network_reload(struct node *node, char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
+/* Another program took the firewall's table away. */
+void node_network_restore(struct node *node);
 /* Also for a tunnel that is not up. */
 void node_network_down(struct node *node, struct node_tunnel *tunnel);
 /* Of all tunnels. */

@@ -31,10 +31,11 @@ static enum err add_override(struct node_options *options, const char *text,
 	return ERR_OK;
 }
 
-enum { OPTION_CHECK = 256, OPTION_SET, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_BLOCK, OPTION_UNBLOCK, OPTION_SET, OPTION_VERSION };
 
 static const struct option rows[] = {
 	{"config", required_argument, NULL, 'c'},       {"check", no_argument, NULL, OPTION_CHECK},
+	{"block", no_argument, NULL, OPTION_BLOCK},     {"unblock", no_argument, NULL, OPTION_UNBLOCK},
 	{"set", required_argument, NULL, OPTION_SET},   {"background", no_argument, NULL, 'b'},
 	{"foreground", no_argument, NULL, 'f'},         {"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPTION_VERSION}, {NULL, 0, NULL, 0},
@@ -57,6 +58,12 @@ static enum err take(struct node_options *options, int option,
 		return ERR_OK;
 	case OPTION_CHECK:
 		options->action = NODE_CHECK;
+		return ERR_OK;
+	case OPTION_BLOCK:
+		options->action = NODE_BLOCK;
+		return ERR_OK;
+	case OPTION_UNBLOCK:
+		options->action = NODE_UNBLOCK;
 		return ERR_OK;
 	case OPTION_VERSION:
 		options->action = NODE_VERSION;

@@ -10,7 +10,7 @@
 
 #define NODE_OPTIONS_FILE "/etc/umbra/umbra.yaml"
 
-enum node_action { NODE_RUN, NODE_CHECK, NODE_HELP, NODE_VERSION };
+enum node_action { NODE_RUN, NODE_CHECK, NODE_BLOCK, NODE_UNBLOCK, NODE_HELP, NODE_VERSION };
 
 enum { NODE_OPTIONS_SET_MAX = 64, NODE_OPTIONS_ERROR_SIZE = 160 };
 

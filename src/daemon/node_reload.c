@@ -15,7 +15,7 @@ enum err node_load(const struct node_options *options, struct config **out_confi
 		.path = options->path,
 		.overrides = options->overrides,
 		.override_count = options->override_count,
-		.flags = CONFIG_SECRETS,
+		.flags = options->action == NODE_RUN || options->action == NODE_CHECK ? CONFIG_SECRETS : 0,
 	};
 	return config_load(&source, out_config, out_errors);
 }
@@ -153,6 +153,8 @@ void node_reload(struct node *node, struct node_order *order) {
 	node_orders_first(node, &orders);
 	/* Rules come before the addresses that they guard. */
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	if (node_kill_switch_reload(node, problem))
+		node_reload_problem(node, NULL, problem);
 	if (node_network_reload(node, problem))
 		node_reload_problem(node, NULL, problem);
 	if (node_metrics_reload(node, problem))
@@ -174,6 +176,9 @@ void node_reloaded(struct node *node, struct node_order *order) {
 	node_split_reloaded(node);
 	config_free(node->config_before);
 	node->config_before = NULL;
+	char problem[NODE_KILL_SWITCH_PROBLEM_SIZE];
+	if (node_kill_switch_settle(node, problem))
+		node_reload_problem(node, NULL, problem);
 	node_control_configure(node);
 	order->request = node->reload_request;
 	node->reload_request = 0;

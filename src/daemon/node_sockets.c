@@ -13,8 +13,13 @@
 
 enum { REQUESTS_PER_TURN = 16 };
 
-/* Questions must not go into a tunnel that is to be reached by the answer. 0: no mark. */
+/*
+ * Questions must not go into a tunnel that is to be reached by the answer. With a kill switch only
+ * one mark lets them pass, and only to the resolvers of the configuration. 0: no mark.
+ */
 static uint32_t mark_of(const struct node *node) {
+	if (node->kill.up)
+		return PLAN_MARK_RESOLVER;
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		const struct node_tunnel *tunnel = &node->tunnels[i];
 		bool is_up = tunnel->used && tunnel->config && tunnel->state == PROCESS_STATE_UP;

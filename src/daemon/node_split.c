@@ -105,11 +105,13 @@ static enum err make_outside(struct node *node, char out_path[static SPLIT_GROUP
 		if (error)
 			(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem);
 	}
-	if (error)
+	if (error) {
 		node->split.outside = before;
-	else if (!before)
+	} else if (!before) {
+		node_kill_switch_refresh(node);
 		log_info("applications of %s go past all tunnels; their sockets are marked by BPF",
 				 out_path);
+	}
 	return error;
 }
 

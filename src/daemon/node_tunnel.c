@@ -184,6 +184,7 @@ static void attached(void *context, int number, const char *text) {
 	}
 	struct uapi_text lines = {.data = NULL};
 	plan_device_text(tunnel->config, tunnel->slot, &lines);
+	node_kill_switch_put_endpoints(node, tunnel, &lines);
 	enum err error = lines.error;
 	if (!error)
 		error = privileged_set(&node->privileged, tunnel->attachment,
@@ -225,7 +226,11 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 		.mtu = node_mtu(tunnel),
 		.listen = config->listen.address,
 	};
-	char problem[ATTACHMENT_PROBLEM_SIZE];
+	char problem[NODE_REASON_SIZE];
+	if (node_kill_switch_engage(node, tunnel, problem)) {
+		fail(node, tunnel, problem);
+		return;
+	}
 	enum err error =
 		attachment_new(&node->privileged, tunnel->slot, &request, &tunnel->attachment, problem);
 	uint64_t now = clock_now();
@@ -256,6 +261,13 @@ static void forget(struct node *node, struct node_tunnel *tunnel) {
 	*tunnel = (struct node_tunnel){.used = false};
 }
 
+static void release(struct node *node, struct node_tunnel *tunnel, const struct node_order *order) {
+	if (order->kind == NODE_ORDER_REMOVE)
+		tunnel->config = NULL;
+	if (order->kind == NODE_ORDER_REMOVE || order->release)
+		node_kill_switch_release(node, tunnel);
+}
+
 static void gone_down(void *context, int number, const char *text) {
 	struct node *node = context;
 	struct node_tunnel *tunnel = current_tunnel(node);
@@ -265,6 +277,7 @@ static void gone_down(void *context, int number, const char *text) {
 	(void)snprintf(line, sizeof line, "%s is down", tunnel->name);
 	const char *reason = node->current->reason;
 	log_info("%s is down%s%s", tunnel->name, reason[0] ? ": " : "", reason);
+	release(node, tunnel, node->current);
 	node_tunnel_set_state(node, tunnel, reason[0] ? PROCESS_STATE_FAILED : PROCESS_STATE_DOWN,
 						  reason);
 	if (node->current->kind == NODE_ORDER_REMOVE)
@@ -290,6 +303,7 @@ void node_tunnel_down(struct node *node, struct node_order *order) {
 		let_go(node, tunnel, gone_down);
 		return;
 	}
+	release(node, tunnel, order);
 	if (order->kind == NODE_ORDER_REMOVE)
 		forget(node, tunnel);
 	else

@@ -30,6 +30,10 @@ bool plan_takes_default(const struct config_tunnel *tunnel) {
 	return tunnel->routes.table.automatic && routes_default(tunnel);
 }
 
+bool plan_kill_switch(const struct config_tunnel *tunnel) {
+	return plan_takes_default(tunnel) && (tunnel->kill_switch_absent || tunnel->kill_switch);
+}
+
 uint32_t plan_mark(const struct config_tunnel *tunnel, uint16_t slot) {
 	if (tunnel->fwmark.off)
 		return 0;
@@ -153,6 +157,7 @@ enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,
 		.default_table = PLAN_MARK_BASE + slot + 1U,
 		.mark = plan_mark(tunnel, slot),
 		.no_routes = tunnel->routes.table.off,
+		.blocked = plan_kill_switch(tunnel),
 	};
 	memcpy(plan.network.name, tunnel->name, sizeof plan.network.name);
 	*out_plan = plan;

@@ -28,6 +28,12 @@ enum {
 /* Whether everything without a more specific route goes through the tunnel. */
 bool plan_takes_default(const struct config_tunnel *tunnel);
 
+/* Whether nothing is to leave past the tunnel: what kill_switch says, or means when absent. */
+bool plan_kill_switch(const struct config_tunnel *tunnel);
+
+/* A host that is an address. False: it is a name, or none. */
+bool plan_endpoint(const struct config_host *host, struct endpoint *out_endpoint);
+
 /* The firewall mark of the tunnel's own datagrams, 0: none. */
 uint32_t plan_mark(const struct config_tunnel *tunnel, uint16_t slot);
 

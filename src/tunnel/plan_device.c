@@ -27,15 +27,19 @@ static bool prefixes_equal(const struct config_prefixes *left,
 	return true;
 }
 
-/* Names are resolved elsewhere, and reach the device from there. */
-static void put_endpoint(struct uapi_text *text, const struct config_host *host) {
+bool plan_endpoint(const struct config_host *host, struct endpoint *out_endpoint) {
 	char line[CONFIG_HOST_MAX + sizeof "[]:65535"];
-	struct endpoint endpoint;
 	if (!host->name)
-		return;
+		return false;
 	(void)snprintf(line, sizeof line, strchr(host->name, ':') ? "[%s]:%u" : "%s:%u", host->name,
 				   host->port);
-	if (endpoint_parse(line, &endpoint) == ERR_OK)
+	return endpoint_parse(line, out_endpoint) == ERR_OK;
+}
+
+/* Names are resolved elsewhere, and reach the device from there. */
+static void put_endpoint(struct uapi_text *text, const struct config_host *host) {
+	struct endpoint endpoint;
+	if (plan_endpoint(host, &endpoint))
 		uapi_put_endpoint(text, "endpoint", &endpoint);
 }
 

@@ -42,6 +42,7 @@ static const struct {
 	[PROCESS_NETWORK] = {SLOT_NONE, &process_codec_network},
 	[PROCESS_SPLIT] = {SLOT_NONE, &process_codec_split},
 	[PROCESS_SOCKET] = {SLOT_NONE, &process_codec_socket},
+	[PROCESS_ENDPOINT] = {SLOT_ANY, &process_codec_endpoint},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {

@@ -69,6 +69,8 @@ enum process_type {
 					   into the one of the name. → RESULT; text: the group's path */
 	PROCESS_SOCKET, /* C→P, on a channel of its own: a socket to ask for names. → RESULT;
 					   descriptor: the socket, marked */
+	PROCESS_ENDPOINT, /* C→P: where a peer is reached from now on: the kill switch lets its
+						 datagrams pass. → RESULT */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -141,12 +143,21 @@ struct process_message {
 		} event;
 		struct {
 			char name[PROCESS_NAME_SIZE];
-			uint8_t state; /* enum process_state */
+			uint8_t state;       /* enum process_state */
+			uint8_t kill_switch; /* 0 or 1: nothing passes beside the tunnel */
+			uint32_t restored;   /* times that it was put up again behind others' backs */
 			char text[PROCESS_TEXT_SIZE];
 		} state;
 		struct {
 			char name[PROCESS_NAME_SIZE];
 		} order; /* UP, DOWN, SPLIT; empty there: past all tunnels */
+		struct {
+			uint8_t public_key[PROCESS_KEY_SIZE];
+			uint8_t family;
+			uint8_t address[16]; /* zeros behind a v4 address */
+			uint16_t port;       /* not 0 */
+			uint32_t scope;
+		} endpoint;
 		struct {
 			uint8_t level;
 		} log;

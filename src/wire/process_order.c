@@ -49,23 +49,28 @@ static bool start_is_valid(const struct process_message *message) {
 
 const struct process_codec process_codec_start = {read_start, write_start, start_is_valid};
 
-/* STATE: | name 16 | state 1 | text | */
+/* STATE: | name 16 | state 1 | kill switch 1 | restored 4 | text | */
 
 static void read_state(struct reader *reader, struct process_message *out_message) {
 	reader_bytes(reader, out_message->state.name, PROCESS_NAME_SIZE);
 	out_message->state.state = reader_u8(reader);
+	out_message->state.kill_switch = reader_u8(reader);
+	out_message->state.restored = reader_u32_be(reader);
 	read_text(reader, out_message->state.text);
 }
 
 static void write_state(struct writer *writer, const struct process_message *message) {
 	writer_bytes(writer, message->state.name, PROCESS_NAME_SIZE);
 	writer_u8(writer, message->state.state);
+	writer_u8(writer, message->state.kill_switch);
+	writer_u32_be(writer, message->state.restored);
 	write_text(writer, message->state.text);
 }
 
 static bool state_is_valid(const struct process_message *message) {
 	return process_codec_name_is_valid(message->state.name, false) &&
-		   message->state.state <= PROCESS_STATE_FAILED && text_is_valid(message->state.text);
+		   message->state.state <= PROCESS_STATE_FAILED && message->state.kill_switch <= 1 &&
+		   text_is_valid(message->state.text);
 }
 
 const struct process_codec process_codec_state = {read_state, write_state, state_is_valid};

@@ -181,3 +181,31 @@ static bool event_is_valid(const struct process_message *message) {
 }
 
 const struct process_codec process_codec_event = {read_event, write_event, event_is_valid};
+
+/* ENDPOINT: | public key 32 | family 1 | address 16 | port 2 | scope 4 | */
+
+static void read_endpoint(struct reader *reader, struct process_message *out_message) {
+	reader_bytes(reader, out_message->endpoint.public_key, PROCESS_KEY_SIZE);
+	out_message->endpoint.family = reader_u8(reader);
+	reader_bytes(reader, out_message->endpoint.address, sizeof out_message->endpoint.address);
+	out_message->endpoint.port = reader_u16_be(reader);
+	out_message->endpoint.scope = reader_u32_be(reader);
+}
+
+static void write_endpoint(struct writer *writer, const struct process_message *message) {
+	writer_bytes(writer, message->endpoint.public_key, PROCESS_KEY_SIZE);
+	writer_u8(writer, message->endpoint.family);
+	writer_bytes(writer, message->endpoint.address, sizeof message->endpoint.address);
+	writer_u16_be(writer, message->endpoint.port);
+	writer_u32_be(writer, message->endpoint.scope);
+}
+
+static bool endpoint_is_valid(const struct process_message *message) {
+	const uint8_t *address = message->endpoint.address;
+	bool v4 = message->endpoint.family == ADDRESS_V4 && message->endpoint.scope == 0 &&
+			  wipe_is_zero(address + ADDRESS_V4_SIZE, ADDRESS_V6_SIZE - ADDRESS_V4_SIZE);
+	return (v4 || message->endpoint.family == ADDRESS_V6) && message->endpoint.port != 0;
+}
+
+const struct process_codec process_codec_endpoint = {read_endpoint, write_endpoint,
+													 endpoint_is_valid};

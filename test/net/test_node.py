@@ -80,7 +80,12 @@ def test_autostart(lab: Lab) -> None:
 
 def test_everything_is_taken_down(lab: Lab) -> None:
     """Nothing of a stopped daemon is left: interface, routes, rules, firewall, sysctls, socket."""
-    pair = make_nodes(lab, client_allowed=["0.0.0.0/0", "::/0"], server={"masquerade": True})
+    pair = make_nodes(
+        lab,
+        client_allowed=["0.0.0.0/0", "::/0"],
+        client={"kill_switch": False},
+        server={"masquerade": True},
+    )
     before = pair.client.traces(), pair.server.traces()
     pair.start()
     assert_pings(pair.client.namespace, inner_address(1, 4))

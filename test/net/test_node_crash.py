@@ -23,7 +23,9 @@ SEED = 20261
 def test_killed_at_any_moment(lab: Lab) -> None:
     """SIGKILL at twenty random moments of start, work and reload; nothing stale is left."""
     pair = make_nodes(
-        lab, client_allowed=["0.0.0.0/0", "::/0"], client={"masquerade": True, "mtu": 1400}
+        lab,
+        client_allowed=["0.0.0.0/0", "::/0"],
+        client={"masquerade": True, "mtu": 1400, "kill_switch": False},
     )
     near = pair.client
     before = near.traces()

@@ -20,9 +20,16 @@ GATEWAY = {4: "203.0.113.1", 6: "2001:db8:7::1"}
 
 
 def with_internet(lab: Lab, **options: object) -> tuple[NodePair, Namespace]:
-    """The pair, and a third namespace behind the server that knows nothing of the tunnel."""
+    """The pair, and a third namespace behind the server that knows nothing of the tunnel.
+
+    Without the kill switch, which test_kill_switch.py has.
+    """
     pair = make_nodes(
-        lab, client_allowed=["0.0.0.0/0", "::/0"], server={"masquerade": True}, **options
+        lab,
+        client_allowed=["0.0.0.0/0", "::/0"],
+        client={"kill_switch": False},
+        server={"masquerade": True},
+        **options,
     )
     internet = lab.namespace("internet")
     lab.link(

@@ -59,6 +59,8 @@ def test_excluded_prefixes(lab: Lab) -> None:
     client.kill()
     world.values()["autostart"] = False
     client.start()
+    # The kill switch outlives a crash.
+    client.umbra("down", world.tunnel)
     assert client.stop() == 0
     after = client.traces()
     for key in ("rules", "routes", "routes6"):

@@ -441,3 +441,19 @@ enum err resolver_reload(struct resolver *resolver) {
 	set_timer(resolver);
 	return ERR_OK;
 }
+
+enum err resolver_set_servers(struct resolver *resolver, const char *servers) {
+	char *before = resolver->servers, *after = servers ? strdup(servers) : NULL;
+	if (servers && !after)
+		return ERR_NO_MEMORY;
+	if ((!before && !after) || (before && after && strcmp(before, after) == 0)) {
+		free(after);
+		return ERR_OK;
+	}
+	resolver->servers = after;
+	enum err error = resolver_reload(resolver);
+	if (error)
+		resolver->servers = before;
+	free(error ? after : before);
+	return error;
+}

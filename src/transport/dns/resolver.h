@@ -59,6 +59,10 @@ enum err resolver_ask(struct resolver *resolver, const char *name,
 					  void (*done)(void *context, const struct resolver_answer *answer),
 					  void *context);
 
+/* Asks these from now on, as in the options; pending questions begin anew. ERR_NO_MEMORY, and on
+ * ERR_INVALID all stays as it was. */
+enum err resolver_set_servers(struct resolver *resolver, const char *servers);
+
 /* The system's servers may have changed: reads resolv.conf again. Pending questions begin anew. On
  * failure all stays as it was. */
 enum err resolver_reload(struct resolver *resolver);

@@ -453,6 +453,14 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "    fwmark: off\n    routes: { include: [0.0.0.0/0] }\n",
 	 "umbra.yaml:4: tunnels.um0.fwmark: off, but a default route goes into the tunnel; auto or a "
 	 "number, or routes.table off"},
+	{HEAD "    kill_switch: true\n    routes: { include: [10.0.0.0/8] }\n",
+	 "umbra.yaml:4: tunnels.um0.kill_switch: true, but the tunnel takes no default route; "
+	 "0.0.0.0/0 or "
+	 "::/0 in routes.include or in a peer's allowed_ips with routes.table auto, or false"},
+	{HEAD "    kill_switch: true\n    routes: { include: [0.0.0.0/0], table: 9 }\n",
+	 "umbra.yaml:4: tunnels.um0.kill_switch: true, but the tunnel takes no default route; "
+	 "0.0.0.0/0 or "
+	 "::/0 in routes.include or in a peer's allowed_ips with routes.table auto, or false"},
 	{HEAD "    routes: { include: [10.0.0.0/8, \"::/0\"], exclude: [10.1.0.0/16, \"::/0\"] }\n",
 	 "umbra.yaml:4: tunnels.um0.routes.exclude: ::/0 stands in routes.include as well; a part of "
 	 "it, or in one of the lists"},

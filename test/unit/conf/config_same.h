@@ -60,6 +60,9 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	same_choice(&left->fwmark, &right->fwmark);
 	assert_int_equal(left->masquerade, right->masquerade);
 	assert_int_equal(left->forward, right->forward);
+	assert_int_equal(left->kill_switch, right->kill_switch);
+	assert_int_equal(left->kill_switch_absent, right->kill_switch_absent);
+	assert_int_equal(left->allow_lan, right->allow_lan);
 	assert_int_equal(left->routes.from_peers, right->routes.from_peers);
 	same_prefixes(&left->routes.include, &right->routes.include);
 	same_prefixes(&left->routes.exclude, &right->routes.exclude);
@@ -75,6 +78,10 @@ static inline void same_config(const struct config *left, const struct config *r
 	assert_string_equal(left->node.state_dir, right->node.state_dir);
 	assert_string_equal(left->node.user, right->node.user);
 	assert_int_equal(left->node.sandbox, right->node.sandbox);
+	assert_int_equal(left->node.resolvers_absent, right->node.resolvers_absent);
+	assert_int_equal(left->node.resolver_count, right->node.resolver_count);
+	for (size_t i = 0; i < left->node.resolver_count; i++)
+		assert_true(address_equal(&left->node.resolvers[i], &right->node.resolvers[i]));
 	assert_int_equal(left->node.log.level, right->node.log.level);
 	assert_int_equal(left->node.log.format, right->node.log.format);
 	same_choice(&left->node.shards, &right->node.shards);

@@ -82,6 +82,8 @@ static inline void random_tunnel(struct random_config *config, uint32_t number) 
 	random_key(config, 4, "fwmark", "auto", "off", "1", "0xffffffff", "4294967295");
 	random_key(config, 4, "masquerade", "true", "false");
 	random_key(config, 4, "forward", "true", "false");
+	random_key(config, 4, "kill_switch", "false");
+	random_key(config, 4, "allow_lan", "true", "false");
 	random_networks(config, 4, "addresses");
 	if (random_below(config, 2)) {
 		random_add(config, "    routes:\n");
@@ -111,6 +113,7 @@ static inline void random_config_make(struct random_config *config, uint64_t see
 	random_key(config, 2, "state_dir", "state", "/s", "\"\\xe9\"");
 	random_key(config, 2, "user", "umbra", "vpn");
 	random_key(config, 2, "sandbox", "on", "off");
+	random_key(config, 2, "resolvers", "192.0.2.53", "[]", "[192.0.2.53, \"2001:db8::53\"]");
 	random_key(config, 2, "shards", "auto", "1", "16");
 	random_key(config, 2, "aead", "auto", "openssl", "ipsec-mb");
 	random_key(config, 2, "log", "{ level: silent }", "{ level: debug, format: json }");

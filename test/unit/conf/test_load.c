@@ -53,6 +53,8 @@ static void test_every_default(void **state) {
 	assert_int_equal(tunnel->addresses.count, 0);
 	assert_true(tunnel->mtu.automatic && tunnel->fwmark.automatic);
 	assert_false(tunnel->masquerade || tunnel->forward);
+	assert_true(tunnel->kill_switch_absent && !tunnel->kill_switch && !tunnel->allow_lan);
+	assert_true(config->node.resolvers_absent && config->node.resolver_count == 0);
 	assert_true(tunnel->routes.from_peers && tunnel->routes.table.automatic);
 	assert_int_equal(tunnel->peer_count, 0);
 	assert_null(tunnel->clients.endpoint.name);
@@ -99,6 +101,8 @@ static const char everything[] =
 	"    fwmark: 0xFFFFffff\n"
 	"    masquerade: true\n"
 	"    forward: true\n"
+	"    kill_switch: false\n"
+	"    allow_lan: true\n"
 	"    routes:\n"
 	"      include: [10.1.2.3/8]\n"
 	"      table: 254\n"
@@ -147,7 +151,7 @@ static void test_every_value_of_the_node(void **state) {
 	assert_true(tunnel->fwmark.off && tunnel->routes.table.off);
 	assert_false(tunnel->routes.from_peers);
 	assert_int_equal(tunnel->routes.include.count, 0);
-	assert_int_equal(tunnel->position.line, 37);
+	assert_int_equal(tunnel->position.line, 39);
 	assert_string_equal(tunnel->position.file, "/etc/umbra/umbra.yaml");
 	check_endpoint(&tunnel->listen, "[::]:41820");
 	config_free(config);
@@ -165,14 +169,15 @@ static void test_every_value_of_a_tunnel(void **state) {
 	check_prefixes(&tunnel->addresses, PREFIXES("10.66.0.1/24", "fd66::1/64", "10.66.1.1/32"));
 	assert_int_equal(tunnel->mtu.value, 1280);
 	assert_int_equal(tunnel->fwmark.value, UINT32_MAX);
-	assert_true(tunnel->masquerade && tunnel->forward);
+	assert_true(tunnel->masquerade && tunnel->forward && tunnel->allow_lan);
+	assert_false(tunnel->kill_switch_absent || tunnel->kill_switch);
 	assert_false(tunnel->routes.from_peers);
 	check_prefixes(&tunnel->routes.include, PREFIXES("10.0.0.0/8"));
 	assert_int_equal(tunnel->routes.table.value, 254);
 	assert_int_equal(tunnel->peer_count, 2);
 	const struct config_peer *peer = &tunnel->peers[0];
 	assert_string_equal(peer->name, "phone");
-	assert_int_equal(peer->position.line, 25);
+	assert_int_equal(peer->position.line, 27);
 	char key[TEXT_KEY_BASE64_SIZE];
 	text_key_encode(peer->public_key, key);
 	assert_string_equal(key, KEY_A);

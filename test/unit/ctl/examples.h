@@ -89,6 +89,8 @@ static inline struct view_tunnel example_tunnel(const char *name, unsigned peers
 	tunnel.condition_since = 1700000000;
 	tunnel.reason = example_text("because");
 	tunnel.autostart = true;
+	tunnel.kill_switch = VIEW_KILL_SWITCH_BLOCKING;
+	tunnel.kill_switch_restored = 3;
 	tunnel.has_public_key = true;
 	memset(tunnel.public_key, 0xab, sizeof tunnel.public_key);
 	tunnel.listen_port = 51820;

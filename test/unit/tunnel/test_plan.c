@@ -94,6 +94,25 @@ static void default_route_takes_a_mark(void **state) {
 	assert_int_equal(plan_mark(&fixture.tunnel, 3), 0);
 }
 
+static void kill_switch_follows_the_default_route(void **state) {
+	struct fixture fixture;
+	make(&fixture);
+	fixture.tunnel.kill_switch_absent = true;
+	assert_false(plan_kill_switch(&fixture.tunnel));
+	fixture.allowed[1][1] = make_prefix("0.0.0.0/0");
+	assert_true(plan_kill_switch(&fixture.tunnel));
+	struct plan_network plan;
+	assert_int_equal(plan_network_new(&fixture.tunnel, 3, NULL, 0, &plan), ERR_OK);
+	assert_true(plan.network.blocked);
+	plan_network_done(&plan);
+	fixture.tunnel.kill_switch_absent = false;
+	assert_false(plan_kill_switch(&fixture.tunnel));
+	fixture.tunnel.kill_switch = true;
+	assert_true(plan_kill_switch(&fixture.tunnel));
+	fixture.tunnel.routes.table = (struct config_choice){.off = true};
+	assert_false(plan_kill_switch(&fixture.tunnel));
+}
+
 static void routes_named_replace_those_of_peers(void **state) {
 	struct fixture fixture;
 	make(&fixture);
@@ -248,6 +267,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routes_leave_own_networks_and_doubles_out),
 		cmocka_unit_test(default_route_takes_a_mark),
+		cmocka_unit_test(kill_switch_follows_the_default_route),
 		cmocka_unit_test(routes_named_replace_those_of_peers),
 		cmocka_unit_test(excluded_prefixes_go_past),
 		cmocka_unit_test(device_learns_all),

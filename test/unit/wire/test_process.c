@@ -68,9 +68,11 @@ static const struct {
 	},
 	{{.type = PROCESS_CONFIGURE}, 6, {HEAD_WITHOUT_SLOT(12)}},
 	{
-		{.type = PROCESS_STATE, .tunnel = SLOT, .state = {"um0", PROCESS_STATE_FAILED, "why"}},
-		28,
-		{HEAD(13), NAME, 3, 0, 3, 'w', 'h', 'y'},
+		{.type = PROCESS_STATE,
+		 .tunnel = SLOT,
+		 .state = {"um0", PROCESS_STATE_FAILED, 1, 0x01020304, "why"}},
+		33,
+		{HEAD(13), NAME, 3, 1, 1, 2, 3, 4, 0, 3, 'w', 'h', 'y'},
 	},
 	{{.type = PROCESS_UP, .order = {"um0"}}, 22, {HEAD_WITHOUT_SLOT(14), NAME}},
 	{{.type = PROCESS_DOWN, .order = {"um0"}}, 22, {HEAD_WITHOUT_SLOT(15), NAME}},
@@ -108,6 +110,13 @@ static const struct {
 		{HEAD_WITHOUT_SLOT(28), 'u', 'm', '0'},
 	},
 	{{.type = PROCESS_SOCKET, .socket = {6, true}}, 8, {HEAD_WITHOUT_SLOT(29), 6, 1}},
+	{
+		{.type = PROCESS_ENDPOINT,
+		 .tunnel = SLOT,
+		 .endpoint = {{1, 2}, 4, {192, 0, 2, 1}, 51820, 0}},
+		61,
+		{HEAD(30), 1, 2, [6 + 32] = 4, 192, 0, 2, 1, [6 + 49] = 0xca, 0x6c},
+	},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -292,13 +301,19 @@ static void test_bounds_of_bytes(void **state) {
 		{PROCESS_EVENT, 34, 256},
 		{PROCESS_EVENT, 38, 1}, /* behind a v4 address */
 		{PROCESS_EVENT, 49, 1},
-		{PROCESS_EVENT, 55, 1},  /* a scope of v4 */
+		{PROCESS_EVENT, 55, 1},    /* a scope of v4 */
+		{PROCESS_ENDPOINT, 32, 2}, /* v4 or v6 */
+		{PROCESS_ENDPOINT, 37, 1},
+		{PROCESS_ENDPOINT, 48, 1},
+		{PROCESS_ENDPOINT, 49, 256},
+		{PROCESS_ENDPOINT, 54, 1},
 		{PROCESS_START, 0, 255}, /* empty: a letter behind it */
 		{PROCESS_START, 16, LOG_DEBUG + 1},
 		{PROCESS_START, 17, 2},
 		{PROCESS_STATE, 0, 255},
 		{PROCESS_STATE, 16, PROCESS_STATE_FAILED + 1},
-		{PROCESS_STATE, 19, 255}, /* a NUL inside a text */
+		{PROCESS_STATE, 17, 2},   /* kill switch */
+		{PROCESS_STATE, 24, 255}, /* a NUL inside a text */
 		{PROCESS_UP, 0, 255},
 		{PROCESS_DOWN, 15, 1},
 		{PROCESS_LOG, 0, LOG_DEBUG + 1},
@@ -318,12 +333,12 @@ static void test_texts(void **state) {
 	assert_encodes(&message, false); /* no NUL */
 	message.state.text[PROCESS_TEXT_SIZE - 1] = '\0';
 	assert_int_equal(process_encode(&message, data, &size), ERR_OK);
-	assert_int_equal(size, HEADER + 16 + 1 + 2 + PROCESS_TEXT_SIZE - 1);
+	assert_int_equal(size, HEADER + 16 + 1 + 1 + 4 + 2 + PROCESS_TEXT_SIZE - 1);
 	assert_int_equal(process_decode(data, size, &decoded), ERR_OK);
 	assert_string_equal(decoded.state.text, message.state.text);
 	/* One longer than there is room for. */
-	data[HEADER + 17] = PROCESS_TEXT_SIZE >> 8;
-	data[HEADER + 18] = PROCESS_TEXT_SIZE & 0xff;
+	data[HEADER + 22] = PROCESS_TEXT_SIZE >> 8;
+	data[HEADER + 23] = PROCESS_TEXT_SIZE & 0xff;
 	data[size] = 'x';
 	assert_int_equal(process_decode(data, size + 1, &decoded), ERR_MALFORMED);
 }

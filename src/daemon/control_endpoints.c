@@ -1,0 +1,77 @@
+/*
+ * Endpoints of tunnels with a kill switch: the privileged process lets an address pass before net
+ * is told to use it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/control_core.h"
+#include "tunnel/plan.h"
+
+struct use {
+	struct control_tunnel *tunnel;
+	uint64_t run; /* of the tunnel */
+	uint8_t key[TEXT_KEY_SIZE];
+	struct endpoint endpoint;
+	bool seen; /* net uses it already */
+};
+
+static void set(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
+				const struct endpoint *endpoint) {
+	struct uapi_text text = {.data = NULL};
+	directory_put_endpoint(&text, key, endpoint);
+	control_net_set(tunnel, &text, NULL, NULL);
+	uapi_text_done(&text);
+}
+
+static void answered(void *context, const struct control_reply *reply) {
+	struct use *use = context;
+	char where[ENDPOINT_TEXT_SIZE];
+	endpoint_format(&use->endpoint, where);
+	bool current = control_tunnel_is_up(use->tunnel) && use->tunnel->run == use->run;
+	if (reply->number)
+		log_warning("%s: the kill switch does not let %s pass: %s", use->tunnel->name, where,
+					reply->text);
+	else if (current && !use->seen)
+		set(use->tunnel, use->key, &use->endpoint);
+	free(use);
+}
+
+static void announce(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
+					 const struct endpoint *endpoint, bool seen) {
+	struct use *use = calloc(1, sizeof *use);
+	enum err error = use ? ERR_OK : ERR_NO_MEMORY;
+	if (use) {
+		*use =
+			(struct use){.tunnel = tunnel, .run = tunnel->run, .endpoint = *endpoint, .seen = seen};
+		memcpy(use->key, key, sizeof use->key);
+		struct process_message message = {.type = PROCESS_ENDPOINT, .tunnel = tunnel->slot};
+		memcpy(message.endpoint.public_key, key, sizeof message.endpoint.public_key);
+		memcpy(message.endpoint.address, endpoint->address.bytes, address_size(&endpoint->address));
+		message.endpoint.family = endpoint->address.family;
+		message.endpoint.port = endpoint->port;
+		message.endpoint.scope = endpoint->scope_id;
+		error = control_channel_ask(&tunnel->control->privileged, &message, -1, PROCESS_RESULT,
+									answered, use);
+	}
+	if (!error)
+		return;
+	free(use);
+	log_warning("%s: an endpoint was not made known to the kill switch: %s", tunnel->name,
+				err_text(error));
+}
+
+void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
+						   const struct endpoint *endpoint) {
+	if (plan_kill_switch(tunnel->config))
+		announce(tunnel, key, endpoint, false);
+	else
+		set(tunnel, key, endpoint);
+}
+
+void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
+							const struct endpoint *endpoint) {
+	if (endpoint->address.family && endpoint->port && plan_kill_switch(tunnel->config))
+		announce(tunnel, key, endpoint, true);
+}

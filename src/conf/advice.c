@@ -24,7 +24,9 @@ bool advice_of(const struct config_tunnel *tunnel, char out_text[static ADVICE_S
 	bool v4 = takes_default(tunnel, ADDRESS_V4), v6 = takes_default(tunnel, ADDRESS_V6);
 	if (v4 == v6)
 		return false;
-	(void)snprintf(out_text, ADVICE_SIZE, "%s goes past it: %s is routed into it, but not %s",
-				   v4 ? "IPv6" : "IPv4", v4 ? "0.0.0.0/0" : "::/0", v4 ? "::/0" : "0.0.0.0/0");
+	bool blocks = tunnel->kill_switch_absent || tunnel->kill_switch;
+	(void)snprintf(out_text, ADVICE_SIZE, "%s %s: %s is routed into it, but not %s",
+				   v4 ? "IPv6" : "IPv4",
+				   blocks ? "is blocked by its kill switch" : "goes past it", v4 ? "0.0.0.0/0" : "::/0", v4 ? "::/0" : "0.0.0.0/0");
 	return true;
 }

@@ -68,9 +68,10 @@ def test_falls_back(lab: Lab, broken: str) -> None:
 
 
 def test_v6_goes_past(lab: Lab) -> None:
-    """A tunnel that takes IPv4 alone leaves IPv6 outside, and says so."""
+    """A tunnel that takes IPv4 alone, without a kill switch, leaves IPv6 outside, and says so."""
     world = World(lab)
     client = world.pair.client
+    world.values()["kill_switch"] = False
     world.values()["routes"] = {"include": ["0.0.0.0/0"]}
     client.write()
     told = f"{world.tunnel}: IPv6 goes past it"

@@ -26,7 +26,7 @@ bool advice_of(const struct config_tunnel *tunnel, char out_text[static ADVICE_S
 		return false;
 	bool blocks = tunnel->kill_switch_absent || tunnel->kill_switch;
 	(void)snprintf(out_text, ADVICE_SIZE, "%s %s: %s is routed into it, but not %s",
-				   v4 ? "IPv6" : "IPv4",
-				   blocks ? "is blocked by its kill switch" : "goes past it", v4 ? "0.0.0.0/0" : "::/0", v4 ? "::/0" : "0.0.0.0/0");
+				   v4 ? "IPv6" : "IPv4", blocks ? "is blocked by its kill switch" : "goes past it",
+				   v4 ? "0.0.0.0/0" : "::/0", v4 ? "::/0" : "0.0.0.0/0");
 	return true;
 }

@@ -85,9 +85,9 @@ static void test_bad_overrides(void **state) {
 	refuses("tunnels.um0.mut", "1", "--set tunnels.um0.mut: unknown key; did you mean mtu?");
 	refuses("tunels.um0.mtu", "1", "--set tunels.um0.mtu: unknown key; did you mean tunnels?");
 	refuses("", "1", "--set : unknown key; include, node, control or tunnels");
-	refuses(
-		"node.", "1",
-		"--set node.: unknown key; name, state_dir, user, sandbox, resolvers, log, shards, aead or offload");
+	refuses("node.", "1",
+			"--set node.: unknown key; name, state_dir, user, sandbox, resolvers, log, shards, "
+			"aead or offload");
 	refuses("tunnels.um1.mtu", "1",
 			"--set tunnels.um1.mtu: no such tunnel; one of um0, um0.x, um2");
 	refuses("tunnels.um0", "1",

@@ -51,6 +51,9 @@ static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	case UAPI_REPLACE_ALLOWED_IPS:
 		uapi_put_line(text, "replace_allowed_ips=true");
 		break;
+	case UAPI_UMBRA:
+		uapi_put_number(text, "umbra", entry->number);
+		break;
 	case UAPI_PROTOCOL_VERSION:
 		uapi_put_line(text, "protocol_version=1");
 		break;
@@ -68,6 +71,7 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_LISTEN_PORT:
 	case UAPI_FWMARK:
 	case UAPI_PERSISTENT_KEEPALIVE:
+	case UAPI_UMBRA:
 		return left->number == right->number;
 	case UAPI_ENDPOINT:
 		return endpoint_equal(&left->endpoint, &right->endpoint);

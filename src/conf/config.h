@@ -47,6 +47,7 @@ struct config_peer {
 	struct config_host endpoint;
 	struct config_prefixes allowed_ips;
 	uint16_t persistent_keepalive; /* seconds, 0: off */
+	bool umbra;                    /* the other end runs Umbra, too */
 };
 
 /* A number, or left to the program. */

@@ -243,6 +243,12 @@ static const struct schema_row peer_rows[] = {
 	 .standard = "off",
 	 .help = "After so many seconds without a packet an empty one is sent, to stay reachable "
 			 "behind address translation; 25 does for most."},
+	{.key = "umbra",
+	 .type = SCHEMA_BOOL,
+	 AT_PEER(umbra),
+	 .standard = "false",
+	 .help = "The other end runs Umbra, too: it is asked which packets its way carries whole. One "
+			 "end's word is enough. Other implementations throw away what they are asked."},
 	{0},
 };
 

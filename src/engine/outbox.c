@@ -68,11 +68,11 @@ void outbox_seal(struct outbox *outbox) {
 
 /* The last message can grow: same peer, no gap, whole segments so far, and nothing too large. */
 static bool joins(const struct outbox_queue *queue, const struct peer *peer, const uint8_t *data,
-				  uint32_t size, uint16_t segment_size) {
-	if (queue->count == 0 || queue->peers[queue->count - 1] != peer)
+				  uint32_t size, uint16_t segment_size, enum udp_way way) {
+	if (queue->count == 0 || queue->peers[queue->count - 1] != peer || way == UDP_WAY_WHOLE)
 		return false;
 	const struct udp_message *last = &queue->messages[queue->count - 1];
-	return last->data + last->size == data && size <= last->segment_size &&
+	return last->way == way && last->data + last->size == data && size <= last->segment_size &&
 		   (size == segment_size || segment_size == last->segment_size) &&
 		   last->size % last->segment_size == 0 &&
 		   last->size + size <= (uint32_t)last->segment_size * UDP_SEGMENTS_MAX &&
@@ -80,7 +80,7 @@ static bool joins(const struct outbox_queue *queue, const struct peer *peer, con
 }
 
 enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *data, uint32_t size,
-					 uint16_t segment_size) {
+					 uint16_t segment_size, enum udp_way way) {
 	const struct path *path = &peer->paths[0];
 	if (path->to.address.family == ADDRESS_NONE)
 		return ERR_NOT_FOUND;
@@ -88,7 +88,7 @@ enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *da
 	if (!(v6 ? outbox->v6 : outbox->v4)->ops)
 		return ERR_UNSUPPORTED;
 	struct outbox_queue *queue = &outbox->queues[v6 ? QUEUE_V6 : QUEUE_V4];
-	if (joins(queue, peer, data, size, segment_size)) {
+	if (joins(queue, peer, data, size, segment_size, way)) {
 		queue->messages[queue->count - 1].size += size;
 		return ERR_OK;
 	}
@@ -99,6 +99,7 @@ enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *da
 		.data = data,
 		.size = size,
 		.segment_size = segment_size,
+		.way = (uint8_t)way,
 	};
 	if (queue->count == OUTBOX_MESSAGES)
 		outbox_flush(outbox);
@@ -134,7 +135,9 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 			queue->peers[i]->paths[0].from = (struct udp_source){.interface = 0};
 			continue;
 		}
-		counter_add(&outbox->dropped, 1);
+		/* A probe that does not fit is no loss. */
+		if (queue->messages[i].way != UDP_WAY_WHOLE)
+			counter_add(&outbox->dropped, 1);
 		struct peer *peer = queue->peers[i];
 		if (queue->messages[i].error == ERR_UNREACHABLE && peer->protocol->unreachable)
 			peer->protocol->unreachable(peer->lane, peer);

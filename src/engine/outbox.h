@@ -84,11 +84,11 @@ void outbox_seal(struct outbox *outbox);
 
 /*
  * Queues datagrams to the peer's first path. Joins them to the last message where they are
- * contiguous, equally sized and to the same peer. ERR_NOT_FOUND without endpoint, ERR_UNSUPPORTED
- * when its address family is not there.
+ * contiguous, equally sized, to the same peer and by the same way, but for what goes whole.
+ * ERR_NOT_FOUND without endpoint, ERR_UNSUPPORTED when its address family is not there.
  */
 enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *data, uint32_t size,
-					 uint16_t segment_size);
+					 uint16_t segment_size, enum udp_way way);
 
 /*
  * Keeps a buffer or a staged packet until its jobs are sealed. To be called once they are added: a

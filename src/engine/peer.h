@@ -37,7 +37,7 @@ struct path_ops {
 	 * batch; data stays where it is until the batch is flushed. ERR_NOT_FOUND without endpoint.
 	 */
 	enum err (*send)(struct peer *peer, uint8_t path, const uint8_t *data, uint32_t size,
-					 uint16_t segment_size);
+					 uint16_t segment_size, enum udp_way way);
 };
 
 struct path {
@@ -62,7 +62,9 @@ struct peer {
 	const struct protocol_ops *protocol;
 	uint16_t owner; /* number of the shard */
 	uint8_t path_count;
-	struct lane *lane; /* the owner's; NULL until it is attached */
+	uint32_t limit;         /* bytes of a packet that the path carries whole; 0: no limit known */
+	uint64_t answers_until; /* ns, see path_limit.c */
+	struct lane *lane;      /* the owner's; NULL until it is attached */
 	struct path paths[PEER_PATHS_MAX];
 	struct list shard_link; /* the owner's list of peers */
 	struct list staged;     /* see staging.h */

@@ -43,7 +43,7 @@ struct incoming {
 /* Authentic datagrams of one session that came in a row. */
 struct received_run {
 	uint32_t packets;            /* all, empty ones (keepalives) included */
-	uint32_t data_packets;       /* those with something inside */
+	uint32_t data_packets;       /* those with something inside that is no control frame */
 	uint64_t wire_bytes;         /* sum of the datagrams' sizes */
 	const struct endpoint *from; /* of the last one */
 	const struct udp_source *to;
@@ -91,6 +91,9 @@ struct protocol_ops {
 
 	/* After packets were queued: timers, rekeying. data is false for keepalives only. */
 	void (*sent)(struct lane *lane, struct peer *peer, struct session *session, bool data);
+
+	/* Optional: a control frame (wire/control_frame.h) came in the peer's session. */
+	void (*control)(struct lane *lane, struct peer *peer, const uint8_t *data, size_t size);
 
 	/* The peer's deadline has passed; sets the next one. */
 	void (*expired)(struct lane *lane, struct peer *peer);

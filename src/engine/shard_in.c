@@ -79,12 +79,14 @@ static void deliver_packet(struct shard_in *in, struct lane *lane, const struct 
 }
 
 /* The first nibble says what is inside: IP, or a control frame between two Umbras. */
-static void deliver(struct shard_in *in, struct lane *lane, const struct peer *peer, uint8_t *data,
+static void deliver(struct shard_in *in, struct lane *lane, struct peer *peer, uint8_t *data,
 					uint32_t size) {
 	switch (data[0] >> 4) {
 	case INNER_CONTROL:
-		/* Only from peers known to be Umbra, and none is yet: nothing negotiates that so far. */
-		lane_count(&lane->counters.control_dropped, 1);
+		if (peer->protocol->control)
+			peer->protocol->control(lane, peer, data, size);
+		else
+			lane_count(&lane->counters.control_dropped, 1);
 		break;
 	case INNER_V4:
 	case INNER_V6:
@@ -154,7 +156,7 @@ static void open_chunk(struct shard *shard, struct shard_in *in) {
 		uint32_t size = in->jobs[i].size;
 		if (size == 0)
 			continue;
-		run.data_packets++;
+		run.data_packets += in->jobs[i].destination[0] >> 4 != INNER_CONTROL;
 		deliver(in, lane, incoming->peer, in->jobs[i].destination, size);
 	}
 	if (running)

@@ -2,22 +2,24 @@
 
 #include <string.h>
 
+#include "engine/path_limit.h"
 #include "engine/peer.h"
 #include "engine/segment.h"
 #include "engine/shard.h"
 #include "engine/staging.h"
 #include "session/session.h"
+#include "wire/control_frame.h"
 #include "wire/ip.h"
 
 enum { HANDOFF_BATCH = 32 };
 
-/* The size on the wire: padded to the protocol's unit, but never above the MTU (or the packet). */
-static uint32_t padded_size(const struct lane *lane, uint32_t size) {
+/* The size on the wire: padded to the protocol's unit, but never above room (or the packet). */
+static uint32_t padded_size(const struct lane *lane, uint32_t room, uint32_t size) {
 	uint32_t unit = lane->protocol->padding_unit;
 	uint32_t padded = (size + unit - 1) & ~(unit - 1);
-	if (padded <= lane->mtu)
+	if (padded <= room)
 		return padded;
-	return size > lane->mtu ? size : lane->mtu;
+	return size > room ? size : room;
 }
 
 /* Header, sealed packet and tag, within what the layers around them need. */
@@ -39,11 +41,12 @@ static void fill_job(const struct lane *lane, const struct session *session, uin
 
 /* Queues size sealed (or soon to be sealed) bytes and tells the protocol. */
 static void queue_sealed(struct lane *lane, struct peer *peer, struct session *session,
-						 const uint8_t *slots, uint32_t size, uint32_t stride, bool data) {
+						 const uint8_t *slots, uint32_t size, uint32_t stride, enum udp_way way,
+						 bool data) {
 	struct path *path = &peer->paths[0];
 	if (stride > UINT16_MAX) /* no datagram is so large; only an MTU near 65535 leads here */
 		return;
-	if (path->ops->send(peer, 0, slots, size, (uint16_t)stride) != ERR_OK)
+	if (path->ops->send(peer, 0, slots, size, (uint16_t)stride, way) != ERR_OK)
 		return;
 	peer_count_sent(peer, size);
 	lane->protocol->sent(lane, peer, session, data);
@@ -53,21 +56,22 @@ static void queue_sealed(struct lane *lane, struct peer *peer, struct session *s
 static void send_one(struct lane *lane, struct peer *peer, struct session *session,
 					 const uint8_t *packet, uint32_t size) {
 	struct outbox *outbox = &lane->listener->outbox;
-	uint32_t padded = padded_size(lane, size);
+	uint32_t padded = padded_size(lane, path_limit_room(lane, peer), size);
 	uint32_t stride = slot_size(lane, peer, padded);
 	uint8_t *slot = outbox_reserve(outbox, stride);
 	fill_job(lane, session, session->send_counter++, packet, padded,
 			 slot + peer->paths[0].ops->front, outbox_add_job(outbox));
-	queue_sealed(lane, peer, session, slot, stride, stride, size > 0);
+	queue_sealed(lane, peer, session, slot, stride, stride, UDP_WAY_ANY, size > 0);
 }
 
 /* All segments of a super-packet, sealed straight from the TUN buffer into one run of slots. */
 static void send_plan(struct lane *lane, struct peer *peer, struct session *session,
 					  struct segment_plan *plan) {
 	struct outbox *outbox = &lane->listener->outbox;
-	uint32_t stride = slot_size(lane, peer, padded_size(lane, segment_size(plan, 0)));
+	uint32_t room = path_limit_room(lane, peer);
+	uint32_t stride = slot_size(lane, peer, padded_size(lane, room, segment_size(plan, 0)));
 	uint16_t last_index = (uint16_t)(plan->count - 1);
-	uint32_t last = slot_size(lane, peer, padded_size(lane, segment_size(plan, last_index)));
+	uint32_t last = slot_size(lane, peer, padded_size(lane, room, segment_size(plan, last_index)));
 	uint32_t total = (plan->count - 1U) * stride + last;
 	if (total > OUTBOX_RESERVE_MAX)
 		return;
@@ -80,7 +84,7 @@ static void send_plan(struct lane *lane, struct peer *peer, struct session *sess
 	for (uint16_t phase = 0; phase < plan->phases; phase++) {
 		size_t count = 0;
 		for (uint16_t i = phase; i < plan->count; i = (uint16_t)(i + plan->phases)) {
-			uint32_t size = segment_size(plan, i), padded = padded_size(lane, size);
+			uint32_t size = segment_size(plan, i), padded = padded_size(lane, room, size);
 			const uint8_t *packet = segment_take(plan, i, (uint8_t)(padded - size));
 			fill_job(lane, session, counter + i, packet, padded, inner + i * stride,
 					 &jobs[count++]);
@@ -91,7 +95,7 @@ static void send_plan(struct lane *lane, struct peer *peer, struct session *sess
 			segment_restore(plan, i);
 	}
 	if (sealed)
-		queue_sealed(lane, peer, session, slots, total, stride, true);
+		queue_sealed(lane, peer, session, slots, total, stride, UDP_WAY_ANY, true);
 }
 
 static void stage_plan(struct lane *lane, struct peer *peer, struct segment_plan *plan) {
@@ -116,6 +120,10 @@ static void send_buffer(struct lane *lane, struct peer *peer, struct tun_buffer 
 		return;
 	}
 	lane_count(&lane->counters.tun_read_packets, plan.count);
+	if (peer->limit && segment_size(&plan, 0) > peer->limit && path_limit_take(lane, peer, &plan)) {
+		tun_buffer_release(buffer);
+		return;
+	}
 	struct session *session =
 		peer->staged_count == 0 ? lane->protocol->outgoing(lane, peer, plan.count) : NULL;
 	if (!session) {
@@ -129,7 +137,7 @@ static void send_buffer(struct lane *lane, struct peer *peer, struct tun_buffer 
 		return;
 	}
 	uint32_t size = segment_size(&plan, 0);
-	uint32_t padded = padded_size(lane, size);
+	uint32_t padded = padded_size(lane, path_limit_room(lane, peer), size);
 	const uint8_t *packet = segment_take(&plan, 0, (uint8_t)(padded - size));
 	send_one(lane, peer, session, packet, size);
 	/* Behind its job: a flush for want of room inside gives back all that was kept before. */
@@ -292,4 +300,27 @@ void shard_out_send_keepalive(struct lane *lane, struct peer *peer) {
 	if (peer->staged_count == 0 && staging_add(peer, NULL, 0) != ERR_OK)
 		return;
 	shard_out_send_staged(lane, peer);
+}
+
+void shard_out_send_control(struct lane *lane, struct peer *peer,
+							const struct control_frame *frame) {
+	struct session *session = lane->protocol->outgoing(lane, peer, 1);
+	if (!session)
+		return;
+	bool probe = frame->type == CONTROL_FRAME_PROBE;
+	uint32_t size = probe ? frame->size : CONTROL_FRAME_REPLY_SIZE;
+	uint32_t padded = probe ? size : padded_size(lane, path_limit_room(lane, peer), size);
+	uint32_t stride = slot_size(lane, peer, padded);
+	struct outbox *outbox = &lane->listener->outbox;
+	/* Sealed where it is written. */
+	uint8_t *slot = outbox_reserve(outbox, stride);
+	uint8_t *inner = slot + peer->paths[0].ops->front;
+	uint8_t *packet = inner + lane->protocol->front;
+	size_t made;
+	memset(packet, 0, padded);
+	if (control_frame_encode(frame, packet, padded, &made) != ERR_OK)
+		return;
+	fill_job(lane, session, session->send_counter++, packet, padded, inner, outbox_add_job(outbox));
+	queue_sealed(lane, peer, session, slot, stride, stride, probe ? UDP_WAY_WHOLE : UDP_WAY_ANY,
+				 false);
 }

@@ -5,6 +5,7 @@
 
 /* The way out: packets of the TUN queue to sealed datagrams. */
 
+struct control_frame;
 struct lane;
 struct peer;
 struct session;
@@ -21,3 +22,10 @@ void shard_out_send_staged(struct lane *lane, struct peer *peer);
 
 /* An empty packet, unless something is staged, which then goes instead. */
 void shard_out_send_keepalive(struct lane *lane, struct peer *peer);
+
+/*
+ * In the peer's session, where it has one. A probe leaves whole or not at all. Not data, as far as
+ * the protocol's timers are concerned.
+ */
+void shard_out_send_control(struct lane *lane, struct peer *peer,
+							const struct control_frame *frame);

@@ -52,6 +52,8 @@ static void apply(struct shard *shard, const struct wireguard_peer_change *chang
 	bool was_off = peer->persistent_interval == 0;
 	if (change->changes & WIREGUARD_CHANGE_PERSISTENT)
 		peer->persistent_interval = change->persistent_interval;
+	if (change->changes & WIREGUARD_CHANGE_UMBRA)
+		peer->is_umbra = change->umbra;
 	if (!lane->snapshot->up)
 		return;
 	if (!peer->running) {

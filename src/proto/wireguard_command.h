@@ -18,6 +18,7 @@ enum wireguard_change {
 	WIREGUARD_CHANGE_DETACH = 32,
 	WIREGUARD_CHANGE_TIMES = 128, /* what either end's initiations claimed before a restart */
 	WIREGUARD_CHANGE_LEARNT = 64, /* the endpoint is where the peer was, nobody configured it */
+	WIREGUARD_CHANGE_UMBRA = 256,
 };
 
 struct wireguard_peer_change {
@@ -26,6 +27,7 @@ struct wireguard_peer_change {
 	unsigned changes; /* of enum wireguard_change */
 	struct endpoint endpoint;
 	uint16_t persistent_interval;
+	bool umbra;
 	uint8_t timestamp[WIREGUARD_TIMESTAMP_SIZE]; /* with WIREGUARD_CHANGE_TIMES, as claimed */
 	uint64_t claimed;
 	uint8_t preshared_key[AEAD_KEY_SIZE];

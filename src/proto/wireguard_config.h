@@ -43,6 +43,7 @@ struct wireguard_peer_control {
 	uint8_t public_key[X25519_KEY_SIZE]; /* never changes: shards may read it */
 	uint8_t preshared_key[AEAD_KEY_SIZE];
 	uint16_t persistent_interval;
+	bool umbra;               /* the other end is known to be one */
 	unsigned changes;         /* enum wireguard_change, to be told to the owner */
 	struct endpoint endpoint; /* with WIREGUARD_CHANGE_ENDPOINT */
 	uint32_t saved_endpoint;  /* the endpoint's sequence number that was saved last */

@@ -196,6 +196,7 @@ static enum err post_changes(struct device *device) {
 			.changes = peer->control.changes,
 			.endpoint = peer->control.endpoint,
 			.persistent_interval = peer->control.persistent_interval,
+			.umbra = peer->control.umbra,
 			.claimed = atomic_load_explicit(&peer->news.claimed, memory_order_relaxed),
 		};
 		WIPE_ON_EXIT(change);

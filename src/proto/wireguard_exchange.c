@@ -6,6 +6,7 @@
 #include "base/wipe.h"
 #include "engine/shard_out.h"
 #include "proto/wireguard_limits.h"
+#include "proto/wireguard_probe.h"
 #include "proto/wireguard_timers.h"
 #include "session/rate_limiter.h"
 #include "wire/wireguard.h"
@@ -28,7 +29,8 @@ static void send_message(struct wireguard_peer *peer, const uint8_t *message, si
 	if (cookie_add_macs(&peer->cookies, slot, size, lane->shard->now) != ERR_OK)
 		return;
 	const struct path *path = &peer->peer.paths[0];
-	enum err error = path->ops->send(&peer->peer, 0, slot, (uint32_t)size, (uint16_t)size);
+	enum err error =
+		path->ops->send(&peer->peer, 0, slot, (uint32_t)size, (uint16_t)size, UDP_WAY_ANY);
 	if (error == ERR_OK)
 		peer_count_sent(&peer->peer, size);
 	else if (error == ERR_UNSUPPORTED)
@@ -249,6 +251,7 @@ static void take_response(struct lane *lane, const struct handshake_datagram *da
 	wireguard_timers_handshake_complete(peer);
 	/* The responder may send only after it heard from us under the new keys. */
 	shard_out_send_keepalive(lane, &peer->peer);
+	wireguard_probe_session(peer);
 }
 
 /*

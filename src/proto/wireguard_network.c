@@ -6,6 +6,7 @@
 #include "engine/shard_out.h"
 #include "proto/wireguard_exchange.h"
 #include "proto/wireguard_limits.h"
+#include "proto/wireguard_probe.h"
 #include "proto/wireguard_timers.h"
 
 struct network_command {
@@ -44,6 +45,9 @@ void wireguard_network_announce(struct wireguard_peer *peer) {
 															  : WIREGUARD_REDIRECT_INTERVAL);
 	if (live)
 		shard_out_send_keepalive(peer->peer.lane, &peer->peer);
+	/* Another way may carry more, or less. */
+	if (live && peer->announced == 0)
+		wireguard_probe_moved(peer);
 	peer->last_announced = peer->peer.lane->shard->now;
 	if (peer->announced < WIREGUARD_ANNOUNCEMENTS)
 		wireguard_timers_announce_in(peer, pauses[peer->announced++]);

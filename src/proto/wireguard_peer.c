@@ -9,6 +9,7 @@
 #include "proto/wireguard_exchange.h"
 #include "proto/wireguard_limits.h"
 #include "proto/wireguard_network.h"
+#include "proto/wireguard_probe.h"
 #include "proto/wireguard_protocol.h"
 #include "proto/wireguard_timers.h"
 
@@ -129,6 +130,8 @@ void wireguard_peer_roam(struct wireguard_peer *peer, const struct endpoint *fro
 	peer_set_endpoint(&peer->peer, from, to);
 	if (news)
 		wireguard_news_tell(peer, news);
+	if (news == WIREGUARD_NEWS_MOVED)
+		wireguard_probe_moved(peer);
 }
 
 void wireguard_peer_unreachable(struct wireguard_peer *peer) {

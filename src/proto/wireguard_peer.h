@@ -10,6 +10,7 @@
 #include "proto/wireguard_config.h"
 #include "proto/wireguard_news.h"
 #include "session/cookie.h"
+#include "session/path_probe.h"
 #include "session/session.h"
 
 /*
@@ -43,6 +44,7 @@ enum wireguard_timer {
 	WIREGUARD_TIMER_WIPE,
 	WIREGUARD_TIMER_PERSISTENT,
 	WIREGUARD_TIMER_ANNOUNCE, /* see wireguard_network.h */
+	WIREGUARD_TIMER_PROBE,
 	WIREGUARD_TIMERS,
 };
 
@@ -78,7 +80,9 @@ struct wireguard_peer {
 	bool moved;      /* the network changed since the pending initiation left */
 	bool dialled;    /* its endpoint was configured */
 	bool resuming;   /* waits for its turn to start with a handshake */
-	bool resume;     /* starts with a handshake: there was a session before a restart */
+	bool is_umbra;   /* the configuration says so */
+	struct path_probe probe;
+	bool resume; /* starts with a handshake: there was a session before a restart */
 };
 
 static inline struct wireguard_peer *wireguard_peer_of(struct peer *peer) {

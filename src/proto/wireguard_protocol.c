@@ -8,6 +8,7 @@
 #include "proto/wireguard_exchange.h"
 #include "proto/wireguard_limits.h"
 #include "proto/wireguard_peer.h"
+#include "proto/wireguard_probe.h"
 #include "proto/wireguard_timers.h"
 #include "session/rate_limiter.h"
 #include "wire/wireguard.h"
@@ -86,6 +87,7 @@ static void received(struct lane *lane, struct peer *base, struct session *sessi
 		/* A late answer to our own must not replace what both ends use now. */
 		wireguard_peer_forget_pending(peer);
 		shard_out_send_staged(lane, base);
+		wireguard_probe_session(peer);
 	}
 	wireguard_peer_yield(peer, session);
 	const struct wireguard_session *current = peer->current;
@@ -124,11 +126,18 @@ static void sent(struct lane *lane, struct peer *base, struct session *session, 
 	struct wireguard_peer *peer = wireguard_peer_of(base);
 	wireguard_timers_traversal(peer);
 	wireguard_timers_any_sent(peer);
-	if (data)
+	if (data) {
 		wireguard_timers_data_sent(peer);
+		wireguard_probe_used(peer);
+	}
 	if (session->send_counter > WIREGUARD_REKEY_AFTER_MESSAGES ||
 		(session->initiator && session_age(session, lane->shard->now) > WIREGUARD_REKEY_AFTER_TIME))
 		wireguard_exchange_initiate(peer, false);
+}
+
+static void control(struct lane *lane, struct peer *base, const uint8_t *data, size_t size) {
+	(void)lane;
+	wireguard_probe_take(wireguard_peer_of(base), data, size);
 }
 
 static void expired(struct lane *lane, struct peer *base) {
@@ -206,6 +215,7 @@ const struct protocol_ops wireguard_protocol = {
 	.wanted = wanted,
 	.frame = frame,
 	.sent = sent,
+	.control = control,
 	.expired = expired,
 	.unreachable = unreachable,
 	.reconfigured = reconfigured,

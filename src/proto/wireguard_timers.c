@@ -6,6 +6,7 @@
 #include "proto/wireguard_exchange.h"
 #include "proto/wireguard_limits.h"
 #include "proto/wireguard_network.h"
+#include "proto/wireguard_probe.h"
 
 static uint64_t now_of(const struct wireguard_peer *peer) {
 	return peer->peer.lane->shard->now;
@@ -87,6 +88,13 @@ bool wireguard_timers_recent_data(const struct wireguard_peer *peer) {
 	return is_set(peer, WIREGUARD_TIMER_KEEPALIVE) || is_set(peer, WIREGUARD_TIMER_NEW_HANDSHAKE);
 }
 
+void wireguard_timers_probe_at(struct wireguard_peer *peer, uint64_t at) {
+	if (at == CLOCK_NEVER)
+		cancel(peer, WIREGUARD_TIMER_PROBE);
+	else
+		set(peer, WIREGUARD_TIMER_PROBE, at > now_of(peer) ? at - now_of(peer) : 0);
+}
+
 void wireguard_timers_session_derived(struct wireguard_peer *peer) {
 	set(peer, WIREGUARD_TIMER_WIPE, WIREGUARD_WIPE_TIME);
 }
@@ -155,6 +163,9 @@ static void run(struct wireguard_peer *peer, enum wireguard_timer timer) {
 		break;
 	case WIREGUARD_TIMER_ANNOUNCE:
 		wireguard_network_announce(peer);
+		break;
+	case WIREGUARD_TIMER_PROBE:
+		wireguard_probe_expired(peer);
 		break;
 	case WIREGUARD_TIMERS:
 		break;

@@ -27,6 +27,8 @@ void wireguard_timers_retransmit_in(struct wireguard_peer *peer, uint64_t delay)
 void wireguard_timers_announce_in(struct wireguard_peer *peer, uint64_t delay);
 /* Data went either way within the last 15 s, and was not answered by anything of that kind. */
 bool wireguard_timers_recent_data(const struct wireguard_peer *peer);
+/* The probes' deadline, CLOCK_NEVER: none. */
+void wireguard_timers_probe_at(struct wireguard_peer *peer, uint64_t at);
 void wireguard_timers_session_derived(struct wireguard_peer *peer);
 void wireguard_timers_handshake_complete(struct wireguard_peer *peer);
 

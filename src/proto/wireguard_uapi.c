@@ -100,6 +100,10 @@ static enum err apply_to_peer(struct device *device, const struct uapi_entry *en
 		peer->control.persistent_interval = (uint16_t)entry->number;
 		wireguard_control_change(device, peer, WIREGUARD_CHANGE_PERSISTENT);
 		return ERR_OK;
+	case UAPI_UMBRA:
+		peer->control.umbra = entry->number != 0;
+		wireguard_control_change(device, peer, WIREGUARD_CHANGE_UMBRA);
+		return ERR_OK;
 	case UAPI_REPLACE_ALLOWED_IPS:
 		wireguard_control_disallow_all(device, peer);
 		return ERR_OK;
@@ -235,6 +239,8 @@ void wireguard_uapi_dump(const struct device *device, struct uapi_text *out_text
 		put_peer(peer, out_text);
 		uapi_put_number(out_text, "persistent_keepalive_interval",
 						peer->control.persistent_interval);
+		if (peer->control.umbra)
+			uapi_put_number(out_text, "umbra", 1);
 		put_prefixes(peer, out_text);
 	}
 }

@@ -62,6 +62,8 @@ static void put_peer(struct uapi_text *text, const struct config_peer *before,
 	if (before ? before->persistent_keepalive != peer->persistent_keepalive
 			   : peer->persistent_keepalive > 0)
 		uapi_put_number(text, "persistent_keepalive_interval", peer->persistent_keepalive);
+	if (before ? before->umbra != peer->umbra : peer->umbra)
+		uapi_put_number(text, "umbra", peer->umbra);
 	if (!before || !prefixes_equal(&before->allowed_ips, &peer->allowed_ips))
 		put_allowed_ips(text, peer);
 }
@@ -79,7 +81,7 @@ static bool peers_equal(const struct config_peer *left, const struct config_peer
 	return memcmp(left->preshared_key, right->preshared_key, TEXT_KEY_SIZE) == 0 &&
 		   hosts_equal(&left->endpoint, &right->endpoint) &&
 		   left->persistent_keepalive == right->persistent_keepalive &&
-		   prefixes_equal(&left->allowed_ips, &right->allowed_ips);
+		   left->umbra == right->umbra && prefixes_equal(&left->allowed_ips, &right->allowed_ips);
 }
 
 static int compare_keys(const void *left, const void *right) {

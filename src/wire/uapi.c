@@ -38,6 +38,7 @@ static const struct row {
 	{"replace_allowed_ips", UAPI_REPLACE_ALLOWED_IPS, KIND_TRUE, 0},
 	{"allowed_ip", UAPI_ALLOWED_IP, KIND_PREFIX, 0},
 	{"protocol_version", UAPI_PROTOCOL_VERSION, KIND_ONE, 0},
+	{"umbra", UAPI_UMBRA, KIND_NUMBER, 1},
 };
 
 static bool equals(struct slice text, const char *word) {

@@ -30,6 +30,7 @@ enum uapi_key {
 	UAPI_REPLACE_ALLOWED_IPS,
 	UAPI_ALLOWED_IP,
 	UAPI_PROTOCOL_VERSION,
+	UAPI_UMBRA, /* our own: whether the peer takes control frames, 0 or 1 */
 };
 
 /* One line of a set operation, checked. Secrets inside: wipe it. */
@@ -38,7 +39,7 @@ struct uapi_entry {
 	bool subtract; /* allowed_ip=-…: remove this prefix from the peer */
 	union {
 		uint8_t bytes[X25519_KEY_SIZE]; /* private_key, public_key, preshared_key */
-		uint32_t number;                /* listen_port, fwmark, persistent_keepalive_interval */
+		uint32_t number; /* listen_port, fwmark, persistent_keepalive_interval, umbra */
 		struct endpoint endpoint;
 		struct prefix prefix;
 	};

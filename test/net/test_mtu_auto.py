@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import socket
+
 import pytest
 
 from harness.lab import Lab
 from harness.nodes import NodePair, make_nodes, outer
 from harness.pair import endpoint, inner_address, outer_address
+from harness.process import wait_until
 from harness.traffic import BIG, assert_pings, transfer
 
 pytestmark = [pytest.mark.umbra, pytest.mark.calm]
@@ -96,23 +101,78 @@ def networks_of(network: int, host: int) -> list[str]:
 
 
 NO_ICMP = """table inet silent {
-    chain out { type filter hook output priority 0; meta l4proto { icmp, icmpv6 } drop; }
+    chain out { type filter hook output priority 0; icmp type destination-unreachable drop
+        icmpv6 type packet-too-big drop; }
 }"""
 
 
-def path_nodes(lab: Lab, path: Path, outside: int) -> NodePair:
+def path_nodes(lab: Lab, path: Path, outside: int, umbra: bool) -> NodePair:
     server = endpoint(gateways(2, 2)[0 if outside == 4 else 1])
-    return make_nodes(lab, (path.client, path.server), server_endpoint=server)
+    pair = make_nodes(lab, (path.client, path.server), server_endpoint=server)
+    pair.client.tunnels[pair.client_tunnel]["peers"][0]["umbra"] = umbra
+    return pair.start()
+
+
+def send_sizes(path: Path, family: int, sizes: range) -> None:
+    """Datagrams of all sizes arrive, or the sender is told that they do not."""
+    address, port = inner_address(1, family), 7000
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    receiver = path.server.socket(kind, socket.SOCK_DGRAM)
+    sender = path.client.socket(kind, socket.SOCK_DGRAM)
+    receiver.bind((address, port))
+    receiver.settimeout(2)
+    sender.connect((address, port))
+    for size in sizes:
+        for attempt in range(3):
+            try:
+                sender.send(bytes(size))
+            except OSError as error:
+                assert error.errno == errno.EMSGSIZE and size > 1150
+                break
+            try:
+                if len(receiver.recv(2000)) == size:
+                    break
+            except TimeoutError:
+                # The first one of its size was answered by an error, which the next one meets.
+                assert attempt < 2, f"{size} bytes vanished"
+
+
+def told_mtu(path: Path, size: int) -> int | None:
+    """What a sender of a packet that may not be cut is told."""
+    done = path.client.run("ping", "-c", "1", "-W", "1", "-M", "do", "-s", str(size),
+                           inner_address(1, 4), check=False)
+    found = re.search(r"mtu ?= ?(\d+)", done.stdout + done.stderr)
+    return int(found[1]) if found else None
 
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_narrow_v4(lab: Lab, silent: bool) -> None:
     """Over IPv4, routers cut what is too large: nothing is lost whether they may tell or not."""
     path = Path(lab, 1300, silent)
-    path_nodes(lab, path, 4).start()
+    path_nodes(lab, path, 4, False)
     for family in (4, 6):
         address = inner_address(1, family)
         for size in (500, 1200, 1240, 1300, 1372):
             assert_pings(path.client, address, 1, "-s", str(size))
         transfer(path.client, path.server, address, BIG // 20)
         transfer(path.server, path.client, inner_address(2, family), BIG // 20)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("outside", [4, 6])
+def test_probed(lab: Lab, outside: int, silent: bool) -> None:
+    """Two Umbras find out what the way carries, and tell who sends more; also when it changes."""
+    path = Path(lab, 1350, silent)
+    path_nodes(lab, path, outside, True)
+    assert_pings(path.client, inner_address(1, 4), 1)
+    told = wait_until(lambda: told_mtu(path, 1350), 8, "a limit")
+    carries = 1350 - OVERHEAD[outside]
+    for family in (4, 6):
+        transfer(path.client, path.server, inner_address(1, family), BIG // 20)
+        transfer(path.server, path.client, inner_address(2, family), BIG // 20)
+        send_sizes(path, family, range(500, 1390, 37))
+    assert carries - 8 <= told <= carries
+
+    path.narrow(1290)
+    transfer(path.client, path.server, inner_address(1, 4), BIG // 20)
+    transfer(path.server, path.client, inner_address(2, 6), BIG // 20)

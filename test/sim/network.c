@@ -238,6 +238,7 @@ enum err sim_send(struct sim_network *network, const struct endpoint *from,
 	struct generator *random = &network->network_random;
 	/* All is drawn each time, so that one setting does not shift the draws of the others. */
 	bool lost = draw_percent(random, link->loss_percent);
+	lost |= link->largest > 0 && datagram.size > link->largest;
 	bool duplicated = draw_percent(random, link->duplicate_percent);
 	uint64_t arrivals[2];
 	for (size_t i = 0; i < 2; i++)

@@ -31,6 +31,7 @@ struct sim_link {
 	uint64_t delay;
 	uint64_t jitter; /* added to delay: uniform in 0..jitter */
 	unsigned reorder_percent;
+	size_t largest;         /* bytes of a datagram that passes, larger ones are lost; 0: all do */
 	uint64_t reorder_delay; /* added for these, so that later datagrams overtake them */
 };
 

@@ -24,18 +24,37 @@ static bool set_option(const struct udp_socket *socket, int level, int name, int
 	return socket->calls->setsockopt(socket->descriptor, level, name, &value, sizeof value) == 0;
 }
 
+/*
+ * IPv4 datagrams may be fragmented on their way: where routers' answers are filtered, what does not
+ * fit would vanish without a trace otherwise. IPv6 datagrams are only where they begin, by what is
+ * known of the path here.
+ */
+static void set_fragmentation(const struct udp_socket *socket, bool forbidden) {
+	if (socket->family == ADDRESS_V4)
+		(void)set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER,
+						 forbidden ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+	else
+		(void)set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+						 forbidden ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT);
+}
+
+void udp_socket_set_way(const struct udp_socket *socket, uint8_t way) {
+	if (way == UDP_WAY_WHOLE)
+		set_fragmentation(socket, true);
+}
+
+void udp_socket_end_way(const struct udp_socket *socket, uint8_t way) {
+	if (way == UDP_WAY_WHOLE)
+		set_fragmentation(socket, false);
+}
+
 /* PKTINFO is needed; offloads and the drop count are used where the kernel has them. */
 static enum err set_options(struct udp_socket *socket, const struct udp_options *options) {
 	bool v6 = socket->family == ADDRESS_V6;
 	if (!set_option(socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
 		return err_from_errno(errno);
 	(void)set_option(socket, SOL_SOCKET, SO_RXQ_OVFL, 1);
-	/*
-	 * IPv4 datagrams may be fragmented on their way: where routers' answers are filtered, what does
-	 * not fit would vanish without a trace otherwise.
-	 */
-	if (!v6)
-		(void)set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	set_fragmentation(socket, false);
 	/* A segment size of 0 is none, so this only asks whether the kernel knows the option. */
 	bool knows_segments = set_option(socket, SOL_UDP, UDP_SEGMENT, 0);
 	socket->segments = knows_segments && !options->no_segmentation;

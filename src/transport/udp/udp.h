@@ -30,6 +30,12 @@ struct udp_source {
 	uint32_t interface;     /* 0: any */
 };
 
+/* What may become of datagrams that are larger than the path carries. */
+enum udp_way {
+	UDP_WAY_ANY,   /* cut by whoever finds them too large, where that may be */
+	UDP_WAY_WHOLE, /* by nobody: a single datagram arrives as it is, or not at all */
+};
+
 /* size bytes at data, in segments of segment_size, only the last of which may be shorter. */
 struct udp_message {
 	const struct endpoint *to;
@@ -37,6 +43,7 @@ struct udp_message {
 	const uint8_t *data;
 	uint32_t size;
 	uint16_t segment_size; /* ≥ size for a single datagram */
+	uint8_t way;           /* enum udp_way */
 	uint8_t error;         /* out: enum err of this message, ERR_OK when sent */
 };
 
@@ -101,6 +108,7 @@ bool udp_socket_coalesces(const struct udp_socket *socket);
  *    out, the message sent again, and its error is ERR_AGAIN (sent, but the source is stale);
  *  - EAGAIN and ENOBUFS: waits up to five milliseconds without progress, then ERR_LIMIT and the
  *    message is dropped; the rest of the call does not wait again;
+ *  - UDP_WAY_WHOLE goes with the bit that forbids to cut, which takes two more system calls;
  *  - another family than the socket's, or no segment size: ERR_INVALID; other errors: their own.
  */
 void udp_send_many(struct udp_socket *socket, struct udp_message *messages, size_t count);

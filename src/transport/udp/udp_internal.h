@@ -64,6 +64,10 @@ struct udp_socket {
 /* UDP_SEGMENT does not work here. */
 void udp_socket_stop_segments(struct udp_socket *socket);
 
+/* From now on all that is sent goes this way, until it ends. */
+void udp_socket_set_way(const struct udp_socket *socket, uint8_t way);
+void udp_socket_end_way(const struct udp_socket *socket, uint8_t way);
+
 /* udp_socket_new() with other system calls; calls must outlive the socket. */
 enum err udp_socket_new_with(int descriptor, const struct udp_options *options,
 							 const struct udp_calls *calls, struct udp_socket **out_socket);

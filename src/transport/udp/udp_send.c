@@ -21,6 +21,7 @@ struct batch {
 	int waits;     /* left until something is sent */
 	bool gave_up;  /* on waiting, for the rest of the call */
 	size_t plain;  /* message that goes without UDP_SEGMENT, or NO_MESSAGE */
+	uint8_t way;   /* enum udp_way of what is being sent */
 	bool refused;  /* it does because of EINVAL, and nothing of it was sent since */
 };
 
@@ -85,12 +86,16 @@ static void fill_slot(const struct batch *batch, size_t index, size_t at, uint32
 	};
 }
 
-/* Fills slots from where sending stands; 0 when nothing is left. */
-static unsigned fill_slots(const struct batch *batch) {
+/* Fills slots from where sending stands, all of one way; 0 when nothing is left. */
+static unsigned fill_slots(struct batch *batch) {
 	unsigned filled = 0;
 	uint32_t sent = batch->sent;
 	for (size_t at = batch->at; at < batch->count && filled < UDP_SEND_MESSAGES;) {
 		bool last = true;
+		if (filled == 0)
+			batch->way = batch->messages[at].way;
+		else if (batch->messages[at].way != batch->way)
+			break;
 		if (batch->messages[at].error != ERR_INVALID) {
 			fill_slot(batch, filled, at, sent);
 			sent = batch->socket->slots[filled++].end;
@@ -203,6 +208,18 @@ static void check_messages(struct udp_socket *socket, struct udp_message *messag
 	}
 }
 
+/* An option of the whole socket: there is none of a single message in IPv4. */
+static int send_slots(const struct batch *batch, unsigned filled) {
+	struct udp_socket *socket = batch->socket;
+	udp_socket_set_way(socket, batch->way);
+	int sent = socket->calls->sendmmsg(socket->descriptor, socket->headers, filled,
+									   MSG_DONTWAIT | MSG_NOSIGNAL);
+	int number = errno;
+	udp_socket_end_way(socket, batch->way);
+	errno = number;
+	return sent;
+}
+
 void udp_send_many(struct udp_socket *socket, struct udp_message *messages, size_t count) {
 	struct batch batch = {.socket = socket,
 						  .messages = messages,
@@ -215,8 +232,10 @@ void udp_send_many(struct udp_socket *socket, struct udp_message *messages, size
 		if (filled == 0)
 			break;
 		counter_add(&socket->counters->send_calls, 1);
-		int sent = socket->calls->sendmmsg(socket->descriptor, socket->headers, filled,
-										   MSG_DONTWAIT | MSG_NOSIGNAL);
+		int sent = batch.way == UDP_WAY_ANY
+					   ? socket->calls->sendmmsg(socket->descriptor, socket->headers, filled,
+												 MSG_DONTWAIT | MSG_NOSIGNAL)
+					   : send_slots(&batch, filled);
 		if (sent > 0)
 			count_sent(&batch, (unsigned)sent);
 		else

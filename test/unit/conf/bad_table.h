@@ -106,7 +106,7 @@ static const struct bad_row bad_rows[] = {
 	 "umbra.yaml:7: tunnels.um0.peers.phone.allowed_ip: unknown key; did you mean allowed_ips?"},
 	{HEAD PEER "        color: red\n",
 	 "umbra.yaml:7: tunnels.um0.peers.phone.color: unknown key; name, public_key, "
-	 "preshared_key_file, endpoint, allowed_ips or persistent_keepalive"},
+	 "preshared_key_file, endpoint, allowed_ips, persistent_keepalive or umbra"},
 	{"\"\\e[31m\": 1\n", "umbra.yaml:1: ?[31m: unknown key; include, node, control or tunnels"},
 	{"hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=: 1\n",
 	 "umbra.yaml:1: ...: unknown key; include, node, control or tunnels"},

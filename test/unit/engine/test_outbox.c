@@ -56,8 +56,9 @@ static void send(struct bench *bench, size_t peer, uint16_t size, size_t count) 
 	for (size_t i = 0; i < count; i++) {
 		uint8_t *slot = outbox_reserve(&bench->outbox, size);
 		memset(slot, (int)(peer + size), size);
-		assert_int_equal(outbox_send(&bench->outbox, &bench->peers[peer], slot, size, size),
-						 ERR_OK);
+		assert_int_equal(
+			outbox_send(&bench->outbox, &bench->peers[peer], slot, size, size, UDP_WAY_ANY),
+			ERR_OK);
 	}
 }
 
@@ -113,11 +114,13 @@ static void test_joining_limits(void **state) {
 	/* Several segments come as one reservation, singles join behind, more segments do not. */
 	uint8_t *slots = outbox_reserve(&bench->outbox, 300);
 	memset(slots, 1, 300);
-	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slots, 300, 100), ERR_OK);
+	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slots, 300, 100, UDP_WAY_ANY),
+					 ERR_OK);
 	send(bench, 0, 100, 1);
 	slots = outbox_reserve(&bench->outbox, 200);
 	memset(slots, 1, 200);
-	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slots, 200, 100), ERR_OK);
+	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slots, 200, 100, UDP_WAY_ANY),
+					 ERR_OK);
 	assert_int_equal(bench->outbox.queues[0].count, 2);
 	outbox_flush(&bench->outbox);
 	assert_int_equal(bench->v4->sent_count, 6);
@@ -129,8 +132,9 @@ static void test_full_arena(void **state) {
 	for (size_t i = 0; i < OUTBOX_ARENA_SIZE / SIZE; i++) {
 		uint8_t *slots = outbox_reserve(&bench->outbox, SIZE);
 		memset(slots, (int)i, SIZE);
-		assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slots, SIZE / 2, SIZE / 4),
-						 ERR_OK);
+		assert_int_equal(
+			outbox_send(&bench->outbox, &bench->peers[0], slots, SIZE / 2, SIZE / 4, UDP_WAY_ANY),
+			ERR_OK);
 	}
 	assert_int_equal(bench->v4->calls, 0);
 	uint8_t *slots = outbox_reserve(&bench->outbox, SIZE);
@@ -175,7 +179,8 @@ static void test_sealing(void **state) {
 			.key = &keys[i % 2], .source = plain[i], .destination = slot, .size = SIZE};
 		job->nonce[4] = (uint8_t)i;
 		job->nonce[5] = (uint8_t)(i >> 8);
-		assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slot, SLOT, SLOT), ERR_OK);
+		assert_int_equal(
+			outbox_send(&bench->outbox, &bench->peers[0], slot, SLOT, SLOT, UDP_WAY_ANY), ERR_OK);
 	}
 	outbox_flush(&bench->outbox);
 	assert_int_equal(bench->outbox.job_count, 0);
@@ -201,7 +206,8 @@ static void test_sealing_fails(void **state) {
 	uint8_t *slot = outbox_reserve(&bench->outbox, 100);
 	*outbox_add_job(&bench->outbox) =
 		(struct aead_job){.key = &key, .source = slot, .destination = slot, .size = 10};
-	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slot, 50, 50), ERR_OK);
+	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slot, 50, 50, UDP_WAY_ANY),
+					 ERR_OK);
 	outbox_flush(&bench->outbox);
 	assert_int_equal(bench->v4->calls + bench->v6->calls, 0);
 	assert_int_equal(bench->outbox.dropped, 3); /* messages of both families */
@@ -245,12 +251,15 @@ static void test_no_way(void **state) {
 	peer_init(&nowhere, &toy_protocol, 0);
 	uint8_t *slot = outbox_reserve(&bench->outbox, 10);
 	memset(slot, 0, 10);
-	assert_int_equal(outbox_send(&bench->outbox, &nowhere, slot, 10, 10), ERR_NOT_FOUND);
+	assert_int_equal(outbox_send(&bench->outbox, &nowhere, slot, 10, 10, UDP_WAY_ANY),
+					 ERR_NOT_FOUND);
 	bench->transport_v6 = (struct transport){.ops = NULL};
-	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[2], slot, 10, 10), ERR_UNSUPPORTED);
+	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[2], slot, 10, 10, UDP_WAY_ANY),
+					 ERR_UNSUPPORTED);
 	outbox_answer(&bench->outbox, &bench->peers[2].paths[0].to, NULL, slot, 10);
 	/* The transport goes away while something is queued. */
-	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slot, 10, 10), ERR_OK);
+	assert_int_equal(outbox_send(&bench->outbox, &bench->peers[0], slot, 10, 10, UDP_WAY_ANY),
+					 ERR_OK);
 	bench->transport_v4 = (struct transport){.ops = NULL};
 	outbox_flush(&bench->outbox);
 	assert_int_equal(bench->outbox.dropped, 1);

@@ -35,6 +35,7 @@ enum err client_file_format(const struct client_file *file, char **out_text, siz
 	s.tunnel.peers = &s.server;
 	s.tunnel.peer_count = 1;
 	s.server.name = file->name;
+	s.server.umbra = true;
 	s.server.allowed_ips = file->allowed_ips;
 	s.server.persistent_keepalive = file->persistent_keepalive;
 	memcpy(s.server.public_key, file->server_key, TEXT_KEY_SIZE);

@@ -248,7 +248,8 @@ static const struct schema_row peer_rows[] = {
 	 AT_PEER(umbra),
 	 .standard = "false",
 	 .help = "The other end runs Umbra, too: it is asked which packets its way carries whole. One "
-			 "end's word is enough. Other implementations throw away what they are asked."},
+			 "end's word is enough, and the files that umbra makes for clients have it. Other "
+			 "implementations throw away what they are asked."},
 	{0},
 };
 

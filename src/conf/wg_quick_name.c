@@ -8,6 +8,8 @@
  *
  *   ### Client phone            # Name = phone             [Peer] # phone
  *   [Peer]                      [Peer]                     # friendly_name = phone
+ *
+ * What we write ourselves says in one, too, that the other end is an Umbra: "# Umbra = true".
  */
 
 static struct wg_quick_span skip(struct wg_quick_span span, size_t count) {
@@ -86,6 +88,11 @@ void wg_quick_name_comment(struct wg_quick_reader *reader, struct wg_quick_span 
 	while (comment.size > 0 && comment.data[0] == '#')
 		comment = skip(comment, 1);
 	comment = wg_quick_value_trim(comment);
+	if (wg_quick_value_is(comment, "Umbra = true")) {
+		if (reader->section == WG_QUICK_PEER && reader->peer)
+			reader->peer->umbra = true;
+		return;
+	}
 	bool is_name = take_name_key(&comment);
 	if (!is_name) {
 		while (banner && comment.size > 0 && comment.data[comment.size - 1] == '#')

@@ -64,6 +64,9 @@ static void put_peer(struct wg_quick_text *text, const struct config_peer *peer)
 	if (peer->name && !is_called_by_key(peer) &&
 		wg_quick_name_is_good((struct wg_quick_span){peer->name, strlen(peer->name)}))
 		wg_quick_text_format(text, "# Name = %s\n", peer->name);
+	/* For `umbra init client`; all others take it for a remark. */
+	if (peer->umbra)
+		wg_quick_text_add(text, "# Umbra = true\n");
 	wg_quick_text_add(text, "PublicKey = ");
 	wg_quick_text_key(text, peer->public_key);
 	wg_quick_text_add(text, "\n");

@@ -111,6 +111,8 @@ static void put_peer(struct wg_quick_text *text, const struct config_peer *peer)
 	if (peer->persistent_keepalive)
 		wg_quick_text_format(text, "        persistent_keepalive: %u\n",
 							 peer->persistent_keepalive);
+	if (peer->umbra)
+		wg_quick_text_add(text, "        umbra: true\n");
 }
 
 static bool is_any(const struct address *address) {

@@ -52,6 +52,7 @@ static void test_everything(void **state) {
 							  "\n"
 							  "[Peer]\n"
 							  "# Name = server\n"
+							  "# Umbra = true\n"
 							  "PublicKey = " SERVER "\n"
 							  "PresharedKey = " SHARED "\n"
 							  "AllowedIPs = 0.0.0.0/0, ::/0\n"
@@ -72,6 +73,7 @@ static void test_what_is_missing(void **state) {
 							  "# PrivateKey = ...\n"
 							  "\n"
 							  "[Peer]\n"
+							  "# Umbra = true\n"
 							  "PublicKey = " SERVER "\n");
 	client_file_free(text, size);
 	client_file_free(NULL, 0);

@@ -36,6 +36,7 @@ static inline void same_peer(const struct config_peer *left, const struct config
 	same_host(&left->endpoint, &right->endpoint);
 	same_prefixes(&left->allowed_ips, &right->allowed_ips);
 	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
+	assert_int_equal(left->umbra, right->umbra);
 }
 
 static inline void same_clients(const struct config_clients *left,

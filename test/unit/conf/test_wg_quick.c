@@ -316,7 +316,7 @@ static void test_format(void **state) {
 	static const char text[] = "[Interface]\nPrivateKey = " KEY_A
 							   "\nAddress = 10.0.0.1/24, fd00::1/64\nListenPort = 51820\n"
 							   "MTU = 1420\nFwMark = 0xca6c\nTable = off\n"
-							   "\n[Peer]\n# Name = phone\nPublicKey = " KEY_B
+							   "\n[Peer]\n# Name = phone\n# Umbra = true\nPublicKey = " KEY_B
 							   "\nPresharedKey = " KEY_C "\nAllowedIPs = 10.0.0.2/32, fd00::2/128\n"
 							   "Endpoint = [2001:db8::1]:443\nPersistentKeepalive = 25\n"
 							   "\n[Peer]\nPublicKey = " KEY_D "\n";

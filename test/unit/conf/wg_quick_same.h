@@ -37,7 +37,7 @@ static inline bool same_peer(const struct config_peer *left, const struct config
 		   memcmp(left->preshared_key, right->preshared_key, TEXT_KEY_SIZE) == 0 &&
 		   same_host(&left->endpoint, &right->endpoint) &&
 		   same_prefixes(&left->allowed_ips, &right->allowed_ips) &&
-		   left->persistent_keepalive == right->persistent_keepalive;
+		   left->persistent_keepalive == right->persistent_keepalive && left->umbra == right->umbra;
 }
 
 static inline bool same_tunnel(const struct config_tunnel *left,

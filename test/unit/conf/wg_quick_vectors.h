@@ -196,6 +196,7 @@ static const struct wg_quick_sample wg_quick_samples[] = {
 	 "\n"
 	 "[Peer]\n"
 	 "# Name = gateway\n"
+	 "# Umbra = true\n"
 	 "PublicKey = " KEY_B "\n"
 	 "Endpoint = 2001:db8::25:51820\n"
 	 "AllowedIPs = 0.0.0.0/0, ::/0\n"},

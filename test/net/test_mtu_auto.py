@@ -8,9 +8,11 @@ import socket
 
 import pytest
 
-from harness.lab import Lab
-from harness.nodes import NodePair, make_nodes, outer
-from harness.pair import endpoint, inner_address, outer_address
+from harness.device import Device
+from harness.lab import Lab, nodad
+from harness.node import Node, peer
+from harness.nodes import NodePair, hosts, make_nodes, networks, outer
+from harness.pair import PORT, endpoint, inner_address, outer_address
 from harness.process import wait_until
 from harness.traffic import BIG, assert_pings, transfer
 
@@ -176,3 +178,27 @@ def test_probed(lab: Lab, outside: int, silent: bool) -> None:
     path.narrow(1290)
     transfer(path.client, path.server, inner_address(1, 4), BIG // 20)
     transfer(path.server, path.client, inner_address(2, 6), BIG // 20)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_stock_peer(lab: Lab, silent: bool) -> None:
+    """Over IPv4 nothing is lost towards others, even where they are said to be what they are not.
+
+    The other direction is theirs: wireguard-go forbids to cut its datagrams.
+    """
+    path = Path(lab, 1300, silent)
+    device = Device(lab, path.server, "wireguard-go").start()
+    node = Node(lab, path.client, "client")
+    name = node.tunnel(networks(2))
+    section = f"[Peer]\nPublicKey = {node.keys[name].public}\nAllowedIPs = {', '.join(hosts(2))}\n"
+    device.configure(PORT, section)
+    path.server.ip(
+        f"link set {device.name} mtu 1420 up",
+        *(f"address add {a} dev {device.name}{nodad(a)}" for a in networks(1)),
+    )
+    where = endpoint(gateways(2, 2)[0])
+    node.tunnels[name]["peers"] = [peer("stock", device.key, hosts(1), where, umbra=True)]
+    node.start()
+    for family in (4, 6):
+        assert_pings(path.client, inner_address(1, family), 1)
+        transfer(path.client, path.server, inner_address(1, family), BIG // 20)

@@ -30,8 +30,8 @@ enum err client_file_format(const struct client_file *file, char **out_text, siz
 	s.tunnel.mtu.automatic = s.tunnel.fwmark.automatic = true;
 	s.tunnel.routes.from_peers = s.tunnel.routes.table.automatic = true;
 	s.tunnel.addresses = file->addresses;
-	s.tunnel.clients.dns = file->dns;
-	s.tunnel.clients.dns_count = file->dns_count;
+	s.tunnel.dns.servers = file->dns;
+	s.tunnel.dns.server_count = file->dns_count;
 	s.tunnel.peers = &s.server;
 	s.tunnel.peer_count = 1;
 	s.server.name = file->name;

@@ -52,6 +52,11 @@ static void tell_losses(const struct streams *streams, const struct config_tunne
 					   "%s: routes.exclude is not in the file: wg-quick sends all of the peers' "
 					   "AllowedIPs into the tunnel",
 					   name);
+	if (tunnel->dns.domains.count > 0)
+		output_message(streams,
+					   "%s: dns.domains is not in the file: there the servers are asked for all "
+					   "names",
+					   name);
 	if (!is_any(&tunnel->listen.address)) {
 		char listen[ENDPOINT_TEXT_SIZE];
 		endpoint_format(&tunnel->listen, listen);

@@ -218,6 +218,18 @@ static enum err check_exclude(const struct config_tunnel *tunnel, const struct t
 	return ERR_OK;
 }
 
+/* Names that nobody would be asked for. */
+static void check_dns(const struct config_tunnel *tunnel, const struct tree_node *node,
+					  struct config_errors *errors) {
+	static const char *const keys[] = {"domains", "search"};
+	const struct tree_node *dns = tree_get(node, "dns");
+	const size_t counts[] = {tunnel->dns.domains.count, tunnel->dns.search.count};
+	for (size_t i = 0; dns && tunnel->dns.server_count == 0 && i < 2; i++)
+		if (counts[i] > 0 && !tree_get(dns, "servers"))
+			fault_add(errors, node_at(dns, keys[i]), NULL,
+					  "there are no servers to ask; dns.servers as well");
+}
+
 enum err check_config(const struct config *config, const struct tree_node *root,
 					  struct config_errors *errors) {
 	const struct tree_node *tunnels = tree_get(root, "tunnels");
@@ -229,6 +241,7 @@ enum err check_config(const struct config *config, const struct tree_node *root,
 		check_mark(tunnel, node, errors);
 		check_kill_switch(tunnel, node, errors);
 		check_addresses(tunnel, node, errors);
+		check_dns(tunnel, node, errors);
 		enum err error = check_exclude(tunnel, node, errors);
 		if (!error)
 			error = check_peers(tunnel, tree_get(node, "peers"), errors);

@@ -38,6 +38,12 @@ struct config_prefixes {
 	size_t count;
 };
 
+/* Of domains, in lower case, without a last dot. */
+struct config_names {
+	const char *const *items;
+	size_t count;
+};
+
 struct config_peer {
 	struct config_position position;
 	const char *name; /* never NULL: the first eight characters of the key when absent */
@@ -65,6 +71,25 @@ struct config_clients {
 	uint16_t persistent_keepalive;
 };
 
+enum config_dns_manager {
+	CONFIG_DNS_AUTO,
+	CONFIG_DNS_RESOLVED,
+	CONFIG_DNS_RESOLVCONF,
+	CONFIG_DNS_FILE,
+	CONFIG_DNS_OFF,
+};
+
+/* Name servers of a tunnel, for this host. */
+struct config_dns {
+	const struct address *servers;
+	size_t server_count;
+	struct config_names domains; /* none: all names */
+	struct config_names search;
+	bool leak_protection_absent; /* then it follows from the rest, see plan_dns_protects() */
+	bool leak_protection;
+	enum config_dns_manager manager;
+};
+
 struct config_tunnel {
 	struct config_position position;
 	char name[CONFIG_NAME_SIZE];
@@ -88,6 +113,7 @@ struct config_tunnel {
 		struct config_prefixes exclude; /* of what goes into the tunnel: goes past it */
 		struct config_choice table;     /* automatic, off (no routes), or the table's number */
 	} routes;
+	struct config_dns dns;
 	struct config_peer *peers;
 	size_t peer_count;
 	struct config_clients clients;

@@ -8,8 +8,8 @@
 enum { WIDTH = 78, INDENT = 2, MARGIN_SIZE = 64 };
 
 static bool is_list(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NETWORKS ||
-		   row->type == SCHEMA_PREFIXES;
+	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
+		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
 }
 
 /* "true or false", or nothing for groups, whose help says enough. */

@@ -156,7 +156,8 @@ static void fill_absent(struct fill *fill, const struct schema_row *row,
 /* A map, list or list of values with nothing behind its colon is one that is absent. */
 static bool may_be_empty(const struct schema_row *row) {
 	return row->rows || row->type == SCHEMA_INCLUDE || row->type == SCHEMA_ADDRESSES ||
-		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
+		   row->type == SCHEMA_NAMES || row->type == SCHEMA_NETWORKS ||
+		   row->type == SCHEMA_PREFIXES;
 }
 
 /* map: NULL when the group is absent; owner: where to tell that a key is missing. */

@@ -39,8 +39,8 @@ static struct tree_node *map_at(struct override *override, struct tree_node *map
 }
 
 static bool is_list(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NETWORKS ||
-		   row->type == SCHEMA_PREFIXES;
+	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
+		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
 }
 
 /* "a,b" as two items; nothing for an empty text. */

@@ -328,6 +328,7 @@ static const struct schema_row tunnel_rows[] = {
 	 .type = SCHEMA_GROUP,
 	 .rows = route_rows,
 	 .help = "What this host sends into the tunnel."},
+	SCHEMA_DNS,
 	{.key = "peers",
 	 .type = SCHEMA_PEERS,
 	 .rows = peer_rows,

@@ -24,6 +24,7 @@ enum schema_type {
 	SCHEMA_LISTEN,    /* struct endpoint          port, or address and port                 */
 	SCHEMA_HOST,      /* struct config_host       name or address, and port                 */
 	SCHEMA_ADDRESSES, /* pointer and size_t       list of struct address                    */
+	SCHEMA_NAMES,     /* struct config_names      list of domain names, in lower case       */
 	SCHEMA_NETWORKS,  /* struct config_prefixes   list; host bits stay                      */
 	SCHEMA_PREFIXES,  /* struct config_prefixes   list; host bits are cleared               */
 	SCHEMA_KEY,       /* TEXT_KEY_SIZE bytes      base64                                    */
@@ -53,6 +54,14 @@ struct schema_row {
 	const char *help;     /* sentences */
 	const struct schema_row *rows; /* of groups, tunnels, peers */
 };
+
+/* Groups of a tunnel that have files of their own, as rows of the tunnel's. */
+extern const struct schema_row schema_dns_rows[];
+#define SCHEMA_DNS                                                   \
+	{                                                                \
+		.key = "dns", .type = SCHEMA_GROUP, .rows = schema_dns_rows, \
+		.help = "Name servers that come with the tunnel."            \
+	}
 
 /* The group of everything; its key is "". */
 extern const struct schema_row schema_root;

@@ -139,13 +139,33 @@ static const char *read_text(struct value_reader *reader, const struct schema_ro
 }
 
 static bool is_list(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NETWORKS ||
-		   row->type == SCHEMA_PREFIXES;
+	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
+		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
 }
 
-static const char *read_item(const struct schema_row *row, const char *text, void *items,
-							 size_t index) {
+static const char *read_name(struct value_reader *reader, const char *text, const char **out) {
+	char name[VALUE_NAME_SIZE];
+	const char *problem = value_parse_name(text, name);
+	if (problem)
+		return problem;
+	const char *copy = arena_text(reader->memory, name, strlen(name));
+	if (!copy)
+		return "is too much";
+	*out = copy;
+	return NULL;
+}
+
+static size_t item_size(const struct schema_row *row) {
+	return row->type == SCHEMA_ADDRESSES ? sizeof(struct address)
+		   : row->type == SCHEMA_NAMES   ? sizeof(const char *)
+										 : sizeof(struct prefix);
+}
+
+static const char *read_item(struct value_reader *reader, const struct schema_row *row,
+							 const char *text, void *items, size_t index) {
 	struct prefix prefix;
+	if (row->type == SCHEMA_NAMES)
+		return read_name(reader, text, (const char **)items + index);
 	if (row->type == SCHEMA_ADDRESSES)
 		return value_parse_address(text, (struct address *)items + index);
 	const char *problem = row->type == SCHEMA_NETWORKS ? value_parse_interface(text, &prefix)
@@ -182,15 +202,15 @@ static bool read_list(struct value_reader *reader, const struct schema_row *row,
 				  count > row->maximum ? row->maximum : reader->prefixes_left);
 		return false;
 	}
-	size_t size = row->type == SCHEMA_ADDRESSES ? sizeof(struct address) : sizeof(struct prefix);
-	void *items = count > 0 ? arena_take(reader->memory, count * size) : NULL;
+	void *items = count > 0 ? arena_take(reader->memory, count * item_size(row)) : NULL;
 	if (count > 0 && !items)
 		return false;
 	const struct tree_node *item = node->kind == TREE_LIST ? node->first : node;
 	bool good = true;
 	for (; done < count; item = item->next, done++) {
-		const char *problem = item->kind == TREE_TEXT ? read_item(row, item->text, items, done)
-													  : "stands in the list";
+		const char *problem = item->kind == TREE_TEXT
+								  ? read_item(reader, row, item->text, items, done)
+								  : "stands in the list";
 		if (problem)
 			good = fault_of(reader, row, item, problem);
 	}
@@ -242,6 +262,11 @@ static void write_list(const struct schema_row *row, const struct items *list,
 	buffer_text(buffer, "[");
 	for (size_t i = 0; i < list->count; i++) {
 		char text[ADDRESS_TEXT_SIZE];
+		if (row->type == SCHEMA_NAMES) {
+			buffer_format(buffer, "%s\"%s\"", i > 0 ? ", " : "",
+						  ((const char *const *)list->items)[i]);
+			continue;
+		}
 		if (row->type == SCHEMA_ADDRESSES)
 			address_format((const struct address *)list->items + i, text);
 		else

@@ -48,6 +48,8 @@ static const char *expected_text(const struct schema_row *row) {
 		return "a host and a port like vpn.example.org:51820 or \"[2001:db8::1]:51820\"";
 	case SCHEMA_ADDRESSES:
 		return "a list of addresses like [192.0.2.1, \"2001:db8::1\"]";
+	case SCHEMA_NAMES:
+		return "a list of domain names like [corp.example.org]";
 	case SCHEMA_NETWORKS:
 		return "a list of addresses with lengths like [10.66.0.1/24, \"fd66::1/64\"]";
 	case SCHEMA_PREFIXES:

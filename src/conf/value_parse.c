@@ -144,6 +144,18 @@ static bool is_host_name(const char *text, size_t size) {
 	return !digits && text[size - 1] != '-';
 }
 
+const char *value_parse_name(const char *text, char out_name[static VALUE_NAME_SIZE]) {
+	size_t size = strlen(text);
+	if (size > 1 && text[size - 1] == '.')
+		size--;
+	if (!is_host_name(text, size))
+		return "is no domain name";
+	for (size_t i = 0; i < size; i++)
+		out_name[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
+	out_name[size] = '\0';
+	return NULL;
+}
+
 /* Between brackets: with a scope if it has one, which the resolving host knows. */
 static bool is_v6_host(const char *text, size_t size) {
 	enum { SCOPE_MAX = 15 };

@@ -25,6 +25,9 @@ const char *value_parse_listen(const char *text, bool loopback, struct endpoint 
 /* *out_host is the first *out_size characters at *out_name, and the port. */
 const char *value_parse_host(const char *text, const char **out_name, size_t *out_size,
 							 uint16_t *out_port);
+/* "Corp.Example.org." into a lower-case copy without its last dot; out_name has this room. */
+enum { VALUE_NAME_SIZE = CONFIG_HOST_MAX + 1 };
+const char *value_parse_name(const char *text, char out_name[static VALUE_NAME_SIZE]);
 const char *value_parse_address(const char *text, struct address *out_address);
 /* Host bits stay. The second takes only what a host can have: no group, not :: or 0.0.0.0. */
 const char *value_parse_network(const char *text, struct prefix *out_prefix);

@@ -200,6 +200,7 @@ static void set_defaults(struct config_tunnel *tunnel) {
 	tunnel->fwmark.automatic = true;
 	tunnel->routes.from_peers = true;
 	tunnel->routes.table.automatic = true;
+	tunnel->dns.leak_protection_absent = true;
 }
 
 enum err wg_quick_parse(const char *text, size_t size, struct wg_quick *out_file,

@@ -75,15 +75,6 @@ static enum err take_address(struct wg_quick_reader *reader, struct wg_quick_spa
 	return ERR_OK;
 }
 
-static enum err take_dns(struct wg_quick_reader *reader, struct wg_quick_span value) {
-	struct wg_quick_span item;
-	if (wg_quick_value_next(&value, &item))
-		wg_quick_reader_note(reader, reader->line,
-							 "DNS is not taken over: umbra does not set name servers yet, so this "
-							 "host goes on asking those it has");
-	return ERR_OK;
-}
-
 static enum err take_mtu(struct wg_quick_reader *reader, struct wg_quick_span value) {
 	uint64_t mtu;
 	if (wg_quick_value_number(value, MTU_MAX, &mtu) || mtu < MTU_MIN)
@@ -120,7 +111,7 @@ static const char *replacement(struct wg_quick_span command) {
 	} jobs[] = {
 		{"masquerade", "masquerade: true does this job"},
 		{"private-key", "the key belongs into the file that private_key_file names"},
-		{"resolv", "umbra does not set name servers yet"},
+		{"resolv", "dns: { servers: [...] } does this job"},
 		{"output", "a kill switch is not there yet"},
 		{"forward", "forward: true does this job"},
 		{" input ", "opening the port in the firewall stays with you"},
@@ -268,7 +259,7 @@ static const struct key keys[] = {
 	{"ListenPort", WG_QUICK_INTERFACE, false, take_listen_port},
 	{"FwMark", WG_QUICK_INTERFACE, false, take_fwmark},
 	{"Address", WG_QUICK_INTERFACE, true, take_address},
-	{"DNS", WG_QUICK_INTERFACE, true, take_dns},
+	{"DNS", WG_QUICK_INTERFACE, true, wg_quick_dns_read},
 	{"MTU", WG_QUICK_INTERFACE, false, take_mtu},
 	{"Table", WG_QUICK_INTERFACE, false, take_table},
 	{"PreUp", WG_QUICK_INTERFACE, true, take_pre_up},

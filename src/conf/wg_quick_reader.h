@@ -15,6 +15,8 @@ enum {
 	WG_QUICK_PEERS_MAX = 1 << 17,
 	WG_QUICK_PREFIXES_MAX = 1 << 20, /* AllowedIPs of all peers */
 	WG_QUICK_ADDRESSES_MAX = 64,     /* Address; as many as a configuration may have */
+	WG_QUICK_DNS_MAX = 8,            /* servers, and search domains; as many as well */
+	WG_QUICK_SEARCH_MAX = 32,
 	/* A peer without a name is called by so many characters of its key. */
 	WG_QUICK_KEY_NAME = 8,
 };
@@ -37,6 +39,8 @@ struct wg_quick_memory {
 	size_t peer_capacity;
 	struct prefix *allowed_ips;
 	struct prefix *addresses;
+	struct address dns[WG_QUICK_DNS_MAX];
+	const char *search[WG_QUICK_SEARCH_MAX];
 	char *texts; /* names and hosts, one behind the other; as big as all can become */
 	size_t texts_used;
 };
@@ -78,6 +82,9 @@ const char *wg_quick_reader_text(struct wg_quick_reader *reader, struct wg_quick
 
 /* wg_quick_key.c: "Key = value" of the current section, without comment. */
 enum err wg_quick_key_read(struct wg_quick_reader *reader, struct wg_quick_span line);
+
+/* wg_quick_dns.c: name servers and search domains. */
+enum err wg_quick_dns_read(struct wg_quick_reader *reader, struct wg_quick_span value);
 
 /* wg_quick_name.c: a comment with its "#"; the line that follows one; whose name it may become. */
 void wg_quick_name_comment(struct wg_quick_reader *reader, struct wg_quick_span comment);

@@ -19,8 +19,22 @@ static void put_prefixes(struct wg_quick_text *text, const char *key,
 		wg_quick_text_add(text, "\n");
 }
 
+/* Servers, then search domains. */
+static void put_dns(struct wg_quick_text *text, const struct config_dns *dns) {
+	const char *before = "DNS = ";
+	for (size_t i = 0; i < dns->server_count; i++, before = ", ") {
+		wg_quick_text_add(text, before);
+		wg_quick_text_address(text, &dns->servers[i]);
+	}
+	for (size_t i = 0; i < dns->search.count; i++, before = ", ") {
+		wg_quick_text_add(text, before);
+		wg_quick_text_add(text, dns->search.items[i]);
+	}
+	if (dns->server_count + dns->search.count > 0)
+		wg_quick_text_add(text, "\n");
+}
+
 static void put_interface(struct wg_quick_text *text, const struct config_tunnel *tunnel) {
-	const struct config_clients *clients = &tunnel->clients;
 	const struct config_choice *table = &tunnel->routes.table;
 	wg_quick_text_add(text, "[Interface]\n");
 	if (wipe_is_zero(tunnel->private_key, sizeof tunnel->private_key)) {
@@ -34,12 +48,7 @@ static void put_interface(struct wg_quick_text *text, const struct config_tunnel
 	put_prefixes(text, "Address", &tunnel->addresses);
 	if (tunnel->listen.port)
 		wg_quick_text_format(text, "ListenPort = %u\n", tunnel->listen.port);
-	for (size_t i = 0; i < clients->dns_count; i++) {
-		wg_quick_text_add(text, i == 0 ? "DNS = " : ", ");
-		wg_quick_text_address(text, &clients->dns[i]);
-	}
-	if (clients->dns_count > 0)
-		wg_quick_text_add(text, "\n");
+	put_dns(text, &tunnel->dns);
 	if (!tunnel->mtu.automatic && !tunnel->mtu.off)
 		wg_quick_text_format(text, "MTU = %u\n", tunnel->mtu.value);
 	if (tunnel->fwmark.off)

@@ -64,6 +64,43 @@ static void put_routes(struct wg_quick_text *text, const struct config_tunnel *t
 	put_choice(text, "      table", table);
 }
 
+static void put_names(struct wg_quick_text *text, const char *key,
+					  const struct config_names *names) {
+	for (size_t i = 0; i < names->count; i++) {
+		if (i == 0)
+			wg_quick_text_format(text, "      %s: [", key);
+		else
+			wg_quick_text_add(text, ", ");
+		put_quoted(text, names->items[i]);
+	}
+	if (names->count > 0)
+		wg_quick_text_add(text, "]\n");
+}
+
+static void put_addresses(struct wg_quick_text *text, const char *key,
+						  const struct address *addresses, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		char piece[ADDRESS_TEXT_SIZE];
+		address_format(&addresses[i], piece);
+		if (i == 0)
+			wg_quick_text_format(text, "      %s: [\"", key);
+		else
+			wg_quick_text_add(text, "\", \"");
+		wg_quick_text_add(text, piece);
+	}
+	if (count > 0)
+		wg_quick_text_add(text, "\"]\n");
+}
+
+/* What the two kinds of file have in common: no domains, no manager. */
+static void put_dns(struct wg_quick_text *text, const struct config_dns *dns) {
+	if (dns->server_count == 0 && dns->search.count == 0)
+		return;
+	wg_quick_text_add(text, "    dns:\n");
+	put_addresses(text, "servers", dns->servers, dns->server_count);
+	put_names(text, "search", &dns->search);
+}
+
 static void put_clients(struct wg_quick_text *text, const struct config_clients *clients) {
 	if (!clients->endpoint.name && clients->dns_count == 0 && clients->allowed_ips.count == 0 &&
 		clients->persistent_keepalive == 0)
@@ -71,15 +108,7 @@ static void put_clients(struct wg_quick_text *text, const struct config_clients 
 	wg_quick_text_add(text, "    clients:\n");
 	if (clients->endpoint.name)
 		put_host(text, "      ", &clients->endpoint);
-	for (size_t i = 0; i < clients->dns_count; i++) {
-		struct prefix alone = {.address = clients->dns[i]};
-		char piece[ADDRESS_TEXT_SIZE];
-		address_format(&alone.address, piece);
-		wg_quick_text_add(text, i == 0 ? "      dns: [\"" : "\", \"");
-		wg_quick_text_add(text, piece);
-	}
-	if (clients->dns_count > 0)
-		wg_quick_text_add(text, "\"]\n");
+	put_addresses(text, "dns", clients->dns, clients->dns_count);
 	if (clients->allowed_ips.count > 0)
 		put_prefixes(text, "      ", "allowed_ips", &clients->allowed_ips);
 	if (clients->persistent_keepalive)
@@ -143,6 +172,7 @@ static void put_tunnel(struct wg_quick_text *text, const struct config_tunnel *t
 	if (tunnel->forward)
 		wg_quick_text_add(text, "    forward: true\n");
 	put_routes(text, tunnel);
+	put_dns(text, &tunnel->dns);
 	put_clients(text, &tunnel->clients);
 	if (tunnel->peer_count > 0)
 		wg_quick_text_add(text, "    peers:\n");

@@ -399,6 +399,20 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "    clients: { dns: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, "
 		  "10.0.0.7, 10.0.0.8, 10.0.0.9] }\n",
 	 "umbra.yaml:4: tunnels.um0.clients.dns: the list has 9 items; at most 8"},
+	{HEAD
+	 "    dns: { servers: [10.66.0.1:53], domains: [a..b], leak_protection: yes, manager: me }\n",
+	 "umbra.yaml:4: tunnels.um0.dns.servers: \"10.66.0.1:53\" is no address; a list of addresses "
+	 "like [192.0.2.1, \"2001:db8::1\"]\n"
+	 "umbra.yaml:4: tunnels.um0.dns.domains: \"a..b\" is no domain name; a list of domain names "
+	 "like [corp.example.org]\n"
+	 "umbra.yaml:4: tunnels.um0.dns.leak_protection: \"yes\" is neither; true or false\n"
+	 "umbra.yaml:4: tunnels.um0.dns.manager: \"me\" is not known; auto, resolved, resolvconf, file "
+	 "or off"},
+	{HEAD "    dns:\n"
+		  "      domains: [corp.example]\n"
+		  "      search: [corp.example]\n",
+	 "umbra.yaml:5: tunnels.um0.dns.domains: there are no servers to ask; dns.servers as well\n"
+	 "umbra.yaml:6: tunnels.um0.dns.search: there are no servers to ask; dns.servers as well"},
 	{HEAD "    routes: { include: [default] }\n",
 	 "umbra.yaml:4: tunnels.um0.routes.include: \"default\" is no address; a list of prefixes like "
 	 "[10.66.0.0/24, \"fd66::/64\"]"},

@@ -49,6 +49,23 @@ static inline void same_clients(const struct config_clients *left,
 	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
 }
 
+static inline void same_names(const struct config_names *left, const struct config_names *right) {
+	assert_int_equal(left->count, right->count);
+	for (size_t i = 0; i < left->count; i++)
+		assert_string_equal(left->items[i], right->items[i]);
+}
+
+static inline void same_dns(const struct config_dns *left, const struct config_dns *right) {
+	assert_int_equal(left->server_count, right->server_count);
+	for (size_t i = 0; i < left->server_count; i++)
+		assert_true(address_equal(&left->servers[i], &right->servers[i]));
+	same_names(&left->domains, &right->domains);
+	same_names(&left->search, &right->search);
+	assert_int_equal(left->leak_protection_absent, right->leak_protection_absent);
+	assert_int_equal(left->leak_protection, right->leak_protection);
+	assert_int_equal(left->manager, right->manager);
+}
+
 static inline void same_tunnel(const struct config_tunnel *left,
 							   const struct config_tunnel *right) {
 	assert_string_equal(left->name, right->name);
@@ -68,6 +85,7 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	same_prefixes(&left->routes.include, &right->routes.include);
 	same_prefixes(&left->routes.exclude, &right->routes.exclude);
 	same_choice(&left->routes.table, &right->routes.table);
+	same_dns(&left->dns, &right->dns);
 	assert_int_equal(left->peer_count, right->peer_count);
 	for (size_t i = 0; i < left->peer_count; i++)
 		same_peer(&left->peers[i], &right->peers[i]);

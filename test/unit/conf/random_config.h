@@ -92,6 +92,15 @@ static inline void random_tunnel(struct random_config *config, uint32_t number) 
 		random_key(config, 6, "exclude", "[]", "192.168.7.0/24", "[10.7.7.0/24, \"fd77::/64\"]");
 	}
 	if (random_below(config, 2)) {
+		random_add(config, "    dns:\n");
+		random_add(config, "      servers: %s\n",
+				   random_pick(config, "10.0.0.1", "[]", "[10.0.0.1, \"::1\"]"));
+		random_key(config, 6, "domains", "[]", "[a.example, B.Example.]", "c");
+		random_key(config, 6, "search", "[]", "_x.example");
+		random_key(config, 6, "leak_protection", "true", "false");
+		random_key(config, 6, "manager", "auto", "resolved", "resolvconf", "file", "off");
+	}
+	if (random_below(config, 2)) {
 		random_add(config, "    clients:\n");
 		random_key(config, 6, "endpoint", "a-b.example:1", "\"[::1]:2\"");
 		random_key(config, 6, "dns", "10.0.0.1", "[]", "[10.0.0.1, \"::1\"]");

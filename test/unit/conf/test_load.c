@@ -119,6 +119,12 @@ static const char everything[] =
 	"      dns: [10.66.0.1, \"fd66::1\"]\n"
 	"      allowed_ips: [0.0.0.0/0, \"::/0\"]\n"
 	"      persistent_keepalive: 25\n"
+	"    dns:\n"
+	"      servers: [10.66.0.1, \"fd66::1\"]\n"
+	"      domains: Corp.Example.\n"
+	"      search: [home, _x.example]\n"
+	"      leak_protection: false\n"
+	"      manager: file\n"
 	"  um1:\n"
 	"    private_key_file: um1.key\n"
 	"    listen: 51820\n"
@@ -151,7 +157,10 @@ static void test_every_value_of_the_node(void **state) {
 	assert_true(tunnel->fwmark.off && tunnel->routes.table.off);
 	assert_false(tunnel->routes.from_peers);
 	assert_int_equal(tunnel->routes.include.count, 0);
-	assert_int_equal(tunnel->position.line, 39);
+	assert_int_equal(tunnel->position.line, 45);
+	assert_int_equal(tunnel->dns.server_count, 0);
+	assert_true(tunnel->dns.leak_protection_absent);
+	assert_int_equal(tunnel->dns.manager, CONFIG_DNS_AUTO);
 	assert_string_equal(tunnel->position.file, "/etc/umbra/umbra.yaml");
 	check_endpoint(&tunnel->listen, "[::]:41820");
 	config_free(config);
@@ -195,6 +204,14 @@ static void test_every_value_of_a_tunnel(void **state) {
 	assert_int_equal(tunnel->clients.dns[1].family, ADDRESS_V6);
 	check_prefixes(&tunnel->clients.allowed_ips, PREFIXES("0.0.0.0/0", "::/0"));
 	assert_int_equal(tunnel->clients.persistent_keepalive, 25);
+	assert_int_equal(tunnel->dns.server_count, 2);
+	assert_int_equal(tunnel->dns.servers[1].family, ADDRESS_V6);
+	assert_int_equal(tunnel->dns.domains.count, 1);
+	assert_string_equal(tunnel->dns.domains.items[0], "corp.example");
+	assert_int_equal(tunnel->dns.search.count, 2);
+	assert_string_equal(tunnel->dns.search.items[1], "_x.example");
+	assert_false(tunnel->dns.leak_protection_absent || tunnel->dns.leak_protection);
+	assert_int_equal(tunnel->dns.manager, CONFIG_DNS_FILE);
 	config_free(config);
 }
 

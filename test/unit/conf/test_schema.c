@@ -88,7 +88,7 @@ static void test_hints(void **state) {
 		{"level", "did you mean node.log.level?"},
 		{"allowed_ips", "did you mean tunnels.*.peers.*.allowed_ips?"},
 		{"xy", "protocol, autostart, listen, private_key_file, addresses, mtu, fwmark, masquerade, "
-			   "forward, kill_switch, allow_lan, routes, peers or clients"},
+			   "forward, kill_switch, allow_lan, routes, dns, peers or clients"},
 	};
 	char hint[SCHEMA_HINT_SIZE];
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -227,14 +227,13 @@ static void test_notes(void **state) {
 	static const struct {
 		const char *line, *note;
 	} cases[] = {
-		{"DNS = 1.1.1.1", "DNS is not taken over: umbra does not set name servers yet"},
 		{"PreUp = sysctl -w net.ipv4.ip_forward=1", "PreUp is not taken over: umbra runs no shell"},
 		{"PostUp = iptables -A FORWARD -i %i -j ACCEPT", "forward: true does this job"},
 		{"PostUp = iptables -t nat -A POSTROUTING -j MASQUERADE", "masquerade: true does this"},
 		{"PostUp = ip -6 route add ::/1 dev %i", "routes: { include: [...] } does this job"},
 		{"PostUp = wg set %i private-key /root/key", "private_key_file"},
 		{"PostUp = iptables -I OUTPUT -j REJECT", "a kill switch is not there yet"},
-		{"PostUp = resolvconf -a %i", "umbra does not set name servers yet"},
+		{"PostUp = resolvconf -a %i", "dns: { servers: [...] } does this job"},
 		{"PostUp = /root/up.sh", "masquerade, forward and routes are for the usual jobs"},
 		{"PostUp = ", "PostUp is not taken over"},
 		{"PreDown = x", "takes away by itself what it has set"},
@@ -255,7 +254,45 @@ static void test_notes(void **state) {
 	struct wg_quick file;
 	parse(INTERFACE "DNS =\nDNS = , ,\n", &file);
 	assert_int_equal(file.note_count, 0);
+	assert_int_equal(file.tunnel.dns.server_count, 0);
 	wg_quick_done(&file);
+}
+
+static void test_dns(void **state) {
+	struct wg_quick file;
+	parse(INTERFACE "DNS = 10.0.0.1, Corp.Example.org.,fd00::1\nDNS = home, 10.0.0.2\n", &file);
+	const struct config_dns *dns = &file.tunnel.dns;
+	const char *servers[] = {"10.0.0.1", "fd00::1", "10.0.0.2"};
+	assert_int_equal(dns->server_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		address_format(&dns->servers[i], text);
+		assert_string_equal(text, servers[i]);
+	}
+	assert_int_equal(dns->search.count, 2);
+	assert_string_equal(dns->search.items[0], "corp.example.org");
+	assert_string_equal(dns->search.items[1], "home");
+	assert_true(dns->leak_protection_absent);
+	assert_int_equal(file.note_count, 0);
+	char *written;
+	size_t size;
+	assert_int_equal(wg_quick_format(&file.tunnel, &written, &size), ERR_OK);
+	assert_non_null(
+		strstr(written, "\nDNS = 10.0.0.1, fd00::1, 10.0.0.2, corp.example.org, home\n"));
+	wg_quick_text_free(written, size);
+	wg_quick_done(&file);
+	char error[WG_QUICK_ERROR_SIZE];
+	static const char *const bad[] = {"10.0.0.1:53", "~corp.example", "a..b", "1.2.3", "-x"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char text[256];
+		int length = snprintf(text, sizeof text, INTERFACE "DNS = %s\n", bad[i]);
+		assert_int_equal(wg_quick_parse(text, (size_t)length, &file, error), ERR_INVALID);
+		assert_string_equal(error,
+							"line 3: DNS has an item that is neither an address nor a domain");
+	}
+	static const char many[] = INTERFACE "DNS = ::1,::2,::3,::4,::5,::6,::7,::8\nDNS = ::9\n";
+	assert_int_equal(wg_quick_parse(many, sizeof many - 1, &file, error), ERR_INVALID);
+	assert_string_equal(error, "line 4: DNS has more than 8 addresses");
 }
 
 static void test_allowed_ips_have_one_owner(void **state) {
@@ -331,8 +368,8 @@ static void test_format(void **state) {
 	struct address dns[2];
 	assert_int_equal(address_parse("10.0.0.1", &dns[0]), ERR_OK);
 	assert_int_equal(address_parse("fd00::1", &dns[1]), ERR_OK);
-	file.tunnel.clients.dns = dns;
-	file.tunnel.clients.dns_count = 2;
+	file.tunnel.dns.servers = dns;
+	file.tunnel.dns.server_count = 2;
 	memset(file.tunnel.private_key, 0, sizeof file.tunnel.private_key);
 	assert_int_equal(wg_quick_format(&file.tunnel, &written, &size), ERR_OK);
 	assert_non_null(strstr(written, "\nDNS = 10.0.0.1, fd00::1\n"));
@@ -369,15 +406,11 @@ static void test_many_peers(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_wrong_files),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_notes),
-		cmocka_unit_test(test_allowed_ips_have_one_owner),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_every_key),  cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_words),      cmocka_unit_test(test_wrong_files),
+		cmocka_unit_test(test_limits),     cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_dns),        cmocka_unit_test(test_allowed_ips_have_one_owner),
+		cmocka_unit_test(test_names),      cmocka_unit_test(test_format),
 		cmocka_unit_test(test_many_peers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

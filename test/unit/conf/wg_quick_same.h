@@ -40,6 +40,21 @@ static inline bool same_peer(const struct config_peer *left, const struct config
 		   left->persistent_keepalive == right->persistent_keepalive && left->umbra == right->umbra;
 }
 
+static inline bool same_dns(const struct config_dns *left, const struct config_dns *right) {
+	if (left->server_count != right->server_count || left->search.count != right->search.count ||
+		left->domains.count != right->domains.count ||
+		left->leak_protection_absent != right->leak_protection_absent ||
+		left->manager != right->manager)
+		return false;
+	for (size_t i = 0; i < left->server_count; i++)
+		if (!address_equal(&left->servers[i], &right->servers[i]))
+			return false;
+	for (size_t i = 0; i < left->search.count; i++)
+		if (!same_text(left->search.items[i], right->search.items[i]))
+			return false;
+	return true;
+}
+
 static inline bool same_tunnel(const struct config_tunnel *left,
 							   const struct config_tunnel *right) {
 	if (!same_text(left->protocol, right->protocol) || left->autostart != right->autostart ||
@@ -52,7 +67,7 @@ static inline bool same_tunnel(const struct config_tunnel *left,
 		!same_prefixes(&left->routes.include, &right->routes.include) ||
 		!same_prefixes(&left->routes.exclude, &right->routes.exclude) ||
 		!same_choice(&left->routes.table, &right->routes.table) ||
-		left->peer_count != right->peer_count)
+		!same_dns(&left->dns, &right->dns) || left->peer_count != right->peer_count)
 		return false;
 	for (size_t i = 0; i < left->peer_count; i++)
 		if (!same_peer(&left->peers[i], &right->peers[i]))

@@ -67,6 +67,7 @@ static enum err parse_arguments(struct control *control, int count, char *const 
 		const char *path = value_of(arguments[i], CONTROL_CONFIGURATION_ARGUMENT);
 		const char *folder = value_of(arguments[i], CONTROL_STORE_ARGUMENT);
 		const char *sandbox = value_of(arguments[i], SANDBOX_ARGUMENT);
+		const char *resolvers = value_of(arguments[i], CONTROL_RESOLVERS_ARGUMENT);
 		if (log)
 			control->log = log;
 		else if (path)
@@ -75,6 +76,8 @@ static enum err parse_arguments(struct control *control, int count, char *const 
 			control->folder = folder;
 		else if (sandbox && !sandbox_parse(sandbox, &control->sandbox))
 			has_sandbox = true;
+		else if (resolvers)
+			control->resolvers = resolvers[0] ? resolvers : NULL;
 		else
 			return ERR_INVALID;
 	}

@@ -68,6 +68,7 @@ struct control {
 	struct control_channel privileged, net;
 	struct ctl_server *server;
 	const char *configuration; /* path; NULL: unknown */
+	const char *resolvers;     /* name servers; NULL: the system's */
 	const char *log;           /* NET_LOG_* */
 	const char *folder;        /* of the store; the current one */
 	struct sandbox sandbox;

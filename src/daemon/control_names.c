@@ -81,7 +81,11 @@ static void tell(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY
 
 void control_names_open(struct control *control) {
 	const struct resolver_options options = {
-		.loop = control->loop, .open_socket = open_socket, .context = control};
+		.loop = control->loop,
+		.open_socket = open_socket,
+		.context = control,
+		.servers = control->resolvers,
+	};
 	enum err error = resolver_new(&options, &control->resolver);
 	if (error)
 		log_error("endpoints by name do not work: %s", err_text(error));
@@ -150,7 +154,7 @@ void control_names_change(struct control_tunnel *tunnel, const struct directory 
 	}
 }
 
-/* "192.0.2.53,2001:db8::53"; NULL: the system's. */
+/* "192.0.2.53,2001:db8::53"; NULL: none. */
 static enum err format_servers(const struct config *config, char **out_text) {
 	char *text = NULL;
 	size_t size = 0;
@@ -170,14 +174,24 @@ void control_names_configure(struct control *control) {
 	char *servers = NULL;
 	enum err error = format_servers(control->config, &servers);
 	if (!error && control->resolver)
-		error = resolver_set_servers(control->resolver, servers);
+		error = resolver_set_servers(control->resolver, servers ? servers : control->resolvers);
 	free(servers);
 	if (error)
 		log_error("node.resolvers: %s", err_text(error));
 }
 
+/* Then resolv.conf may have the tunnel's, which nobody reaches past the tunnel. */
+static bool any_sets_servers(const struct control *control) {
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		const struct control_tunnel *tunnel = &control->tunnels[i];
+		if (control_tunnel_is_up(tunnel) && tunnel->config->dns.server_count > 0)
+			return true;
+	}
+	return false;
+}
+
 void control_names_refresh(struct control *control) {
-	if (control->resolver && resolver_reload(control->resolver))
+	if (control->resolver && !any_sets_servers(control) && resolver_reload(control->resolver))
 		log_warning("the resolver's servers could not be read again");
 	names_retry(control->names, clock_now());
 }

@@ -102,7 +102,9 @@ static void start_without_control(struct node *node) {
 static uint64_t run(struct privileged *privileged, uint64_t now) {
 	struct node *node = privileged->program;
 	uint64_t next = node_control_run(node, now), kill = node_kill_switch_run(node, now);
+	uint64_t names = node_dns_run(node, now);
 	next = kill < next ? kill : next;
+	next = names < next ? names : next;
 	if (!node->control_was_ready && node->started != CLOCK_NEVER) {
 		if (now >= node->started + CONTROL_TIMEOUT) {
 			node->started = CLOCK_NEVER;
@@ -186,6 +188,7 @@ static enum err prepare(struct node *node) {
 		error = node_tunnel_add(node, &config->tunnels[i]);
 	if (error)
 		return error;
+	node_dns_open(node);
 	/* Nothing of an earlier run is taken away that blocks. */
 	node_kill_switch_start(node);
 	node_kill_switch_watch(node);
@@ -216,6 +219,7 @@ static int serve(struct node *node) {
 	node_tunnels_clear(node);
 	node_kill_switch_done(node);
 	node_orders_done(node);
+	node_dns_done(node);
 	unix_listener_done(&node->socket);
 	node_metrics_done(&node->metrics);
 	node_sockets_close(node);

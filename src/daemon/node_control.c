@@ -408,7 +408,10 @@ static enum err spawn(struct node *node, uint64_t now) {
 				   : node->privileged.detached         ? NET_LOG_SYSLOG
 													   : NET_LOG_LATER);
 	(void)snprintf(path, sizeof path, CONTROL_CONFIGURATION_ARGUMENT "%s", node->config->path);
-	char *const arguments[] = {program, process, log, path, sandbox, store, NULL};
+	char resolvers[sizeof CONTROL_RESOLVERS_ARGUMENT + NODE_DNS_TEXT_SIZE] =
+		CONTROL_RESOLVERS_ARGUMENT;
+	node_dns_format_servers(node, resolvers + strlen(resolvers));
+	char *const arguments[] = {program, process, log, path, sandbox, store, resolvers, NULL};
 	memcpy(sandbox, SANDBOX_ARGUMENT, sizeof SANDBOX_ARGUMENT);
 	sandbox_format(&node->privileged.options.sandbox, sandbox + sizeof SANDBOX_ARGUMENT - 1);
 	enum err error =

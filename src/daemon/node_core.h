@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "conf/config.h"
 #include "daemon/daemonize.h"
+#include "daemon/node_dns.h"
 #include "daemon/node_kill_switch.h"
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
@@ -115,6 +116,7 @@ struct node {
 	struct node_split split;
 	struct node_sockets sockets;
 	struct node_kill_switch kill;
+	struct node_dns dns;
 };
 
 /* node_orders.c */

@@ -11,8 +11,8 @@
 #include "daemon/node_core.h"
 #include "daemon/node_kill_request.h"
 #include "daemon/node_network.h"
-#include "daemon/node_resolvers.h"
 #include "host/block_watch.h"
+#include "host/dns_guard.h"
 #include "host/nft_watch.h"
 #include "tunnel/plan.h"
 
@@ -125,7 +125,7 @@ static void read_resolvers(struct node *node) {
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
 		if (node->tunnels[i].used && node->tunnels[i].state == PROCESS_STATE_UP)
 			return;
-	size_t count = node_resolvers_read(found, KILL_MEMORY_RESOLVERS_MAX);
+	size_t count = node_dns_system_addresses(node, found, KILL_MEMORY_RESOLVERS_MAX);
 	if (count > 0) {
 		memcpy(memory->resolvers, found, count * sizeof *found);
 		memory->resolver_count = count;
@@ -328,7 +328,7 @@ static void table_changed(void *context, const struct nft_watch_news *news) {
 	struct node *node = context;
 	struct node_kill_switch *kill = &node->kill;
 	if (strcmp(news->table, KILL_SWITCH_TABLE) != 0) {
-		kill->table_lost |= news->deleted;
+		kill->table_lost |= news->deleted && !node_dns_guard_is_lost(node, news->table);
 	} else if (kill->up && (news->deleted || strcmp(news->set, kill->seal) != 0)) {
 		kill->disturbed = true;
 	}
@@ -342,8 +342,9 @@ static void watch_readable(void *context, uint32_t events) {
 	if (lost) {
 		node->kill.disturbed = node->kill.up;
 		node->kill.table_lost = true;
+		(void)node_dns_guard_is_lost(node, DNS_GUARD_TABLE);
 	}
-	if (node->kill.disturbed || node->kill.table_lost) {
+	if (node->kill.disturbed || node->kill.table_lost || node->dns.guard_lost) {
 		restore_later(node);
 		if (node->kill.again <= clock_now())
 			(void)node_kill_switch_run(node, clock_now());
@@ -391,6 +392,7 @@ static void restore(struct node *node) {
 		kill->table_lost = false;
 		node_network_restore(node);
 	}
+	node_dns_guard_restore(node);
 	if (!kill->disturbed)
 		return;
 	kill->disturbed = false;

@@ -21,6 +21,7 @@ void node_network_clean(struct node *node) {
 		log_error("rules and routes of an earlier run could not be removed: %s", err_text(error));
 	if (firewall_clean(state_dir(node), problem))
 		log_error("firewall rules of an earlier run could not be removed: %s", problem);
+	node_dns_clean(node);
 	node_split_start(node);
 }
 
@@ -77,6 +78,8 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 	if (error)
 		return error;
 	error = firewall_up(node, tunnel, out_problem);
+	if (!error)
+		error = node_dns_guard_up(node, tunnel, out_problem);
 	bool no_v6 = false;
 	if (!error) {
 		char problem[NETWORK_PROBLEM_SIZE] = "";
@@ -86,6 +89,8 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 						   problem[0] ? problem : err_text(error));
 	}
 	plan_network_done(&plan);
+	if (!error)
+		error = node_dns_up(node, tunnel, out_problem);
 	if (no_v6)
 		log_warning("%s: this host has no IPv6; its v6 addresses and routes are left out",
 					tunnel->name);
@@ -151,11 +156,13 @@ void node_network_restore(struct node *node) {
 }
 
 void node_network_down(struct node *node, struct node_tunnel *tunnel) {
+	node_dns_down(node, tunnel);
 	struct network *network = tunnel->network;
 	tunnel->network = NULL;
 	if (network)
 		node_split_down(node, tunnel);
 	network_free(network);
+	node_dns_guard_down(node, tunnel);
 	if (!tunnel->firewalled)
 		return;
 	tunnel->firewalled = false;
@@ -166,6 +173,7 @@ void node_network_down(struct node *node, struct node_tunnel *tunnel) {
 
 void node_network_clear(struct node *node) {
 	bool any = false;
+	node_dns_clear(node);
 	node_split_clear(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		struct node_tunnel *tunnel = &node->tunnels[i];

@@ -157,6 +157,8 @@ void node_reload(struct node *node, struct node_order *order) {
 		node_reload_problem(node, NULL, problem);
 	if (node_network_reload(node, problem))
 		node_reload_problem(node, NULL, problem);
+	if (node_dns_reload(node, problem))
+		node_reload_problem(node, NULL, problem);
 	if (node_metrics_reload(node, problem))
 		node_reload_problem(node, NULL, problem);
 	node_order_done(node, 0, "");

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "host/dns_backend.h"
 #include "host/dns_file.h"
+#include "host/dns_kept.h"
 #include "host/dns_resolvconf.h"
 #include "host/dns_resolved.h"
 
@@ -304,18 +305,24 @@ static size_t take(const struct dns *dns, const struct resolv_conf *content,
 	return count;
 }
 
+static bool read_file(const char *path, struct resolv_conf *out_content) {
+	struct dns_kept now;
+	if (dns_kept_read(path, &now))
+		return false;
+	if (now.text)
+		resolv_conf_parse(now.text, now.size, out_content);
+	dns_kept_done(&now);
+	return true;
+}
+
 size_t dns_own_servers(const struct dns *dns, struct endpoint servers[static DNS_OWN_SERVERS_MAX]) {
 	struct resolv_conf content;
 	if (!dns_resolvconf_own(dns->resolvconf, &content) && dns_file_own(dns->file, &content))
 		return 0;
 	if (content.server_count > 0 && is_resolved(&content.servers[0])) {
-		struct dns_file *uplinks;
-		struct resolv_conf more;
-		if (dns_file_new(dns->places.uplinks, dns->places.state_dir, &uplinks) == ERR_OK) {
-			if (dns_file_own(uplinks, &more) == ERR_OK && take(dns, &more, servers) > 0)
-				content = more;
-			dns_file_free(uplinks);
-		}
+		struct resolv_conf more = {.server_count = 0};
+		if (read_file(dns->places.uplinks, &more) && take(dns, &more, servers) > 0)
+			content = more;
 	}
 	return take(dns, &content, servers);
 }

@@ -51,6 +51,9 @@ enum err dns_file_new(const char *path, const char *state_dir, struct dns_file *
 		free(file);
 		return ERR_INVALID;
 	}
+	/* What an earlier process kept; an error is told when it matters. */
+	enum err error = dns_kept_load(file->record, &file->before);
+	file->held = error == ERR_OK;
 	*out_file = file;
 	return ERR_OK;
 }

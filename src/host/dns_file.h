@@ -21,6 +21,7 @@ enum {
 	DNS_FILE_REWRITES_MAX = 20, /* a minute, when somebody else goes on writing there */
 };
 
+/* Knows at once what an earlier process kept. */
 enum err dns_file_new(const char *path, const char *state_dir, struct dns_file **out_file);
 /* Changes nothing on disk. */
 void dns_file_free(struct dns_file *file);

@@ -10,7 +10,7 @@
 #include "host/firewall_table.h"
 #include "host/nft_text.h"
 
-#define TABLE "umbra_dns"
+#define TABLE DNS_GUARD_TABLE
 #define MARKED NFT_MATCH("==", NFT_META("mark"), "%" PRIu32)
 #define OUT NFT_MATCH("==", NFT_META("oifname"), "'%s'")
 #define PORTS NFT_MATCH("==", "{'payload':{'protocol':'th','field':'dport'}}", "{'set':[53,853]}")

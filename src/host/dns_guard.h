@@ -19,6 +19,8 @@
  * Names that are asked for over HTTPS cannot be told from web pages.
  */
 
+#define DNS_GUARD_TABLE "umbra_dns"
+
 struct dns_guard_tunnel {
 	const char *name;
 	uint32_t mark; /* of its own datagrams; 0: none */

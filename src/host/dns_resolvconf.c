@@ -29,54 +29,6 @@ static enum err explain(enum err error, const char *why,
 	return error;
 }
 
-enum err dns_resolvconf_new(const char *program, const char *file, const char *state_dir,
-							struct dns_resolvconf **out_context) {
-	struct dns_resolvconf *context = calloc(1, sizeof *context);
-	if (!context)
-		return ERR_NO_MEMORY;
-	context->program = program;
-	int sizes[] = {
-		snprintf(context->file, sizeof context->file, "%s", file),
-		snprintf(context->names_path, sizeof context->names_path, "%s/resolvconf.names", state_dir),
-		snprintf(context->before_path, sizeof context->before_path, "%s/resolvconf.before",
-				 state_dir),
-	};
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		if (sizes[i] < 0 || sizes[i] >= PATH_MAX) {
-			free(context);
-			return ERR_INVALID;
-		}
-	}
-	*out_context = context;
-	return ERR_OK;
-}
-
-void dns_resolvconf_free(struct dns_resolvconf *context) {
-	if (!context)
-		return;
-	dns_kept_done(&context->before);
-	free(context);
-}
-
-static const char *find(const struct dns_resolvconf *context, char path[static PROGRAM_PATH_SIZE]) {
-	if (!context->program)
-		return program_find("resolvconf", path);
-	return access(context->program, X_OK) == 0 ? context->program : NULL;
-}
-
-/* systemd's stand-in does nothing without systemd-resolved, which is another back end. */
-static bool is_stand_in(const char *program) {
-	auto_free char *real = realpath(program, NULL);
-	const char *slash = real ? strrchr(real, '/') : NULL;
-	return slash && strcmp(slash, "/resolvectl") == 0;
-}
-
-static bool is_here(void *pointer) {
-	char path[PROGRAM_PATH_SIZE];
-	const char *program = find(pointer, path);
-	return program && !is_stand_in(program);
-}
-
 /* The list of names */
 
 static enum err save_names(const struct dns_resolvconf *context) {
@@ -106,6 +58,57 @@ static void load(struct dns_resolvconf *context) {
 	if (context->count > 0 && !context->before.text &&
 		dns_kept_load(context->before_path, &context->before))
 		context->before = (struct dns_kept){.kind = DNS_KEPT_NONE};
+}
+
+/* Life */
+
+enum err dns_resolvconf_new(const char *program, const char *file, const char *state_dir,
+							struct dns_resolvconf **out_context) {
+	struct dns_resolvconf *context = calloc(1, sizeof *context);
+	if (!context)
+		return ERR_NO_MEMORY;
+	context->program = program;
+	int sizes[] = {
+		snprintf(context->file, sizeof context->file, "%s", file),
+		snprintf(context->names_path, sizeof context->names_path, "%s/resolvconf.names", state_dir),
+		snprintf(context->before_path, sizeof context->before_path, "%s/resolvconf.before",
+				 state_dir),
+	};
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		if (sizes[i] < 0 || sizes[i] >= PATH_MAX) {
+			free(context);
+			return ERR_INVALID;
+		}
+	}
+	load(context);
+	*out_context = context;
+	return ERR_OK;
+}
+
+void dns_resolvconf_free(struct dns_resolvconf *context) {
+	if (!context)
+		return;
+	dns_kept_done(&context->before);
+	free(context);
+}
+
+static const char *find(const struct dns_resolvconf *context, char path[static PROGRAM_PATH_SIZE]) {
+	if (!context->program)
+		return program_find("resolvconf", path);
+	return access(context->program, X_OK) == 0 ? context->program : NULL;
+}
+
+/* systemd's stand-in does nothing without systemd-resolved, which is another back end. */
+static bool is_stand_in(const char *program) {
+	auto_free char *real = realpath(program, NULL);
+	const char *slash = real ? strrchr(real, '/') : NULL;
+	return slash && strcmp(slash, "/resolvectl") == 0;
+}
+
+static bool is_here(void *pointer) {
+	char path[PROGRAM_PATH_SIZE];
+	const char *program = find(pointer, path);
+	return program && !is_stand_in(program);
 }
 
 static bool has(const struct dns_resolvconf *context, const char *name) {
@@ -249,7 +252,6 @@ static enum err take(struct dns_resolvconf *context, const char *name,
 static enum err apply(void *pointer, const struct dns_tunnel *tunnels, size_t count,
 					  char out_problem[static DNS_PROBLEM_SIZE]) {
 	struct dns_resolvconf *context = pointer;
-	load(context);
 	enum err error = remove_others(context, tunnels, count, out_problem);
 	for (size_t i = 0; i < count && !error; i++) {
 		error = take(context, tunnels[i].name, out_problem);

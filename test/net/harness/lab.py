@@ -20,6 +20,7 @@ from harness.process import Process, command_lines, pids_naming, run, wait_until
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 SOCKETS = pathlib.Path("/var/run/wireguard")
@@ -48,7 +49,8 @@ INTERFACE_PREFIX = f"u{_base36(os.getpid())}x"
 def isolate() -> None:
     """Gives this process, and so all that it starts, a folder of its own for UAPI sockets.
 
-    Commands that look at all interfaces then neither see nor wait for those of others.
+    Commands that look at all interfaces then neither see nor wait for those of others. The
+    machine's resolv.conf is bound over by a copy, for tunnels that set name servers.
     """
     SOCKETS.mkdir(parents=True, exist_ok=True)
     steps = (
@@ -59,6 +61,12 @@ def isolate() -> None:
     for name, result in steps:
         if result != 0:
             raise OSError(ctypes.get_errno(), name)
+    resolv_conf = pathlib.Path("/etc/resolv.conf").resolve()
+    if resolv_conf.exists():
+        # On that tmpfs it goes with the last process of this session.
+        copy = pathlib.Path(shutil.copy(resolv_conf, SOCKETS / "resolv.conf"))
+        if _libc.mount(bytes(copy), bytes(resolv_conf), None, MS_BIND, None) != 0:
+            raise OSError(ctypes.get_errno(), "mount resolv.conf")
 
 
 INTERRUPTED = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\n?)*")

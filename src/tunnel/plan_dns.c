@@ -1,0 +1,54 @@
+#include "tunnel/plan_dns.h"
+
+#include "tunnel/plan.h"
+
+_Static_assert((int)CONFIG_DNS_AUTO == (int)DNS_AUTO &&
+				   (int)CONFIG_DNS_RESOLVED == (int)DNS_RESOLVED &&
+				   (int)CONFIG_DNS_RESOLVCONF == (int)DNS_RESOLVCONF &&
+				   (int)CONFIG_DNS_FILE == (int)DNS_FILE && (int)CONFIG_DNS_OFF == (int)DNS_OFF,
+			   "one is the other");
+
+bool plan_dns_protects(const struct config_tunnel *tunnel) {
+	const struct config_dns *dns = &tunnel->dns;
+	if (!dns->leak_protection_absent)
+		return dns->leak_protection;
+	return dns->server_count > 0 && dns->domains.count == 0 && plan_takes_default(tunnel);
+}
+
+struct dns_tunnel plan_dns(const struct config_tunnel *tunnel) {
+	const struct config_dns *dns = &tunnel->dns;
+	return (struct dns_tunnel){
+		.name = tunnel->name,
+		.manager = (enum dns_manager)dns->manager,
+		.servers = dns->servers,
+		.server_count = dns->server_count,
+		.domains = dns->domains.items,
+		.domain_count = dns->domains.count,
+		.search = dns->search.items,
+		.search_count = dns->search.count,
+	};
+}
+
+struct dns_guard_tunnel plan_dns_guard(const struct config_tunnel *tunnel, uint16_t slot) {
+	return (struct dns_guard_tunnel){
+		.name = tunnel->name,
+		.mark = plan_mark(tunnel, slot),
+		.protect = plan_dns_protects(tunnel),
+		.servers = tunnel->dns.servers,
+		.server_count = tunnel->dns.server_count,
+	};
+}
+
+void plan_dns_step(struct dns_tunnel *tunnels, size_t count, const bool *splits,
+				   const struct address *step) {
+	bool needed = false;
+	for (size_t i = 0; i < count; i++)
+		needed |= tunnels[i].domain_count > 0 && !splits[i];
+	for (size_t i = 0; i < count && needed && step; i++) {
+		if (splits[i])
+			continue;
+		tunnels[i].servers = step;
+		tunnels[i].server_count = 1;
+		tunnels[i].domain_count = 0;
+	}
+}

@@ -27,7 +27,7 @@ enum {
 	DNS_QUESTION_MAX = DNS_HEADER_SIZE + DNS_NAME_MAX + 4, /* bytes of header and question */
 	DNS_RECORDS_MAX = 512,                                 /* of a message that is looked into */
 	DNS_CHAIN_MAX = 16,    /* names from the question to the addresses */
-	DNS_ADDRESSES_MAX = 64 /* of one answer */
+	DNS_ADDRESSES_MAX = 32 /* of one answer */
 };
 
 enum dns_flag {

@@ -43,6 +43,10 @@ static const struct {
 	[PROCESS_SPLIT] = {SLOT_NONE, &process_codec_split},
 	[PROCESS_SOCKET] = {SLOT_NONE, &process_codec_socket},
 	[PROCESS_ENDPOINT] = {SLOT_ANY, &process_codec_endpoint},
+	[PROCESS_UPSTREAM] = {SLOT_ANY, &process_codec_upstream},
+	[PROCESS_STEP] = {SLOT_NONE, NULL},
+	[PROCESS_STREAM] = {SLOT_ANY, &process_codec_upstream},
+	[PROCESS_ADDRESSES] = {SLOT_ANY, &process_codec_addresses},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {

@@ -26,6 +26,8 @@ enum {
 	PROCESS_SHARDS_MAX = 16,
 	PROCESS_MTU_MIN = 68, /* RFC 791 section 3.2; the least that TUN devices take */
 	PROCESS_MTU_MAX = 65535,
+	PROCESS_ADDRESSES_MAX = 32,
+	PROCESS_SERVERS_MAX = 16,    /* name servers of a tunnel, or of the system */
 	PROCESS_FILE_MAX = 64 << 20, /* bytes of a text that travels as a sealed memfd */
 };
 
@@ -71,6 +73,11 @@ enum process_type {
 					   descriptor: the socket, marked */
 	PROCESS_ENDPOINT, /* C→P: where a peer is reached from now on: the kill switch lets its
 						 datagrams pass. → RESULT */
+	PROCESS_UPSTREAM, /* P→C: a name server for the next STEP; descriptors: its UDP sockets */
+	PROCESS_STEP,     /* P→C: answer names from now on, with the servers since the last one;
+						 descriptors: UDP and TCP sockets to listen at; none: no more */
+	PROCESS_STREAM, /* C→P: a TCP connection to such a server. → RESULT; descriptor: the socket */
+	PROCESS_ADDRESSES, /* C→P: addresses of names that go into the tunnel, or past it. → RESULT */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -172,6 +179,19 @@ struct process_message {
 			uint32_t error;               /* errno, 0 = success */
 			char text[PROCESS_TEXT_SIZE]; /* what to tell the person who asked; may be empty */
 		} result;                         /* and TEXT */
+		struct {
+			bool system;    /* one of this host's own; the slot is 0 */
+			uint8_t server; /* which of them, from 0 */
+		} upstream;         /* UPSTREAM, STREAM */
+		struct {
+			bool exclude;  /* past the tunnel; otherwise into it */
+			uint32_t ttl;  /* seconds */
+			uint8_t count; /* 1..PROCESS_ADDRESSES_MAX */
+			struct {
+				uint8_t family;
+				uint8_t bytes[16]; /* zeros behind a v4 address */
+			} items[PROCESS_ADDRESSES_MAX];
+		} addresses;
 	};
 };
 

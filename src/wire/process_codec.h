@@ -37,6 +37,10 @@ extern const struct process_codec process_codec_network;
 extern const struct process_codec process_codec_socket;
 extern const struct process_codec process_codec_result;
 
+/* process_step.c */
+extern const struct process_codec process_codec_upstream;
+extern const struct process_codec process_codec_addresses;
+
 /* Ended by a NUL, and only zeros behind it. */
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty);
 

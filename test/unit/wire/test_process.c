@@ -117,6 +117,16 @@ static const struct {
 		61,
 		{HEAD(30), 1, 2, [6 + 32] = 4, 192, 0, 2, 1, [6 + 49] = 0xca, 0x6c},
 	},
+	{{.type = PROCESS_UPSTREAM, .tunnel = SLOT, .upstream = {false, 15}}, 8, {HEAD(31), 0, 15}},
+	{{.type = PROCESS_STEP}, 6, {HEAD_WITHOUT_SLOT(32)}},
+	{{.type = PROCESS_STREAM, .upstream = {true, 1}}, 8, {HEAD_WITHOUT_SLOT(33), 1, 1}},
+	{
+		{.type = PROCESS_ADDRESSES,
+		 .tunnel = SLOT,
+		 .addresses = {true, 300, 2, {{4, {192, 0, 2, 1}}, {6, {0x20, 1, [15] = 7}}}}},
+		46,
+		{HEAD(34), 1, 0, 0, 1, 44, 2, 4, 192, 0, 2, 1, [6 + 23] = 6, 0x20, 1, [6 + 39] = 7},
+	},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -257,6 +267,7 @@ static void test_slots(void **state) {
 		PROCESS_START,   PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,
 		PROCESS_LOG,     PROCESS_READY,   PROCESS_STOP,      PROCESS_METRICS,
 		PROCESS_NETWORK, PROCESS_SPLIT,   PROCESS_SOCKET,
+		PROCESS_STEP,    PROCESS_STREAM,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;
@@ -369,6 +380,28 @@ static void test_events_endpoints(void **state) {
 	assert_encodes(&message, true);
 }
 
+static void test_addresses(void **state) {
+	struct process_message message = message_of(PROCESS_ADDRESSES);
+	message.addresses.count = 0;
+	assert_encodes(&message, false);
+	message.addresses.count = PROCESS_ADDRESSES_MAX;
+	assert_encodes(&message, false); /* those behind the second have no family */
+	for (size_t i = 0; i < PROCESS_ADDRESSES_MAX; i++)
+		message.addresses.items[i].family = 6;
+	assert_encodes(&message, true);
+	message.addresses.count++;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_ADDRESSES);
+	message.addresses.items[0].bytes[4] = 1;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_UPSTREAM);
+	message.upstream.server = PROCESS_SERVERS_MAX;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_UPSTREAM);
+	message.upstream.system = true;
+	assert_encodes(&message, false); /* of a slot as well */
+}
+
 static void test_mtu(void **state) {
 	static const struct {
 		uint32_t mtu;
@@ -425,19 +458,13 @@ static void test_encoder_refuses(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_bytes),
-		cmocka_unit_test(test_fields_of_tunnels),
-		cmocka_unit_test(test_fields_of_orders),
-		cmocka_unit_test(test_every_other_size),
-		cmocka_unit_test(test_versions_and_types),
-		cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_bounds_of_bytes),
-		cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_start_without_name),
-		cmocka_unit_test(test_events_endpoints),
-		cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_listening),
-		cmocka_unit_test(test_encoder_refuses),
+		cmocka_unit_test(test_known_bytes),        cmocka_unit_test(test_fields_of_tunnels),
+		cmocka_unit_test(test_fields_of_orders),   cmocka_unit_test(test_every_other_size),
+		cmocka_unit_test(test_versions_and_types), cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_bounds_of_bytes),    cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_start_without_name), cmocka_unit_test(test_events_endpoints),
+		cmocka_unit_test(test_addresses),          cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_listening),          cmocka_unit_test(test_encoder_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "conf/check.h"
 
 #include "base/wipe.h"
+#include "conf/check_domains.h"
 #include "conf/fault.h"
 #include "conf/set.h"
 
@@ -234,6 +235,7 @@ enum err check_config(const struct config *config, const struct tree_node *root,
 					  struct config_errors *errors) {
 	const struct tree_node *tunnels = tree_get(root, "tunnels");
 	const struct tree_node *first = tunnels ? tunnels->first : NULL, *node = first;
+	check_domains(config, root, errors);
 	for (size_t i = 0; node && i < config->tunnel_count; i++, node = node->next) {
 		const struct config_tunnel *tunnel = &config->tunnels[i];
 		check_listen(config, i, node, first, errors);

@@ -112,6 +112,8 @@ struct config_tunnel {
 		struct config_prefixes include;
 		struct config_prefixes exclude; /* of what goes into the tunnel: goes past it */
 		struct config_choice table;     /* automatic, off (no routes), or the table's number */
+		/* Addresses of these names and all below them go into the tunnel; past it. */
+		struct config_names include_domains, exclude_domains;
 	} routes;
 	struct config_dns dns;
 	struct config_peer *peers;
@@ -143,6 +145,7 @@ struct config {
 		struct {                     /* each can be switched off */
 			bool tun, tun_udp, udp_send, udp_receive;
 		} offload;
+		struct endpoint dns_step; /* port 0: there is none */
 	} node;
 	struct {
 		const char *socket;

@@ -43,6 +43,7 @@ enum {
 	ADDRESSES_MAX = 64, /* of an interface */
 	RESOLVERS_MAX = 8,
 	ROUTES_MAX = 65536,
+	DOMAINS_MAX = 256,
 	ALLOWED_IPS_MAX = 65536, /* of one peer */
 };
 
@@ -144,6 +145,14 @@ static const struct schema_row node_rows[] = {
 	 .type = SCHEMA_GROUP,
 	 .rows = offload_rows,
 	 .help = "Help of the kernel and network cards that can be switched off when it is faulty."},
+	{.key = "dns_step",
+	 .type = SCHEMA_LISTEN,
+	 .flags = SCHEMA_LOOPBACK,
+	 AT_NODE(dns_step),
+	 .standard = "127.0.0.153:53",
+	 .help = "Loopback address and port where the daemon answers this host's questions for names "
+			 "while a tunnel needs that: for routes.include_domains and exclude_domains, and for "
+			 "dns.domains without systemd-resolved. 0 is none."},
 	{0},
 };
 
@@ -198,6 +207,23 @@ static const struct schema_row route_rows[] = {
 			 "::/0) go to a table of their own with rules, such that the tunnel's own packets do "
 			 "not run in a circle. off: no routes are made. A number: that table, default routes "
 			 "as well and without rules; 254 is the main table."},
+	{.key = "include_domains",
+	 .type = SCHEMA_NAMES,
+	 AT_TUNNEL(routes.include_domains),
+	 .maximum = DOMAINS_MAX,
+	 .standard = "",
+	 .example = "[corp.example.org]",
+	 .help = "Addresses of these names and of all below them go into the tunnel as well, from the "
+			 "moment that somebody on this host asks for the name; see node.dns_step. A name that "
+			 "cannot be led there is not answered. dns.manager must not be resolved."},
+	{.key = "exclude_domains",
+	 .type = SCHEMA_NAMES,
+	 AT_TUNNEL(routes.exclude_domains),
+	 .maximum = DOMAINS_MAX,
+	 .standard = "",
+	 .example = "[printer.example.org]",
+	 .help = "Addresses of these names and of all below them go past all tunnels, in the same "
+			 "manner."},
 	{0},
 };
 

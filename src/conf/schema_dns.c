@@ -38,8 +38,9 @@ const struct schema_row schema_dns_rows[] = {
 	 .standard = "",
 	 .absent = "all names",
 	 .example = "[corp.example.org]",
-	 .help = "The servers are asked for these names and all below them only (split DNS). That "
-			 "takes systemd-resolved."},
+	 .help = "The servers are asked for these names and all below them only (split DNS). Without "
+			 "systemd-resolved the daemon sends questions to the right servers, see "
+			 "node.dns_step."},
 	{.key = "search",
 	 .type = SCHEMA_NAMES,
 	 AT_DNS(search),

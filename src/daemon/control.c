@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_dns_step.h"
 #include "daemon/hardening.h"
 #include "daemon/net.h"
 #include "daemon/shared_text.h"
@@ -208,6 +209,12 @@ static void receive(void *context, struct channel_message *message) {
 		control_names_refresh(control);
 		control_condition_network(control);
 		break;
+	case PROCESS_UPSTREAM:
+		control_dns_step_upstream(control, message);
+		break;
+	case PROCESS_STEP:
+		control_dns_step_start(control, message);
+		break;
 	case PROCESS_STATE:
 		control_tunnels_state(control, &message->message);
 		break;
@@ -275,6 +282,7 @@ static void close_all(struct control *control) {
 	control->stop = true;
 	control_net_done(control);
 	control_channel_close(&control->privileged);
+	control_dns_step_done(control);
 	control_tunnels_done(control);
 	control_status_done(control);
 	ctl_server_free(control->server);

@@ -32,6 +32,7 @@ struct resolver;
 struct route;
 struct control_loop;
 struct control_timer;
+struct control_dns_step;
 struct control;
 
 enum {
@@ -78,8 +79,9 @@ struct control {
 	char store_problem[STORE_PROBLEM_SIZE];
 	struct names *names;
 	struct control_sockets sockets;
-	struct resolver *resolver; /* NULL: names have no addresses */
-	struct route *route;       /* NULL: interfaces are not asked for their drops */
+	struct resolver *resolver;         /* NULL: names have no addresses */
+	struct route *route;               /* NULL: interfaces are not asked for their drops */
+	struct control_dns_step *dns_step; /* NULL: there was never one */
 	struct list lookups;
 	size_t lookup_count;
 	struct list sets; /* that wait for a net process */

@@ -104,6 +104,8 @@ static uint64_t run(struct privileged *privileged, uint64_t now) {
 	uint64_t next = node_control_run(node, now), kill = node_kill_switch_run(node, now);
 	uint64_t names = node_dns_run(node, now);
 	next = kill < next ? kill : next;
+	uint64_t domains = node_domains_run(node, now);
+	next = domains < next ? domains : next;
 	next = names < next ? names : next;
 	if (!node->control_was_ready && node->started != CLOCK_NEVER) {
 		if (now >= node->started + CONTROL_TIMEOUT) {

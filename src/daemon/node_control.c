@@ -71,13 +71,12 @@ static void forget_control(struct node *node) {
  * One that missed a message has a wrong idea of what is, and one that does not read would hold
  * everything up again and again: the next one learns all anew.
  */
-static void send_with(struct node *node, struct process_message *message, int descriptor) {
+void node_control_send_all(struct node *node, struct process_message *message,
+						   const int *descriptors, size_t count) {
 	if (node->control.channel < 0)
 		return;
-	bool has_descriptor = descriptor >= 0;
-	enum err error =
-		channel_send_until(node->control.channel, message, has_descriptor ? &descriptor : NULL,
-						   has_descriptor, clock_now() + CONTROL_TIMEOUT);
+	enum err error = channel_send_until(node->control.channel, message, descriptors, count,
+										clock_now() + CONTROL_TIMEOUT);
 	if (!error || error == ERR_CLOSED)
 		return;
 	log_error("message to the control process: %s",
@@ -85,6 +84,10 @@ static void send_with(struct node *node, struct process_message *message, int de
 	forget_control(node);
 	supervisor_close(&node->control);
 	supervisor_kill(&node->control);
+}
+
+static void send_with(struct node *node, struct process_message *message, int descriptor) {
+	node_control_send_all(node, message, descriptor >= 0 ? &descriptor : NULL, descriptor >= 0);
 }
 
 void node_control_send(struct node *node, struct process_message *message) {
@@ -284,6 +287,12 @@ static bool handle(struct node *node, struct channel_message *message) {
 	case PROCESS_ROUTES:
 		read_routes(node, message);
 		return true;
+	case PROCESS_STREAM:
+		node_domains_stream(node, body);
+		return true;
+	case PROCESS_ADDRESSES:
+		node_domains_addresses(node, body);
+		return true;
 	default:
 		return false;
 	}
@@ -456,6 +465,7 @@ void node_control_start(struct node *node, uint64_t now) {
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
 		if (node->tunnels[i].used)
 			node_control_state(node, &node->tunnels[i]);
+	node_domains_send(node);
 }
 
 void node_control_reap(struct node *node, uint64_t now) {

@@ -9,6 +9,7 @@
 #include "conf/config.h"
 #include "daemon/daemonize.h"
 #include "daemon/node_dns.h"
+#include "daemon/node_domains.h"
 #include "daemon/node_kill_switch.h"
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
@@ -17,7 +18,6 @@
 #include "daemon/node_split.h"
 #include "daemon/privileged.h"
 #include "daemon/supervisor.h"
-#include "host/network.h"
 #include "host/unix_listener.h"
 #include "loop/loop.h"
 #include "wire/process.h"
@@ -29,6 +29,8 @@
  *   control's requests, SIGHUP ──▶ node_orders ──▶ node_tunnel (up, down, change)
  *                                              └─▶ node_reload
  */
+
+struct network;
 
 enum {
 	NODE_ORDERS_MAX = 1024,
@@ -117,6 +119,7 @@ struct node {
 	struct node_sockets sockets;
 	struct node_kill_switch kill;
 	struct node_dns dns;
+	struct node_domains domains;
 };
 
 /* node_orders.c */
@@ -171,6 +174,8 @@ void node_control_peer(struct node *node);
 void node_control_send(struct node *node, struct process_message *message);
 /* With a descriptor, which stays the caller's; -1: none. */
 void node_control_send_with(struct node *node, struct process_message *message, int descriptor);
+void node_control_send_all(struct node *node, struct process_message *message,
+						   const int *descriptors, size_t count);
 void node_control_configure(struct node *node);
 void node_control_state(struct node *node, const struct node_tunnel *tunnel);
 void node_control_stop(struct node *node);

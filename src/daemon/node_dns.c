@@ -10,6 +10,7 @@
 #include "daemon/node_core.h"
 #include "tunnel/plan.h"
 #include "tunnel/plan_dns.h"
+#include "tunnel/plan_step.h"
 
 /* Between looks at /etc/resolv.conf without news, and after news: many come at once. */
 #define CHECK_INTERVAL (30 * CLOCK_SECOND)
@@ -74,7 +75,8 @@ static enum err apply_servers(struct node *node, char *out_problem, size_t size)
 		return ERR_NO_MEMORY;
 	}
 	for (size_t i = 0; i < used; i++) {
-		struct dns_tunnel row = plan_dns(config_of(node, tunnels[i]));
+		struct dns_tunnel row =
+			plan_dns(config_of(node, tunnels[i]), state->has_step ? &state->step : NULL);
 		if (row.server_count == 0 || row.manager == DNS_OFF)
 			continue;
 		splits[count] = dns_splits(dns_choose(state->dns, row.manager));
@@ -97,7 +99,8 @@ enum err node_dns_up(struct node *node, struct node_tunnel *tunnel,
 					 char out_problem[static NODE_DNS_PROBLEM_SIZE]) {
 	const struct config_dns *dns = &config_of(node, tunnel)->dns;
 	node->dns.placed[tunnel->slot] = true;
-	if (dns->server_count == 0 || dns->manager == CONFIG_DNS_OFF)
+	bool asks = dns->server_count > 0 || plan_step_routes(config_of(node, tunnel));
+	if (!asks || dns->manager == CONFIG_DNS_OFF)
 		return ERR_OK;
 	enum err error = apply_servers(node, out_problem, NODE_DNS_PROBLEM_SIZE);
 	if (!error) {

@@ -247,7 +247,8 @@ enum err node_kill_request_make(const struct node *node, struct node_kill_reques
 	request->rules.interfaces = request->interfaces;
 	request->rules.endpoints = request->endpoints;
 	request->rules.inside = request->inside;
-	request->rules.outside_mark = node->split.outside ? PLAN_MARK_OUTSIDE : 0;
+	bool outside = node->split.outside || node_domains_excludes(node);
+	request->rules.outside_mark = outside ? PLAN_MARK_OUTSIDE : 0;
 	request->rules.resolver_mark = PLAN_MARK_RESOLVER;
 	request->rules.resolvers = node->config->node.resolvers;
 	request->rules.resolver_count = node->config->node.resolver_count;

@@ -8,6 +8,7 @@
 #include "conf/advice.h"
 #include "daemon/node_mtu.h"
 #include "host/firewall.h"
+#include "host/network.h"
 #include "tunnel/plan.h"
 
 static const char *state_dir(const struct node *node) {
@@ -90,6 +91,8 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 	}
 	plan_network_done(&plan);
 	if (!error)
+		error = node_domains_up(node, tunnel, out_problem);
+	if (!error)
 		error = node_dns_up(node, tunnel, out_problem);
 	if (no_v6)
 		log_warning("%s: this host has no IPv6; its v6 addresses and routes are left out",
@@ -157,6 +160,7 @@ void node_network_restore(struct node *node) {
 
 void node_network_down(struct node *node, struct node_tunnel *tunnel) {
 	node_dns_down(node, tunnel);
+	node_domains_down(node, tunnel);
 	struct network *network = tunnel->network;
 	tunnel->network = NULL;
 	if (network)
@@ -174,6 +178,7 @@ void node_network_down(struct node *node, struct node_tunnel *tunnel) {
 void node_network_clear(struct node *node) {
 	bool any = false;
 	node_dns_clear(node);
+	node_domains_clear(node);
 	node_split_clear(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		struct node_tunnel *tunnel = &node->tunnels[i];

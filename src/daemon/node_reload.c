@@ -178,10 +178,14 @@ void node_reloaded(struct node *node, struct node_order *order) {
 	node_split_reloaded(node);
 	config_free(node->config_before);
 	node->config_before = NULL;
-	char problem[NODE_KILL_SWITCH_PROBLEM_SIZE];
+	char problem[NODE_DOMAINS_PROBLEM_SIZE];
+	_Static_assert((int)NODE_DOMAINS_PROBLEM_SIZE >= (int)NODE_KILL_SWITCH_PROBLEM_SIZE,
+				   "both fit");
 	if (node_kill_switch_settle(node, problem))
 		node_reload_problem(node, NULL, problem);
 	node_control_configure(node);
+	if (node_domains_reload(node, problem))
+		node_reload_problem(node, NULL, problem);
 	order->request = node->reload_request;
 	node->reload_request = 0;
 	log_info("the configuration was read again, tunnels: %zu", node->config->tunnel_count);

@@ -36,12 +36,39 @@ static bool lacks(const struct node_tunnel *tunnel, enum address_family family) 
 	return true;
 }
 
+/* A row of what is up. */
+static struct split_tunnel row_of(const struct node *node, uint16_t slot) {
+	const struct node_tunnel *tunnel = &node->tunnels[slot];
+	struct split_tunnel row = {
+		.name = tunnel->name,
+		.slot = slot,
+		.addresses = tunnel->config->addresses.items,
+		.address_count = tunnel->config->addresses.count,
+		.inside = inside_mark(tunnel),
+	};
+	node_domains_wish(node, slot, &row);
+	return row;
+}
+
+static bool is_up(const struct node_tunnel *tunnel) {
+	return tunnel->used && tunnel->config && tunnel->network;
+}
+
+/* The mark that leads past all tunnels, 0: nobody has it. */
+static uint32_t outside_mark(const struct node *node) {
+	bool wanted = node->split.outside;
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		wanted |= is_up(&node->tunnels[i]) && row_of(node, i).exclude;
+	return wanted ? PLAN_MARK_OUTSIDE : 0;
+}
+
 /* Rules first: what is marked already has somewhere to go, or is refused. */
 static enum err apply_rules(const struct node *node, char out_problem[static PROBLEM_SIZE]) {
-	struct split_rules_request request = {.outside = node->split.outside ? PLAN_MARK_OUTSIDE : 0};
-	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+	struct split_rules_request request = {.outside = outside_mark(node)};
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		const struct node_tunnel *tunnel = &node->tunnels[i];
-		if (tunnel->used && tunnel->config && node->split.inside[i])
+		bool includes = is_up(tunnel) && row_of(node, i).include;
+		if (tunnel->used && tunnel->config && (node->split.inside[i] || includes))
 			request.inside[request.inside_count++] = (struct split_rules_inside){
 				.name = tunnel->network ? tunnel->name : NULL,
 				.mark = inside_mark(tunnel),
@@ -61,19 +88,11 @@ static enum err apply_rules(const struct node *node, char out_problem[static PRO
 /* Replies to what goes outside get the mark back, which strict rp_filter wants. */
 static enum err apply_table(struct node *node, char out_problem[static PROBLEM_SIZE]) {
 	struct split_tunnel rows[PROCESS_TUNNELS_MAX];
-	struct split_request request = {.tunnels = rows,
-									.outside = node->split.outside ? PLAN_MARK_OUTSIDE : 0,
-									.applications = node->split.outside};
-	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
-		const struct node_tunnel *tunnel = &node->tunnels[i];
-		if (tunnel->used && tunnel->config && tunnel->network)
-			rows[request.count++] = (struct split_tunnel){
-				.name = tunnel->name,
-				.slot = i,
-				.addresses = tunnel->config->addresses.items,
-				.address_count = tunnel->config->addresses.count,
-			};
-	}
+	struct split_request request = {
+		.tunnels = rows, .outside = outside_mark(node), .applications = node->split.outside};
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (is_up(&node->tunnels[i]))
+			rows[request.count++] = row_of(node, i);
 	char problem[SPLIT_PROBLEM_SIZE] = "";
 	enum err error = split_apply(&node->split.table, &request, problem);
 	if (error)
@@ -91,6 +110,32 @@ static enum err apply(struct node *node, char out_problem[static PROBLEM_SIZE]) 
 	log_warning("%s; strict rp_filter may drop what comes back to applications outside",
 				out_problem);
 	return ERR_OK;
+}
+
+static bool has_domains(const struct node *node) {
+	bool any = false;
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		any |= node->split.table.kinds[i] != 0;
+		if (is_up(&node->tunnels[i]))
+			any |= row_of(node, i).include || row_of(node, i).exclude;
+	}
+	return any;
+}
+
+enum err node_split_refresh(struct node *node, char *out_problem, size_t size) {
+	char problem[PROBLEM_SIZE] = "";
+	if (!has_domains(node))
+		return ERR_OK;
+	enum err error = apply_rules(node, problem);
+	if (!error)
+		error = apply_table(node, problem);
+	if (error)
+		(void)snprintf(out_problem, size, "split tunnelling: %s", problem);
+	return error;
+}
+
+struct split *node_split_table(struct node *node) {
+	return &node->split.table;
 }
 
 static enum err make_outside(struct node *node, char out_path[static SPLIT_GROUP_PATH_SIZE],
@@ -224,5 +269,6 @@ void node_split_clear(struct node *node) {
 	node->split = (struct node_split){.table = node->split.table};
 	if (split_rules_clean() || split_clean())
 		log_error("rules of split tunnelling could not be removed");
+	split_done(&node->split.table);
 	split_groups_remove();
 }

@@ -31,5 +31,8 @@ void node_split_down(struct node *node, struct node_tunnel *tunnel);
 /* A reload is over: tunnels may have other addresses. */
 void node_split_reloaded(struct node *node);
 void node_split_forget(struct node *node, struct node_tunnel *tunnel);
+/* What tunnels want of it for their domains (daemon/node_domains.h) has changed. */
+enum err node_split_refresh(struct node *node, char *out_problem, size_t size);
+struct split *node_split_table(struct node *node);
 /* At the end. */
 void node_split_clear(struct node *node);

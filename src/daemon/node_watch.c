@@ -16,6 +16,7 @@ static void refresh_mtu(struct node *node, unsigned changes) {
 static void (*const hooks[])(struct node *node, unsigned changes) = {
 	tell_control,
 	refresh_mtu,
+	node_domains_changed,
 };
 
 void node_watch_changed(struct node *node, unsigned changes) {

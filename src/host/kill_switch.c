@@ -24,10 +24,10 @@ enum err kill_switch_apply(const struct kill_switch_request *request,
 
 enum err kill_switch_remove(bool *out_existed, char out_problem[static FIREWALL_PROBLEM_SIZE]) {
 	struct nft_batch batch;
-	nft_batch_begin(&batch);
+	nft_batch_begin(&batch, NULL);
 	struct nlmsghdr *message = nft_batch_add(&batch, NFT_MSG_DELTABLE, 0);
 	mnl_attr_put_strz(message, NFTA_TABLE_NAME, KILL_SWITCH_TABLE);
-	enum err error = nft_batch_commit(&batch);
+	enum err error = nft_batch_commit(&batch, NULL);
 	bool existed = !error;
 	/* No such table; no nftables. */
 	if (error == ERR_NOT_FOUND || error == ERR_UNSUPPORTED || error == ERR_INVALID)

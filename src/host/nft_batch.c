@@ -33,9 +33,10 @@ static void close_message(struct nft_batch *batch) {
 	batch->message = NULL;
 }
 
-void nft_batch_begin(struct nft_batch *batch) {
+void nft_batch_begin(struct nft_batch *batch, const struct nft_link *link) {
 	batch->size = 0;
-	batch->count = 0;
+	batch->count = link ? link->count : 0;
+	batch->first = batch->count + 1;
 	batch->message = NULL;
 	(void)put_message(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
 }
@@ -68,21 +69,28 @@ static enum err open_socket(struct mnl_socket **out_socket) {
 	return ERR_OK;
 }
 
-/* A kernel without nftables refuses the beginning, which has the number 1. */
-static enum err read_answers(struct mnl_socket *socket, uint32_t last) {
+/*
+ * A kernel without nftables refuses the beginning, which has the first number. By a link may come
+ * what is left of an earlier transaction that was refused.
+ */
+static enum err read_answers(struct mnl_socket *socket, uint32_t first, uint32_t last,
+							 bool *out_broken) {
 	_Alignas(NLMSG_ALIGNTO) char buffer[BUFFER_SIZE];
 	for (;;) {
 		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof buffer);
 		if (size < 0 && errno == EINTR)
 			continue;
-		if (size < 0)
+		if (size < 0) {
+			*out_broken = true;
 			return err_from_errno(errno);
+		}
 		int left = (int)size;
 		const struct nlmsghdr *message = (const void *)buffer;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 			if (message->nlmsg_type != NLMSG_ERROR ||
-				mnl_nlmsg_get_payload_len(message) < sizeof *answer)
+				mnl_nlmsg_get_payload_len(message) < sizeof *answer ||
+				message->nlmsg_seq - first > last - first)
 				continue;
 			if (answer->error || message->nlmsg_seq == last)
 				return err_from_errno(-answer->error);
@@ -90,19 +98,31 @@ static enum err read_answers(struct mnl_socket *socket, uint32_t last) {
 	}
 }
 
-enum err nft_batch_commit(struct nft_batch *batch) {
+void nft_link_done(struct nft_link *link) {
+	if (link->socket)
+		(void)mnl_socket_close(link->socket);
+	link->socket = NULL;
+}
+
+enum err nft_batch_commit(struct nft_batch *batch, struct nft_link *link) {
+	struct nft_link own = {.socket = NULL};
+	struct nft_link *by = link ? link : &own;
 	close_message(batch);
 	uint32_t last = batch->count;
 	(void)put_message(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
 	close_message(batch);
-	struct mnl_socket *socket = NULL;
-	enum err error = open_socket(&socket);
+	by->count = batch->count;
+	enum err error = by->socket ? ERR_OK : open_socket(&by->socket);
 	if (error)
 		return error;
-	if (mnl_socket_sendto(socket, batch->data, batch->size) < 0)
+	bool broken = false;
+	if (mnl_socket_sendto(by->socket, batch->data, batch->size) < 0) {
+		broken = true;
 		error = err_from_errno(errno);
-	else
-		error = read_answers(socket, last);
-	(void)mnl_socket_close(socket);
+	} else {
+		error = read_answers(by->socket, batch->first, last, &broken);
+	}
+	if (!link || broken)
+		nft_link_done(by);
 	return error;
 }

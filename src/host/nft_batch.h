@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-struct nlattr;
+struct mnl_socket;
 struct nlmsghdr;
 
 /*
@@ -19,11 +19,22 @@ enum { NFT_BATCH_SIZE = 16384 };
 struct nft_batch {
 	_Alignas(8) char data[NFT_BATCH_SIZE];
 	size_t size;
-	uint32_t count; /* messages in it */
+	uint32_t first, count; /* numbers of its messages: the first, and the last so far */
 	struct nlmsghdr *message;
 };
 
-void nft_batch_begin(struct nft_batch *batch);
+/*
+ * A way to the kernel that stays open. Who deletes something waits in close() until nobody in the
+ * kernel looks at it any more, milliseconds. Zeroed: not open yet.
+ */
+struct nft_link {
+	struct mnl_socket *socket;
+	uint32_t count; /* messages so far */
+};
+void nft_link_done(struct nft_link *link);
+
+/* link: that of the commit, or NULL. */
+void nft_batch_begin(struct nft_batch *batch, const struct nft_link *link);
 /*
  * The next request (NFT_MSG_…), for the family inet, with flags (NLM_F_CREATE …). What is added to
  * it by libmnl must leave room: nft_batch_left(). It is complete with the next call for the batch.
@@ -32,7 +43,7 @@ struct nlmsghdr *nft_batch_add(struct nft_batch *batch, uint16_t type, uint16_t 
 /* Bytes that may still be used, the end not among them. */
 size_t nft_batch_left(const struct nft_batch *batch);
 /*
- * Sends it and waits for the kernel's word. The error of the first request that was refused;
- * ERR_UNSUPPORTED: this kernel has no netfilter.
+ * Sends it, by a way of its own (NULL) or the link, and waits for the kernel's word. The error of
+ * the first request that was refused; ERR_UNSUPPORTED: this kernel has no netfilter.
  */
-enum err nft_batch_commit(struct nft_batch *batch);
+enum err nft_batch_commit(struct nft_batch *batch, struct nft_link *link);

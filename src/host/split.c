@@ -44,9 +44,15 @@ enum err split_apply(struct split *split, const struct split_request *request,
 		else
 			error = firewall_nft_run(text, size, out_problem);
 	}
-	if (!error)
-		*split = after;
-	return error;
+	if (error)
+		return error;
+	after.link = split->link;
+	*split = after;
+	return ERR_OK;
+}
+
+void split_done(struct split *split) {
+	nft_link_done(&split->link);
 }
 
 enum err split_clean(void) {

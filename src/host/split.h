@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "host/nft_batch.h"
 
 /*
  * Split tunnelling by what a packet is of: new flows to addresses of known names, in table
@@ -55,10 +56,11 @@ struct split_request {
 	bool applications;
 };
 
-/* What is in force. Zeroed: nothing. */
+/* What is in force. Zeroed: nothing. To be given to split_done(). */
 struct split {
 	uint8_t kinds[SPLIT_SLOTS_MAX]; /* bits of the sets there are: 1 << enum split_kind */
 	bool table;
+	struct nft_link link;
 };
 
 /*
@@ -80,8 +82,11 @@ enum err split_apply(struct split *split, const struct split_request *request,
  * taken; those that are there already begin anew. All or none. ERR_NOT_FOUND: there is no such set;
  * ERR_LIMIT: it is full, or there are more than SPLIT_ADD_MAX. Tens of microseconds.
  */
-enum err split_add(const struct split *split, uint16_t slot, enum split_kind kind,
+enum err split_add(struct split *split, uint16_t slot, enum split_kind kind,
 				   const struct address *addresses, size_t count, uint32_t ttl);
+
+/* Takes nothing away. */
+void split_done(struct split *split);
 
 /* What an earlier process left. */
 enum err split_clean(void);

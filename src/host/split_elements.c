@@ -64,7 +64,7 @@ static void put_family(struct nft_batch *batch, struct addition *addition, const
 	put_elements(batch, addition, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 }
 
-enum err split_add(const struct split *split, uint16_t slot, enum split_kind kind,
+enum err split_add(struct split *split, uint16_t slot, enum split_kind kind,
 				   const struct address *addresses, size_t count, uint32_t ttl) {
 	if (slot >= SPLIT_SLOTS_MAX || !(split->kinds[slot] & 1 << kind))
 		return ERR_NOT_FOUND;
@@ -79,8 +79,8 @@ enum err split_add(const struct split *split, uint16_t slot, enum split_kind kin
 		.addresses = addresses, .count = count, .milliseconds = UINT64_C(1000) * seconds};
 	const char *name = kind == SPLIT_INCLUDE ? "include" : "exclude";
 	struct nft_batch batch;
-	nft_batch_begin(&batch);
+	nft_batch_begin(&batch, &split->link);
 	put_family(&batch, &addition, name, slot, ADDRESS_V4);
 	put_family(&batch, &addition, name, slot, ADDRESS_V6);
-	return nft_batch_commit(&batch);
+	return nft_batch_commit(&batch, &split->link);
 }

@@ -39,7 +39,9 @@ uint32_t plan_mark(const struct config_tunnel *tunnel, uint16_t slot) {
 		return 0;
 	if (!tunnel->fwmark.automatic)
 		return tunnel->fwmark.value;
-	return plan_takes_default(tunnel) ? PLAN_MARK_BASE + slot + 1U : 0;
+	/* Datagrams to an endpoint must not go in, also where its address is one of a name's. */
+	bool needed = plan_takes_default(tunnel) || tunnel->routes.include_domains.count > 0;
+	return needed ? PLAN_MARK_BASE + slot + 1U : 0;
 }
 
 bool plan_covers(const struct config_tunnel *tunnel, const struct prefix *prefix) {

@@ -1,6 +1,7 @@
 #include "tunnel/plan_dns.h"
 
 #include "tunnel/plan.h"
+#include "tunnel/plan_step.h"
 
 _Static_assert((int)CONFIG_DNS_AUTO == (int)DNS_AUTO &&
 				   (int)CONFIG_DNS_RESOLVED == (int)DNS_RESOLVED &&
@@ -15,8 +16,17 @@ bool plan_dns_protects(const struct config_tunnel *tunnel) {
 	return dns->server_count > 0 && dns->domains.count == 0 && plan_takes_default(tunnel);
 }
 
-struct dns_tunnel plan_dns(const struct config_tunnel *tunnel) {
+struct dns_tunnel plan_dns(const struct config_tunnel *tunnel, const struct address *step) {
 	const struct config_dns *dns = &tunnel->dns;
+	if (step && plan_step_routes(tunnel))
+		return (struct dns_tunnel){
+			.name = tunnel->name,
+			.manager = (enum dns_manager)dns->manager,
+			.servers = step,
+			.server_count = 1,
+			.search = dns->search.items,
+			.search_count = dns->search.count,
+		};
 	return (struct dns_tunnel){
 		.name = tunnel->name,
 		.manager = (enum dns_manager)dns->manager,
@@ -42,8 +52,8 @@ struct dns_guard_tunnel plan_dns_guard(const struct config_tunnel *tunnel, uint1
 void plan_dns_step(struct dns_tunnel *tunnels, size_t count, const bool *splits,
 				   const struct address *step) {
 	bool needed = false;
-	for (size_t i = 0; i < count; i++)
-		needed |= tunnels[i].domain_count > 0 && !splits[i];
+	for (size_t i = 0; i < count && step; i++)
+		needed |= !splits[i] && (tunnels[i].domain_count > 0 || tunnels[i].servers == step);
 	for (size_t i = 0; i < count && needed && step; i++) {
 		if (splits[i])
 			continue;

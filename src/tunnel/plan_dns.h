@@ -13,8 +13,11 @@
 /* Whether questions for names are to leave through tunnels only. */
 bool plan_dns_protects(const struct config_tunnel *tunnel);
 
-/* Both point into the tunnel. */
-struct dns_tunnel plan_dns(const struct config_tunnel *tunnel);
+/*
+ * Both point into the tunnel, or to the step: with addresses that are led by name it is asked
+ * (host/dns.h) instead of the servers, which it asks itself. NULL: there is none.
+ */
+struct dns_tunnel plan_dns(const struct config_tunnel *tunnel, const struct address *step);
 struct dns_guard_tunnel plan_dns_guard(const struct config_tunnel *tunnel, uint16_t slot);
 
 /*

@@ -102,6 +102,32 @@ enum process_change {
 	PROCESS_CHANGE_CLOCK = 4,   /* the wall clock was set */
 };
 
+/* Where a peer is reached. */
+struct process_endpoint {
+	uint8_t public_key[PROCESS_KEY_SIZE];
+	uint8_t family;
+	uint8_t address[16]; /* zeros behind a v4 address */
+	uint16_t port;       /* not 0 */
+	uint32_t scope;
+};
+
+/* A name server. */
+struct process_upstream {
+	bool system;    /* one of this host's own; the slot is 0 */
+	uint8_t server; /* which of them, from 0 */
+};
+
+/* Of names whose addresses are led. */
+struct process_addresses {
+	bool exclude;  /* past the tunnel; otherwise into it */
+	uint32_t ttl;  /* seconds */
+	uint8_t count; /* 1..PROCESS_ADDRESSES_MAX */
+	struct {
+		uint8_t family;
+		uint8_t bytes[16]; /* zeros behind a v4 address */
+	} items[PROCESS_ADDRESSES_MAX];
+};
+
 struct process_message {
 	enum process_type type;
 	uint16_t request; /* of this side, not 0, where a reply is expected; comes back in it */
@@ -158,13 +184,7 @@ struct process_message {
 		struct {
 			char name[PROCESS_NAME_SIZE];
 		} order; /* UP, DOWN, SPLIT; empty there: past all tunnels */
-		struct {
-			uint8_t public_key[PROCESS_KEY_SIZE];
-			uint8_t family;
-			uint8_t address[16]; /* zeros behind a v4 address */
-			uint16_t port;       /* not 0 */
-			uint32_t scope;
-		} endpoint;
+		struct process_endpoint endpoint;
 		struct {
 			uint8_t level;
 		} log;
@@ -179,19 +199,8 @@ struct process_message {
 			uint32_t error;               /* errno, 0 = success */
 			char text[PROCESS_TEXT_SIZE]; /* what to tell the person who asked; may be empty */
 		} result;                         /* and TEXT */
-		struct {
-			bool system;    /* one of this host's own; the slot is 0 */
-			uint8_t server; /* which of them, from 0 */
-		} upstream;         /* UPSTREAM, STREAM */
-		struct {
-			bool exclude;  /* past the tunnel; otherwise into it */
-			uint32_t ttl;  /* seconds */
-			uint8_t count; /* 1..PROCESS_ADDRESSES_MAX */
-			struct {
-				uint8_t family;
-				uint8_t bytes[16]; /* zeros behind a v4 address */
-			} items[PROCESS_ADDRESSES_MAX];
-		} addresses;
+		struct process_upstream upstream; /* UPSTREAM, STREAM */
+		struct process_addresses addresses;
 	};
 };
 

@@ -145,6 +145,7 @@ def test_split_domains_need_more_than_a_file(lab: Lab) -> None:
     ends = Ends(lab, servers=[SERVER], domains=["umbra.test"], manager="file")
     near = ends.near
     near.tunnels[ends.name]["autostart"] = False
+    near.settings["dns_step"] = 0
     near.start()
     said = near.umbra("up", ends.name, check=False)
     assert said.returncode != 0

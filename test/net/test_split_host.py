@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import threading
 
 import pytest
 
 from harness.device import BIN, environment
 from harness.lab import Lab, Namespace
 from harness.process import SLOW, run
+from harness.sources import answer_all, source
 
 DRIVER = BIN.parent / "drivers" / "split_driver"
 INSIDE, OUTSIDE = 0x756DFD00, 0x756DFF00
@@ -62,23 +62,6 @@ class Driver:
         return status
 
 
-def answer_all(space: Namespace, address: str) -> None:
-    """UDP port 9 of the address says where a datagram came from."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    served = space.socket(family, socket.SOCK_DGRAM)
-    served.bind((address, 9))
-
-    def serve() -> None:
-        while True:
-            try:
-                _, source = served.recvfrom(64)
-                served.sendto(source[0].encode(), source)
-            except OSError:
-                return
-
-    threading.Thread(target=serve, daemon=True).start()
-
-
 @pytest.fixture
 def world(lab: Lab) -> tuple[Namespace, Driver]:
     host, far = lab.namespace("host"), lab.namespace("far")
@@ -97,6 +80,7 @@ def world(lab: Lab) -> tuple[Namespace, Driver]:
         *(f"addr add {NAMED}/32 dev lo", f"addr add {OTHER}/32 dev lo"),
         f"addr add {NAMED6}/128 dev lo nodad",
     )
+    far.ip(f"route add 192.168.9.0/24 via {HOME}")
     for name in ("out", "um0"):
         host.sysctl(f"net.ipv4.conf.{name}.rp_filter", 1)
     host.sysctl("net.ipv4.conf.all.src_valid_mark", 1)
@@ -106,26 +90,6 @@ def world(lab: Lab) -> tuple[Namespace, Driver]:
     for address in (NAMED, OTHER, NAMED6):
         answer_all(far, address)
     return host, Driver(lab, host)
-
-
-def source(space: Namespace, address: str, held: socket.socket | None = None) -> str:
-    """Which of our addresses the machine at this one saw; "" without an answer."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    asking = held or space.socket(family, socket.SOCK_DGRAM)
-    asking.settimeout(0.5 * SLOW)
-    try:
-        for _ in range(4):
-            try:
-                asking.sendto(b"?", (address, 9))
-                return asking.recv(64).decode()
-            except TimeoutError:
-                continue
-            except OSError:
-                return ""
-        return ""
-    finally:
-        if not held:
-            asking.close()
 
 
 def elements(space: Namespace, name: str) -> dict[str, int]:
@@ -185,6 +149,20 @@ def test_exclude(world: tuple[Namespace, Driver]) -> None:
     assert source(host, NAMED) == HOME
     assert source(host, NAMED6) == HOME6
     assert source(host, OTHER) == TUNNEL
+
+
+def test_forwarded(lab: Lab, world: tuple[Namespace, Driver]) -> None:
+    """What the host passes on for others goes the same ways, behind the tunnel's address there."""
+    host, driver = world
+    lan = lab.namespace("lan")
+    lab.link(host, lan, ["192.168.9.1/24"], ["192.168.9.2/24"])
+    lan.ip("route add default via 192.168.9.1")
+    host.sysctl("net.ipv4.ip_forward", 1)
+    driver.do(INCLUDE, "apply")
+    assert source(lan, NAMED) == "192.168.9.2"
+    driver.do(f"add 0 include 300 {NAMED}")
+    assert source(lan, NAMED) == TUNNEL
+    assert source(lan, OTHER) == "192.168.9.2"
 
 
 def test_elements(world: tuple[Namespace, Driver]) -> None:

@@ -73,7 +73,7 @@ static enum err apply(struct driver *driver, uint32_t outside, char *problem) {
 	return error ? error : split_rules_apply(&rules, problem);
 }
 
-static enum err add(const struct driver *driver, char *rest) {
+static enum err add(struct driver *driver, char *rest) {
 	struct address addresses[SPLIT_ADD_MAX];
 	size_t count = 0;
 	uint16_t slot = (uint16_t)number_of(strsep(&rest, " "));
@@ -124,6 +124,7 @@ int main(void) {
 			line[size - 1] = '\0';
 		obey(&driver, line);
 	}
+	split_done(&driver.split);
 	free(line);
 	return 0;
 }

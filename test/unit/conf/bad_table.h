@@ -501,6 +501,27 @@ static const struct bad_row bad_rows[] = {
 		  "    listen: 51820\n",
 	 "umbra.yaml:7: tunnels.um1.listen: port 51820 is taken by the tunnel at umbra.yaml:2; another "
 	 "port or address"},
+	/* Names whose addresses are led */
+	{"node: { dns_step: \"192.0.2.1:53\" }\n" HEAD "    mtu: 1400\n",
+	 "umbra.yaml:1: node.dns_step: others could ask there; an address of this host alone like "
+	 "127.0.0.153:53"},
+	{"node: { dns_step: 0 }\n" HEAD "    routes: { exclude_domains: [a.example] }\n",
+	 "umbra.yaml:5: tunnels.um0.routes.exclude_domains: node.dns_step is off, which would see the "
+	 "addresses"},
+	{HEAD "    fwmark: off\n"
+		  "    dns: { servers: [10.66.0.1], manager: resolved }\n"
+		  "    routes:\n"
+		  "      include_domains: [a.example, B.Example]\n"
+		  "      exclude_domains: [b.example.]\n",
+	 "umbra.yaml:7: tunnels.um0.routes.include_domains: systemd-resolved cannot ask the daemon; "
+	 "dns.manager: file, resolvconf or off\n"
+	 "umbra.yaml:7: tunnels.um0.routes.include_domains: with fwmark off the tunnel's own packets "
+	 "could go into the tunnel; auto or a number\n"
+	 "umbra.yaml:7: tunnels.um0.routes.include_domains: b.example is in routes.include_domains and "
+	 "routes.exclude_domains; one of them"},
+	{HEAD "    routes: { include_domains: [\"*.example\"] }\n",
+	 "umbra.yaml:4: tunnels.um0.routes.include_domains: \"*.example\" is no domain name; a list of "
+	 "domain names like [corp.example.org]"},
 	/* Several at once */
 	{"node:\n"
 	 "  shards: many\n"

@@ -85,6 +85,8 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	same_prefixes(&left->routes.include, &right->routes.include);
 	same_prefixes(&left->routes.exclude, &right->routes.exclude);
 	same_choice(&left->routes.table, &right->routes.table);
+	same_names(&left->routes.include_domains, &right->routes.include_domains);
+	same_names(&left->routes.exclude_domains, &right->routes.exclude_domains);
 	same_dns(&left->dns, &right->dns);
 	assert_int_equal(left->peer_count, right->peer_count);
 	for (size_t i = 0; i < left->peer_count; i++)
@@ -105,6 +107,7 @@ static inline void same_config(const struct config *left, const struct config *r
 	assert_int_equal(left->node.log.format, right->node.log.format);
 	same_choice(&left->node.shards, &right->node.shards);
 	assert_string_equal(left->node.aead, right->node.aead);
+	assert_true(endpoint_equal(&left->node.dns_step, &right->node.dns_step));
 	assert_memory_equal(&left->node.offload, &right->node.offload, sizeof left->node.offload);
 	assert_string_equal(left->control.socket, right->control.socket);
 	assert_true(endpoint_equal(&left->control.metrics, &right->control.metrics));

@@ -85,13 +85,16 @@ static inline void random_tunnel(struct random_config *config, uint32_t number) 
 	random_key(config, 4, "kill_switch", "false");
 	random_key(config, 4, "allow_lan", "true", "false");
 	random_networks(config, 4, "addresses");
+	bool dns = random_below(config, 2);
 	if (random_below(config, 2)) {
 		random_add(config, "    routes:\n");
 		random_key(config, 6, "table", "auto", "off", "254", "4294967295");
 		random_networks(config, 6, "include");
+		if (!dns)
+			random_key(config, 6, "exclude_domains", "[]", "d.example", "[d.example, e.f]");
 		random_key(config, 6, "exclude", "[]", "192.168.7.0/24", "[10.7.7.0/24, \"fd77::/64\"]");
 	}
-	if (random_below(config, 2)) {
+	if (dns) {
 		random_add(config, "    dns:\n");
 		random_add(config, "      servers: %s\n",
 				   random_pick(config, "10.0.0.1", "[]", "[10.0.0.1, \"::1\"]"));
@@ -126,6 +129,7 @@ static inline void random_config_make(struct random_config *config, uint64_t see
 	random_key(config, 2, "shards", "auto", "1", "16");
 	random_key(config, 2, "aead", "auto", "openssl", "ipsec-mb");
 	random_key(config, 2, "log", "{ level: silent }", "{ level: debug, format: json }");
+	random_key(config, 2, "dns_step", "53", "127.1.2.3:5353", "\"[::1]:53\"");
 	random_key(config, 2, "offload", "{ tun: false }", "{ udp_send: false, tun_udp: true }");
 	random_add(config, "control:\n");
 	random_key(config, 2, "socket", "/run/c.sock", "c.sock");

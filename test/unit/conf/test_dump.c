@@ -65,6 +65,7 @@ static void test_text_of_a_dump(void **state) {
 								   "    tun_udp: true\n"
 								   "    udp_send: true\n"
 								   "    udp_receive: true\n"
+								   "  dns_step: \"127.0.0.153:53\"\n"
 								   "control:\n"
 								   "  socket: \"/run/umbra/control.sock\"\n"
 								   "  metrics: \"127.0.0.1:0\"\n"

@@ -87,7 +87,7 @@ static void test_bad_overrides(void **state) {
 	refuses("", "1", "--set : unknown key; include, node, control or tunnels");
 	refuses("node.", "1",
 			"--set node.: unknown key; name, state_dir, user, sandbox, resolvers, log, shards, "
-			"aead or offload");
+			"aead, offload or dns_step");
 	refuses("tunnels.um1.mtu", "1",
 			"--set tunnels.um1.mtu: no such tunnel; one of um0, um0.x, um2");
 	refuses("tunnels.um0", "1",

@@ -126,7 +126,7 @@ static void test_refused(void **state) {
 }
 
 static void test_add_refused(void **state) {
-	const struct split split = {.kinds = {[2] = 1 << SPLIT_INCLUDE}, .table = true};
+	struct split split = {.kinds = {[2] = 1 << SPLIT_INCLUDE}, .table = true};
 	struct address many[SPLIT_ADD_MAX + 1] = {0};
 	assert_int_equal(split_add(&split, 1, SPLIT_INCLUDE, many, 1, 60), ERR_NOT_FOUND);
 	assert_int_equal(split_add(&split, 2, SPLIT_EXCLUDE, many, 1, 60), ERR_NOT_FOUND);

@@ -264,10 +264,9 @@ static unsigned count_good(enum process_type type, size_t offset) {
 
 static void test_slots(void **state) {
 	static const enum process_type without[] = {
-		PROCESS_START,   PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,
-		PROCESS_LOG,     PROCESS_READY,   PROCESS_STOP,      PROCESS_METRICS,
-		PROCESS_NETWORK, PROCESS_SPLIT,   PROCESS_SOCKET,
-		PROCESS_STEP,    PROCESS_STREAM,
+		PROCESS_START,  PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,  PROCESS_LOG,
+		PROCESS_READY,  PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK, PROCESS_SPLIT,
+		PROCESS_SOCKET, PROCESS_STEP,    PROCESS_STREAM,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;

@@ -11,7 +11,11 @@
 #include "base/cleanup.h"
 #include "host/block.h"
 
-enum { BUFFER_SIZE = 32768, RECEIVE_SIZE = 1 << 20 };
+enum {
+	BUFFER_SIZE = 32768,
+	RECEIVE_SIZE = 1 << 20,
+	READS_PER_TURN = 64, /* what is left is read in the next turn: the descriptor stays readable */
+};
 
 enum err block_watch_open(int *out_descriptor) {
 	auto_close int descriptor =
@@ -53,7 +57,7 @@ static bool is_ours(const struct nlmsghdr *message) {
 bool block_watch_read(int descriptor) {
 	_Alignas(NLMSG_ALIGNTO) char buffer[BUFFER_SIZE];
 	bool changed = false;
-	for (;;) {
+	for (unsigned i = 0; i < READS_PER_TURN; i++) {
 		ssize_t size = recv(descriptor, buffer, sizeof buffer, 0);
 		if (size < 0 && errno == EINTR)
 			continue;
@@ -62,10 +66,11 @@ bool block_watch_read(int descriptor) {
 			continue;
 		}
 		if (size <= 0)
-			return changed;
+			break;
 		int left = (int)size;
 		const struct nlmsghdr *message = (const void *)buffer;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 			changed |= is_ours(message);
 	}
+	return changed;
 }

@@ -25,6 +25,8 @@ enum {
 	TCP_HEADERS = 20 + 20 + 12, /* IPv4, TCP, timestamps: of nearly every segment */
 	SEGMENTS_MAX = 64,          /* of one UDP send: UDP_MAX_SEGMENTS */
 	UDP_PAYLOAD = 65535 - 20 - 8,
+
+	READS_PER_TURN = 64, /* what is left is read in the next turn: the descriptor stays readable */
 };
 
 struct link {
@@ -169,12 +171,13 @@ static bool is_relevant(const struct link *link, const char *data, size_t size) 
 bool link_read(struct link *link) {
 	auto_free char *buffer = malloc(BUFFER_SIZE);
 	bool relevant = !buffer;
-	while (buffer) {
+	for (unsigned i = 0; buffer && i < READS_PER_TURN; i++) {
 		ssize_t size = recv(link_descriptor(link), buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC);
-		if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		/* Any other error would be the same the next time. */
+		if (size == 0 || (size < 0 && errno != ENOBUFS))
 			break;
 		/* ENOBUFS: news were lost. A message cut short: read what is left, ask for the rest. */
-		if (size <= 0 || size > BUFFER_SIZE)
+		if (size < 0 || size > BUFFER_SIZE)
 			relevant = true;
 		else
 			relevant |= is_relevant(link, buffer, (size_t)size);

@@ -75,7 +75,7 @@ void network_watch_read(struct network_watch *watch, uint64_t now) {
 	for (unsigned i = 0; i < READS_PER_TURN; i++) {
 		ssize_t size = recv(network_watch_descriptor(watch), watch->buffer, BUFFER_SIZE,
 							MSG_DONTWAIT | MSG_TRUNC);
-		if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		if (size == 0 || (size < 0 && errno != ENOBUFS))
 			return;
 		if (size > 0 && size <= BUFFER_SIZE) {
 			if (network_news_read(&watch->news, &watch->filter, watch->buffer, (size_t)size))
@@ -85,8 +85,6 @@ void network_watch_read(struct network_watch *watch, uint64_t now) {
 		/* ENOBUFS: news were lost. Or a message was cut short. */
 		network_news_forget(&watch->news);
 		network_watch_note(watch, now);
-		if (size == 0)
-			return;
 	}
 }
 

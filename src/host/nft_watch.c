@@ -15,6 +15,7 @@
 enum {
 	BUFFER_SIZE = 65536,
 	RECEIVE_SIZE = 1 << 21, /* a flush of a large ruleset is told rule by rule */
+	READS_PER_TURN = 256,   /* the rest in the next turn: the descriptor stays readable */
 };
 
 struct nft_watch {
@@ -142,7 +143,7 @@ void nft_watch_read(struct nft_watch *watch,
 					void (*changed)(void *context, const struct nft_watch_news *news),
 					void *context, bool *out_lost) {
 	struct told told = {.changed = changed, .context = context};
-	for (;;) {
+	for (unsigned i = 0; i < READS_PER_TURN; i++) {
 		ssize_t size = mnl_socket_recvfrom(watch->socket, watch->buffer, sizeof watch->buffer);
 		if (size < 0 && errno == EINTR)
 			continue;

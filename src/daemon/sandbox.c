@@ -96,7 +96,10 @@ static enum err apply_landlock(const char *process, const struct sandbox_landloc
 
 static enum err apply_filters(const char *process, const struct sandbox_call *const *fatal,
 							  const struct sandbox_call *const *allowed) {
+	static const struct sandbox_call *const refused[] = {sandbox_calls_refused, NULL};
 	enum err error = sandbox_filter_forbid(fatal, true);
+	if (!error)
+		error = sandbox_filter_forbid(refused, false);
 	if (!error)
 		error = sandbox_filter_allow(allowed);
 	return error ? tell(process, "seccomp", err_text(error)) : ERR_OK;

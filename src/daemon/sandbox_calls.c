@@ -69,6 +69,13 @@ const struct sandbox_call sandbox_calls_fatal_net[] = {
 	{0},
 };
 
+const struct sandbox_call sandbox_calls_refused[] = {
+	/* close() of such a socket waits, also in the process that it is passed to */
+	{.name = "setsockopt", .when = {{SANDBOX_MASKED, 1, UINT64_C(0xffffffff), SOL_SOCKET},
+									{SANDBOX_MASKED, 2, UINT64_C(0xffffffff), SO_LINGER}}},
+	{0},
+};
+
 const struct sandbox_call sandbox_calls_common[] = {
 	/* descriptors */
 	ANY(read), ANY(write), ANY(readv), ANY(writev), ANY(pread64), ANY(pwrite64), ANY(close),

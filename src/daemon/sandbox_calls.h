@@ -36,6 +36,9 @@ extern const struct sandbox_call sandbox_calls_debug[];
 /* Besides, for net alone. */
 extern const struct sandbox_call sandbox_calls_fatal_net[];
 
+/* Of what they may do otherwise: EPERM. A library may try it. */
+extern const struct sandbox_call sandbox_calls_refused[];
+
 /* All that these may do; anything else fails with EPERM. */
 extern const struct sandbox_call sandbox_calls_common[];
 extern const struct sandbox_call sandbox_calls_control[];

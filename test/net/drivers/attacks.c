@@ -20,6 +20,8 @@
 #include "base/log.h"
 #include "daemon/sandbox.h"
 
+static int given = -1; /* a socket of before the sandbox */
+
 static int number_of(const char *text) {
 	return text ? atoi(text) : 0;
 }
@@ -51,6 +53,13 @@ static long run_memory(const char *path) {
 	char name[] = "compromised", attack[] = "attack", none[] = "none", nothing[] = "nothing";
 	char *const arguments[] = {name, attack, none, nothing, NULL};
 	return fexecve(memory, arguments, environ);
+}
+
+/* Whoever closes the last descriptor waits then, which may be the process it was passed to. */
+static long linger(const char *argument) {
+	const struct linger long_time = {1, 3600};
+	(void)argument;
+	return setsockopt(given, SOL_SOCKET, SO_LINGER, &long_time, sizeof long_time);
 }
 
 static long do_nothing(const char *argument) {
@@ -192,6 +201,7 @@ static const struct attack {
 	{"module", load_module},
 	{"handle", open_handle},
 	{"code", make_code},
+	{"linger", linger},
 };
 
 static int run_attack(const struct attack *attack, const char *argument) {
@@ -208,6 +218,7 @@ int attacks_main(const char *process, const char *name, const char *argument) {
 	struct sandbox sandbox;
 	log_init(LOG_ERROR, "compromised");
 	bool inside = strcmp(process, "none") != 0;
+	given = socket(AF_INET, SOCK_STREAM, 0);
 	if (sandbox_prepare(inside, "umbra", &sandbox))
 		return 3;
 	if (strcmp(process, "net") == 0 && sandbox_enter_net(&sandbox, "auto"))

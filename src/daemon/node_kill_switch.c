@@ -17,7 +17,7 @@
 #include "tunnel/plan.h"
 
 /* So often in a burst is put up again at once what others took away; after that, once a second. */
-enum { RESTORES_MAX = 20 };
+enum { RESTORES_MAX = 20, ENDPOINTS_MAX = 32 };
 #define RESTORE_BURST (10 * CLOCK_SECOND)
 #define RESTORE_PAUSE CLOCK_SECOND
 
@@ -254,6 +254,33 @@ static bool is_unicast(const struct address *address) {
 	return address->family == ADDRESS_V6 && bytes[0] != 0xff;
 }
 
+static void put_endpoints(struct node *node) {
+	node->kill.endpoints_late = false;
+	save(node);
+	if (node->kill.up)
+		apply_or_retry(node);
+}
+
+/*
+ * A few at once, more of them together after a while: whoever can change the source addresses of a
+ * peer's datagrams makes the peer move with each of them.
+ */
+static void put_endpoint(struct node *node, uint64_t now) {
+	struct node_kill_switch *kill = &node->kill;
+	if (now >= kill->endpoints_end) {
+		kill->endpoints_end = now + RESTORE_BURST;
+		kill->endpoints = 0;
+	}
+	if (kill->endpoints < ENDPOINTS_MAX) {
+		kill->endpoints++;
+		put_endpoints(node);
+		return;
+	}
+	kill->endpoints_late = true;
+	if (now + RESTORE_PAUSE < kill->again)
+		kill->again = now + RESTORE_PAUSE;
+}
+
 static enum err take_endpoint(struct node *node, const struct process_message *message) {
 	const struct node_tunnel *tunnel = &node->tunnels[message->tunnel];
 	struct endpoint endpoint = {.port = message->endpoint.port,
@@ -270,12 +297,8 @@ static enum err take_endpoint(struct node *node, const struct process_message *m
 		return ERR_LIMIT;
 	if (!kill_memory_put(memory, message->endpoint.public_key, &endpoint))
 		return ERR_OK;
-	save(node);
-	char problem[NODE_KILL_SWITCH_PROBLEM_SIZE];
-	enum err error = apply(node, problem);
-	if (error)
-		log_error("%s: %s", tunnel->name, problem);
-	return error;
+	put_endpoint(node, clock_now());
+	return ERR_OK;
 }
 
 void node_kill_switch_endpoint(struct node *node, const struct process_message *message) {
@@ -388,6 +411,8 @@ void node_kill_switch_watch(struct node *node) {
 
 static void restore(struct node *node) {
 	struct node_kill_switch *kill = &node->kill;
+	if (kill->endpoints_late)
+		put_endpoints(node);
 	if (kill->table_lost) {
 		kill->table_lost = false;
 		node_network_restore(node);

@@ -36,6 +36,9 @@ struct node_kill_switch {
 	uint64_t burst_end;
 	unsigned burst;
 	bool disturbed, table_lost; /* what is to be done then */
+	uint64_t endpoints_end;     /* of the present burst of new addresses of peers */
+	unsigned endpoints;         /* of that burst */
+	bool endpoints_late;        /* some are neither in the file nor let pass yet */
 	struct nft_watch *watch;
 	int routes; /* of block_watch.h; -1: not watched */
 	struct loop_source watch_source, routes_source;

@@ -194,8 +194,17 @@ static enum err parse_prefixes(char *text, struct prefix **out_prefixes, size_t 
 	return ERR_OK;
 }
 
+/* Whoever orders faster than is carried out must not fill the memory. */
+static size_t waiting_prefixes(const struct node *node) {
+	size_t count = node->current ? node->current->prefix_count : 0;
+	list_for_each (link, &node->orders)
+		count += list_item(link, struct node_order, link)->prefix_count;
+	return count < PREFIXES_MAX ? count : PREFIXES_MAX;
+}
+
 static enum err order_routes(struct node *node, const struct channel_message *message) {
 	const struct process_message *body = &message->message;
+	static struct log_kind wide;
 	if (body->tunnel >= PROCESS_TUNNELS_MAX || !node->tunnels[body->tunnel].used ||
 		/* Slots of tunnels that are not up may be others' than when it was sent. */
 		node->tunnels[body->tunnel].state == PROCESS_STATE_DOWN)
@@ -210,6 +219,10 @@ static enum err order_routes(struct node *node, const struct channel_message *me
 	free(text);
 	if (error)
 		return error;
+	if (count > PREFIXES_MAX - waiting_prefixes(node)) {
+		free(prefixes);
+		return ERR_LIMIT;
+	}
 	struct node_order *order;
 	/* Answered there, whatever happens. */
 	if (node_order(node, NODE_ORDER_ROUTES, node->tunnels[body->tunnel].name, body->request,
@@ -220,7 +233,8 @@ static enum err order_routes(struct node *node, const struct channel_message *me
 	order->prefixes = prefixes;
 	order->prefix_count = node_policy_routes(prefixes, count);
 	if (order->prefix_count < count)
-		log_warning(
+		log_limited(
+			&wide, LOG_WARNING,
 			"%s: refused: %zu routes wider than /8 or /7 (IPv6) for peers that are not in the "
 			"configuration",
 			order->name, count - order->prefix_count);
@@ -231,7 +245,8 @@ static void read_routes(struct node *node, const struct channel_message *message
 	enum err error = order_routes(node, message);
 	if (!error)
 		return;
-	log_error("routes of peers: %s", err_text(error));
+	static struct log_kind refused;
+	log_limited(&refused, LOG_ERROR, "routes of peers: %s", err_text(error));
 	struct process_message refusal = {.type = PROCESS_RESULT, .request = message->message.request};
 	refusal.result.error = EINVAL;
 	(void)snprintf(refusal.result.text, sizeof refusal.result.text, "%s", err_text(error));

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "host/link.h"
 #include "host/listen.h"
 #include "host/tun.h"
@@ -63,7 +64,8 @@ struct attachment {
 	bool listening;        /* the listener is in the loop */
 	uint64_t listen_again; /* after accept failed; CLOCK_NEVER */
 	struct listen sockets;
-	int journal; /* what the next net process starts from */
+	struct log_kind not_opened; /* sockets that net asked for */
+	int journal;                /* what the next net process starts from */
 
 	enum attachment_phase phase;
 	uint64_t retry_at; /* to send ATTACH or DETACH; CLOCK_NEVER */

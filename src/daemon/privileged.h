@@ -77,8 +77,10 @@ struct privileged {
 
 	struct attachment *attachments[PROCESS_TUNNELS_MAX]; /* NULL: free slot */
 	struct supervisor net;
-	uint64_t ready_by; /* the present start must be done */
-	bool restarted;    /* and all attachments known to it, before it is called ready again */
+	bool net_given_up;      /* it was killed and is not reaped yet */
+	uint64_t no_room_since; /* its channel takes no requests; 0: it does */
+	uint64_t ready_by;      /* the present start must be done */
+	bool restarted;         /* and all attachments known to it, before it is called ready again */
 	uint16_t last_request;
 	uint64_t refused;  /* requests of net that the configuration does not allow */
 	struct list asked; /* requests that wait */

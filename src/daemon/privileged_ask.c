@@ -3,10 +3,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/privileged_parts.h"
 #include "daemon/shared_text.h"
 
-/* How long a net process that has much to do may leave no room for a request. */
+/* How long a net process that has much to do may leave no room; the next ones do not wait. */
 #define ROOM_TIMEOUT (200 * CLOCK_MILLISECOND)
 
 struct asked {
@@ -42,6 +43,19 @@ static uint16_t next_request(struct privileged *privileged) {
 	return privileged->last_request;
 }
 
+/* One that never makes room reads nothing any more. */
+static void note_room(struct privileged *privileged, enum err error) {
+	uint64_t now = clock_now();
+	if (error != ERR_EXPIRED) {
+		privileged->no_room_since = 0;
+	} else if (privileged->no_room_since == 0) {
+		privileged->no_room_since = now;
+	} else if (now >= privileged->no_room_since + PRIVILEGED_ANSWER_TIMEOUT) {
+		log_error("the net process does not read");
+		privileged_give_up_net(privileged);
+	}
+}
+
 enum err privileged_ask_net(struct privileged *privileged, struct process_message *message,
 							const int *descriptors, size_t count,
 							void (*done)(void *context, int number, const char *text),
@@ -56,8 +70,10 @@ enum err privileged_ask_net(struct privileged *privileged, struct process_messag
 	*asked = (struct asked){.done = done, .context = context};
 	asked->deadline = clock_now() + PRIVILEGED_ANSWER_TIMEOUT;
 	asked->request = message->request = next_request(privileged);
+	uint64_t patience = privileged->no_room_since ? 0 : ROOM_TIMEOUT;
 	enum err error = channel_send_until(privileged->net.channel, message, descriptors, count,
-										clock_now() + ROOM_TIMEOUT);
+										clock_now() + patience);
+	note_room(privileged, error);
 	if (error) {
 		free(asked);
 		return error == ERR_EXPIRED ? ERR_AGAIN : error;
@@ -106,6 +122,14 @@ uint64_t privileged_asked_deadline(const struct privileged *privileged) {
 void privileged_asked_expired(struct privileged *privileged) {
 	list_for_each (link, &privileged->asked)
 		list_item(link, struct asked, link)->deadline = CLOCK_NEVER;
+}
+
+void privileged_abandon_asked(struct privileged *privileged, const void *context) {
+	list_for_each (link, &privileged->asked) {
+		struct asked *asked = list_item(link, struct asked, link);
+		if (asked->context == context)
+			asked->done = NULL;
+	}
 }
 
 void privileged_forget_asked(struct privileged *privileged) {

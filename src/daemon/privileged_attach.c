@@ -96,6 +96,8 @@ void privileged_attach_all(struct privileged *privileged) {
 }
 
 static void finish_detach(struct attachment *attachment) {
+	/* A net process that is not itself may answer DETACH before an ATTACH that came earlier. */
+	privileged_abandon_asked(attachment->privileged, attachment);
 	attachment_close(attachment);
 	attachment->privileged->attachments[attachment->slot] = NULL;
 	if (attachment->done)

@@ -23,6 +23,12 @@ static void forget_net(struct privileged *privileged) {
 			attachment_listen_stop(privileged->attachments[slot]);
 }
 
+void privileged_give_up_net(struct privileged *privileged) {
+	forget_net(privileged);
+	privileged->net_given_up = true;
+	supervisor_kill(&privileged->net);
+}
+
 static void net_is_ready(struct privileged *privileged) {
 	struct supervisor *net = &privileged->net;
 	if (net->ready)
@@ -77,6 +83,9 @@ static void net_readable(void *context, uint32_t events) {
 	struct privileged *privileged = context;
 	struct channel_message message;
 	for (unsigned i = 0; i < MESSAGES_PER_TURN && !privileged->ending; i++) {
+		/* Only what it wrote last counts, once it is dead. */
+		if (privileged->net_given_up && privileged->net.pid != 0)
+			return;
 		enum err error = channel_receive(privileged->net.channel, &message);
 		if (error == ERR_AGAIN)
 			return;
@@ -90,8 +99,7 @@ static void net_readable(void *context, uint32_t events) {
 		/* Closed: it is ending, or its end is as good as. Anything else is a fault in it. */
 		if (error != ERR_CLOSED)
 			log_error("message of the net process: %s", error ? err_text(error) : "unexpected");
-		forget_net(privileged);
-		supervisor_kill(&privileged->net);
+		privileged_give_up_net(privileged);
 		return;
 	}
 }
@@ -130,6 +138,8 @@ static enum err spawn(struct privileged *privileged, uint64_t now) {
 													   texts[4],
 													   options->interface ? texts[3] : NULL,
 													   NULL};
+	privileged->net_given_up = false;
+	privileged->no_room_since = 0;
 	enum err error = supervisor_start(&privileged->net, arguments, now);
 	if (!error)
 		error =

@@ -13,6 +13,9 @@
 /* To answer a request; less than whoever asked for what it belongs to waits. */
 #define PRIVILEGED_ANSWER_TIMEOUT (20 * CLOCK_SECOND)
 
+/* privileged_net.c: nothing is heard of it or told it any more, and it is killed. */
+void privileged_give_up_net(struct privileged *privileged);
+
 /* privileged_ask.c: RESULT of the net process. False: nobody waits for it. */
 bool privileged_take_result(struct privileged *privileged, const struct process_message *result);
 /* Calls everybody who waits: the net process has ended. */
@@ -21,6 +24,8 @@ void privileged_fail_asked(struct privileged *privileged);
 uint64_t privileged_asked_deadline(const struct privileged *privileged);
 /* Of no consequence any more: the net process is being ended because of it. */
 void privileged_asked_expired(struct privileged *privileged);
+/* What was asked for this context is of no consequence any more; it goes away. */
+void privileged_abandon_asked(struct privileged *privileged, const void *context);
 /* Calls nobody. */
 void privileged_forget_asked(struct privileged *privileged);
 

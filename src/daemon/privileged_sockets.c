@@ -6,8 +6,8 @@
 #include "daemon/privileged_parts.h"
 #include "host/steering.h"
 
-/* A net process that reads nothing for so long gets no reply. */
-#define REPLY_TIMEOUT (200 * CLOCK_MILLISECOND)
+/* It waits for its reply, and the channel has room for more than a hundred. */
+#define REPLY_TIMEOUT (500 * CLOCK_MILLISECOND)
 
 /*
  * Datagrams that carry the index of their receiver: the low bits of its first byte name the shard.
@@ -25,12 +25,19 @@ static const struct steering steering = {
 	.mask = PROCESS_SHARDS_MAX - 1,
 };
 
+/*
+ * A net process that asks without reading the answers would hold everything up again and again, and
+ * one that missed an answer knows less than it has to: the next one starts anew.
+ */
 static void reply(struct privileged *privileged, const struct process_message *message,
 				  const int *descriptors, size_t count) {
 	enum err error = channel_send_until(privileged->net.channel, message, descriptors, count,
 										clock_now() + REPLY_TIMEOUT);
-	if (error && error != ERR_CLOSED)
-		log_error("reply to the net process: %s", err_text(error));
+	if (!error || error == ERR_CLOSED)
+		return;
+	log_error("reply to the net process: %s",
+			  error == ERR_EXPIRED ? "it does not read" : err_text(error));
+	privileged_give_up_net(privileged);
 }
 
 static void send_sockets(const struct attachment *attachment, uint16_t request) {
@@ -74,13 +81,15 @@ static int open_sockets(struct attachment *attachment, const struct process_mess
 	return 0;
 }
 
-/* It changes nothing. Such a process is not itself any more, or has a fault. */
+/* It changes nothing. Such a process is not itself any more, or has a fault: the log stays short.
+ */
 static int refuse(const struct attachment *attachment, const char *what, uint32_t value) {
-	attachment->privileged->refused++;
-	log_warning("%srefused: the net process asks for %s %u, which is not the configuration's "
-				"(refused so far: %llu)",
-				attachment->prefix, what, value,
-				(unsigned long long)attachment->privileged->refused);
+	enum { TOLD_EACH = 8 };
+	uint64_t count = ++attachment->privileged->refused;
+	if (count <= TOLD_EACH || (count & (count - 1)) == 0)
+		log_warning("%srefused: the net process asks for %s %u, which is not the configuration's "
+					"(refused so far: %llu)",
+					attachment->prefix, what, value, (unsigned long long)count);
 	return EPERM;
 }
 
@@ -129,8 +138,8 @@ void privileged_answer_listen(struct privileged *privileged,
 		return;
 	}
 	if (attachment)
-		log_error("%sUDP port %u could not be opened: %s", attachment->prefix, message->listen.port,
-				  strerror(number));
+		log_limited(&attachment->not_opened, LOG_ERROR, "%sUDP port %u could not be opened: %s",
+					attachment->prefix, message->listen.port, strerror(number));
 	answer_failure(privileged, message, number);
 }
 

@@ -57,6 +57,7 @@ ATTACKS = {
     "module": "",
     "handle": "",
     "code": "",
+    "linger": "",
 }
 
 # The store is control's own.
@@ -219,6 +220,15 @@ def test_broken_messages_of_net(lab: Lab, attack: str) -> None:
     server, client, _ = compromise(lab, attack)
     wait_until(lambda: "the net process is ready again" in server.log_text(), 15, "a good net")
     assert "message of the net process" in server.log_text()
+    assert_pings(client.namespace, inner_address(1, 4))
+
+
+def test_flood_of_net(lab: Lab) -> None:
+    """A process that asks on and on and reads no answer is ended, and does not fill the log."""
+    server, client, _ = compromise(lab, "flood")
+    wait_until(lambda: "the net process is ready again" in server.log_text(), 15, "a good net")
+    assert "reply to the net process: it does not read" in server.log_text()
+    assert server.log_text().count("refused: the net process asks") < 25
     assert_pings(client.namespace, inner_address(1, 4))
 
 

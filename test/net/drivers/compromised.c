@@ -5,9 +5,9 @@
  *       enters the sandbox as the process does, in the current folder, and tries one thing. Exit
  *       status 0: it was done; 1: it was refused; or the end by a signal.
  *   compromised -c FILE
- *       umbrad. With UMBRA_ATTACK=messages, malformed or descriptors its net process sends what the
- *       configuration does not say, with UMBRA_ATTACK=control its control process does; once, for
- *       which UMBRA_ATTACK_ONCE names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
+ *       umbrad. With UMBRA_ATTACK=messages, malformed, descriptors or flood its net process sends
+ * what the configuration does not say, with UMBRA_ATTACK=control its control process does; once,
+ * for which UMBRA_ATTACK_ONCE names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -42,10 +42,21 @@ static void send_listen(uint16_t port, uint32_t mark, uint8_t shards) {
 	(void)channel_send(SUPERVISOR_CHANNEL, &message, NULL, 0);
 }
 
+/* More and more requests, whose answers nobody reads. */
+static _Noreturn void flood(void) {
+	const struct process_message listen = {
+		.type = PROCESS_LISTEN, .request = 60000, .listen = {.port = 53, .shards = 1}};
+	log_error("the messages were sent");
+	for (;;)
+		(void)channel_send_until(SUPERVISOR_CHANNEL, &listen, NULL, 0, clock_now() + CLOCK_SECOND);
+}
+
 static void send_all(void) {
 	struct process_message mark = {.type = PROCESS_MARK, .request = 60000, .mark = {0x756dff00}};
 	struct process_message unlisten = {.type = PROCESS_UNLISTEN, .tunnel = 63};
 	static const uint8_t far[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 64};
+	if (strcmp(plan, "flood") == 0)
+		flood();
 	if (strcmp(plan, "malformed") == 0) {
 		(void)send(SUPERVISOR_CHANNEL, far, sizeof far, 0);
 	} else if (strcmp(plan, "descriptors") == 0) {

@@ -253,6 +253,20 @@ static void test_detached_while_attaching(void **state) {
 	assert_int_equal(fixture->detached.calls, 1);
 }
 
+/* The attachment is freed then: nothing of it may be touched by what comes later. */
+static void test_detach_answered_before_attach(void **state) {
+	struct fixture *fixture = *state;
+	fixture->privileged.net.ready = true;
+	attach(fixture);
+	uint16_t attaching = hear(fixture, PROCESS_ATTACH, 3);
+	detach(fixture);
+	answer(fixture, hear(fixture, PROCESS_DETACH, 0), 0);
+	assert_int_equal(fixture->detached.calls, 1);
+	assert_null(fixture->privileged.attachments[SLOT]);
+	answer(fixture, attaching, 0);
+	assert_int_equal(fixture->attached.calls, 0);
+}
+
 static void test_net_ends_while_detaching(void **state) {
 	struct fixture *fixture = *state;
 	fixture->privileged.net.ready = true;
@@ -366,6 +380,7 @@ int main(void) {
 		row(test_net_ends_while_attaching),
 		row(test_detached),
 		row(test_detached_while_attaching),
+		row(test_detach_answered_before_attach),
 		row(test_net_ends_while_detaching),
 		row(test_full_channel_delays_detaching),
 		row(test_set),

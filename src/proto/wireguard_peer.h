@@ -82,7 +82,9 @@ struct wireguard_peer {
 	bool resuming;   /* waits for its turn to start with a handshake */
 	bool is_umbra;   /* the configuration says so */
 	struct path_probe probe;
-	bool resume; /* starts with a handshake: there was a session before a restart */
+	uint64_t probe_search; /* the first nonce of the search that the mask is for */
+	uint64_t probe_mask;   /* random, of the nonces on the wire */
+	bool resume;           /* starts with a handshake: there was a session before a restart */
 };
 
 static inline struct wireguard_peer *wireguard_peer_of(struct peer *peer) {

@@ -16,10 +16,15 @@ static uint32_t floor_of(const struct wireguard_peer *peer) {
 /* Probes that are due, the next deadline, and what has come of them. */
 static void run(struct wireguard_peer *peer) {
 	struct path_probe *probe = &peer->probe;
+	/* Nobody who is not where the probes of a search go to can answer them. */
+	if (peer->probe_search != probe->first_nonce) {
+		peer->probe_search = probe->first_nonce;
+		random_fill(peer->peer.lane->shard->random, &peer->probe_mask, sizeof peer->probe_mask);
+	}
 	uint16_t size;
 	while (path_probe_next(probe, &size)) {
 		const struct control_frame frame = {
-			.type = CONTROL_FRAME_PROBE, .nonce = probe->nonce, .size = size};
+			.type = CONTROL_FRAME_PROBE, .nonce = probe->nonce ^ peer->probe_mask, .size = size};
 		shard_out_send_control(peer->peer.lane, &peer->peer, &frame);
 	}
 	peer->peer.limit = probe->limit;
@@ -72,7 +77,7 @@ void wireguard_probe_take(struct wireguard_peer *peer, const uint8_t *data, size
 		return;
 	}
 	if (frame.type == CONTROL_FRAME_REPLY) {
-		path_probe_answered(&peer->probe, frame.nonce, frame.size, now_of(peer));
+		path_probe_answered(&peer->probe, frame.nonce ^ peer->probe_mask, frame.size, now_of(peer));
 	} else {
 		frame.type = CONTROL_FRAME_REPLY;
 		shard_out_send_control(lane, &peer->peer, &frame);

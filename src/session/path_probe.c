@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { TARGET_MAX = 65475 };
+enum { TARGET_MAX = 65475, LARGE = 1 /* of sizes, behind the hello */ };
 
 static bool is_sane(uint32_t floor, uint32_t target) {
 	return floor < target && target <= TARGET_MAX;
@@ -33,17 +33,26 @@ static void start_single(struct path_probe *probe, enum path_probe_phase phase, 
 	start_round(probe, phase, now);
 }
 
+/* Repeated, a hello goes along: it tells silence of the path from silence of the other end. */
+static void start_large(struct path_probe *probe, enum path_probe_phase phase, uint32_t size,
+						uint64_t now) {
+	probe->sizes[LARGE] = (uint16_t)size;
+	start_single(probe, phase, PATH_PROBE_HELLO_SIZE, now);
+	probe->count = LARGE + 1;
+}
+
 static void start_search(struct path_probe *probe, uint32_t floor, uint32_t target, uint64_t now) {
 	probe->floor = floor;
 	probe->target = target;
 	if (probe->limit >= target)
 		probe->limit = 0;
-	probe->raise_at = CLOCK_NEVER;
-	start_single(probe, PATH_PROBE_WHOLE, target, now);
+	/* Should nobody answer now, the search is still to be made. */
+	probe->raise_at = probe->searched_at = now;
+	start_large(probe, PATH_PROBE_WHOLE, target, now);
 	probe->first_nonce = probe->nonce;
 }
 
-/* The first probe tells silence of the path from silence of the other end. */
+/* The first probe is for the same as in start_large(). */
 static void start_ladder(struct path_probe *probe, uint64_t now) {
 	uint32_t steps = PATH_PROBE_SIZES - 1, width = probe->high - probe->low;
 	probe->sizes[0] = PATH_PROBE_HELLO_SIZE;
@@ -85,8 +94,37 @@ void path_probe_meet(struct path_probe *probe, uint32_t floor, uint32_t target, 
 	start_search(probe, floor, target, now);
 }
 
+/* Nothing to find out: everything that is wanted passes anyway. */
+static void rest(struct path_probe *probe, uint32_t target) {
+	probe->target = target;
+	probe->limit = 0;
+	finish(probe, 0);
+	probe->confirm_at = probe->raise_at = CLOCK_NEVER;
+}
+
+/* Answers to what was asked before are of another path. */
+static void wait(struct path_probe *probe) {
+	probe->phase = PATH_PROBE_WAITING;
+	probe->first_nonce = ++probe->nonce;
+	probe->count = probe->next = 0;
+	probe->tries = PATH_PROBE_TRIES;
+	probe->deadline = probe->searched_at + PATH_PROBE_PAUSE;
+	if (probe->limit >= probe->target)
+		probe->limit = 0;
+}
+
 void path_probe_moved(struct path_probe *probe, uint32_t floor, uint32_t target, uint64_t now) {
-	if (probe->known && is_sane(floor, target))
+	if (!probe->known)
+		return;
+	if (!is_sane(floor, target)) {
+		rest(probe, target);
+		return;
+	}
+	probe->floor = floor;
+	probe->target = target;
+	if (probe->searched_at != 0 && now < probe->searched_at + PATH_PROBE_PAUSE)
+		wait(probe);
+	else
 		start_search(probe, floor, target, now);
 }
 
@@ -99,13 +137,18 @@ static uint32_t largest_answered(const struct path_probe *probe) {
 	return largest;
 }
 
+static bool is_large(const struct path_probe *probe) {
+	return probe->phase == PATH_PROBE_WHOLE || probe->phase == PATH_PROBE_CONFIRMING;
+}
+
 bool path_probe_next(struct path_probe *probe, uint16_t *out_size) {
 	while (probe->next < probe->count) {
 		unsigned i = probe->next++;
 		/* Smaller ones would tell nothing new, but for the first, which every round has. */
 		bool needless = probe->phase == PATH_PROBE_LADDER && i > 0 &&
 						probe->sizes[i] <= largest_answered(probe);
-		if ((probe->answered >> i & 1) || needless)
+		bool early = is_large(probe) && i < LARGE && probe->tries == 1;
+		if ((probe->answered >> i & 1) || needless || early)
 			continue;
 		*out_size = probe->sizes[i];
 		return true;
@@ -138,9 +181,16 @@ static void end_round(struct path_probe *probe, uint64_t now) {
 		break;
 	case PATH_PROBE_WHOLE:
 	case PATH_PROBE_CONFIRMING:
+		if (!probe->answered) {
+			finish(probe, now);
+			break;
+		}
 		probe->low = probe->floor;
-		probe->high = probe->sizes[0];
+		probe->high = probe->sizes[LARGE];
 		start_ladder(probe, now);
+		break;
+	case PATH_PROBE_WAITING:
+		start_search(probe, probe->floor, probe->target, now);
 		break;
 	case PATH_PROBE_LADDER:
 		end_ladder(probe, now);
@@ -158,10 +208,12 @@ static void take_answer(struct path_probe *probe, uint64_t now) {
 		path_probe_meet(probe, probe->floor, probe->target, now);
 		break;
 	case PATH_PROBE_WHOLE:
-		settle(probe, probe->target, now);
+		if (probe->answered >> LARGE & 1)
+			settle(probe, probe->target, now);
 		break;
 	case PATH_PROBE_CONFIRMING:
-		finish(probe, now);
+		if (probe->answered >> LARGE & 1)
+			finish(probe, now);
 		break;
 	case PATH_PROBE_LADDER:
 		if (largest_answered(probe) == probe->high)
@@ -169,6 +221,7 @@ static void take_answer(struct path_probe *probe, uint64_t now) {
 		break;
 	case PATH_PROBE_OFF:
 	case PATH_PROBE_DONE:
+	case PATH_PROBE_WAITING:
 		break;
 	}
 }
@@ -214,6 +267,6 @@ void path_probe_used(struct path_probe *probe, uint64_t now) {
 		start_search(probe, probe->floor, probe->target, now);
 		return;
 	}
-	start_single(probe, PATH_PROBE_CONFIRMING, probe->limit ? probe->limit : probe->target, now);
+	start_large(probe, PATH_PROBE_CONFIRMING, probe->limit ? probe->limit : probe->target, now);
 	probe->first_nonce = probe->nonce;
 }

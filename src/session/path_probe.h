@@ -18,7 +18,10 @@
  *                          WHOLE ◀─ used(), after PATH_PROBE_RAISE, where there is a limit
  *
  * Sizes are those of packets inside the tunnel. A round's probes are sent up to PATH_PROBE_TRIES
- * times. A ladder tries many sizes between what passes and what does not, at once.
+ * times. A ladder tries many sizes between what passes and what does not, at once. It is only for
+ * an end that answers where it is now: to all others, who may be named there by somebody else's
+ * forged source address, go no more than the probes of WHOLE, and a new search for each move waits
+ * for PATH_PROBE_PAUSE (WAITING).
  */
 
 enum {
@@ -35,6 +38,8 @@ enum {
 #define PATH_PROBE_WAIT_MAX (2 * CLOCK_SECOND)
 /* While packets are sent: how old the last answer may be. */
 #define PATH_PROBE_CONFIRM (2 * CLOCK_SECOND)
+/* Between two searches because the path changed. */
+#define PATH_PROBE_PAUSE (1 * CLOCK_SECOND)
 #define PATH_PROBE_RAISE (600 * CLOCK_SECOND)
 
 enum path_probe_phase {
@@ -43,6 +48,7 @@ enum path_probe_phase {
 	PATH_PROBE_WHOLE,
 	PATH_PROBE_LADDER,
 	PATH_PROBE_CONFIRMING,
+	PATH_PROBE_WAITING, /* a search begins at the deadline */
 	PATH_PROBE_DONE,
 };
 
@@ -51,8 +57,9 @@ struct path_probe {
 	uint8_t phase; /* enum path_probe_phase */
 	uint8_t tries; /* of this round */
 	uint8_t count, next;
-	bool known;        /* the other end answers */
-	uint32_t answered; /* a bit for each of sizes */
+	bool known;          /* the other end answers */
+	uint64_t confirm_at; /* beside the phase: both are looked at for each batch of packets */
+	uint32_t answered;   /* a bit for each of sizes */
 	uint16_t sizes[PATH_PROBE_SIZES];
 	uint32_t floor, target;       /* what passes in any case, and what is wanted */
 	uint32_t low, high;           /* what passes, and what does not */
@@ -60,7 +67,8 @@ struct path_probe {
 	uint64_t nonce, first_nonce;  /* of this round, of this search */
 	uint64_t sent_at, round_trip; /* ns */
 	uint64_t deadline;            /* of a round */
-	uint64_t confirm_at, raise_at;
+	uint64_t searched_at;         /* 0: never */
+	uint64_t raise_at;
 };
 
 /*
@@ -71,7 +79,8 @@ void path_probe_begin(struct path_probe *probe, uint32_t floor, uint32_t target,
 
 /*
  * The other end is known to answer: it sent a probe. Or the path or the wanted size changed: the
- * limit of before holds until the search is done. Nothing is done where nobody is known.
+ * limit of before holds until the search is done. Nothing is done where nobody is known. What is
+ * wanted is what passes in any case: no limit, and nothing to search.
  */
 void path_probe_meet(struct path_probe *probe, uint32_t floor, uint32_t target, uint64_t now);
 void path_probe_moved(struct path_probe *probe, uint32_t floor, uint32_t target, uint64_t now);

@@ -201,6 +201,66 @@ static void test_met_and_moved(void **state) {
 	assert_int_equal(bench.probe.limit, 0);
 }
 
+/* A search into which silence fell is made again: a limit of before is not for ever. */
+static void test_away_while_raising(void **state) {
+	struct bench bench = begun(1300, FLOOR, TARGET);
+	run(&bench, 6 * CLOCK_SECOND);
+	assert_in_range(bench.probe.limit, 1292, 1300);
+	bench.carries = 0;
+	path_probe_moved(&bench.probe, FLOOR, TARGET, bench.now);
+	transmit(&bench);
+	run(&bench, bench.now + 10 * CLOCK_SECOND);
+	assert_int_equal(bench.probe.phase, PATH_PROBE_DONE);
+	assert_in_range(bench.probe.limit, 1292, 1300);
+	bench.carries = 1500;
+	path_probe_used(&bench.probe, bench.now);
+	transmit(&bench);
+	run(&bench, bench.now + CLOCK_SECOND);
+	assert_int_equal(bench.probe.limit, 0);
+}
+
+/*
+ * Who moves all the time, to addresses where nobody answers, has few bytes sent there; once it
+ * stays, it is measured.
+ */
+static void test_moves_all_the_time(void **state) {
+	struct bench bench = begun(1300, FLOOR, TARGET);
+	run(&bench, 6 * CLOCK_SECOND);
+	bench.carries = 0;
+	unsigned sent = bench.sent;
+	for (unsigned i = 0; i < 1000; i++) {
+		path_probe_moved(&bench.probe, FLOOR, TARGET, bench.now);
+		transmit(&bench);
+		run(&bench, bench.now + 10 * MILLISECOND);
+	}
+	run(&bench, bench.now + 10 * CLOCK_SECOND);
+	assert_true(bench.sent - sent <= 11 * (2 * PATH_PROBE_TRIES - 1));
+	bench.carries = 1400;
+	path_probe_moved(&bench.probe, FLOOR, TARGET, bench.now);
+	transmit(&bench);
+	path_probe_moved(&bench.probe, FLOOR, TARGET, bench.now);
+	transmit(&bench);
+	run(&bench, bench.now + 5 * CLOCK_SECOND);
+	assert_in_range(bench.probe.limit, 1392, 1400);
+}
+
+/* The interface's MTU became so small that all of it passes: no limit, and nothing is due. */
+static void test_target_below_floor(void **state) {
+	struct bench bench = begun(1300, FLOOR, TARGET);
+	run(&bench, 6 * CLOCK_SECOND);
+	path_probe_moved(&bench.probe, FLOOR, FLOOR, bench.now);
+	unsigned sent = bench.sent;
+	transmit(&bench);
+	assert_int_equal(bench.sent, sent);
+	assert_int_equal(bench.probe.limit, 0);
+	assert_int_equal(path_probe_deadline(&bench.probe), CLOCK_NEVER);
+	assert_false(path_probe_is_due(&bench.probe, bench.now + PATH_PROBE_RAISE));
+	path_probe_moved(&bench.probe, FLOOR, TARGET, bench.now);
+	transmit(&bench);
+	run(&bench, bench.now + 5 * CLOCK_SECOND);
+	assert_in_range(bench.probe.limit, 1292, 1300);
+}
+
 /* Answers to what was not asked change nothing. */
 static void test_strange_answers(void **state) {
 	struct bench bench = begun(0, FLOOR, TARGET);
@@ -227,6 +287,9 @@ int main(void) {
 		cmocka_unit_test(test_becomes_narrow),
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_met_and_moved),
+		cmocka_unit_test(test_away_while_raising),
+		cmocka_unit_test(test_moves_all_the_time),
+		cmocka_unit_test(test_target_below_floor),
 		cmocka_unit_test(test_strange_answers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,12 +27,13 @@ static bool set_option(const struct udp_socket *socket, int level, int name, int
 /*
  * IPv4 datagrams may be fragmented on their way: where routers' answers are filtered, what does not
  * fit would vanish without a trace otherwise. IPv6 datagrams are only where they begin, by what is
- * known of the path here.
+ * known of the path here. What IPv4 routers are said to have answered is not taken for it (OMIT):
+ * any stranger could say so, and have all that is sent cut into pieces of some hundred bytes.
  */
 static void set_fragmentation(const struct udp_socket *socket, bool forbidden) {
 	if (socket->family == ADDRESS_V4)
 		(void)set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER,
-						 forbidden ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+						 forbidden ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT);
 	else
 		(void)set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
 						 forbidden ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT);

@@ -39,6 +39,9 @@ void wireguard_network_announce(struct wireguard_peer *peer) {
 		wireguard_exchange_initiate(peer, false);
 		return;
 	}
+	/* What came in the meantime still came to the address of before. */
+	if (is_dialled(peer))
+		wireguard_peer_clear_source(peer);
 	/* An answer to an initiation may be on its way for longer than to the first repetition. */
 	if (peer->pending.present || (!live && is_waited_for(peer)))
 		wireguard_exchange_restart(peer, peer->announced == 0 ? WIREGUARD_NETWORK_INTERVAL

@@ -162,6 +162,19 @@ static void test_responder(void **state) {
 	pair_free(&pair);
 }
 
+/* What comes between the change and the telling does not bind it to the address of before. */
+static void test_not_bound_again(void **state) {
+	struct pair pair = quiet_pair(9);
+	node_network(pair.left);
+	world_run(pair.world, CLOCK_MILLISECOND);
+	node_network(pair.left); /* told a while after the first */
+	assert_true(world_packet_arrives(pair.right, pair.left, 2, PAIR_DELAY));
+	assert_int_not_equal(pair.left_peer->peer.paths[0].from.interface, 0);
+	world_run(pair.world, WIREGUARD_NETWORK_INTERVAL);
+	assert_int_equal(pair.left_peer->peer.paths[0].from.interface, 0);
+	pair_free(&pair);
+}
+
 /* The machine slept: keys of before are not used, and what is to be sent starts new ones at once.
  */
 static void test_resume(void **state) {
@@ -195,6 +208,7 @@ int main(void) {
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_responder),
+		cmocka_unit_test(test_not_bound_again),
 		cmocka_unit_test(test_resume),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

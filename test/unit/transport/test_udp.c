@@ -289,6 +289,32 @@ static void test_no_udp_socket(void **state) {
 	udp_buffers_free(NULL);
 }
 
+static int discovery_of(const struct loopback *pair, enum address_family family) {
+	int value;
+	socklen_t size = sizeof value;
+	bool v6 = family == ADDRESS_V6;
+	assert_int_equal(getsockopt(udp_socket_descriptor(pair->sender), v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+								v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &value, &size),
+					 0);
+	return value;
+}
+
+/* Fragments may leave, IPv4 takes no stranger's answer for the path's MTU, also after a probe. */
+static void test_fragmentation(void **state) {
+	static const enum address_family families[] = {ADDRESS_V4, ADDRESS_V6};
+	static const int expected[] = {IP_PMTUDISC_OMIT, IPV6_PMTUDISC_WANT};
+	for (size_t i = 0; i < 2; i++) {
+		struct loopback *pair = loopback_new(families[i], on, on);
+		assert_int_equal(discovery_of(pair, families[i]), expected[i]);
+		struct udp_message message = loopback_message(pair, 100, 100);
+		message.way = UDP_WAY_WHOLE;
+		udp_send_many(pair->sender, &message, 1);
+		assert_int_equal(message.error, ERR_OK);
+		assert_int_equal(discovery_of(pair, families[i]), expected[i]);
+		loopback_free(pair);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_offloaded_v4),
@@ -307,6 +333,7 @@ int main(void) {
 		cmocka_unit_test(test_stale_source),
 		cmocka_unit_test(test_stale_source_v6),
 		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_fragmentation),
 		cmocka_unit_test(test_no_udp_socket),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

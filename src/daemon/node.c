@@ -181,8 +181,6 @@ static enum err prepare(struct node *node) {
 	if (!error)
 		error = node_lock_take(node->state_dir, &node->lock);
 	if (!error)
-		error = node_store_prepare(node->state_dir, &sandbox.account);
-	if (!error)
 		error = supervisor_init(&node->control);
 	if (error)
 		return error;
@@ -195,7 +193,8 @@ static enum err prepare(struct node *node) {
 	node_kill_switch_start(node);
 	node_kill_switch_watch(node);
 	node_network_clean(node);
-	return sandbox_enter_privileged(&sandbox);
+	error = node_store_prepare(node->state_dir, &sandbox.account);
+	return error ? error : sandbox_enter_privileged(&sandbox);
 }
 
 static int serve(struct node *node) {

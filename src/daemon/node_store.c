@@ -67,7 +67,9 @@ static int prepare(const char *state_dir, const struct sandbox_account *account)
 	int number = move(old, new, state_dir);
 	for (size_t i = 0; i < FILES && number == 0; i++)
 		number = give(new, files[i], account);
-	if (number == 0 && (fchmod(new, 0700) || fchown(new, account->uid, account->gid)))
+	/* Whose folder it is may change its mode; the superuser only with one more capability. */
+	if (number == 0 && (fchown(new, geteuid(), getegid()) || fchmod(new, 0700) ||
+						fchown(new, account->uid, account->gid)))
 		number = errno;
 	return number;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -255,6 +256,29 @@ def test_killed_by_the_filter(lab: Lab) -> None:
     os.kill(node.part("net"), signal.SIGSYS)
     wait_until(lambda: "the net process is ready again" in node.log_text(), 10, "net")
     assert "by its sandbox" in node.log_text()
+
+
+UNIT = pathlib.Path(__file__).parents[2] / "deploy/systemd/umbrad.service.in"
+
+
+class Unit(Node):
+    """umbrad with the capabilities that its unit leaves it."""
+
+    def command(self, *options: str) -> list[str]:
+        names = re.findall(r"CAP_(\w+)", UNIT.read_text())
+        kept = ",".join(["-all"] + [f"+{name.lower()}" for name in names])
+        rights = ["setpriv", f"--bounding-set={kept}", "--inh-caps=-all", "--no-new-privs"]
+        return [*rights, *super().command(*options)]
+
+
+def test_rights_of_the_unit(lab: Lab) -> None:
+    """They are enough for the first start, and for the next one, which finds its folders."""
+    node = Unit(lab, lab.namespace("alone"), "node")
+    name = node.tunnel(["10.66.0.1/24"])
+    for _ in range(2):
+        node.start()
+        assert not node.peers(name)
+        node.stop()
 
 
 @whole

@@ -24,6 +24,8 @@
 #define SEND_TIMEOUT (200 * CLOCK_MILLISECOND)
 /* It has room for more than a hundred messages. */
 #define CONTROL_TIMEOUT CLOCK_SECOND
+/* Of that time, once it is spent, one part in so many comes back with the time that passes. */
+enum { PATIENCE_PERIOD = 20 };
 
 enum { ACCEPTS_PER_TURN = 16, MESSAGES_PER_TURN = 64, PREFIXES_MAX = 1 << 20 };
 
@@ -67,6 +69,21 @@ static void forget_control(struct node *node) {
 	node_orders_forget(node);
 }
 
+/* Reading each message late must not hold up all the rest for ever. */
+static enum err send_patiently(struct node *node, const struct process_message *message,
+							   const int *descriptors, size_t count) {
+	uint64_t start = clock_now();
+	uint64_t patience = node->patience + (start - node->patience_at) / PATIENCE_PERIOD;
+	if (patience > CONTROL_TIMEOUT)
+		patience = CONTROL_TIMEOUT;
+	enum err error =
+		channel_send_until(node->control.channel, message, descriptors, count, start + patience);
+	node->patience_at = clock_now();
+	uint64_t spent = node->patience_at - start;
+	node->patience = spent < patience ? patience - spent : 0;
+	return error;
+}
+
 /*
  * One that missed a message has a wrong idea of what is, and one that does not read would hold
  * everything up again and again: the next one learns all anew.
@@ -75,8 +92,7 @@ void node_control_send_all(struct node *node, struct process_message *message,
 						   const int *descriptors, size_t count) {
 	if (node->control.channel < 0)
 		return;
-	enum err error = channel_send_until(node->control.channel, message, descriptors, count,
-										clock_now() + CONTROL_TIMEOUT);
+	enum err error = send_patiently(node, message, descriptors, count);
 	if (!error || error == ERR_CLOSED)
 		return;
 	log_error("message to the control process: %s",
@@ -447,6 +463,8 @@ static enum err spawn(struct node *node, uint64_t now) {
 			loop_add(node->privileged.loop, node->control.channel, EPOLLIN, &node->control_source);
 	if (error)
 		return error;
+	node->patience = CONTROL_TIMEOUT;
+	node->patience_at = clock_now();
 	struct process_message message = {.type = PROCESS_START};
 	message.start.log_level = (uint8_t)node->privileged.options.log_level;
 	message.start.log_json = node->privileged.options.log_json;

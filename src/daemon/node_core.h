@@ -112,6 +112,8 @@ struct node {
 	uint64_t socket_again; /* to open the socket that was deleted; CLOCK_NEVER */
 	uint64_t peer_again;   /* to join the two others; CLOCK_NEVER */
 	bool control_was_ready;
+	uint64_t patience,
+		patience_at; /* how long messages to it may still wait for room, as of when */
 	struct loop_source control_source, socket_source, socket_watch;
 
 	struct node_metrics metrics;

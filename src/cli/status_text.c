@@ -132,6 +132,10 @@ void status_text_peer(struct text_buffer *text, const struct view_peer *peer, in
 		add_label(text, inner, "transfer");
 		add_transfer(text, peer->received, peer->sent);
 	}
+	if (peer->path_mtu > 0) {
+		add_label(text, inner, "path");
+		text_buffer_add(text, "carries packets of %u bytes\n", peer->path_mtu);
+	}
 	if (peer->persistent_keepalive > 0) {
 		quantity_duration(peer->persistent_keepalive, word);
 		add_label(text, inner, "keepalive");

@@ -144,6 +144,7 @@ static void add_of_peer(struct view_text *text, const char *name, const struct v
 WRITE_PEER(connected, true, peer->state == VIEW_PEER_CONNECTED)
 WRITE_PEER(received, true, peer->received)
 WRITE_PEER(sent, true, peer->sent)
+WRITE_PEER(path_mtu, peer->path_mtu > 0, peer->path_mtu)
 WRITE_PEER(handshake, peer->latest_handshake > 0, peer->latest_handshake)
 
 /* The data path */
@@ -269,6 +270,9 @@ static const struct row {
 	{{"umbra_peer_last_handshake_seconds", "gauge",
 	  "When keys were last agreed on, in seconds since 1970; absent when never."},
 	 write_peer_handshake},
+	{{"umbra_peer_path_mtu_bytes", "gauge",
+	  "Largest packet inside that the way to the peer carries; absent when no limit was found."},
+	 write_peer_path_mtu},
 	{{"umbra_offload", "gauge", "1 while the shard uses this help of the kernel."}, write_offloads},
 	{{"umbra_dropped_total", "counter", "What the shard or its sockets lost, by reason."},
 	 write_drops},

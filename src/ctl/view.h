@@ -39,6 +39,7 @@ struct view_peer {
 	struct prefix *allowed_ips;
 	size_t allowed_ip_count;
 	uint16_t persistent_keepalive;
+	uint16_t path_mtu; /* bytes of a packet inside that the path carries; 0: no limit found */
 	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
 	uint64_t received, sent;   /* bytes */
 };

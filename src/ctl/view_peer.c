@@ -49,6 +49,7 @@ void view_peer_put(const struct view_peer *peer, struct view_text *text) {
 	view_put_text(&w, "endpoint", peer->endpoint.address.family != ADDRESS_NONE ? endpoint : NULL);
 	view_put_prefixes(&w, "allowed_ips", peer->allowed_ips, peer->allowed_ip_count);
 	view_put_number(&w, "persistent_keepalive", peer->persistent_keepalive);
+	view_put_number_or_null(&w, "path_mtu", peer->path_mtu);
 	view_put_number_or_null(&w, "latest_handshake", peer->latest_handshake);
 	view_put_number(&w, "received", peer->received);
 	view_put_number(&w, "sent", peer->sent);
@@ -77,6 +78,7 @@ enum err view_peer_get(const json_t *object, struct view_peer *out_peer) {
 	get_endpoint(&r, &peer.endpoint);
 	peer.allowed_ips = view_get_prefixes(&r, "allowed_ips", true, &peer.allowed_ip_count);
 	peer.persistent_keepalive = (uint16_t)view_get_number(&r, "persistent_keepalive", UINT16_MAX);
+	peer.path_mtu = (uint16_t)view_get_number(&r, "path_mtu", UINT16_MAX);
 	peer.latest_handshake = view_get_number(&r, "latest_handshake", UINT64_MAX);
 	peer.received = view_get_number(&r, "received", UINT64_MAX);
 	peer.sent = view_get_number(&r, "sent", UINT64_MAX);

@@ -126,6 +126,7 @@ static enum err fill_peer(const struct control_view *view, const struct director
 	/* Of one that is not used they would be another's. */
 	if (!peer->shadowed_by) {
 		out->endpoint = peer->figures.endpoint;
+		out->path_mtu = peer->figures.path_mtu;
 		out->latest_handshake = peer->figures.latest_handshake;
 		out->received = peer->figures.received;
 		out->sent = peer->figures.sent;

@@ -46,6 +46,11 @@ void peer_set_endpoint(struct peer *peer, const struct endpoint *to,
 	atomic_store_explicit(&published->endpoint_sequence, sequence + 2, memory_order_release);
 }
 
+void peer_set_limit(struct peer *peer, uint32_t limit) {
+	peer->limit = limit;
+	atomic_store_explicit(&peer->published.limit, limit, memory_order_relaxed);
+}
+
 bool peer_read_endpoint(const struct peer *peer, struct endpoint *out_endpoint,
 						uint32_t *out_sequence) {
 	const struct peer_published *published = &peer->published;

@@ -54,6 +54,7 @@ struct path {
 struct peer_published {
 	_Atomic uint64_t sent_bytes, received_bytes;
 	_Atomic uint64_t last_handshake; /* wall clock, ns since the epoch; 0: none yet */
+	_Atomic uint32_t limit;          /* as in struct peer */
 	_Atomic uint32_t endpoint_sequence;
 	_Atomic uint64_t endpoint_words[3];
 };
@@ -78,6 +79,9 @@ void peer_init(struct peer *peer, const struct protocol_ops *protocol, uint16_t 
 
 /* Sets where to send and publishes it; from may be NULL to leave the source to the kernel. */
 void peer_set_endpoint(struct peer *peer, const struct endpoint *to, const struct udp_source *from);
+
+/* What its path carries, 0: no limit known; published. */
+void peer_set_limit(struct peer *peer, uint32_t limit);
 
 /* From any thread: false while no endpoint is known. out_sequence changes with every change. */
 bool peer_read_endpoint(const struct peer *peer, struct endpoint *out_endpoint,

@@ -27,7 +27,7 @@ static void run(struct wireguard_peer *peer) {
 			.type = CONTROL_FRAME_PROBE, .nonce = probe->nonce ^ peer->probe_mask, .size = size};
 		shard_out_send_control(peer->peer.lane, &peer->peer, &frame);
 	}
-	peer->peer.limit = probe->limit;
+	peer_set_limit(&peer->peer, probe->limit);
 	wireguard_timers_probe_at(peer, path_probe_deadline(probe));
 }
 

@@ -227,6 +227,9 @@ void wireguard_uapi_status(const struct device *device, struct uapi_text *out_te
 		uapi_put_key(out_text, "public_key", peer->control.public_key);
 		if (!wipe_is_zero(peer->control.preshared_key, sizeof peer->control.preshared_key))
 			uapi_put_line(out_text, "preshared=true");
+		uint32_t limit = atomic_load_explicit(&peer->peer.published.limit, memory_order_relaxed);
+		if (limit)
+			uapi_put_number(out_text, "path_mtu", limit);
 		put_figures(peer, out_text);
 	}
 }

@@ -13,6 +13,7 @@ enum key {
 	KEY_SHARD,      /* figures follow */
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
 	KEY_PRESHARED,
+	KEY_PATH_MTU,
 	KEY_PROTOCOL_VERSION,
 	KEY_ENDPOINT,
 	KEY_HANDSHAKE_SECONDS,
@@ -38,6 +39,7 @@ static const struct {
 	[KEY_SHARD] = ROW("shard"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
 	[KEY_PRESHARED] = ROW("preshared"),
+	[KEY_PATH_MTU] = ROW("path_mtu"),
 	[KEY_PROTOCOL_VERSION] = ROW("protocol_version"),
 	[KEY_ENDPOINT] = ROW("endpoint"),
 	[KEY_HANDSHAKE_SECONDS] = ROW("last_handshake_time_sec"),
@@ -167,6 +169,10 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 	case KEY_PRESHARED:
 		figures->has_preshared_key = true;
 		return strcmp(text, "true") == 0 ? ERR_OK : ERR_MALFORMED;
+	case KEY_PATH_MTU:
+		error = read_number(text, size, UINT16_MAX, &number);
+		figures->path_mtu = (uint16_t)number;
+		return error;
 	case KEY_PROTOCOL_VERSION:
 	case KEY_HANDSHAKE_NANOSECONDS:
 		return read_number(text, size, UINT32_MAX, &number);

@@ -43,6 +43,7 @@ struct directory_figures {
 	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
 	uint64_t received, sent;   /* bytes */
 	uint16_t persistent_keepalive;
+	uint16_t path_mtu; /* bytes of a packet inside that the path carries; 0: no limit was found */
 };
 
 struct directory_text_peer {

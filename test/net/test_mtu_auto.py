@@ -10,6 +10,7 @@ import pytest
 
 from harness.device import Device
 from harness.lab import Lab, nodad
+from harness.narrow import Path, gateways
 from harness.node import Node, peer
 from harness.nodes import NodePair, hosts, make_nodes, networks, outer
 from harness.pair import PORT, endpoint, inner_address, outer_address
@@ -65,49 +66,6 @@ def test_default_route(lab: Lab) -> None:
     assert pair.server.tunnel_status(pair.server_tunnel)["mtu"] == 1370
 
 
-class Path:
-    """Client and server with two routers between them, whose cable may be narrow."""
-
-    def __init__(self, lab: Lab, mtu: int, silent: bool) -> None:
-        names = ("client", "left", "right", "server")
-        self.client, self.left, self.right, self.server = (lab.namespace(n) for n in names)
-        spaces = (self.client, self.left, self.right, self.server)
-        for i, (one, other) in enumerate(zip(spaces, spaces[1:])):
-            ends = lab.link(one, other, networks_of(i, 1), networks_of(i, 2))
-            if i == 1:
-                self.cable = ends
-        for router in (self.left, self.right):
-            router.sysctl("net.ipv4.ip_forward", 1)
-            router.sysctl("net.ipv6.conf.all.forwarding", 1)
-            if silent:
-                router.nft(NO_ICMP)
-        for space, here, there, hop in (
-            (self.client, 0, 2, 2), (self.left, 1, 2, 2),
-            (self.right, 1, 0, 1), (self.server, 2, 0, 1),
-        ):
-            space.ip(*(f"route add {net} via {via}" for net, via in
-                       zip(networks_of(there, 0), gateways(here, hop))))
-        self.narrow(mtu)
-
-    def narrow(self, mtu: int) -> None:
-        self.left.ip(f"link set {self.cable[0]} mtu {mtu}")
-        self.right.ip(f"link set {self.cable[1]} mtu {mtu}")
-
-
-def gateways(network: int, host: int) -> list[str]:
-    return [f"198.18.{network}.{host}", f"fd18:{network}::{host}"]
-
-
-def networks_of(network: int, host: int) -> list[str]:
-    return [f"{a}/{n}" for a, n in zip(gateways(network, host), (24, 64))]
-
-
-NO_ICMP = """table inet silent {
-    chain out { type filter hook output priority 0; icmp type destination-unreachable drop
-        icmpv6 type packet-too-big drop; }
-}"""
-
-
 def path_nodes(lab: Lab, path: Path, outside: int, umbra: bool) -> NodePair:
     server = endpoint(gateways(2, 2)[0 if outside == 4 else 1])
     pair = make_nodes(lab, (path.client, path.server), server_endpoint=server)
@@ -147,6 +105,12 @@ def told_mtu(path: Path, size: int) -> int | None:
     return int(found[1]) if found else None
 
 
+def assert_seen(node: Node, tunnel: str, name: str, limit: int) -> None:
+    """The status tells what the path carries."""
+    assert node.peers(tunnel)[name]["path_mtu"] == limit
+    assert f"carries packets of {limit} bytes" in node.umbra("status").stdout
+
+
 @pytest.mark.parametrize("silent", [False, True])
 def test_narrow_v4(lab: Lab, silent: bool) -> None:
     """Over IPv4, routers cut what is too large: nothing is lost whether they may tell or not."""
@@ -165,10 +129,11 @@ def test_narrow_v4(lab: Lab, silent: bool) -> None:
 def test_probed(lab: Lab, outside: int, silent: bool) -> None:
     """Two Umbras find out what the way carries, and tell who sends more; also when it changes."""
     path = Path(lab, 1350, silent)
-    path_nodes(lab, path, outside, True)
+    pair = path_nodes(lab, path, outside, True)
     assert_pings(path.client, inner_address(1, 4), 1)
     told = wait_until(lambda: told_mtu(path, 1350), 8, "a limit")
     carries = 1350 - OVERHEAD[outside]
+    assert_seen(pair.client, pair.client_tunnel, "server", told)
     for family in (4, 6):
         transfer(path.client, path.server, inner_address(1, family), BIG // 20)
         transfer(path.server, path.client, inner_address(2, family), BIG // 20)

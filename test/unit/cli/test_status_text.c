@@ -61,6 +61,7 @@ static int setup(void **state) {
 		.allowed_ips = t.allowed_ips,
 		.allowed_ip_count = 2,
 		.persistent_keepalive = 25,
+		.path_mtu = 1288,
 		.latest_handshake = NOW - 63,
 		.received = 1536,
 		.sent = 5 << 20,
@@ -107,6 +108,7 @@ static int setup(void **state) {
 		   "  allowed IPs       10.66.0.2/32, fd66::2/128\n" indent                       \
 		   "  latest handshake  1 minute, 3 seconds ago\n" indent                         \
 		   "  transfer          1.50 KiB received, 5.00 MiB sent\n" indent                \
+		   "  path              carries packets of 1288 bytes\n" indent                   \
 		   "  keepalive         every 25 seconds\n"
 #define PEER_2                                                            \
 	"  peer b\xc3\xbcro (file): connecting, no answer\n"                  \

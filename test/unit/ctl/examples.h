@@ -54,6 +54,7 @@ static inline struct view_peer example_peer(unsigned number) {
 	peer.allowed_ips = example_prefixes("10.66.0.2/32", "fd66::/64");
 	peer.allowed_ip_count = 2;
 	peer.persistent_keepalive = 25;
+	peer.path_mtu = 1288;
 	peer.latest_handshake = 1700000000 + number;
 	peer.received = UINT64_C(1) << 40;
 	peer.sent = 12;

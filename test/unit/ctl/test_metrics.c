@@ -142,6 +142,10 @@ static struct reading reading; /* large */
 	"umbra_peer_sent_bytes_total{tunnel=\"um0\",peer=\"peer-0\",public_key=" \
 	"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",origin=\"file\"}"
 
+#define PATH_OF_PEER_0                                                     \
+	"umbra_peer_path_mtu_bytes{tunnel=\"um0\",peer=\"peer-0\",public_key=" \
+	"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",origin=\"file\"}"
+
 static void it_is_well_formed(void **state) {
 	struct view_status status = example_status();
 	char *text = NULL;
@@ -166,6 +170,7 @@ static void it_is_well_formed(void **state) {
 		"umbra_peers_omitted{tunnel=\"um0\"} 3\n",
 		"umbra_tunnel_received_bytes_total{tunnel=\"um0\"} 100\n",
 		OF_PEER_0 " 12\n",
+		PATH_OF_PEER_0 " 1288\n",
 		"umbra_shard_turns_total{tunnel=\"um0\",shard=\"1\"} 102\n",
 		"umbra_shard_peers{tunnel=\"um0\",shard=\"0\"} 34\n",
 		"umbra_dropped_total{tunnel=\"um0\",shard=\"0\",reason=\"socket\"} 17\n",

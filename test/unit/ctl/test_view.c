@@ -29,7 +29,8 @@ static void peers_are_written_as_documented(void **state) {
 		"\"endpoint_name\":\"vpn.example.org:51820\","
 		"\"endpoint\":\"[2001:db8::1]:51820\","
 		"\"allowed_ips\":[\"10.66.0.2/32\",\"fd66::/64\"],\"persistent_keepalive\":25,"
-		"\"latest_handshake\":1700000001,\"received\":1099511627776,\"sent\":12}");
+		"\"path_mtu\":1288,\"latest_handshake\":1700000001,\"received\":1099511627776,\"sent\":"
+		"12}");
 	free(text);
 	view_peer_done(&peer);
 	peer = example_bare_peer(0);
@@ -38,7 +39,8 @@ static void peers_are_written_as_documented(void **state) {
 		text, "{\"tunnel\":\"um0\",\"name\":\"peer-0\",\"origin\":\"file\",\"public_key\":\"" KEY
 			  "\",\"has_preshared_key\":false,\"state\":\"idle\",\"reason\":null,"
 			  "\"endpoint_name\":null,\"endpoint\":null,\"allowed_ips\":[],"
-			  "\"persistent_keepalive\":0,\"latest_handshake\":null,\"received\":0,\"sent\":0}");
+			  "\"persistent_keepalive\":0,\"path_mtu\":null,"
+			  "\"latest_handshake\":null,\"received\":0,\"sent\":0}");
 	free(text);
 	view_peer_done(&peer);
 }
@@ -56,6 +58,7 @@ static void assert_same_peer(const struct view_peer *left, const struct view_pee
 	for (size_t i = 0; i < left->allowed_ip_count; i++)
 		assert_true(prefix_equal(&left->allowed_ips[i], &right->allowed_ips[i]));
 	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
+	assert_int_equal(left->path_mtu, right->path_mtu);
 	assert_int_equal(left->latest_handshake, right->latest_handshake);
 	assert_int_equal(left->received, right->received);
 	assert_int_equal(left->sent, right->sent);

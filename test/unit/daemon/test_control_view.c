@@ -88,6 +88,7 @@ static void test_a_peer_of_the_file(void **state) {
 	struct bench bench;
 	set_up(&bench);
 	update(&bench, "public_key=" KEY_1 "\nendpoint=192.0.2.1:4500\nrx_bytes=7\ntx_bytes=8\n"
+				   "path_mtu=1300\n"
 				   "last_handshake_time_sec=9900\n");
 	struct view_peer peer = view_of(&bench, directory_find(bench.directory, "phone"));
 	assert_string_equal(peer.tunnel, "um0");
@@ -99,6 +100,7 @@ static void test_a_peer_of_the_file(void **state) {
 	assert_int_equal(peer.endpoint.port, 4500);
 	assert_int_equal(peer.received, 7);
 	assert_int_equal(peer.sent, 8);
+	assert_int_equal(peer.path_mtu, 1300);
 	assert_int_equal(peer.latest_handshake, 9900);
 	assert_int_equal(peer.allowed_ip_count, 1);
 	view_peer_done(&peer);

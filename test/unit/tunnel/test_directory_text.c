@@ -58,6 +58,7 @@ static void test_every_line(void **state) {
 						   "fwmark=1969029121\n"
 						   "public_key=" KEY_1 "\n"
 						   "preshared=true\n"
+						   "path_mtu=1288\n"
 						   "protocol_version=1\n"
 						   "endpoint=[2001:db8::1]:4500\n"
 						   "last_handshake_time_sec=1700000000\n"
@@ -85,6 +86,7 @@ static void test_every_line(void **state) {
 	assert_true(peer->figures.sent == UINT64_MAX);
 	assert_int_equal(peer->figures.received, 12);
 	assert_int_equal(peer->figures.persistent_keepalive, 25);
+	assert_int_equal(peer->figures.path_mtu, 1288);
 	assert_int_equal(peer->allowed_ip_count, 2);
 	assert_int_equal(taken.last[0].length, 64);
 	/* Nothing of the first is left in the second. */

@@ -7,6 +7,7 @@
 #include "wire/icmp.h"
 #include "wire/ip_fragment.h"
 #include "wire/packet.h"
+#include "wire/tcp_mss.h"
 #include "wire/virtio.h"
 
 enum { V6_MINIMUM = 1280 }; /* every link carries it, RFC 8200 section 5: nobody sends less */
@@ -52,6 +53,10 @@ static void send_fragments(struct lane *lane, struct peer *peer, const uint8_t *
 
 bool path_limit_take(struct lane *lane, struct peer *peer, struct segment_plan *plan) {
 	uint32_t mtu = peer->limit;
+	if (plan->headers == 0)
+		(void)tcp_mss_clamp(plan->data, plan->size, mtu);
+	if (segment_size(plan, 0) <= mtu)
+		return false;
 	bool may_cut;
 	if (plan->v6) {
 		may_cut = mtu < V6_MINIMUM && segment_size(plan, 0) <= V6_MINIMUM;

@@ -16,8 +16,9 @@
 enum { PATH_LIMIT_ANSWERS = 100 };
 
 /*
- * The packets of the plan, the last one perhaps excepted, are larger than the limit. True when that
- * was all: their sender was told, or their fragments are on their way.
+ * For a peer with a limit. True when that was all: the packets of the plan, the last one perhaps
+ * excepted, are larger; their sender was told, or their fragments are on their way. What opens a
+ * TCP connection asks for segments that fit from now on.
  */
 bool path_limit_take(struct lane *lane, struct peer *peer, struct segment_plan *plan);
 

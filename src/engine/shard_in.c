@@ -8,6 +8,7 @@
 #include "engine/shard.h"
 #include "session/session.h"
 #include "wire/ip.h"
+#include "wire/tcp_mss.h"
 
 enum {
 	CHUNK = 256, /* datagrams opened as one batch */
@@ -75,6 +76,9 @@ static void deliver_packet(struct shard_in *in, struct lane *lane, const struct 
 		lane_count(&lane->counters.wrong_source, 1);
 		return;
 	}
+	/* What this TCP is sent through us is to fit: its sender may be where no ICMP arrives. */
+	if (peer->limit)
+		(void)tcp_mss_clamp(data, packet.size, peer->limit);
 	coalescer_add(lane->coalescer, data, packet.size);
 }
 

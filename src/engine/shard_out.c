@@ -120,7 +120,7 @@ static void send_buffer(struct lane *lane, struct peer *peer, struct tun_buffer 
 		return;
 	}
 	lane_count(&lane->counters.tun_read_packets, plan.count);
-	if (peer->limit && segment_size(&plan, 0) > peer->limit && path_limit_take(lane, peer, &plan)) {
+	if (peer->limit && path_limit_take(lane, peer, &plan)) {
 		tun_buffer_release(buffer);
 		return;
 	}

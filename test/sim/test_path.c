@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "session/path_probe.h"
 #include "sim/pair.h"
@@ -141,6 +142,35 @@ static void test_stranger(void **state) {
 	pair_free(&pair);
 }
 
+/* A connection through a narrow path begins with segments that fit, whichever end knows of it. */
+static void test_connections(void **state) {
+	for (unsigned other = 0; other < 3; other++) {
+		struct pair pair = known(6, true);
+		if (other != 1)
+			limit(&pair, pair.left, pair.right, 1350);
+		if (other != 0)
+			limit(&pair, pair.right, pair.left, 1320);
+		begin(&pair);
+		uint32_t mine = left_limit(&pair), theirs = pair.right_peer->peer.limit;
+		assert_true((mine > 0) == (other != 1) && (theirs > 0) == (other != 0));
+		uint32_t least = !mine || (theirs && theirs < mine) ? theirs : mine;
+		/* A SYN that asks for segments of 1380 bytes; nobody here looks at its checksums. */
+		uint8_t data[VIRTIO_HEADER_SIZE + 44] = {0}, *packet = data + VIRTIO_HEADER_SIZE;
+		memcpy(packet, (uint8_t[]){0x45, 0, 0, 44, 0, 0, 0x40, 0, 64, 6}, 10);
+		memcpy(packet + 12, (uint8_t[]){10, 0, 0, pair.left->number}, 4);
+		memcpy(packet + 16, (uint8_t[]){10, 0, 0, pair.right->number}, 4);
+		memcpy(packet + 32, (uint8_t[]){0x60, 2}, 2);
+		memcpy(packet + 40, (uint8_t[]){2, 4, 1380 >> 8, 1380 & 255}, 4);
+		node_forget_arrivals(pair.right);
+		node_inject_raw(pair.left, 0, data, sizeof data);
+		world_run(pair.world, CLOCK_SECOND);
+		assert_int_equal(pair.right->arrival_count, 1);
+		const uint8_t *arrived = pair.right->arrivals[0].data;
+		assert_int_equal(arrived[42] << 8 | arrived[43], least - 40);
+		pair_free(&pair);
+	}
+}
+
 /* Loss, delay and reordering are not taken for a narrow path. */
 static void test_bad_network(void **state) {
 	for (uint64_t seed = 10; seed < 20; seed++) {
@@ -162,6 +192,7 @@ int main(void) {
 		cmocka_unit_test(test_both_ways),      cmocka_unit_test(test_one_way),
 		cmocka_unit_test(test_smallest_of_v6), cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_stranger),       cmocka_unit_test(test_bad_network),
+		cmocka_unit_test(test_connections),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import socket
+import threading
+import time
 
 import pytest
 
 from harness.device import Device
-from harness.lab import Lab, nodad
+from harness.lab import Lab, Namespace, nodad
 from harness.narrow import Path, gateways
 from harness.node import Node, peer
 from harness.nodes import NodePair, hosts, make_nodes, networks, outer
 from harness.pair import PORT, endpoint, inner_address, outer_address
 from harness.process import wait_until
-from harness.traffic import BIG, assert_pings, transfer
+from harness.traffic import BIG, assert_pings, family_of, transfer
 
 pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
 OVERHEAD = {4: 60, 6: 80}
+STEP = 16 << 10  # of a steady stream, each 5 ms
+MUCH = 1 << 20  # more than is under way of one
+# Seconds until a stream goes on: two until the loss is looked for and four more to find the new
+# size at worst, and then TCP's next attempt, which may come as late again.
+NARROWED = 20
 
 
 def mtu_of(pair: NodePair) -> int:
@@ -143,6 +151,69 @@ def test_probed(lab: Lab, outside: int, silent: bool) -> None:
     path.narrow(1290)
     transfer(path.client, path.server, inner_address(1, 4), BIG // 20)
     transfer(path.server, path.client, inner_address(2, 6), BIG // 20)
+
+
+class Stream:
+    """A steady stream of bytes over TCP, and how many have arrived."""
+
+    def __init__(self, source: Namespace, destination: Namespace, address: str) -> None:
+        family = family_of(address)
+        listener = destination.socket(family, socket.SOCK_STREAM)
+        listener.bind((address, 0))
+        listener.listen(1)
+        self.near = source.socket(family, socket.SOCK_STREAM)
+        self.near.connect(listener.getsockname())
+        self.far, _ = listener.accept()
+        listener.close()
+        self.arrived = 0
+        self.over = False
+        for loop in (self._send, self._receive):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def _send(self) -> None:
+        with self.near, contextlib.suppress(OSError):
+            while not self.over:
+                self.near.sendall(bytes(STEP))
+                time.sleep(0.005)
+
+    def _receive(self) -> None:
+        with self.far, contextlib.suppress(OSError):
+            while part := self.far.recv(1 << 20):
+                self.arrived += len(part)
+
+    def goes_on(self, timeout: float) -> float:
+        """Waits until much more has arrived than may be under way; the seconds that took."""
+        begin, before = time.monotonic(), self.arrived
+        wait_until(lambda: self.arrived > before + MUCH, timeout, "a stream that goes on")
+        return time.monotonic() - begin
+
+    def close(self) -> None:
+        self.over = True
+        with contextlib.suppress(OSError):
+            self.near.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.long
+def test_narrowing_under_way(lab: Lab) -> None:
+    """Streams in both directions outlive that their way becomes narrow, which nobody tells."""
+    path = Path(lab, 1500, True)
+    pair = path_nodes(lab, path, 6, True)
+    assert_pings(path.client, inner_address(1, 4), 1)
+    streams = [
+        Stream(path.client, path.server, inner_address(1, 4)),
+        Stream(path.server, path.client, inner_address(2, 6)),
+    ]
+    for stream in streams:
+        lab.defer(stream.close)
+        stream.goes_on(10)
+    assert pair.client.peers(pair.client_tunnel)["server"]["path_mtu"] is None
+    path.narrow(1350)
+    for stream in streams:
+        stream.goes_on(NARROWED)
+    for node, tunnel, name in (
+        (pair.client, pair.client_tunnel, "server"), (pair.server, pair.server_tunnel, "client"),
+    ):
+        assert 1200 < node.peers(tunnel)[name]["path_mtu"] <= 1350 - OVERHEAD[6]
 
 
 @pytest.mark.parametrize("silent", [False, True])

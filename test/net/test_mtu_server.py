@@ -92,14 +92,13 @@ def test_clamp_to_the_interface(lab: Lab) -> None:
         assert exchange(path.client, internet, family)
     pair.server.namespace.nft("flush chain inet umbra forward")
     for family in (4, 6):
-        assert not exchange(path.client, internet, family, 1.5), "the rule is not what helped"
+        assert not exchange(path.client, internet, family, 1), "the rule is not what helped"
 
 
-@pytest.mark.parametrize("outside", [4, 6])
-def test_clamp_to_the_path(lab: Lab, outside: int) -> None:
+def test_clamp_to_the_path(lab: Lab) -> None:
     """A client with a narrow way to the server, which tells nobody and both ends found out."""
     path = Path(lab, 1350, True)
-    pair, internet = make(lab, path, outside, 1420, 1420)
+    pair, internet = make(lab, path, 6, 1420, 1420)
 
     def limited() -> bool:
         ends = ((pair.client, pair.client_tunnel, "server"), (pair.server, pair.server_tunnel, "client"))

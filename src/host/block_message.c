@@ -126,7 +126,7 @@ static uint16_t read_port(const struct nlattr *attribute) {
 }
 
 static void read_to(const struct nlattr *attribute, uint8_t family, struct prefix *out_to) {
-	enum address_family known = family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
+	uint8_t known = family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
 	const struct address shape = {.family = known};
 	if (mnl_attr_get_payload_len(attribute) == address_size(&shape))
 		out_to->address = address_from_bytes(known, mnl_attr_get_payload(attribute));

@@ -13,16 +13,16 @@ static struct scmp_arg_cmp comparison_of(enum sandbox_comparison how, unsigned a
 	case SANDBOX_MASKED:
 		return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
 	case SANDBOX_DIFFERENT:
-		return SCMP_CMP(argument, SCMP_CMP_NE, value);
+		return SCMP_CMP(argument, SCMP_CMP_NE, value, 0);
 	case SANDBOX_ABOVE:
-		return SCMP_CMP(argument, SCMP_CMP_GT, value);
+		return SCMP_CMP(argument, SCMP_CMP_GT, value, 0);
 	case SANDBOX_OWN:
 		return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT64_C(0xffffffff), own);
 	case SANDBOX_NOT_OWN:
 	case SANDBOX_ANY:
 		break;
 	}
-	return SCMP_CMP(argument, SCMP_CMP_NE, own);
+	return SCMP_CMP(argument, SCMP_CMP_NE, own, 0);
 }
 
 /* What this processor does not have has a number below zero. */

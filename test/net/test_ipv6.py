@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness.lab import Lab
+from harness.leaks import LeakWatch, Senders
 from harness.names import NAME, NameServer, resolv_conf
 from harness.nodes import make_nodes
 from harness.pair import PORT, endpoint, inner_address, outer_address
@@ -83,3 +84,32 @@ def test_v6_goes_past(lab: Lab) -> None:
     world.values()["routes"] = {"include": ["0.0.0.0/0", "::/0"]}
     client.write()
     assert client.umbra("check", "-c", str(client.configuration)).stderr == ""
+
+
+def test_v6_is_blocked(lab: Lab) -> None:
+    """With the kill switch, which is the default, IPv6 goes nowhere at all."""
+    world = World(lab)
+    client, server = world.pair.client, world.pair.server.namespace
+    world.values()["routes"] = {"include": ["0.0.0.0/0"]}
+    world.pair.start()
+    assert "goes past" not in client.log_text()
+    (link,) = (
+        name
+        for name, shown in server.links().items()
+        if any(address["local"] == outer_address(1, 4) for address in shown["addr_info"])
+    )
+    watch = LeakWatch(server, link, [(outer_address(1, family), PORT) for family in (4, 6)])
+    senders = Senders(
+        world.near, [BEHIND[6][0], BEHIND[4][0], outer_address(1, 6)], [outer_address(2, 6)]
+    )
+    assert_pings(world.near, BEHIND[4][0])
+    assert not reachable(world.near, BEHIND[6][0])
+    assert not reachable(world.near, outer_address(1, 6))
+    watch.assert_none("of a tunnel of IPv4 alone")
+    assert watch.seen["tunnel"] > 10
+    # They would have been seen.
+    client.umbra("down", world.tunnel)
+    wait_until(
+        lambda: f"> {BEHIND[6][0]} protocol 17 " in " ".join(watch.leaks), 5, "IPv6 past the tunnel"
+    )
+    senders.close()

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/node_core.h"
 #include "host/block.h"
+#include "host/valid_mark.h"
 
 static int block(struct node *node) {
 	const struct config *config = node->config;
@@ -62,6 +63,8 @@ static int unblock(const char *state_dir) {
 		error = kill_switch_remove(&rules, problem);
 	if (!error)
 		error = block_remove();
+	if (!error)
+		error = valid_mark_release(state_dir);
 	if (!error)
 		forget(state_dir);
 	node_lock_done(&lock);

@@ -250,6 +250,7 @@ enum err node_kill_request_make(const struct node *node, struct node_kill_reques
 	bool outside = node->split.outside || node_domains_excludes(node);
 	request->rules.outside_mark = outside ? PLAN_MARK_OUTSIDE : 0;
 	request->rules.resolver_mark = PLAN_MARK_RESOLVER;
+	request->rules.neighbour_mark = PLAN_MARK_RESOLVER;
 	request->rules.resolvers = node->config->node.resolvers;
 	request->rules.resolver_count = node->config->node.resolver_count;
 	request->routes.tunnels = request->tunnels;

@@ -14,6 +14,7 @@
 #include "host/block_watch.h"
 #include "host/dns_guard.h"
 #include "host/nft_watch.h"
+#include "host/valid_mark.h"
 #include "tunnel/plan.h"
 
 /* So often in a burst is put up again at once what others took away; after that, once a second. */
@@ -59,12 +60,23 @@ static void save(struct node *node) {
 static enum err put_up(struct node *node, const struct node_kill_request *request,
 					   char out_problem[static NODE_KILL_SWITCH_PROBLEM_SIZE]) {
 	char blocking[BLOCK_PROBLEM_SIZE], rules[FIREWALL_PROBLEM_SIZE] = "";
+	char setting[SYSCTL_PROBLEM_SIZE];
 	enum err error = block_apply(&request->routes, blocking);
 	if (error) {
 		(void)snprintf(out_problem, NODE_KILL_SWITCH_PROBLEM_SIZE, "kill switch: %s", blocking);
 		return error;
 	}
+	if (valid_mark_hold(state_dir(node), setting))
+		log_warning("%s; strict rp_filter may cut this host off from its gateway", setting);
 	error = kill_switch_apply(&request->rules, node->kill.seal, rules);
+	if (error && error != ERR_NOT_FOUND && request->rules.neighbour_mark) {
+		struct kill_switch_request without = request->rules;
+		without.neighbour_mark = 0;
+		error = kill_switch_apply(&without, node->kill.seal, rules);
+		if (!error && !node->kill.up)
+			log_warning("no rules of family arp: strict rp_filter may cut this host off from its "
+						"gateway");
+	}
 	if (error)
 		(void)snprintf(out_problem, NODE_KILL_SWITCH_PROBLEM_SIZE, "kill switch: %s", rules);
 	return error;
@@ -76,6 +88,7 @@ static enum err take_down(struct node *node,
 	node->kill.seal[0] = '\0';
 	bool existed;
 	enum err error = kill_switch_remove(&existed, rules), routes = block_remove();
+	(void)valid_mark_release(state_dir(node));
 	if (error || routes)
 		(void)snprintf(out_problem, NODE_KILL_SWITCH_PROBLEM_SIZE,
 					   "the kill switch could not be taken away: %s",

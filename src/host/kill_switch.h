@@ -41,6 +41,9 @@ struct kill_switch_request {
 	const struct prefix *allowed;
 	size_t allowed_count;
 	uint32_t outside_mark; /* 0: none */
+	/* What ARP asks gets it, for strict rp_filter's sake: one that leads to main. 0: not done, as
+	 * for a kernel without nftables' family arp. */
+	uint32_t neighbour_mark;
 };
 
 #define KILL_SWITCH_TABLE "umbra_kill"

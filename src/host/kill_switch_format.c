@@ -7,6 +7,7 @@
 #include "host/nft_text.h"
 
 #define TABLE KILL_SWITCH_TABLE
+#define ARP_TABLE "{'family':'arp','name':'" TABLE "'}"
 
 enum { PRIORITY = 10 /* behind the chains of others, which may still set marks */ };
 
@@ -224,6 +225,22 @@ static void put_marks(struct nft_text *text, uint32_t mark) {
 	put_rule(text, "save", TCP_UDP "," MARKED "," SET_FLOW_MARK, mark, mark);
 }
 
+/*
+ * A neighbour is answered only if the route back to him leads to the interface he asks by, to
+ * strict rp_filter: so main's routes are asked. Nothing is sent on that carries this mark. The
+ * family has tables of its own.
+ */
+static void put_neighbours(struct nft_text *text, uint32_t mark) {
+	nft_text_put(text, ",\n{'add':{'table':" ARP_TABLE "}},\n{'delete':{'table':" ARP_TABLE
+					   "}},\n{'add':{'table':" ARP_TABLE "}}");
+	nft_text_put(text, ",\n{'add':{'chain':{'family':'arp','table':'" TABLE "','name':'asked',"
+					   "'type':'filter','hook':'input','prio':0,'policy':'accept'}}}");
+	nft_text_put(text,
+				 ",\n{'add':{'rule':{'family':'arp','table':'" TABLE "','chain':'asked',"
+				 "'expr':[" SET_MARK "]}}}",
+				 mark);
+}
+
 static void put_output(struct nft_text *text, const struct kill_switch_request *request) {
 	nft_text_put_chain(text, TABLE, "output", "filter", "output", PRIORITY);
 	put_rule(text, "output", OUT "," NFT_ACCEPT, "lo");
@@ -291,6 +308,8 @@ static enum err format(const struct kill_switch_request *request, const char *se
 		put_marks(&text, request->resolver_mark);
 	put_output(&text, request);
 	put_forward(&text, request);
+	if (request->neighbour_mark)
+		put_neighbours(&text, request->neighbour_mark);
 	return nft_text_end(&text, out_text, out_size);
 }
 

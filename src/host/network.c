@@ -13,12 +13,11 @@
 #include "host/network_throws.h"
 #include "host/route.h"
 #include "host/sysctl.h"
+#include "host/valid_mark.h"
 
 _Static_assert((int)SYSCTL_PROBLEM_SIZE <= (int)NETWORK_PROBLEM_SIZE, "one is handed on");
 
 /* Name of the file with sysctls of before. */
-static const char owner[] = "network";
-
 struct network {
 	uint32_t index;
 	bool was_up; /* before us */
@@ -27,23 +26,6 @@ struct network {
 };
 
 /* Sysctls */
-
-/*
- * Replies to marked datagrams come in by an interface that, without their mark, the route back does
- * not lead to; strict rp_filter would drop them unless it looks at the mark.
- */
-static enum err hold_valid_mark(const struct network *network,
-								char out_problem[static NETWORK_PROBLEM_SIZE]) {
-	static const struct sysctl_wish wish = {.key = "net/ipv4/conf/all/src_valid_mark", .value = 1};
-	return sysctl_hold(network->state_dir, owner, &wish, 1, out_problem);
-}
-
-static void release_valid_mark(const char *state_dir, struct route *route) {
-	bool taken = true;
-	char problem[SYSCTL_PROBLEM_SIZE];
-	if (!network_rules_take_v4(route, &taken) && !taken)
-		(void)sysctl_hold(state_dir, owner, NULL, 0, problem);
-}
 
 /* Removing one address must not take others of its network along. */
 static void set_promotion(const char *name) {
@@ -106,7 +88,7 @@ static enum err build(struct network *network, struct route *route, const struct
 	if (!error)
 		error = network_throws_add(route, goal, out_problem);
 	if (!error && network_goal_takes_v4(goal))
-		error = hold_valid_mark(network, out_problem);
+		error = valid_mark_hold(network->state_dir, out_problem);
 	if (!error)
 		error = network_rules_add(route, goal, out_problem);
 	return error;
@@ -125,7 +107,7 @@ static void take_away(struct network *network, struct route *route,
 	if (removed && after)
 		(void)network_routes_add(route, network->index, after, NULL, problem);
 	if (network_goal_takes_v4(before))
-		release_valid_mark(network->state_dir, route);
+		(void)valid_mark_release(network->state_dir);
 }
 
 /* The MTU first: below 1280 bytes an interface has no IPv6. */
@@ -159,12 +141,11 @@ static enum err prepare(struct route *route, const char *name, uint32_t index,
 
 enum err network_clean(const char *state_dir) {
 	struct route *route = NULL;
-	char problem[SYSCTL_PROBLEM_SIZE];
 	enum err error = route_open(&route);
 	if (!error)
 		error = route_flush(route, NETWORK_PROTOCOL);
 	route_close(route);
-	enum err next = sysctl_hold(state_dir, owner, NULL, 0, problem);
+	enum err next = valid_mark_release(state_dir);
 	return error ? error : next;
 }
 

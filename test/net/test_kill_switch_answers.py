@@ -7,9 +7,11 @@ import socket
 import pytest
 
 from harness.lab import Lab
-from harness.pair import PORT, outer_address
+from harness.names import NAME, NameServer, resolv_conf
+from harness.pair import PORT, inner_address, outer_address
 from harness.process import wait_until
-from test_kill_switch import Home, tables
+from harness.traffic import assert_pings, reachable
+from test_kill_switch import INTERNET, Home, tables
 
 pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
@@ -90,3 +92,40 @@ def test_answers(lab: Lab, ended: str) -> None:
         5,
         "without a kill switch it answers",
     )
+
+
+def forget_neighbours(home: Home) -> None:
+    home.router.ip(f"neigh flush dev {home.far_link}")
+    home.space.ip(f"neigh flush dev {home.link}")
+
+
+def test_strict_rp_filter(lab: Lab) -> None:
+    """The gateway forgets who the client is, asks by ARP, and is answered; names are resolved."""
+    home = Home(lab, server_endpoint=f"{NAME}:{PORT}")
+    names = NameServer(lab, home.router, outer_address(1, 4))
+    names.serve(outer_address(1, 4))
+    resolv_conf(lab, outer_address(1, 4))
+    for link in ("all", home.link):
+        home.space.sysctl(f"net.ipv4.conf.{link}.rp_filter", 1)
+    before = home.client.traces()
+    forget_neighbours(home)
+    home.pair.start()
+    wait_until(lambda: reachable(home.space, inner_address(1, 4)), 15, "the endpoint's name")
+    watch = home.watch(resolvers=[outer_address(1, 4)])
+    for _ in range(3):
+        forget_neighbours(home)
+        assert_pings(home.router, inner_address(2, 4))
+        assert_pings(home.space, INTERNET[4])
+    watch.assert_none("of a host with strict filtering")
+    assert watch.seen["arp"] >= 3
+    # Blocked, with no tunnel: it is known on its link all the same.
+    assert home.client.stop() == 0
+    forget_neighbours(home)
+    assert not reachable(home.router, outer_address(2, 4))
+    shown = home.router.run("ip", "neigh", "show", outer_address(2, 4)).stdout
+    assert "lladdr" in shown, shown
+    watch.assert_none("without a daemon")
+    home.client.start()
+    wait_until(lambda: reachable(home.space, inner_address(1, 4)), 15, "the name once more")
+    home.client.umbra("down", home.tunnel)
+    assert home.client.traces() == before

@@ -214,6 +214,24 @@ static void test_exceptions(void **state) {
 	free(text);
 }
 
+/* In the same transaction, a table of the other family. */
+static void test_neighbours(void **state) {
+	const struct kill_switch_request request = {.neighbour_mark = 9};
+	char *text = format_exceptions(&request);
+#define ARP_TABLE "{'family':'arp','name':'umbra_kill'}"
+	const char *const pieces[] = {
+		RULE("forward", DROP),
+		",\n{'add':{'table':" ARP_TABLE "}},\n{'delete':{'table':" ARP_TABLE "}}",
+		",\n{'add':{'table':" ARP_TABLE "}}",
+		",\n{'add':{'chain':{'family':'arp','table':'umbra_kill','name':'asked','type':'filter',"
+		"'hook':'input','prio':0,'policy':'accept'}}}",
+		",\n{'add':{'rule':{'family':'arp','table':'umbra_kill','chain':'asked','expr':["
+		"{'mangle':{'key':{'meta':{'key':'mark'}},'value':9}}]}}}\n]}",
+	};
+	assert_order(text, pieces, sizeof pieces / sizeof *pieces);
+	free(text);
+}
+
 /* Without allow_lan what is inside needs no rule. */
 static void test_no_lan(void **state) {
 	const struct kill_switch_request request = {.interface_count = 0};
@@ -263,6 +281,7 @@ int main(void) {
 		cmocka_unit_test(test_least),      cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_exceptions), cmocka_unit_test(test_no_lan),
 		cmocka_unit_test(test_seal),       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_neighbours),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

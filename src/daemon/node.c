@@ -254,6 +254,8 @@ static int load_and_run(struct node *node) {
 	if (error && errors.count == 0)
 		(void)fprintf(stderr, "umbrad: %s: %s\n", node->options.path, err_text(error));
 	config_errors_done(&errors);
+	if (error && node->options.action == NODE_BLOCK)
+		node_block_remembered();
 	if (error)
 		return EXIT_USAGE;
 	int status = node->options.action == NODE_CHECK   ? check(node)

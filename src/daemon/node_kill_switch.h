@@ -86,4 +86,6 @@ uint64_t node_kill_switch_run(struct node *node, uint64_t now);
 
 /* node_block.c: umbrad --block, umbrad --unblock; the exit status. */
 int node_block(struct node *node);
+/* Of --block, where the configuration cannot be read: blocks all if tunnels were blocked before. */
+void node_block_remembered(void);
 int node_unblock(const struct node_options *options);

@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -340,6 +341,51 @@ def test_stays(lab: Lab) -> None:
     assert not home.outside()
     watch.assert_none("from the start on")
     home.unblock()
+
+
+def test_broken_configuration(lab: Lab) -> None:
+    """At boot a typo opens nothing: what is remembered is put up, whatever it was."""
+    home = Home(lab)
+    home.pair.start()
+    watch = home.watch()
+    assert home.client.stop() == 0
+    memory = home.client.state / "kill_switch"
+    kept = memory.read_bytes()
+    home.unblock()
+    home.client.configuration.write_text("tunnels: [\n")
+    # The state folder's usual place, and no other is known now.
+    place = "mount -t tmpfs none /var/lib && mkdir -m 700 /var/lib/umbra"
+    bind = f"mount --bind {home.client.state} /var/lib/umbra"
+    umbrad = f"exec {BIN / 'umbrad'} -c {home.client.configuration}"
+
+    def block(option: str) -> subprocess.CompletedProcess[str]:
+        script = f"{place} && {bind} && {umbrad} {option}"
+        return run(home.space.command(["unshare", "-m", "sh", "-c", script]), check=False)
+
+    opened = block("--block")
+    assert opened.returncode == 2 and "nothing is blocked" in opened.stderr, opened.stderr
+    assert home.outside() and "umbra_kill" not in tables(home.space)
+    memory.write_bytes(kept)
+    blocked = block("--block")
+    assert blocked.returncode == 2, blocked.stderr
+    assert str(home.client.configuration) in blocked.stderr
+    assert "the kill switch of before is up" in blocked.stderr, blocked.stderr
+    watch.forget()
+    senders = home.send_everything()
+    assert not home.outside()
+    home.space.nft("flush ruleset")
+    assert not home.outside()
+    watch.assert_none("with a configuration that cannot be read")
+    assert block("--block").returncode == 2
+    # The file is mended.
+    home.client.start()
+    assert_pings(home.space, INTERNET[4])
+    senders.close()
+    watch.assert_none("mended")
+    assert home.client.stop() == 0
+    home.client.configuration.write_text("tunnels: [\n")
+    assert "removed the kill switch" in block("--unblock").stdout
+    assert home.outside()
 
 
 def test_named_endpoint(lab: Lab) -> None:

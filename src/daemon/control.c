@@ -68,7 +68,6 @@ static enum err parse_arguments(struct control *control, int count, char *const 
 		const char *path = value_of(arguments[i], CONTROL_CONFIGURATION_ARGUMENT);
 		const char *folder = value_of(arguments[i], CONTROL_STORE_ARGUMENT);
 		const char *sandbox = value_of(arguments[i], SANDBOX_ARGUMENT);
-		const char *resolvers = value_of(arguments[i], CONTROL_RESOLVERS_ARGUMENT);
 		if (log)
 			control->log = log;
 		else if (path)
@@ -77,8 +76,6 @@ static enum err parse_arguments(struct control *control, int count, char *const 
 			control->folder = folder;
 		else if (sandbox && !sandbox_parse(sandbox, &control->sandbox))
 			has_sandbox = true;
-		else if (resolvers)
-			control->resolvers = resolvers[0] ? resolvers : NULL;
 		else
 			return ERR_INVALID;
 	}
@@ -204,6 +201,9 @@ static void receive(void *context, struct channel_message *message) {
 		if (ctl_server_listen(control->server,
 							  message->count == 1 ? channel_message_take(message, 0) : -1))
 			log_error("control.metrics: it is not served");
+		break;
+	case PROCESS_RESOLVERS:
+		control_names_servers(control, &message->message);
 		break;
 	case PROCESS_NETWORK:
 		control_names_refresh(control);

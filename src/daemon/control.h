@@ -12,7 +12,6 @@
 /* The store's folder. */
 #define CONTROL_STORE_ARGUMENT "--store="
 /* Servers to ask for the names of endpoints, as resolver_options has them; empty: the system's. */
-#define CONTROL_RESOLVERS_ARGUMENT "--resolvers="
 /* And NET_LOG_ARGUMENT, SANDBOX_ARGUMENT. */
 
 /* The whole process; returns its exit status. Descriptor 3 is its channel. */

@@ -68,10 +68,10 @@ struct control {
 	struct control_timer *timer;
 	struct control_channel privileged, net;
 	struct ctl_server *server;
-	const char *configuration; /* path; NULL: unknown */
-	const char *resolvers;     /* name servers; NULL: the system's */
-	const char *log;           /* NET_LOG_* */
-	const char *folder;        /* of the store; the current one */
+	const char *configuration;                                /* path; NULL: unknown */
+	char resolvers[PROCESS_SERVERS_MAX * ENDPOINT_TEXT_SIZE]; /* name servers; "": the system's */
+	const char *log;                                          /* NET_LOG_* */
+	const char *folder;                                       /* of the store; the current one */
 	struct sandbox sandbox;
 	struct config *config;
 	struct control_tunnel tunnels[CONFIG_TUNNELS_MAX];
@@ -151,6 +151,8 @@ void control_names_remove(struct control_tunnel *tunnel, const struct directory_
 void control_names_put_all(struct control_tunnel *tunnel);
 /* What a reload changed. */
 void control_names_change(struct control_tunnel *tunnel, const struct directory *before);
+/* RESOLVERS: what is asked where the configuration has none. */
+void control_names_servers(struct control *control, const struct process_message *message);
 /* The configuration's resolvers from now on. */
 void control_names_configure(struct control *control);
 /* Marks of sockets, or the servers, may be others now. */

@@ -79,12 +79,16 @@ static void tell(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY
 	}
 }
 
+static const char *system_servers(const struct control *control) {
+	return control->resolvers[0] != '\0' ? control->resolvers : NULL;
+}
+
 void control_names_open(struct control *control) {
 	const struct resolver_options options = {
 		.loop = control->loop,
 		.open_socket = open_socket,
 		.context = control,
-		.servers = control->resolvers,
+		.servers = system_servers(control),
 	};
 	enum err error = resolver_new(&options, &control->resolver);
 	if (error)
@@ -174,10 +178,31 @@ void control_names_configure(struct control *control) {
 	char *servers = NULL;
 	enum err error = format_servers(control->config, &servers);
 	if (!error && control->resolver)
-		error = resolver_set_servers(control->resolver, servers ? servers : control->resolvers);
+		error =
+			resolver_set_servers(control->resolver, servers ? servers : system_servers(control));
 	free(servers);
 	if (error)
 		log_error("node.resolvers: %s", err_text(error));
+}
+
+void control_names_servers(struct control *control, const struct process_message *message) {
+	size_t used = 0;
+	control->resolvers[0] = '\0';
+	for (size_t i = 0; i < message->resolvers.count; i++) {
+		const struct process_resolver *server = &message->resolvers.servers[i];
+		const struct endpoint endpoint = {
+			.address = address_from_bytes((enum address_family)server->family, server->address),
+			.port = server->port,
+		};
+		char text[ENDPOINT_TEXT_SIZE];
+		endpoint_format(&endpoint, text);
+		used += (size_t)snprintf(control->resolvers + used, sizeof control->resolvers - used,
+								 "%s%s", i > 0 ? "," : "", text);
+	}
+	if (!control->config)
+		return;
+	control_names_configure(control);
+	names_retry(control->names, clock_now());
 }
 
 /* Then resolv.conf may have the tunnel's, which nobody reaches past the tunnel. */

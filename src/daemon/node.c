@@ -106,7 +106,9 @@ static uint64_t run(struct privileged *privileged, uint64_t now) {
 	next = kill < next ? kill : next;
 	uint64_t domains = node_domains_run(node, now);
 	next = domains < next ? domains : next;
+	uint64_t resolvers = node_resolvers_run(node, now);
 	next = names < next ? names : next;
+	next = resolvers < next ? resolvers : next;
 	if (!node->control_was_ready && node->started != CLOCK_NEVER) {
 		if (now >= node->started + CONTROL_TIMEOUT) {
 			node->started = CLOCK_NEVER;

@@ -127,6 +127,7 @@ void node_control_state(struct node *node, const struct node_tunnel *tunnel) {
 void node_control_configure(struct node *node) {
 	if (node->control.channel < 0)
 		return;
+	node_resolvers_tell(node);
 	char *text = NULL;
 	size_t size;
 	int descriptor = -1;
@@ -448,10 +449,7 @@ static enum err spawn(struct node *node, uint64_t now) {
 				   : node->privileged.detached         ? NET_LOG_SYSLOG
 													   : NET_LOG_LATER);
 	(void)snprintf(path, sizeof path, CONTROL_CONFIGURATION_ARGUMENT "%s", node->config->path);
-	char resolvers[sizeof CONTROL_RESOLVERS_ARGUMENT + NODE_DNS_TEXT_SIZE] =
-		CONTROL_RESOLVERS_ARGUMENT;
-	node_dns_format_servers(node, resolvers + strlen(resolvers));
-	char *const arguments[] = {program, process, log, path, sandbox, store, resolvers, NULL};
+	char *const arguments[] = {program, process, log, path, sandbox, store, NULL};
 	memcpy(sandbox, SANDBOX_ARGUMENT, sizeof SANDBOX_ARGUMENT);
 	sandbox_format(&node->privileged.options.sandbox, sandbox + sizeof SANDBOX_ARGUMENT - 1);
 	enum err error =

@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "conf/config.h"
@@ -14,6 +13,7 @@
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
 #include "daemon/node_options.h"
+#include "daemon/node_resolvers.h"
 #include "daemon/node_sockets.h"
 #include "daemon/node_split.h"
 #include "daemon/privileged.h"
@@ -35,10 +35,8 @@ struct network;
 enum {
 	NODE_ORDERS_MAX = 1024,
 	NODE_REASON_SIZE = PROCESS_TEXT_SIZE,
+	NODE_NAME_TIMEOUT = 3, /* s: how long an interface of an earlier run may take to go away */
 };
-
-/* How long an interface of an earlier run may take to go away. */
-#define NODE_NAME_TIMEOUT (3 * CLOCK_SECOND)
 
 enum node_order_kind {
 	NODE_ORDER_UP,
@@ -64,6 +62,8 @@ struct node_order {
 	bool changing;    /* CHANGE: it was tried */
 	unsigned deaths;  /* UP, CHANGE: net processes that ended meanwhile */
 };
+
+struct network;
 
 struct node_tunnel {
 	bool used;
@@ -122,6 +122,7 @@ struct node {
 	struct node_kill_switch kill;
 	struct node_dns dns;
 	struct node_domains domains;
+	struct node_resolvers resolvers;
 };
 
 /* node_orders.c */

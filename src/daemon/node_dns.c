@@ -88,10 +88,9 @@ static enum err apply_servers(struct node *node, char *out_problem, size_t size)
 	if (error)
 		(void)snprintf(out_problem, size, "dns: %s", problem[0] ? problem : err_text(error));
 	state->check_at = CLOCK_NEVER;
-	if (dns_is_held(state->dns)) {
+	if (dns_is_held(state->dns))
 		state->check_at = clock_now() + CHECK_INTERVAL;
-		listen(node);
-	}
+	listen(node);
 	return error;
 }
 
@@ -155,24 +154,6 @@ size_t node_dns_system_addresses(const struct node *node, struct address *out_ad
 		if (servers[i].scope_id == 0 && !is_loopback(&servers[i].address))
 			out_addresses[found++] = servers[i].address;
 	return found;
-}
-
-void node_dns_format_servers(const struct node *node, char text[static NODE_DNS_TEXT_SIZE]) {
-	struct endpoint servers[DNS_OWN_SERVERS_MAX];
-	size_t used = 0, count = node_dns_system_servers(node, servers);
-	bool any = false;
-	for (size_t i = 0; i < node->config->tunnel_count; i++)
-		any |= node->config->tunnels[i].dns.server_count > 0;
-	text[0] = '\0';
-	for (size_t i = 0; any && i < count; i++) {
-		char server[ENDPOINT_TEXT_SIZE];
-		/* An interface's number means nothing to others. */
-		if (servers[i].scope_id != 0)
-			continue;
-		endpoint_format(&servers[i], server);
-		used += (size_t)snprintf(text + used, NODE_DNS_TEXT_SIZE - used, "%s%s",
-								 used > 0 ? "," : "", server);
-	}
 }
 
 /* Guard */
@@ -301,14 +282,14 @@ uint64_t node_dns_run(struct node *node, uint64_t now) {
 	enum err error = dns_check(state->dns, now, &foreign, problem);
 	if (error)
 		log_error("dns: %s", problem);
-	if (foreign) {
-		state->generation++;
+	bool held = dns_is_held(state->dns);
+	/* Without servers of ours in the file every change of it is others'. */
+	state->generation += !held || foreign;
+	if (foreign)
 		log_info("/etc/resolv.conf was written by somebody else; that is kept for later, and the "
 				 "tunnels' servers are there again");
-	}
-	bool held = dns_is_held(state->dns);
 	state->check_at = held ? now + CHECK_INTERVAL : CLOCK_NEVER;
-	if (held && error != ERR_RATE_LIMITED)
+	if (error != ERR_RATE_LIMITED)
 		listen(node);
 	return state->check_at;
 }
@@ -316,7 +297,7 @@ uint64_t node_dns_run(struct node *node, uint64_t now) {
 void node_dns_open(struct node *node) {
 	struct node_dns *state = &node->dns;
 	const struct dns_places places = {.state_dir = node->state_dir};
-	state->check_at = CLOCK_NEVER;
+	state->check_at = 0;
 	enum err error = dns_new(&places, &state->dns);
 	if (error)
 		log_error("dns: %s", err_text(error));

@@ -72,14 +72,6 @@ size_t node_dns_system_addresses(const struct node *node, struct address *out_ad
 								 size_t room);
 
 /*
- * The same as "192.0.2.53:53,[2001:db8::53]:53" for what asks for the names of endpoints, where a
- * tunnel of the configuration sets servers: those lead into the tunnel that is to be found, and
- * systemd-resolved would ask them, too. Empty where none does, or nothing is known.
- */
-enum { NODE_DNS_TEXT_SIZE = DNS_OWN_SERVERS_MAX * ENDPOINT_TEXT_SIZE };
-void node_dns_format_servers(const struct node *node, char text[static NODE_DNS_TEXT_SIZE]);
-
-/*
  * An address of this host at which each question is sent to the right servers. With it dns.domains
  * work without systemd-resolved, too: it stands in /etc/resolv.conf then, instead of tunnels'
  * servers. NULL: there is none. Takes effect at once, problems are logged.

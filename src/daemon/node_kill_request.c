@@ -251,8 +251,7 @@ enum err node_kill_request_make(const struct node *node, struct node_kill_reques
 	request->rules.outside_mark = outside ? PLAN_MARK_OUTSIDE : 0;
 	request->rules.resolver_mark = PLAN_MARK_RESOLVER;
 	request->rules.neighbour_mark = PLAN_MARK_RESOLVER;
-	request->rules.resolvers = node->config->node.resolvers;
-	request->rules.resolver_count = node->config->node.resolver_count;
+	request->rules.resolver_count = node_kill_switch_resolvers(node, &request->rules.resolvers);
 	request->routes.tunnels = request->tunnels;
 	request->routes.interfaces = request->interfaces;
 	request->routes.interface_count = request->rules.interface_count;

@@ -18,7 +18,7 @@
 #include "tunnel/plan.h"
 
 /* So often in a burst is put up again at once what others took away; after that, once a second. */
-enum { RESTORES_MAX = 20, ENDPOINTS_MAX = 32 };
+enum { RESTORES_MAX = 20, ENDPOINTS_MAX = 32, RESOLVERS_BEFORE_MAX = 2 };
 #define RESTORE_BURST (10 * CLOCK_SECOND)
 #define RESTORE_PAUSE CLOCK_SECOND
 
@@ -131,28 +131,59 @@ static bool is_configured(const struct node *node) {
 	return false;
 }
 
-/* While a tunnel is up the file may be what somebody made of it for that tunnel. */
-static void read_resolvers(struct node *node) {
-	struct kill_memory *memory = &node->kill.memory;
-	struct address found[KILL_MEMORY_RESOLVERS_MAX];
+/*
+ * While a tunnel is up, what is in the file may be servers inside of it that another program put
+ * there: those of before are asked behind them.
+ */
+static size_t keep_before(const struct node *node, struct address *servers, size_t count) {
+	const struct kill_memory *memory = &node->kill.memory;
+	size_t maximum = count + RESOLVERS_BEFORE_MAX;
+	bool any_up = false;
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
-		if (node->tunnels[i].used && node->tunnels[i].state == PROCESS_STATE_UP)
-			return;
-	size_t count = node_dns_system_addresses(node, found, KILL_MEMORY_RESOLVERS_MAX);
-	if (count > 0) {
-		memcpy(memory->resolvers, found, count * sizeof *found);
-		memory->resolver_count = count;
+		any_up |= node->tunnels[i].used && node->tunnels[i].state == PROCESS_STATE_UP;
+	for (size_t i = 0; any_up && i < memory->resolver_count && count < maximum; i++) {
+		bool known = count >= KILL_MEMORY_RESOLVERS_MAX;
+		for (size_t j = 0; j < count && !known; j++)
+			known = address_equal(&servers[j], &memory->resolvers[i]);
+		if (!known)
+			servers[count++] = memory->resolvers[i];
 	}
+	return count;
 }
 
-void node_kill_switch_set_resolvers(struct node *node) {
-	struct config *config = node->config;
-	if (!config->node.resolvers_absent || !is_configured(node))
+static bool take_resolvers(struct node *node) {
+	struct kill_memory *memory = &node->kill.memory;
+	struct address found[KILL_MEMORY_RESOLVERS_MAX];
+	if (!node->config->node.resolvers_absent || !is_configured(node))
+		return false;
+	size_t count = node_dns_system_addresses(node, found, KILL_MEMORY_RESOLVERS_MAX);
+	if (count == 0)
+		return false;
+	count = keep_before(node, found, count);
+	bool same = count == memory->resolver_count;
+	for (size_t i = 0; i < count && same; i++)
+		same = address_equal(&found[i], &memory->resolvers[i]);
+	memcpy(memory->resolvers, found, count * sizeof *found);
+	memory->resolver_count = count;
+	return !same;
+}
+
+void node_kill_switch_renew_resolvers(struct node *node) {
+	if (!take_resolvers(node))
 		return;
-	read_resolvers(node);
-	config->node.resolvers = node->kill.memory.resolvers;
-	config->node.resolver_count = node->kill.memory.resolver_count;
-	config->node.resolvers_absent = false;
+	log_info("this host has other name servers: the kill switch lets questions for endpoints' "
+			 "names pass to them");
+	save(node);
+	node_kill_switch_refresh(node);
+}
+
+size_t node_kill_switch_resolvers(const struct node *node, const struct address **out_servers) {
+	const struct kill_memory *memory = &node->kill.memory;
+	bool absent = node->config->node.resolvers_absent;
+	*out_servers = absent ? memory->resolvers : node->config->node.resolvers;
+	if (absent && !is_configured(node))
+		return 0;
+	return absent ? memory->resolver_count : node->config->node.resolver_count;
 }
 
 void node_kill_switch_start(struct node *node) {
@@ -170,7 +201,7 @@ void node_kill_switch_start(struct node *node) {
 			plan_kill_switch(config))
 			tunnel->state = KILL_MEMORY_ENGAGED;
 	}
-	node_kill_switch_set_resolvers(node);
+	(void)take_resolvers(node);
 	if (is_configured(node))
 		save(node);
 	apply_or_retry(node);
@@ -221,7 +252,7 @@ void node_kill_switch_release(struct node *node, const struct node_tunnel *tunne
 
 enum err node_kill_switch_reload(struct node *node,
 								 char out_problem[static NODE_KILL_SWITCH_PROBLEM_SIZE]) {
-	node_kill_switch_set_resolvers(node);
+	(void)take_resolvers(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		const struct node_tunnel *tunnel = &node->tunnels[i];
 		const struct config_tunnel *now =

@@ -78,8 +78,10 @@ void node_kill_switch_endpoint(struct node *node, const struct process_message *
 void node_kill_switch_put_endpoints(const struct node *node, const struct node_tunnel *tunnel,
 									struct uapi_text *text);
 
-/* Puts resolvers in the place of absent ones, so that the control process asks no others. */
-void node_kill_switch_set_resolvers(struct node *node);
+/* The name servers that questions for endpoints' names pass to; returns how many. */
+size_t node_kill_switch_resolvers(const struct node *node, const struct address **out_servers);
+/* This host may have other ones, and the configuration names none. */
+void node_kill_switch_renew_resolvers(struct node *node);
 
 /* Does what is due; returns the next deadline. */
 uint64_t node_kill_switch_run(struct node *node, uint64_t now);

@@ -27,7 +27,7 @@ static struct node_order *order_new(enum node_order_kind kind, const char *name)
 	if (!order)
 		return NULL;
 	order->kind = kind;
-	order->give_up = clock_now() + NODE_NAME_TIMEOUT;
+	order->give_up = clock_now() + NODE_NAME_TIMEOUT * CLOCK_SECOND;
 	if (name)
 		strncpy(order->name, name, sizeof order->name - 1);
 	return order;

@@ -108,7 +108,7 @@ static void fail(struct node *node, struct node_tunnel *tunnel, const char *reas
 static void begin_again(void *context, int number, const char *text) {
 	struct node *node = context;
 	uint64_t now = clock_now();
-	node->current->give_up = now + NODE_NAME_TIMEOUT;
+	node->current->give_up = now + NODE_NAME_TIMEOUT * CLOCK_SECOND;
 	node->retry_at = now + RETRY_INTERVAL;
 }
 

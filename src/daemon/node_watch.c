@@ -1,6 +1,7 @@
 #include "daemon/node_watch.h"
 
 #include "daemon/node_mtu.h"
+#include "daemon/node_resolvers.h"
 
 static void tell_control(struct node *node, unsigned changes) {
 	struct process_message message = {.type = PROCESS_NETWORK};
@@ -17,6 +18,7 @@ static void (*const hooks[])(struct node *node, unsigned changes) = {
 	tell_control,
 	refresh_mtu,
 	node_domains_changed,
+	node_resolvers_changed,
 };
 
 void node_watch_changed(struct node *node, unsigned changes) {

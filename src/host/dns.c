@@ -17,6 +17,8 @@
 
 enum { BACKENDS = DNS_OFF }; /* of the enum's managers, without "auto" */
 
+enum { FILE_EVENTS = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB };
+
 struct dns {
 	struct dns_places places;
 	struct dns_resolved *resolved;
@@ -200,16 +202,20 @@ static void remember(struct dns *dns, const struct dns_tunnel *tunnels, size_t c
 	dns->any = count > 0;
 }
 
-/* The file itself where it is not replaced, the folder where it is. */
+/*
+ * The file itself where it is not replaced, the folder where it is; behind a link the file that
+ * another one replaces loses a name.
+ */
 static void watch(struct dns *dns) {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(dns->places.file, '/');
-	if (dns->watch < 0 || !slash || !dns_file_is_held(dns->file))
+	if (dns->watch < 0 || !slash)
 		return;
 	(void)snprintf(folder, sizeof folder, "%.*s/", (int)(slash - dns->places.file),
 				   dns->places.file);
 	(void)inotify_add_watch(dns->watch, folder, IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
-	(void)inotify_add_watch(dns->watch, dns->places.file, IN_CLOSE_WRITE | IN_MODIFY);
+	(void)inotify_add_watch(dns->watch, dns->places.file, FILE_EVENTS);
+	(void)inotify_add_watch(dns->watch, dns->places.uplinks, FILE_EVENTS);
 }
 
 /* A program that is there but does not take care of the file is no way to set names. */

@@ -47,6 +47,7 @@ static const struct {
 	[PROCESS_STEP] = {SLOT_NONE, NULL},
 	[PROCESS_STREAM] = {SLOT_ANY, &process_codec_upstream},
 	[PROCESS_ADDRESSES] = {SLOT_ANY, &process_codec_addresses},
+	[PROCESS_RESOLVERS] = {SLOT_NONE, &process_codec_resolvers},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {

@@ -78,6 +78,8 @@ enum process_type {
 						 descriptors: UDP and TCP sockets to listen at; none: no more */
 	PROCESS_STREAM, /* C→P: a TCP connection to such a server. → RESULT; descriptor: the socket */
 	PROCESS_ADDRESSES, /* C→P: addresses of names that go into the tunnel, or past it. → RESULT */
+	PROCESS_RESOLVERS, /* P→C: the name servers to ask where the configuration has none; none:
+						  those of resolv.conf */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -126,6 +128,15 @@ struct process_addresses {
 		uint8_t family;
 		uint8_t bytes[16]; /* zeros behind a v4 address */
 	} items[PROCESS_ADDRESSES_MAX];
+};
+
+struct process_resolvers {
+	uint8_t count; /* 0..PROCESS_SERVERS_MAX */
+	struct process_resolver {
+		uint8_t family;
+		uint8_t address[16]; /* zeros behind a v4 address */
+		uint16_t port;       /* not 0 */
+	} servers[PROCESS_SERVERS_MAX];
 };
 
 struct process_message {
@@ -185,6 +196,7 @@ struct process_message {
 			char name[PROCESS_NAME_SIZE];
 		} order; /* UP, DOWN, SPLIT; empty there: past all tunnels */
 		struct process_endpoint endpoint;
+		struct process_resolvers resolvers;
 		struct {
 			uint8_t level;
 		} log;

@@ -26,6 +26,7 @@ extern const struct process_codec process_codec_mark;
 extern const struct process_codec process_codec_marked;
 extern const struct process_codec process_codec_event;
 extern const struct process_codec process_codec_endpoint;
+extern const struct process_codec process_codec_resolvers;
 
 /* process_order.c */
 extern const struct process_codec process_codec_start;

@@ -209,3 +209,43 @@ static bool endpoint_is_valid(const struct process_message *message) {
 
 const struct process_codec process_codec_endpoint = {read_endpoint, write_endpoint,
 													 endpoint_is_valid};
+
+/* RESOLVERS: | count 1 | count times: family 1 | address 16 | port 2 | */
+
+static void read_resolvers(struct reader *reader, struct process_message *out_message) {
+	uint8_t count = reader_u8(reader);
+	reader_expect(reader, count <= PROCESS_SERVERS_MAX);
+	for (size_t i = 0; i < count && !reader->error; i++) {
+		struct process_resolver *server = &out_message->resolvers.servers[i];
+		server->family = reader_u8(reader);
+		reader_bytes(reader, server->address, sizeof server->address);
+		server->port = reader_u16_be(reader);
+	}
+	out_message->resolvers.count = count;
+}
+
+static void write_resolvers(struct writer *writer, const struct process_message *message) {
+	writer_u8(writer, message->resolvers.count);
+	for (size_t i = 0; i < message->resolvers.count; i++) {
+		const struct process_resolver *server = &message->resolvers.servers[i];
+		writer_u8(writer, server->family);
+		writer_bytes(writer, server->address, sizeof server->address);
+		writer_u16_be(writer, server->port);
+	}
+}
+
+static bool resolvers_are_valid(const struct process_message *message) {
+	if (message->resolvers.count > PROCESS_SERVERS_MAX)
+		return false;
+	for (size_t i = 0; i < message->resolvers.count; i++) {
+		const struct process_resolver *server = &message->resolvers.servers[i];
+		bool v4 = server->family == ADDRESS_V4 && wipe_is_zero(server->address + ADDRESS_V4_SIZE,
+															   ADDRESS_V6_SIZE - ADDRESS_V4_SIZE);
+		if ((!v4 && server->family != ADDRESS_V6) || server->port == 0)
+			return false;
+	}
+	return true;
+}
+
+const struct process_codec process_codec_resolvers = {read_resolvers, write_resolvers,
+													  resolvers_are_valid};

@@ -413,6 +413,63 @@ def test_named_endpoint(lab: Lab) -> None:
     watch.assert_none("while nobody answers")
 
 
+class Roaming(Home):
+    """The endpoint is a name; the network may hand out another name server at any time."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab, server_endpoint=f"{NAME}:{PORT}")
+        self.settings["peers"][0]["persistent_keepalive"] = 1  # type: ignore[index]
+        self.answering = outer_address(8, 4)
+        self.router.ip(f"address add {self.answering}/24 dev {self.far_link}")
+        self.names = NameServer(lab, self.router, self.answering)
+
+    def arrive(self) -> None:
+        """A DHCP client writes the file, without any change of addresses or routes."""
+        (self.lab.folder / "resolv.conf").write_text(
+            f"nameserver {self.answering}\noptions timeout:1 attempts:1\n"
+        )
+
+
+def test_other_name_servers(lab: Lab) -> None:
+    """A network's name servers are known only once all is blocked: asked, and nobody else."""
+    home = Roaming(lab)
+    home.names.serve(outer_address(1, 4))
+    resolv_conf(lab, outer_address(66, 4))
+    watch = home.watch(resolvers=[outer_address(66, 4), home.answering])
+    home.pair.start()
+    shown = home.client.peers(home.tunnel)["server"]
+    assert shown["state"] == "resolving", shown
+    home.arrive()
+    wait_until(lambda: reachable(home.space, inner_address(1, 4)), 15, "pings by the new server")
+    watch.assert_none("while another name server was asked")
+
+
+@pytest.mark.long
+def test_other_network(lab: Lab) -> None:
+    """The server has moved, and only a name server of the new network tells."""
+    home, old, new = Roaming(lab), outer_address(7, 4), outer_address(9, 4)
+    home.router.ip(f"address add {old}/24 dev {home.far_link}")
+    before = NameServer(lab, home.router, outer_address(1, 4))
+    before.serve(old)
+    resolv_conf(lab, outer_address(1, 4))
+    home.pair.start()
+    wait_until(lambda: reachable(home.space, inner_address(1, 4)), 15, "pings at the old address")
+    assert before.process
+    before.process.stop()
+    # The server must not find the client by itself.
+    home.pair.server.stop()
+    home.router.ip(
+        f"address del {old}/24 dev {home.far_link}",
+        f"address add {new}/24 dev {home.far_link}",
+    )
+    home.names.serve(new)
+    home.pair.server.start()
+    home.arrive()
+    wait_until(lambda: reachable(home.space, inner_address(1, 4)), 60, "pings at the new address")
+    shown = home.client.peers(home.tunnel)["server"]
+    assert shown["endpoint"] == f"{new}:{PORT}", shown
+
+
 def test_flushed(lab: Lab) -> None:
     """`nft flush ruleset`, single rules and routes: what others take away comes back."""
     home = Home(lab)

@@ -127,6 +127,13 @@ static const struct {
 		46,
 		{HEAD(34), 1, 0, 0, 1, 44, 2, 4, 192, 0, 2, 1, [6 + 23] = 6, 0x20, 1, [6 + 39] = 7},
 	},
+	{
+		{.type = PROCESS_RESOLVERS,
+		 .resolvers = {2, {{4, {192, 0, 2, 53}, 53}, {6, {0x20, 1, 0xd, 0xb8}, 5353}}}},
+		45,
+		{HEAD_WITHOUT_SLOT(35), 2, 4, 192, 0, 2, 53, [6 + 18] = 0, 53, 6, 0x20, 1, 0xd, 0xb8,
+		 [6 + 37] = 0x14, 0xe9},
+	},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -264,9 +271,9 @@ static unsigned count_good(enum process_type type, size_t offset) {
 
 static void test_slots(void **state) {
 	static const enum process_type without[] = {
-		PROCESS_START,  PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,  PROCESS_LOG,
-		PROCESS_READY,  PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK, PROCESS_SPLIT,
-		PROCESS_SOCKET, PROCESS_STEP,    PROCESS_STREAM,
+		PROCESS_START,  PROCESS_PEERING, PROCESS_CONFIGURE, PROCESS_RELOAD,    PROCESS_LOG,
+		PROCESS_READY,  PROCESS_STOP,    PROCESS_METRICS,   PROCESS_NETWORK,   PROCESS_SPLIT,
+		PROCESS_SOCKET, PROCESS_STEP,    PROCESS_STREAM,    PROCESS_RESOLVERS,
 	};
 	for (enum process_type type = 0; type < PROCESS_TYPE_COUNT; type++) {
 		unsigned slots = PROCESS_TUNNELS_MAX;
@@ -317,7 +324,10 @@ static void test_bounds_of_bytes(void **state) {
 		{PROCESS_ENDPOINT, 48, 1},
 		{PROCESS_ENDPOINT, 49, 256},
 		{PROCESS_ENDPOINT, 54, 1},
-		{PROCESS_START, 0, 255}, /* empty: a letter behind it */
+		{PROCESS_RESOLVERS, 1, 2},    /* v4, zeros behind it: or v6 */
+		{PROCESS_RESOLVERS, 6, 1},    /* behind a v4 address */
+		{PROCESS_RESOLVERS, 19, 255}, /* not port 0 */
+		{PROCESS_START, 0, 255},      /* empty: a letter behind it */
 		{PROCESS_START, 16, LOG_DEBUG + 1},
 		{PROCESS_START, 17, 2},
 		{PROCESS_STATE, 0, 255},

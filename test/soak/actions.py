@@ -13,7 +13,7 @@ from harness.device import new_key
 from harness.node import Node, peer
 from harness.process import wait_until
 from soak.expect import Expectation
-from soak.world import INTERNET, OTHER, SERVER, World
+from soak.world import INTERNET, OTHER, RESOLV_CONF, SERVER, World
 
 MTUS = (1420, 1400, 1380, 1300)
 KEEPALIVES = (0, 5, 25)
@@ -202,6 +202,10 @@ class Actions:
         """Somebody's script empties the packet filter. What is not made again counts as lost."""
         self.world.client.namespace.run("nft", "flush", "ruleset")
 
+    def overwrite_resolv_conf(self) -> None:
+        """As a DHCP client does; the tunnel's name servers come back into the file."""
+        self.world.client.file.write_text(RESOLV_CONF)
+
     def rogue_route(self) -> None:
         """More specific ones than the tunnel's, as a hostile DHCP server gives them."""
         space, uplink = self.world.client.namespace, self.world.uplinks[0]
@@ -228,6 +232,7 @@ ACTIONS: dict[str, Action] = {
     "client: all uplinks down, up": Action(Actions.both_uplinks_down, 30),
     "client: other uplink": Action(Actions.second_uplink, 30),
     "client: nft flush ruleset": Action(Actions.flush_client_rules, 10),
+    "client: resolv.conf overwritten": Action(Actions.overwrite_resolv_conf, 5),
     "client: rogue routes": Action(Actions.rogue_route, 15),
     "server: kill -9 net": Action(Actions.kill_server_net, 30),
     "server: kill -9 control": Action(Actions.kill_server_control, 5),

@@ -11,6 +11,7 @@ import ipaddress
 import json
 from typing import Any
 
+from harness.resolving import NamedNode
 from harness.node import Node
 
 OWN_PROTOCOLS = {"117", "118", "umbra"}
@@ -54,7 +55,7 @@ class Expectation:
     def differences(self) -> list[str]:
         """Each in a line."""
         self.compared += 1
-        found = self._api()
+        found = self._api() + self._names()
         present = self._kernel()
         noted = self._noted.setdefault(self._key(), present)
         for kind, value in present.items():
@@ -80,6 +81,20 @@ class Expectation:
                 found += self._interface(name, values, shown, links[name])
             found += self._peers(name, values)
         return found
+
+    def _names(self) -> list[str]:
+        """The name servers that programs of this host are told of."""
+        if not isinstance(self.node, NamedNode):
+            return []
+        wanted = [
+            server
+            for name, values in self.node.tunnels.items()
+            for server in values.get("dns", {}).get("servers", [])
+            if self.up[name]
+        ]
+        text = self.node.file.read_text()
+        has = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]
+        return [] if has == wanted else [f"resolv.conf has {has}, not {wanted}"]
 
     def _interface(
         self, name: str, values: dict[str, Any], shown: dict[str, Any], link: dict[str, Any]

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.device import BIN
 from harness.lab import Lab
+from harness.resolving import NamedNode
 from harness.node import Node, peer
 from harness.nodes import NodePair, hosts, make_nodes, networks
 from harness.process import run
@@ -22,6 +23,7 @@ PORT, OTHER_PORT = 51820, 51821
 INTERNET = {4: "203.0.113.7", 6: "2001:db8:7::7"}
 GATEWAY = {4: "203.0.113.1", 6: "2001:db8:7::1"}
 SERVER = {4: ["198.18.0.1", "198.18.0.11"], 6: ["fd18::1", "fd18::11"]}
+RESOLV_CONF = "# of the uplink\nnameserver 198.18.1.1\n"
 OTHER = {4: "10.77.0.1", 6: "fd77::1"}
 
 
@@ -87,10 +89,12 @@ class World:
 
     def _make_nodes(self) -> None:
         spaces = [self.lab.namespace("client"), self.lab.namespace("server")]
-        self.client = Node(self.lab, spaces[0], "client", log_level="info")
+        self.client = NamedNode(self.lab, spaces[0], "client", log_level="info")
+        self.client.file.write_text(RESOLV_CONF)
         self.server = Node(self.lab, spaces[1], "server", log_level="info")
         self.nodes = (self.client, self.server)
         more = {"kill_switch": True} if self.kill_switch else {}
+        more["dns"] = {"servers": list(INTERNET.values()), "manager": "file"}
         self.tunnel = self.client.tunnel(networks(2), **more)
         self.far_tunnel = self.server.tunnel(networks(1), listen=f"[::]:{PORT}", masquerade=True)
         self.other = self.client.tunnel(["10.77.0.2/24", "fd77::2/64"])

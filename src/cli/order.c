@@ -18,8 +18,9 @@ const struct command_option order_options[] = {
 	{0},
 };
 
-const char up_help[] = "Brings tunnels up, now and after every start of the daemon until 'umbra "
-					   "down'.\n";
+const char up_help[] =
+	"Brings tunnels up. At the daemon's next start those with 'autostart' come up, unless\n"
+	"they were taken down since; others have to be brought up again.\n";
 
 const char down_help[] =
 	"Takes tunnels down: the interface and its routes go. They stay down, also "

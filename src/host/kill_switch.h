@@ -10,8 +10,9 @@
 
 /*
  * The kill switch's rules: a table of their own ("inet umbra_kill"), replaced as a whole in one
- * transaction. Its chains come late at the hooks output and forward, for v4 and v6: what is not
- * named here does not leave this host, whatever the routes say, flows of before included.
+ * transaction. Its chains come late at the hooks output, forward and postrouting, for v4 and v6:
+ * what is not named here does not leave this host, whatever the routes say, flows of before
+ * included.
  *
  *   passes     loopback; tunnels' interfaces; DHCP and DHCPv6 of a client; neighbour discovery and
  *              MLD of this host; marked datagrams to the endpoints; marked questions to resolvers

@@ -197,23 +197,20 @@ static void put_exceptions(struct nft_text *text, const char *chain,
 
 /* What a host needs to have an address and neighbours at all; none of it goes beyond the link but
  * a lease's renewal, which goes to who gave it. */
-static void put_link(struct nft_text *text) {
-	nft_text_put_rule(text, TABLE, "output",
-					  IS_V4
-					  "," PORT("udp", "sport", "68") "," PORT("udp", "dport", "67") "," NFT_ACCEPT);
-	nft_text_put_rule(
-		text, TABLE, "output",
-		IS_V6 "," PORT("udp", "sport", "546") "," PORT("udp", "dport", "547") "," NFT_ACCEPT);
+static void put_link(struct nft_text *text, const char *chain) {
+	put_rule(text, chain,
+			 IS_V4 "," PORT("udp", "sport", "68") "," PORT("udp", "dport", "67") "," NFT_ACCEPT);
+	put_rule(text, chain,
+			 IS_V6 "," PORT("udp", "sport", "546") "," PORT("udp", "dport", "547") "," NFT_ACCEPT);
 	/* RFC 4861 4: anything but 255 was forwarded, and is invalid. */
-	nft_text_put_rule(
-		text, TABLE, "output",
+	put_rule(
+		text, chain,
 		HOP_LIMIT("255") "," ICMP6("'nd-router-solicit','nd-router-advert','nd-neighbor-solicit',"
 								   "'nd-neighbor-advert','nd-redirect'") "," NFT_ACCEPT);
 	/* RFC 2710 3, 3810 5. */
-	nft_text_put_rule(
-		text, TABLE, "output",
-		HOP_LIMIT("1") "," ICMP6("'mld-listener-query','mld-listener-report',"
-								 "'mld-listener-done','mld2-listener-report'") "," NFT_ACCEPT);
+	put_rule(text, chain,
+			 HOP_LIMIT("1") "," ICMP6("'mld-listener-query','mld-listener-report',"
+									  "'mld-listener-done','mld2-listener-report'") "," NFT_ACCEPT);
 }
 
 /* Answers to the resolver's questions come in by an interface that the route back leads to only
@@ -241,23 +238,45 @@ static void put_neighbours(struct nft_text *text, uint32_t mark) {
 				 mark);
 }
 
-static void put_output(struct nft_text *text, const struct kill_switch_request *request) {
-	nft_text_put_chain(text, TABLE, "output", "filter", "output", PRIORITY);
-	put_rule(text, "output", OUT "," NFT_ACCEPT, "lo");
+static void put_interfaces(struct nft_text *text, const char *chain, const char *which,
+						   const struct kill_switch_request *request) {
 	for (size_t i = 0; i < request->interface_count; i++)
-		put_rule(text, "output", OUT "," NFT_ACCEPT, request->interfaces[i]);
-	nft_text_put_rule(text, TABLE, "output", TO_ENDPOINT("ip", "endpoints4") "," NFT_ACCEPT);
-	nft_text_put_rule(text, TABLE, "output", TO_ENDPOINT("ip6", "endpoints6") "," NFT_ACCEPT);
+		put_rule(text, chain, NFT_MATCH("==", NFT_META("%s"), "'%s'") "," NFT_ACCEPT, which,
+				 request->interfaces[i]);
+}
+
+static void put_sent(struct nft_text *text, const char *chain,
+					 const struct kill_switch_request *request) {
+	put_rule(text, chain, OUT "," NFT_ACCEPT, "lo");
+	put_interfaces(text, chain, "oifname", request);
+	put_rule(text, chain, TO_ENDPOINT("ip", "endpoints4") "," NFT_ACCEPT);
+	put_rule(text, chain, TO_ENDPOINT("ip6", "endpoints6") "," NFT_ACCEPT);
 	for (size_t i = 0; i < request->resolver_count; i++) {
 		char address[ADDRESS_TEXT_SIZE];
 		address_format(&request->resolvers[i], address);
-		put_rule(text, "output",
+		put_rule(text, chain,
 				 MARKED "," TO "," TCP_UDP "," PORT("th", "dport", "53") "," NFT_ACCEPT,
 				 request->resolver_mark, protocol_of(&request->resolvers[i]), address);
 	}
-	put_link(text);
-	put_exceptions(text, "output", request);
-	nft_text_put_rule(text, TABLE, "output", NFT_DROP);
+	put_link(text, chain);
+	put_exceptions(text, chain, request);
+	put_rule(text, chain, NFT_DROP);
+}
+
+static void put_output(struct nft_text *text, const struct kill_switch_request *request) {
+	nft_text_put_chain(text, TABLE, "output", "filter", "output", PRIORITY);
+	put_sent(text, "output", request);
+}
+
+/*
+ * Chains of others at the output hook, which set marks or destinations, make the kernel choose a
+ * route again, but that hook goes on with the interface of before. Here it is the one that the
+ * packet leaves by. What is forwarded comes here as well.
+ */
+static void put_leaving(struct nft_text *text, const struct kill_switch_request *request) {
+	nft_text_put_chain(text, TABLE, "leaving", "filter", "postrouting", PRIORITY);
+	put_interfaces(text, "leaving", "iifname", request);
+	put_sent(text, "leaving", request);
 }
 
 static void put_forward(struct nft_text *text, const struct kill_switch_request *request) {
@@ -308,6 +327,7 @@ static enum err format(const struct kill_switch_request *request, const char *se
 		put_marks(&text, request->resolver_mark);
 	put_output(&text, request);
 	put_forward(&text, request);
+	put_leaving(&text, request);
 	if (request->neighbour_mark)
 		put_neighbours(&text, request->neighbour_mark);
 	return nft_text_end(&text, out_text, out_size);

@@ -229,6 +229,30 @@ def test_forward(lab: Lab) -> None:
     assert reachable(behind, INTERNET[4]) or watch.leaked > 0
 
 
+def test_led_elsewhere(lab: Lab) -> None:
+    """What others' rules turn away from the tunnel after it was chosen does not leave either."""
+    home = Home(lab)
+    home.pair.start()
+    for family in ("-4", "-6"):
+        home.space.run("ip", family, "rule", "add", "pref", "1", "fwmark", "7", "lookup", "main")
+    commands = (
+        "add table inet other",
+        "add chain inet other led { type route hook output priority mangle; }",
+        "add rule inet other led meta l4proto { tcp, udp } meta mark 0 meta mark set 7",
+        "add chain inet other turn { type nat hook output priority -100; }",
+        f"add rule inet other turn ip daddr 127.0.0.9 dnat ip to {INTERNET[4]}",
+    )
+    for command in commands:
+        home.space.run("nft", command)
+    watch, senders = home.watch(), home.send_everything()
+    more = Senders(home.space, ["127.0.0.9"])
+    time.sleep(0.3)
+    senders.close()
+    more.close()
+    assert sum(senders.sent.values()) > 20
+    watch.assert_none("with marks of others")
+
+
 def test_lan(lab: Lab) -> None:
     """The LAN is reached by choice, but not what the tunnel has itself; a reload changes it."""
     home = Home(lab)

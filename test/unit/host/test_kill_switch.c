@@ -29,28 +29,28 @@
 #define PAYLOAD(protocol, field) "{'payload':{'protocol':'" protocol "','field':'" field "'}}"
 #define ACCEPT ",{'accept':null}"
 #define DROP "{'drop':null}"
-#define TO_ENDPOINT(family, set)                                                                  \
-	RULE("output", IS("{'concat':[{'meta':{'key':'mark'}}," PAYLOAD(family, "daddr") "," PAYLOAD( \
-						  "udp", "dport") "]}",                                                   \
-					  "'@" set "'") ACCEPT)
+#define TO_ENDPOINT(chain, family, set)                                                        \
+	RULE(chain, IS("{'concat':[{'meta':{'key':'mark'}}," PAYLOAD(family, "daddr") "," PAYLOAD( \
+					   "udp", "dport") "]}",                                                   \
+				   "'@" set "'") ACCEPT)
 #define BEGIN                                                                 \
 	"{'nftables':[\n{'add':{'table':{'family':'inet','name':'umbra_kill'}}}," \
 	"\n{'delete':{'table':{'family':'inet','name':'umbra_kill'}}}"            \
 	",\n{'add':{'table':{'family':'inet','name':'umbra_kill'}}}" SET("SEAL", "'mark'")
 #define ENDPOINT_TYPE(address) "['mark','" address "','inet_service']"
-#define LINK                                                                                 \
-	RULE("output", META("nfproto", "'ipv4'") "," IS(PAYLOAD("udp", "sport"), "68") "," IS(   \
-					   PAYLOAD("udp", "dport"), "67") ACCEPT)                                \
-	RULE("output", META("nfproto", "'ipv6'") "," IS(PAYLOAD("udp", "sport"), "546") "," IS(  \
-					   PAYLOAD("udp", "dport"), "547") ACCEPT)                               \
-	RULE("output", IS(PAYLOAD("ip6", "hoplimit"), "255") "," IS(                             \
-					   PAYLOAD("icmpv6", "type"),                                            \
-					   "{'set':['nd-router-solicit','nd-router-advert',"                     \
-					   "'nd-neighbor-solicit','nd-neighbor-advert','nd-redirect']}") ACCEPT) \
-	RULE("output", IS(PAYLOAD("ip6", "hoplimit"),                                            \
-					  "1") "," IS(PAYLOAD("icmpv6", "type"),                                 \
-								  "{'set':['mld-listener-query','mld-listener-report',"      \
-								  "'mld-listener-done','mld2-listener-report']}") ACCEPT)
+#define LINK(chain)                                                                       \
+	RULE(chain, META("nfproto", "'ipv4'") "," IS(PAYLOAD("udp", "sport"), "68") "," IS(   \
+					PAYLOAD("udp", "dport"), "67") ACCEPT)                                \
+	RULE(chain, META("nfproto", "'ipv6'") "," IS(PAYLOAD("udp", "sport"), "546") "," IS(  \
+					PAYLOAD("udp", "dport"), "547") ACCEPT)                               \
+	RULE(chain, IS(PAYLOAD("ip6", "hoplimit"), "255") "," IS(                             \
+					PAYLOAD("icmpv6", "type"),                                            \
+					"{'set':['nd-router-solicit','nd-router-advert',"                     \
+					"'nd-neighbor-solicit','nd-neighbor-advert','nd-redirect']}") ACCEPT) \
+	RULE(chain, IS(PAYLOAD("ip6", "hoplimit"),                                            \
+				   "1") "," IS(PAYLOAD("icmpv6", "type"),                                 \
+							   "{'set':['mld-listener-query','mld-listener-report',"      \
+							   "'mld-listener-done','mld2-listener-report']}") ACCEPT)
 
 static struct prefix prefix_of(const char *text) {
 	struct prefix prefix;
@@ -93,16 +93,19 @@ static void assert_format(const struct kill_switch_request *request, const char 
 	free(text);
 }
 
+#define LEAST(chain)                            \
+	RULE(chain, META("oifname", "'lo'") ACCEPT) \
+	TO_ENDPOINT(chain, "ip", "endpoints4")      \
+	TO_ENDPOINT(chain, "ip6", "endpoints6") LINK(chain) RULE(chain, DROP)
+
 /* No tunnel's interface, no endpoint: only what a link needs passes. */
 static void test_least(void **state) {
 	const struct kill_switch_request request = {.interface_count = 0};
 	assert_format(&request,
 				  BEGIN SET("endpoints4", ENDPOINT_TYPE("ipv4_addr"))
 					  SET("endpoints6", ENDPOINT_TYPE("ipv6_addr")) CHAIN("output", "output", "10")
-						  RULE("output", META("oifname", "'lo'") ACCEPT)
-							  TO_ENDPOINT("ip", "endpoints4") TO_ENDPOINT("ip6", "endpoints6")
-								  LINK RULE("output", DROP) CHAIN("forward", "forward", "10")
-									  RULE("forward", DROP) "\n]}\n");
+						  LEAST("output") CHAIN("forward", "forward", "10") RULE("forward", DROP)
+							  CHAIN("leaving", "postrouting", "10") LEAST("leaving") "\n]}\n");
 }
 
 static void test_tunnel(void **state) {
@@ -123,10 +126,17 @@ static void test_tunnel(void **state) {
 		.resolver_count = 2,
 	};
 #define TCP_UDP META("l4proto", "{'set':['tcp','udp']}")
-#define QUESTION(family, address)                                                                \
-	RULE("output",                                                                               \
+#define QUESTION(chain, family, address)                                                         \
+	RULE(chain,                                                                                  \
 		 META("mark", "9") "," IS(PAYLOAD(family, "daddr"), "'" address "'") "," TCP_UDP "," IS( \
 			 PAYLOAD("th", "dport"), "53") ACCEPT)
+#define SENT(chain)                              \
+	RULE(chain, META("oifname", "'lo'") ACCEPT)  \
+	RULE(chain, META("oifname", "'um0'") ACCEPT) \
+	TO_ENDPOINT(chain, "ip", "endpoints4")       \
+	TO_ENDPOINT(chain, "ip6", "endpoints6")      \
+	QUESTION(chain, "ip", "192.0.2.53")          \
+	QUESTION(chain, "ip6", "2001:db8::53") LINK(chain) RULE(chain, DROP)
 	assert_format(
 		&request,
 		BEGIN SET("endpoints4",
@@ -140,15 +150,13 @@ static void test_tunnel(void **state) {
 																			",'value':9}}")
 					RULE("save", TCP_UDP "," META("mark", "9") ",{'mangle':{'key':{'ct':{'key':"
 															   "'mark'}},'value':9}}")
-						CHAIN("output", "output", "10") RULE("output",
-															 META("oifname", "'lo'") ACCEPT)
-							RULE("output", META("oifname", "'um0'") ACCEPT)
-								TO_ENDPOINT("ip", "endpoints4") TO_ENDPOINT("ip6", "endpoints6")
-									QUESTION("ip", "192.0.2.53") QUESTION("ip6", "2001:db8::53")
-										LINK RULE("output", DROP) CHAIN("forward", "forward", "10")
-											RULE("forward", META("oifname", "'um0'") ACCEPT)
-												RULE("forward", META("iifname", "'um0'") ACCEPT)
-													RULE("forward", DROP) "\n]}\n");
+						CHAIN("output", "output", "10") SENT("output")
+							CHAIN("forward", "forward", "10")
+								RULE("forward", META("oifname", "'um0'") ACCEPT)
+									RULE("forward", META("iifname", "'um0'") ACCEPT)
+										RULE("forward", DROP) CHAIN("leaving", "postrouting", "10")
+											RULE("leaving", META("iifname", "'um0'") ACCEPT)
+												SENT("leaving") "\n]}\n");
 }
 
 /* The text without what is known from above. */
@@ -170,7 +178,7 @@ static void assert_order(const char *text, const char *const pieces[], size_t co
 	}
 }
 
-/* In both chains, in this order: what is excluded, marked, the tunnels' own, the LAN. */
+/* In each chain, in this order: what is excluded, marked, the tunnels' own, the LAN. */
 static void test_exceptions(void **state) {
 	const struct prefix inside = prefix_of("10.9.0.0/16");
 	const struct prefix allowed[] = {prefix_of("192.0.2.128/25"), prefix_of("198.51.100.0/24"),
@@ -209,6 +217,7 @@ static void test_exceptions(void **state) {
 						"'len':32}}]"),
 		EXCEPTIONS("output"),
 		EXCEPTIONS("forward"),
+		EXCEPTIONS("leaving"),
 	};
 	assert_order(text, pieces, sizeof pieces / sizeof *pieces);
 	free(text);
@@ -220,7 +229,7 @@ static void test_neighbours(void **state) {
 	char *text = format_exceptions(&request);
 #define ARP_TABLE "{'family':'arp','name':'umbra_kill'}"
 	const char *const pieces[] = {
-		RULE("forward", DROP),
+		RULE("leaving", DROP),
 		",\n{'add':{'table':" ARP_TABLE "}},\n{'delete':{'table':" ARP_TABLE "}}",
 		",\n{'add':{'table':" ARP_TABLE "}}",
 		",\n{'add':{'chain':{'family':'arp','table':'umbra_kill','name':'asked','type':'filter',"

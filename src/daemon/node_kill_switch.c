@@ -186,19 +186,32 @@ size_t node_kill_switch_resolvers(const struct node *node, const struct address 
 	return absent ? memory->resolver_count : node->config->node.resolver_count;
 }
 
+/*
+ * What stands although nobody is remembered for it: what was to be remembered could not be written,
+ * or read. Whose it was is not known, so it is everybody's.
+ */
+static bool is_forgotten(const struct kill_memory *memory) {
+	bool standing = false;
+	for (size_t i = 0; i < memory->tunnel_count; i++)
+		if (memory->tunnels[i].state == KILL_MEMORY_ENGAGED)
+			return false;
+	return block_exists(&standing) == ERR_OK && standing;
+}
+
 void node_kill_switch_start(struct node *node) {
 	struct kill_memory *memory = &node->kill.memory;
 	enum err error = kill_memory_load(state_dir(node), memory);
 	if (error)
 		log_error("the kill switch's state could not be read: %s", err_text(error));
+	bool forgotten = is_forgotten(memory);
 	for (size_t i = memory->tunnel_count; i-- > 0;)
 		if (!config_find(node->config, memory->tunnels[i].name))
 			kill_memory_forget(memory, memory->tunnels[i].name);
 	for (size_t i = 0; i < node->config->tunnel_count; i++) {
 		const struct config_tunnel *config = &node->config->tunnels[i];
 		struct kill_memory_tunnel *tunnel = kill_memory_tunnel(memory, config->name);
-		if (tunnel && tunnel->state == KILL_MEMORY_IDLE && config->autostart &&
-			plan_kill_switch(config))
+		bool idle = tunnel && tunnel->state == KILL_MEMORY_IDLE;
+		if (tunnel && plan_kill_switch(config) && (forgotten || (idle && config->autostart)))
 			tunnel->state = KILL_MEMORY_ENGAGED;
 	}
 	(void)take_resolvers(node);
@@ -460,6 +473,7 @@ static void restore(struct node *node) {
 	if (kill->table_lost) {
 		kill->table_lost = false;
 		node_network_restore(node);
+		node_split_restore(node);
 	}
 	node_dns_guard_restore(node);
 	if (!kill->disturbed)

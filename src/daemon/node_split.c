@@ -134,6 +134,18 @@ enum err node_split_refresh(struct node *node, char *out_problem, size_t size) {
 	return error;
 }
 
+void node_split_restore(struct node *node) {
+	char problem[PROBLEM_SIZE] = "";
+	if (!node->split.table.table)
+		return;
+	if (apply_table(node, problem))
+		log_error("rules of split tunnelling that another program removed could not be made again: "
+				  "%s",
+				  problem);
+	else
+		log_info("the rules of split tunnelling are in place again");
+}
+
 struct split *node_split_table(struct node *node) {
 	return &node->split.table;
 }

@@ -28,7 +28,7 @@ def test_rekey(waits: Waits, scenario: str) -> None:
     ends = {host.device.implementation for host in (run.pair.client, run.pair.server)}
     if REFERENCE not in ends:
         assert answers == [], "the responder began one"
-        assert len(initiations) == 3
+        assert len(initiations) >= 3
         assert all(119 < gap < 122 for gap in gaps(initiations)), gaps(initiations)
     # The reference at times takes an answer that came at once for one that did not come, and
     # begins a handshake 15 s later: from then on it counts anew.

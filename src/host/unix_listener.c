@@ -1,6 +1,7 @@
 #include "host/unix_listener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,10 +88,14 @@ enum err unix_listener_open(const char *directory, const char *name,
 	error = bind_private(descriptor, &address);
 	if (error)
 		return error;
-	/* Deleting the file changes its link count, which is an attribute. */
+	/*
+	 * Deleting the file changes its link count, which is an attribute; but whoever looks at once
+	 * may still find the name. It is gone when the folder's own news comes.
+	 */
 	struct stat status;
 	if (listen(descriptor, BACKLOG) || lstat(address.sun_path, &status) ||
-		inotify_add_watch(watch, address.sun_path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
+		inotify_add_watch(watch, address.sun_path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0 ||
+		inotify_add_watch(watch, directory, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR) < 0) {
 		error = err_from_errno(errno);
 		(void)unlink(address.sun_path);
 		return error;
@@ -110,7 +115,8 @@ static bool is_ours(const struct unix_listener *listener) {
 }
 
 bool unix_listener_gone(struct unix_listener *listener) {
-	char events[16 * sizeof(struct inotify_event)];
+	/* Less than one event with the longest name would be refused. */
+	char events[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
 	while (read(listener->watch, events, sizeof events) > 0)
 		;
 	return !is_ours(listener);

@@ -412,6 +412,26 @@ def test_broken_configuration(lab: Lab) -> None:
     assert home.outside()
 
 
+def test_forgotten(lab: Lab) -> None:
+    """What could not be written down, as on a full disk, is known by what stands."""
+    home = Home(lab)
+    home.settings["autostart"] = False
+    home.pair.start()
+    memory = home.client.state / "kill_switch"
+    kept = memory.read_bytes()
+    home.client.umbra("up", home.tunnel)
+    home.client.kill()
+    memory.write_bytes(kept)
+    watch, senders = home.watch(), home.send_everything()
+    home.client.start()
+    assert home.client.tunnel_status(home.tunnel)["kill_switch"] == "blocking"
+    assert not home.outside()
+    senders.close()
+    watch.assert_none("with a memory of before")
+    home.client.umbra("down", home.tunnel)
+    assert home.outside()
+
+
 def test_named_endpoint(lab: Lab) -> None:
     """The endpoint's name is resolved while all is blocked; its last address serves without."""
     home = Home(lab, server_endpoint=f"{NAME}:{PORT}")

@@ -276,7 +276,7 @@ int node_run(int count, char *const *arguments) {
 	if (!node)
 		return EXIT_FAILURE;
 	node->daemonize.parent = -1;
-	node->lock = (struct node_lock){-1, -1};
+	node->lock = (struct node_lock)NODE_LOCK_NONE;
 	node->socket = (struct unix_listener){.descriptor = -1, .watch = -1};
 	node->control = (struct supervisor){.executable = -1, .channel = -1, .restart_at = CLOCK_NEVER};
 	node->retry_at = node->accept_again = CLOCK_NEVER;

@@ -67,7 +67,7 @@ static enum err block_all(char out_problem[static FIREWALL_PROBLEM_SIZE]) {
 }
 
 void node_block_remembered(void) {
-	struct node_lock lock = {-1, -1};
+	struct node_lock lock = NODE_LOCK_NONE;
 	char problem[FIREWALL_PROBLEM_SIZE] = "";
 	bool wanted = false;
 	struct kill_memory *memory = calloc(1, sizeof *memory);
@@ -110,7 +110,7 @@ static void forget(const char *state_dir) {
 }
 
 static int unblock(const char *state_dir) {
-	struct node_lock lock = {-1, -1};
+	struct node_lock lock = NODE_LOCK_NONE;
 	char problem[FIREWALL_PROBLEM_SIZE] = "";
 	bool routes = false, rules = false;
 	enum err error = node_make_state_dir(state_dir);

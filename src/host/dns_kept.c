@@ -21,6 +21,15 @@ void dns_kept_done(struct dns_kept *kept) {
 	*kept = (struct dns_kept){.kind = DNS_KEPT_NONE};
 }
 
+static char *copy(const char *data, size_t size) {
+	char *text = malloc(size + 1);
+	if (text) {
+		memcpy(text, data, size);
+		text[size] = '\0';
+	}
+	return text;
+}
+
 /* All of a plain file of at most maximum bytes, with a NUL behind it. */
 static enum err read_all(int descriptor, size_t maximum, char **out_text, size_t *out_size) {
 	auto_free char *text = malloc(maximum + 2);
@@ -66,7 +75,7 @@ static enum err read_link(const char *path, struct dns_kept *kept) {
 	ssize_t size = readlink(path, link, sizeof link - 1);
 	if (size < 0)
 		return err_from_errno(errno);
-	kept->link = strndup(link, (size_t)size);
+	kept->link = copy(link, (size_t)size);
 	if (!kept->link)
 		return ERR_NO_MEMORY;
 	/* It may lead nowhere. */
@@ -186,14 +195,12 @@ enum err dns_kept_parse(const char *data, size_t size, struct dns_kept *out_kept
 		(kept.kind == DNS_KEPT_NONE && head.size > 0))
 		return ERR_MALFORMED;
 	kept.size = head.size;
-	kept.link = is_link ? strndup(link, head.link_size) : NULL;
-	kept.text = malloc(head.size + 1);
+	kept.link = is_link ? copy(link, head.link_size) : NULL;
+	kept.text = copy(text, head.size);
 	if ((is_link && !kept.link) || !kept.text) {
 		dns_kept_done(&kept);
 		return ERR_NO_MEMORY;
 	}
-	memcpy(kept.text, text, head.size);
-	kept.text[head.size] = '\0';
 	*out_kept = kept;
 	return ERR_OK;
 }

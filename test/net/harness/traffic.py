@@ -212,8 +212,10 @@ def iperf(
     def once() -> dict[str, Any] | None:
         result = source.run(*command, check=False, timeout=30)
         report = json.loads(result.stdout)
-        # The server may not be done with the client before.
-        return None if "server is busy" in report.get("error", "") else report
+        # The server may not be done with the client before, and listens anew after each.
+        error = report.get("error", "")
+        busy = any(reason in error for reason in ("server is busy", "Connection re"))
+        return None if busy else report
 
     report = wait_until(once, 5, "the iperf3 server free", every=0.2)
     assert "error" not in report, report["error"]

@@ -14,12 +14,23 @@ sys.dont_write_bytecode = True
 
 from harness.device import REFERENCE, UMBRA, UNDER_TEST, program  # noqa: E402
 from harness.lab import Lab, isolate, remove_leftovers  # noqa: E402
+from harness.share import Share, slow  # noqa: E402
 from harness.waits import Waits  # noqa: E402
 
 LOG_TAIL = 6000
+SHARE = pytest.StashKey[Share | None]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--share", metavar="FOLDER", help="runs what no other session with this folder runs"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    folder = config.getoption("--share")
+    config.stash[SHARE] = Share(pathlib.Path(folder)) if folder else None
+
     # An ended session tidies up, whoever ends it.
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -48,7 +59,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elif UNDER_TEST != UMBRA and item.get_closest_marker("umbra"):
             item.add_marker(pytest.mark.skip(reason="says something about umbra-wg alone"))
     # Long waits start first, beside all other tests, and are judged last.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    if share := config.stash[SHARE]:
+        share.order(items)
+    else:
+        items.sort(key=slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Goes one test after the other through those that nobody else has."""
+    share = session.config.stash[SHARE]
+    if share is None or session.config.option.collectonly:
+        return None
+    todo = share.mine(session.items)
+    item = next(todo, None)
+    while item is not None:
+        following = next(todo, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail or session.shouldstop:
+            raise session.Interrupted(session.shouldfail or session.shouldstop)
+        item = following
+    return True
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -73,7 +104,7 @@ def all_waits(request: pytest.FixtureRequest) -> Iterator[Waits]:
     names = {
         item.callspec.params["scenario"]
         for item in request.session.items
-        if item.get_closest_marker("slow") and not item.get_closest_marker("skip")
+        if slow(item) and not item.get_closest_marker("skip")
     }
     made = Waits(names)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 
 from harness.device import REFERENCE
@@ -56,9 +58,11 @@ def test_silence(waits: Waits, scenario: str) -> None:
     run = waits.get(scenario)
     initiations = run.recorder.times(INITIATION, leaving=True)[1:]
     assert 14.5 < initiations[0] - run.started < 18
-    # 5 s to 5.334 s when they leave; a busy machine sees single ones late, and what follows early.
-    odd = [gap for gap in gaps(initiations) if not 4.9 < gap < 5.6]
-    assert len(odd) <= 8 and all(3 < gap < 8 for gap in odd), list(gaps(initiations))
+    # 5 s to 5.334 s by the daemon's clock (the simulator checks each). A busy machine lets it run
+    # late, by up to a second, and what follows comes early by as much.
+    between = gaps(initiations)
+    assert 4.9 < statistics.median(between) < 5.6, between
+    assert all(3 < gap < 8 for gap in between), between
     assert 17 <= len(initiations) <= 20
     assert 85 < initiations[-1] - initiations[0] < 112
 

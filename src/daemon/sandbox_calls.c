@@ -113,7 +113,9 @@ const struct sandbox_call sandbox_calls_control[] = {
 	ANY(fstatat64), ANY(statx), ANY(access), ANY(faccessat), ANY(faccessat2), ANY(readlink),
 	ANY(readlinkat), ANY(getcwd), ANY(getdents64), ANY(fstatfs), ANY(unlink), ANY(unlinkat),
 	ANY(mkdir), ANY(mkdirat), ANY(fsync), ANY(fdatasync), ANY(fallocate), ANY(chmod), ANY(fchmod),
-	ANY(fchmodat), ANY(fchown), ANY(umask), ANY(utimensat), ANY(fcntl),
+	ANY(fchmodat), ANY(fchown), ANY(umask), ANY(utimensat),
+	/* its locks; other commands would send signals, or make who opens a file wait */
+	EQUAL(fcntl, 1, F_GETLK), EQUAL(fcntl, 1, F_SETLK),
 	/* the resolver's and the API's connections */
 	ANY(connect), ANY(accept4), ANY(accept), EQUAL(ioctl, 1, 0x5421 /* FIONBIO */),
 	EQUAL(ioctl, 1, 0x541b /* FIONREAD */), ANY(pipe2), ANY(dup), ANY(uname), ANY(sysinfo),

@@ -59,6 +59,10 @@ ATTACKS = {
     "handle": "",
     "code": "",
     "linger": "",
+    "signal-owner": "",
+    "signal-number": "",
+    "lease": "",
+    "watch": "",
 }
 
 # The store is control's own.

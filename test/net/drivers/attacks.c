@@ -62,6 +62,28 @@ static long linger(const char *argument) {
 	return setsockopt(given, SOL_SOCKET, SO_LINGER, &long_time, sizeof long_time);
 }
 
+/* The kernel sends a signal, of any number, to whom the owner of a descriptor is. */
+static long own_signals(const char *pid) {
+	return fcntl(given, F_SETOWN, number_of(pid));
+}
+
+static long choose_signal(const char *argument) {
+	(void)argument;
+	return fcntl(given, F_SETSIG, SIGKILL);
+}
+
+/* Whoever opens the file waits for the holder of a lease, the privileged process as well. */
+static long lease(const char *argument) {
+	(void)argument;
+	int file = memfd_create("leased", 0);
+	return file < 0 ? -1 : fcntl(file, F_SETLEASE, F_WRLCK);
+}
+
+static long watch_folder(const char *argument) {
+	(void)argument;
+	return fcntl(given, F_NOTIFY, DN_MODIFY);
+}
+
 static long do_nothing(const char *argument) {
 	(void)argument;
 	return 0;
@@ -202,6 +224,10 @@ static const struct attack {
 	{"handle", open_handle},
 	{"code", make_code},
 	{"linger", linger},
+	{"signal-owner", own_signals},
+	{"signal-number", choose_signal},
+	{"lease", lease},
+	{"watch", watch_folder},
 };
 
 static int run_attack(const struct attack *attack, const char *argument) {

@@ -62,6 +62,30 @@ static void write_net_restarts(struct view_text *text, const char *name,
 	add_sample(text, name, NULL, status->net_restarts);
 }
 
+/* Names */
+
+#define WRITE_DNS(what)                                                               \
+	static void write_dns_##what(struct view_text *text, const char *name,            \
+								 const struct view_status *status) {                  \
+		for (enum view_upstream i = 0; i < VIEW_UPSTREAM_COUNT; i++) {                \
+			const struct label labels[] = {{"upstream", view_upstream_name(i)}, {0}}; \
+			add_sample(text, name, labels, status->dns_step.of[i].what);              \
+		}                                                                             \
+	}
+WRITE_DNS(questions)
+WRITE_DNS(answers)
+WRITE_DNS(failed)
+
+static void write_dns_refused(struct view_text *text, const char *name,
+							  const struct view_status *status) {
+	add_sample(text, name, NULL, status->dns_step.refused);
+}
+
+static void write_dns_strange(struct view_text *text, const char *name,
+							  const struct view_status *status) {
+	add_sample(text, name, NULL, status->dns_step.strange);
+}
+
 /* Tunnels */
 
 static void write_tunnel_info(struct view_text *text, const char *name,
@@ -242,6 +266,20 @@ static const struct row {
 	{{"umbra_net_restarts_total", "counter",
 	  "How often the process that moves packets was started again."},
 	 write_net_restarts},
+	{{"umbra_dns_questions_total", "counter",
+	  "Questions of this host's programs for names that node.dns_step took."},
+	 write_dns_questions},
+	{{"umbra_dns_answers_total", "counter", "Answers that it gave, of a server or of its own."},
+	 write_dns_answers},
+	{{"umbra_dns_failures_total", "counter",
+	  "Answers that were a failure, as no server had one or its addresses could not be led."},
+	 write_dns_failed},
+	{{"umbra_dns_refused_total", "counter",
+	  "Questions that it did not take: malformed, with nobody to ask, or too many."},
+	 write_dns_refused},
+	{{"umbra_dns_strange_total", "counter",
+	  "Messages of name servers that answer nothing that was asked."},
+	 write_dns_strange},
 	{{"umbra_tunnel_info", "gauge", "1; the tunnel's protocol and the back end of its cipher."},
 	 write_tunnel_info},
 	{{"umbra_tunnel_state", "gauge", "1 for the state that the tunnel is in, 0 for the others."},

@@ -99,6 +99,20 @@ struct view_tunnel {
 	size_t shown;            /* of peers; peer_count - shown are left out */
 };
 
+/* Whose name servers are asked: those of tunnels, or this host's own. */
+enum view_upstream { VIEW_UPSTREAM_SYSTEM, VIEW_UPSTREAM_TUNNEL, VIEW_UPSTREAM_COUNT };
+const char *view_upstream_name(enum view_upstream upstream); /* "system", "tunnel" */
+
+/* What the step between programs and name servers has counted since the process was started. */
+struct view_dns_step {
+	struct {
+		uint64_t questions, answers; /* taken, given */
+		uint64_t failed;             /* answers: no server had one, or its addresses had no way */
+	} of[VIEW_UPSTREAM_COUNT];
+	uint64_t refused; /* questions that were malformed, nobody's or too many */
+	uint64_t strange; /* messages of servers that answer nothing */
+};
+
 struct view_status {
 	unsigned api; /* VIEW_API_VERSION */
 	char *version;
@@ -107,6 +121,7 @@ struct view_status {
 	char *log_level;
 	uint64_t pid, started; /* seconds since the Unix epoch */
 	uint64_t net_restarts; /* of the process that moves packets */
+	struct view_dns_step dns_step;
 	struct view_tunnel *tunnels;
 	size_t tunnel_count;
 };

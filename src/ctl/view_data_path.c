@@ -20,18 +20,11 @@ bool view_data_path_has(const struct view_data_path *path, enum figure flag) {
 	return path->shard_count > 0 && view_data_path_sum(path).of[flag] == path->shard_count;
 }
 
-/* Puts an object that was filled; without memory the whole fails. */
-static void put_object(struct view_writer *writer, const char *member, struct view_writer *inner) {
-	writer->failed = writer->failed || inner->failed;
-	if (inner->object)
-		view_put(writer, member, inner->object);
-}
-
 static void put_offloads(struct view_writer *w, const struct view_data_path *path) {
 	struct view_writer inner = view_writer_new();
 	for (const struct figure_offload *row = figure_offloads; row->name; row++)
 		view_put_bool(&inner, row->name, view_data_path_has(path, row->figure));
-	put_object(w, "offloads", &inner);
+	view_put_object(w, "offloads", &inner);
 }
 
 static void put_batches(struct view_writer *w, const struct figure_set *sum) {
@@ -40,9 +33,9 @@ static void put_batches(struct view_writer *w, const struct figure_set *sum) {
 		struct view_writer one = view_writer_new();
 		view_put_number(&one, "calls", sum->of[row->calls]);
 		view_put_number(&one, "packets", sum->of[row->packets]);
-		put_object(&inner, row->name, &one);
+		view_put_object(&inner, row->name, &one);
 	}
-	put_object(w, "batches", &inner);
+	view_put_object(w, "batches", &inner);
 }
 
 static void put_drops(struct view_writer *w, const struct view_data_path *path,
@@ -54,7 +47,7 @@ static void put_drops(struct view_writer *w, const struct view_data_path *path,
 		view_put(&inner, "tun_queue", json_null());
 	for (const struct figure_drop *row = figure_drops; row->name; row++)
 		view_put_number(&inner, row->name, sum->of[row->figure]);
-	put_object(w, "drops", &inner);
+	view_put_object(w, "drops", &inner);
 }
 
 static json_t *make_shard(struct view_writer *w, const struct figure_set *shard) {
@@ -85,7 +78,7 @@ void view_data_path_put(struct view_writer *writer, const struct view_data_path 
 		if (json_array_append_new(shards, make_shard(&w, &path->shards[i])))
 			w.failed = true;
 	view_put(&w, "shards", shards);
-	put_object(writer, "data_path", &w);
+	view_put_object(writer, "data_path", &w);
 }
 
 static struct figure_set get_shard(struct view_reader *reader, const json_t *object) {

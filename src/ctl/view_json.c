@@ -87,6 +87,13 @@ void view_put(struct view_writer *writer, const char *member, json_t *value) {
 		writer->failed = true;
 }
 
+void view_put_object(struct view_writer *writer, const char *member,
+					 const struct view_writer *inner) {
+	writer->failed = writer->failed || inner->failed;
+	if (inner->object)
+		view_put(writer, member, inner->object);
+}
+
 /* A copy of plain ASCII; an answer does not fail for what somebody's locale put into a message. */
 static json_t *make_plain(const char *text) {
 	auto_free char *copy = strdup(text);

@@ -43,6 +43,9 @@ struct view_writer view_writer_new(void);
 void view_writer_end(struct view_writer *writer, struct view_text *text, bool more);
 
 void view_put(struct view_writer *writer, const char *member, json_t *value);
+/* An object that was filled, which is the writer's then; without memory the whole fails. */
+void view_put_object(struct view_writer *writer, const char *member,
+					 const struct view_writer *inner);
 /* NULL becomes null. Bytes that are not UTF-8 become question marks. */
 void view_put_text(struct view_writer *writer, const char *member, const char *text);
 void view_put_number(struct view_writer *writer, const char *member, uint64_t number);

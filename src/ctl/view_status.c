@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "ctl/view.h"
+#include "ctl/view_dns_step.h"
 #include "ctl/view_json.h"
 #include "ctl/view_tunnel.h"
 
@@ -31,6 +32,7 @@ enum err view_status_encode(const struct view_status *status, char **out_text, s
 	view_put_number(&w, "pid", status->pid);
 	view_put_number(&w, "started", status->started);
 	view_put_number(&w, "net_restarts", status->net_restarts);
+	view_dns_step_put(&w, &status->dns_step);
 	view_writer_end(&w, &text, true);
 	view_text_add(&text, tunnels, sizeof tunnels - 1);
 	for (size_t i = 0; i < status->tunnel_count; i++) {
@@ -76,6 +78,7 @@ enum err view_status_decode(const char *text, size_t size, struct view_status *o
 	status.pid = view_get_number(&r, "pid", UINT64_MAX);
 	status.started = view_get_number(&r, "started", UINT64_MAX);
 	status.net_restarts = view_get_number(&r, "net_restarts", UINT64_MAX);
+	view_dns_step_get(&r, &status.dns_step);
 	get_tunnels(&r, &status);
 	json_decref(object);
 	if (r.error) {

@@ -31,6 +31,8 @@ struct control_dns_step {
 	size_t group_count;
 	struct forwarder_io *io; /* NULL: it does not run */
 	struct group running[GROUPS_MAX];
+	size_t running_count;
+	struct view_dns_step before; /* figures of those that have ended */
 };
 
 /* A question to the privileged process. */
@@ -217,16 +219,39 @@ static enum err start(struct control_dns_step *step, int datagrams, int connecti
 		.context = step,
 	};
 	memcpy(step->running, step->groups, sizeof step->running);
+	step->running_count = step->group_count;
 	error = forwarder_io_new(&options, &step->io);
 	step->group_count = 0;
 	plan_step_done(&plan);
 	return error;
 }
 
+static struct view_dns_step sum(const struct control_dns_step *step) {
+	struct view_dns_step all = step->before;
+	if (!step->io)
+		return all;
+	for (size_t i = 0; i < step->running_count; i++) {
+		const struct forwarder_group_figures *of = forwarder_io_group_figures(step->io, i);
+		enum view_upstream upstream =
+			step->running[i].system ? VIEW_UPSTREAM_SYSTEM : VIEW_UPSTREAM_TUNNEL;
+		all.of[upstream].questions += of->questions;
+		all.of[upstream].answers += of->answers;
+		all.of[upstream].failed += of->failed;
+	}
+	all.refused += forwarder_io_figures(step->io)->refused;
+	all.strange += forwarder_io_figures(step->io)->strange;
+	return all;
+}
+
+struct view_dns_step control_dns_step_figures(const struct control *control) {
+	return control->dns_step ? sum(control->dns_step) : (struct view_dns_step){.refused = 0};
+}
+
 void control_dns_step_start(struct control *control, struct channel_message *message) {
 	struct control_dns_step *step = find_step(control);
 	if (!step)
 		return;
+	step->before = sum(step);
 	forwarder_io_free(step->io);
 	step->io = NULL;
 	step->run++;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_dns_step.h"
 #include "daemon/control_gather.h"
 #include "daemon/control_view.h"
 #include "host/route_message.h"
@@ -106,6 +107,7 @@ static void answer_status(struct control *control, const struct waiting *waiting
 		.pid = (uint64_t)getppid(),
 		.started = control->started,
 		.net_restarts = control->net_starts > 0 ? control->net_starts - 1 : 0,
+		.dns_step = control_dns_step_figures(control),
 	};
 	enum err error = fill_status(control, waiting->peers, &status);
 	if (error)

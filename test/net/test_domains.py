@@ -7,6 +7,7 @@ say by which way a question came, and a name server at either end of both ways.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import struct
@@ -120,6 +121,21 @@ def decode(answer: bytes, at: int) -> list[str] | int:
     return found
 
 
+def names_of(world: World) -> dict[str, tuple[int, int, int]]:
+    """Questions, answers and failures, by whose servers were to be asked."""
+    command = ("curl", "--silent", "--unix-socket", str(world.near.socket), "http://umbra/metrics")
+    text = world.host.run(*command).stdout
+    found: dict[str, tuple[int, int, int]] = {}
+    for kind in ("system", "tunnel"):
+        values = [
+            re.search(rf'^umbra_dns_{what}_total{{upstream="{kind}"}} (\d+)$', text, re.MULTILINE)
+            for what in ("questions", "answers", "failures")
+        ]
+        questions, answers, failures = (int(value[1]) if value else -1 for value in values)
+        found[kind] = (questions, answers, failures)
+    return found
+
+
 def test_include(lab: Lab) -> None:
     """The addresses of some names alone go in, from when they are asked for."""
     world = World(
@@ -149,6 +165,13 @@ def test_include(lab: Lab) -> None:
     # Each name has its servers.
     assert world.ask("here.corp.test") == ["192.0.2.1"]
     assert world.ask("here.test") == ["192.0.2.2"]
+    # Metrics tell them apart, and go on after a reload, which takes a new step.
+    counted = names_of(world)
+    near.reload()
+    assert world.ask("other.test") == [OTHER]
+    assert world.ask("here.corp.test") == ["192.0.2.1"]
+    for kind, (questions, answers, failures) in names_of(world).items():
+        assert (questions - 1, answers - 1, failures) == counted[kind] and questions > 1, kind
     # What another program takes away comes back. A name that cannot be led meanwhile is not told.
     host.nft("delete table inet umbra_split")
     assert world.ask("www.in.test") in (2, [NAMED])

@@ -74,6 +74,11 @@ const struct forwarder_figures *forwarder_figures(const struct forwarder *forwar
 	return &forwarder->figures;
 }
 
+const struct forwarder_group_figures *forwarder_group_figures(const struct forwarder *forwarder,
+															  size_t group) {
+	return &forwarder->group_figures[group];
+}
+
 /* Answers */
 
 static void send_answer(struct forwarder *forwarder, const struct forwarder_client *client,
@@ -89,6 +94,8 @@ static void finish_empty(struct forwarder *forwarder, struct forwarder_entry *en
 	size_t size = dns_answer_encode(entry->query, &entry->question, rcode, flags, answer);
 	struct forwarder_client client = entry->client;
 	forwarder->figures.failed += rcode == DNS_RCODE_FAILED;
+	forwarder->group_figures[entry->group].failed += rcode == DNS_RCODE_FAILED;
+	forwarder->group_figures[entry->group].answers++;
 	forwarder_entry_free(forwarder, entry);
 	send_answer(forwarder, &client, answer, size);
 }
@@ -107,6 +114,7 @@ static void finish(struct forwarder *forwarder, struct forwarder_entry *entry, c
 	}
 	entry->answer = NULL;
 	dns_set_id(answer, entry->question.id);
+	forwarder->group_figures[entry->group].answers++;
 	struct forwarder_client client = entry->client;
 	forwarder_entry_free(forwarder, entry);
 	send_answer(forwarder, &client, answer, size);
@@ -209,6 +217,7 @@ void forwarder_query(struct forwarder *forwarder, uint64_t now,
 	}
 	entry->question = question;
 	entry->group = route->group;
+	forwarder->group_figures[entry->group].questions++;
 	const struct forwarder_rule *rule = find_rule(forwarder, &question.name);
 	if (rule) {
 		entry->granting = true;

@@ -104,6 +104,12 @@ struct forwarder_figures {
 	uint64_t strange;            /* datagrams and messages of servers that answer nothing */
 };
 
+/* Of the questions that one group of servers was to answer. */
+struct forwarder_group_figures {
+	uint64_t questions, answers;
+	uint64_t failed; /* of the answers, those that were SERVFAIL of ours */
+};
+
 struct forwarder;
 
 /* ERR_INVALID for numbers out of range; ERR_NO_MEMORY. */
@@ -130,3 +136,5 @@ void forwarder_granted(struct forwarder *forwarder, uint64_t now, uint32_t ticke
 /* Does what is due; returns the next deadline. */
 uint64_t forwarder_run(struct forwarder *forwarder, uint64_t now);
 const struct forwarder_figures *forwarder_figures(const struct forwarder *forwarder);
+const struct forwarder_group_figures *forwarder_group_figures(const struct forwarder *forwarder,
+															  size_t group);

@@ -42,6 +42,7 @@ struct forwarder {
 	size_t used, granting;
 	struct deadline_heap deadlines;
 	struct forwarder_figures figures;
+	struct forwarder_group_figures group_figures[FORWARDER_GROUPS_MAX];
 };
 
 /* NULL when the table is full or the client has too much in it. */

@@ -264,3 +264,8 @@ void forwarder_io_granted(struct forwarder_io *io, uint32_t ticket, bool granted
 const struct forwarder_figures *forwarder_io_figures(const struct forwarder_io *io) {
 	return forwarder_figures(io->forwarder);
 }
+
+const struct forwarder_group_figures *forwarder_io_group_figures(const struct forwarder_io *io,
+																 size_t group) {
+	return forwarder_group_figures(io->forwarder, group);
+}

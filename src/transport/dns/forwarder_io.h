@@ -58,3 +58,5 @@ void forwarder_io_free(struct forwarder_io *io);
 void forwarder_io_opened(struct forwarder_io *io, uint32_t ticket, int descriptor);
 void forwarder_io_granted(struct forwarder_io *io, uint32_t ticket, bool granted);
 const struct forwarder_figures *forwarder_io_figures(const struct forwarder_io *io);
+const struct forwarder_group_figures *forwarder_io_group_figures(const struct forwarder_io *io,
+																 size_t group);

@@ -133,6 +133,7 @@ static inline struct view_status example_status(void) {
 		.pid = 4711,
 		.started = 1700000000,
 		.net_restarts = 2,
+		.dns_step = {.of = {{101, 102, 103}, {104, 105, 106}}, .refused = 107, .strange = 108},
 		.tunnel_count = 2,
 	};
 	status.tunnels = calloc(2, sizeof *status.tunnels);

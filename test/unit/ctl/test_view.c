@@ -126,6 +126,23 @@ static void lists_are_read_however_written(void **state) {
 		assert_int_equal(view_peers_decode(bad[i], strlen(bad[i]), &peers, &count), ERR_MALFORMED);
 }
 
+/* Before there was such a member, and what is none. */
+static void a_status_may_tell_nothing_of_names(void **state) {
+	static const char without[] = "{\"api\":1,\"version\":\"0.1.0\",\"pid\":1,\"tunnels\":[]}";
+	static const char *const wrong[] = {
+		"{\"version\":\"1\",\"dns_step\":[]}",
+		"{\"version\":\"1\",\"dns_step\":{\"system\":{},\"tunnel\":7}}",
+		"{\"version\":\"1\",\"dns_step\":{\"system\":{},\"tunnel\":{\"failed\":-1}}}",
+	};
+	static const struct view_dns_step none = {.refused = 0};
+	struct view_status status;
+	assert_int_equal(view_status_decode(without, sizeof without - 1, &status), ERR_OK);
+	assert_memory_equal(&status.dns_step, &none, sizeof none);
+	view_status_done(&status);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_int_equal(view_status_decode(wrong[i], strlen(wrong[i]), &status), ERR_MALFORMED);
+}
+
 static void a_status_comes_back(void **state) {
 	struct view_status status = example_status(), again = {0};
 	char *text = NULL, *second = NULL;
@@ -134,6 +151,7 @@ static void a_status_comes_back(void **state) {
 	assert_int_equal(view_status_decode(text, size, &again), ERR_OK);
 	assert_int_equal(again.api, 1);
 	assert_int_equal(again.pid, 4711);
+	assert_memory_equal(&again.dns_step, &status.dns_step, sizeof again.dns_step);
 	assert_int_equal(again.tunnel_count, 2);
 	const struct view_tunnel *tunnel = &again.tunnels[0];
 	assert_int_equal(tunnel->state, VIEW_UP);
@@ -429,6 +447,7 @@ int main(void) {
 		cmocka_unit_test(lists_of_peers_come_back),
 		cmocka_unit_test(lists_are_read_however_written),
 		cmocka_unit_test(a_status_comes_back),
+		cmocka_unit_test(a_status_may_tell_nothing_of_names),
 		cmocka_unit_test(figures_come_back),
 		cmocka_unit_test(figures_may_be_absent),
 		cmocka_unit_test(small_answers_come_back),

@@ -200,9 +200,17 @@ static void test_routes(void **state) {
 	assert_int_equal(last(rig)->group, TUNNEL_GROUP);
 	(void)query(rig, &client, 2, "notcorp.example", DNS_TYPE_A);
 	assert_int_equal(last(rig)->group, DEFAULT_GROUP);
+	struct dns_text text = address_answer(last(rig), "notcorp.example", 1);
+	reply(rig, last(rig), &text);
 	(void)query(rig, &client, 3, "lonely.example", DNS_TYPE_A);
 	assert_int_equal(rig->asked_count, 2);
 	assert_int_equal(rcode_of(&rig->answer), DNS_RCODE_FAILED);
+	/* Questions, answers and failures of each. */
+	static const struct forwarder_group_figures expected[] = {
+		[DEFAULT_GROUP] = {1, 1, 0}, [TUNNEL_GROUP] = {1, 0, 0}, [LONELY_GROUP] = {1, 1, 1}};
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+		assert_memory_equal(forwarder_group_figures(rig->forwarder, i), &expected[i],
+							sizeof expected[i]);
 }
 
 static void test_strangers(void **state) {

@@ -7,8 +7,9 @@
 #include "base/error.h"
 
 /*
- * How large the packets to an address may be, as far as the kernel knows: what it learnt of the
- * path (RFC 1191), the route's metric, or the interface's MTU, the first of these that there is.
+ * How large the packets to an address may be by the host's own settings: the route's metric, or the
+ * interface's MTU where there is none. What the kernel has learnt of the path (RFC 1191) is left
+ * out: it holds for minutes, and anybody can make it up who knows the address.
  */
 
 struct route;

@@ -58,6 +58,24 @@ def test_from_the_route(lab: Lab, cable: int, outside: int) -> None:
     assert_pings(spaces[0], inner_address(1, 4))
 
 
+@pytest.mark.parametrize("outside", [4, 6])
+def test_what_routers_say_is_no_route(lab: Lab, outside: int) -> None:
+    """The kernel's memory of a narrow path expires: the tunnel's MTU is that of the route."""
+    path = Path(lab, 1300, False)
+    pair = path_nodes(lab, path, outside, False)
+    server = gateways(2, 2)[0 if outside == 4 else 1]
+    network, via = (("198.18.2.0/24", "198.18.0.2"), ("fd18:2::/64", "fd18:0::2"))[outside == 6]
+    for mtu in (1500, 1400):
+        # One that a router advertised expires as well, and its metric counts.
+        until = " expires 600" if outside == 6 else ""
+        path.client.ip(f"route replace {network} via {via} mtu {mtu}{until}")
+        path.client.run("ping", "-c", "1", "-W", "1", "-M", "do", "-s", "1340", server, check=False)
+        shown = path.client.run("ip", "route", "get", server).stdout
+        assert "expires" in shown and "mtu 1300" in shown
+        pair.client.reload()
+        assert mtu_of(pair) == mtu - OVERHEAD[outside]
+
+
 def test_configured(lab: Lab) -> None:
     """What the configuration says is not asked for, and says where it is from."""
     pair = make_nodes(lab, client={"mtu": 1300}).start()

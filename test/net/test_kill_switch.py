@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -365,6 +366,23 @@ def test_stays(lab: Lab) -> None:
     assert not home.outside()
     watch.assert_none("from the start on")
     home.unblock()
+
+
+def test_taken_away_by_hand(lab: Lab) -> None:
+    """What doc/security.md says for a host that is blocked after the program was uninstalled."""
+    home = Home(lab)
+    home.pair.server.start()
+    before = home.client.traces()
+    home.client.start()
+    home.client.kill()
+    wait_until(lambda: home.tunnel not in home.space.links(), 5, "the interface goes")
+    assert not home.outside()
+    page = (pathlib.Path(__file__).parents[2] / "doc/security.md").read_text()
+    (commands,) = (part for part in page.split("```") if "delete table inet umbra_kill" in part)
+    home.space.run("sh", "-ec", commands.removeprefix("sh\n"))
+    assert home.outside()
+    assert home.client.traces()["rules"] == before["rules"]
+    assert not any("umbra_kill" in name for name in tables(home.space))
 
 
 def test_broken_configuration(lab: Lab) -> None:

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ enum { NICE = 7 };
 
 struct found {
 	enum err first, second, odd, batch;
+	bool other;       /* the policy that has slices */
 	uint64_t runtime; /* as the kernel says */
 	int nice;
 };
@@ -24,6 +26,9 @@ struct found {
 static void *ask(void *context) {
 	struct found *found = context;
 	id_t thread = (id_t)syscall(SYS_gettid);
+	const struct sched_param none = {.sched_priority = 0};
+	/* Whoever starts the test may have chosen another one. */
+	found->other = sched_setscheduler(0, SCHED_OTHER, &none) == 0;
 	(void)setpriority(PRIO_PROCESS, thread, NICE);
 	found->first = slice_request(500000);
 	uint64_t words[6] = {0};
@@ -32,7 +37,6 @@ static void *ask(void *context) {
 	found->nice = getpriority(PRIO_PROCESS, thread);
 	found->second = slice_request(1000000);
 	found->odd = slice_request(0);
-	const struct sched_param none = {.sched_priority = 0};
 	(void)sched_setscheduler(0, SCHED_BATCH, &none);
 	found->batch = slice_request(500000);
 	return NULL;
@@ -43,6 +47,8 @@ static void test_request(void **state) {
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, ask, &found), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (!found.other)
+		skip();
 	assert_int_equal(found.first, ERR_OK);
 	assert_int_equal(found.second, ERR_OK);
 	assert_int_equal(found.odd, ERR_OK); /* the kernel's own choice again */

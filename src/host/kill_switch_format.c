@@ -341,13 +341,25 @@ static uint64_t hash_of(const char *text, size_t size) {
 	return hash;
 }
 
-enum err kill_switch_format(const struct kill_switch_request *request,
-							char out_seal[static KILL_SWITCH_SEAL_SIZE], char **out_text,
-							size_t *out_size) {
+static int compare_names(const void *left, const void *right) {
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static int compare_endpoints(const void *left_item, const void *right_item) {
+	const struct kill_switch_endpoint *left = left_item, *right = right_item;
+	const struct endpoint *one = &left->endpoint, *other = &right->endpoint;
+	if (left->mark != right->mark)
+		return left->mark < right->mark ? -1 : 1;
+	int order = memcmp(one->address.bytes, other->address.bytes, sizeof one->address.bytes);
+	return order ? order : (int)one->port - (int)other->port;
+}
+
+/* The text twice, as its seal is in it. */
+static enum err format_sealed(const struct kill_switch_request *request,
+							  char out_seal[static KILL_SWITCH_SEAL_SIZE], char **out_text,
+							  size_t *out_size) {
 	char *text = NULL, seal[KILL_SWITCH_SEAL_SIZE] = "is_";
 	size_t size = 0;
-	if (!is_valid(request))
-		return ERR_INVALID;
 	enum err error = format(request, seal, &text, &size);
 	if (error)
 		return error;
@@ -357,4 +369,27 @@ enum err kill_switch_format(const struct kill_switch_request *request,
 	if (!error)
 		memcpy(out_seal, seal, sizeof seal);
 	return error;
+}
+
+enum err kill_switch_format(const struct kill_switch_request *request,
+							char out_seal[static KILL_SWITCH_SEAL_SIZE], char **out_text,
+							size_t *out_size) {
+	if (!is_valid(request))
+		return ERR_INVALID;
+	size_t names = request->interface_count, endpoints = request->endpoint_count;
+	auto_free const char **interface = calloc(names + 1, sizeof *interface);
+	auto_free struct kill_switch_endpoint *endpoint = calloc(endpoints + 1, sizeof *endpoint);
+	if (!interface || !endpoint)
+		return ERR_NO_MEMORY;
+	/* In what order they became known says nothing, and the seal is not to depend on it. */
+	for (size_t i = 0; i < names; i++)
+		interface[i] = request->interfaces[i];
+	for (size_t i = 0; i < endpoints; i++)
+		endpoint[i] = request->endpoints[i];
+	qsort(interface, names, sizeof *interface, compare_names);
+	qsort(endpoint, endpoints, sizeof *endpoint, compare_endpoints);
+	struct kill_switch_request sorted = *request;
+	sorted.interfaces = interface;
+	sorted.endpoints = endpoint;
+	return format_sealed(&sorted, out_seal, out_text, out_size);
 }

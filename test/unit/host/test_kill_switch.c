@@ -265,6 +265,31 @@ static void test_seal(void **state) {
 	assert_string_not_equal(seals[0], seals[2]);
 }
 
+/* In what order endpoints and tunnels became known is not seen. */
+static void test_order(void **state) {
+	const struct kill_switch_endpoint endpoints[] = {
+		endpoint_of(8, "192.0.2.2:1"), endpoint_of(7, "[2001:db8::1]:443"),
+		endpoint_of(7, "192.0.2.1:51821"), endpoint_of(7, "192.0.2.1:51820")};
+	const struct kill_switch_endpoint turned[] = {endpoints[3], endpoints[2], endpoints[1],
+												  endpoints[0]};
+	const char *const interfaces[] = {"um1", "um0"}, *const other[] = {"um0", "um1"};
+	const struct kill_switch_request requests[] = {
+		{.endpoints = endpoints,
+		 .endpoint_count = 4,
+		 .interfaces = interfaces,
+		 .interface_count = 2},
+		{.endpoints = turned, .endpoint_count = 4, .interfaces = other, .interface_count = 2},
+	};
+	char seals[2][KILL_SWITCH_SEAL_SIZE], *texts[2];
+	size_t size;
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(kill_switch_format(&requests[i], seals[i], &texts[i], &size), ERR_OK);
+	assert_string_equal(seals[0], seals[1]);
+	assert_string_equal(texts[0], texts[1]);
+	for (size_t i = 0; i < 2; i++)
+		free(texts[i]);
+}
+
 static void test_refused(void **state) {
 	const char *const name = "um0\"";
 	const struct prefix everything = {.address.family = ADDRESS_V4};
@@ -289,8 +314,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_least),      cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_exceptions), cmocka_unit_test(test_no_lan),
-		cmocka_unit_test(test_seal),       cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_seal),       cmocka_unit_test(test_order),
+		cmocka_unit_test(test_refused),    cmocka_unit_test(test_neighbours),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,9 @@ enum {
 	STREAM_ID_MAX = 16777215,
 };
 
+/* What the key that hides the frames' lengths is derived with. */
+#define STREAM_FRAME_LENGTH_LABEL "phantom length"
+
 struct stream_frame {
 	uint8_t type;
 	uint32_t stream;
@@ -58,21 +61,23 @@ struct stream_frame {
 
 /*
  * One frame of exactly size bytes. Every type passes that fits its length; what its payload means
- * is read by the functions below. ERR_TRUNCATED, ERR_TRAILING.
+ * is read by the functions below. ERR_TRUNCATED, ERR_TRAILING, ERR_LIMIT beyond the largest frame.
  */
 enum err stream_frame_decode(const uint8_t *data, size_t size, struct stream_frame *out_frame);
 
 /*
- * Header and payload, which may lie where it is to go (data + STREAM_FRAME_HEADER_SIZE). The
- * padding's bytes behind them are left to the caller. ERR_INVALID for an id or a size beyond the
- * limits, ERR_LIMIT where room is too small; out_size counts the padding.
+ * Header and payload, which may lie where it is to go already (out_data +
+ * STREAM_FRAME_HEADER_SIZE), but not half over it. The padding's bytes behind them are left to the
+ * caller. ERR_INVALID for an id or a size beyond the limits, ERR_LIMIT where room is too small;
+ * out_size counts the padding.
  */
 enum err stream_frame_encode(const struct stream_frame *frame, uint8_t *out_data, size_t room,
 							 size_t *out_size);
 
 /*
  * CLOSE: empty is the end of the sender's data (half close, then *out_reset is false), four bytes a
- * reset with its code, of which unknown ones pass. ERR_MALFORMED for other sizes, here and below.
+ * reset with its code, of which unknown ones pass. ERR_MALFORMED for other sizes, here and below,
+ * and for a GOAWAY's stream beyond STREAM_ID_MAX.
  */
 enum err stream_frame_read_close(struct slice payload, bool *out_reset, uint32_t *out_error);
 enum err stream_frame_read_window_update(struct slice payload, uint32_t *out_increment);

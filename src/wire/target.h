@@ -36,8 +36,9 @@ struct target {
 
 /*
  * Takes the whole of data. Names are 1 to 253 bytes of letters, digits, '-', '_' and '.', without
- * a dot at the end, empty labels, or labels longer than 63. ERR_TRUNCATED, ERR_TRAILING,
- * ERR_MALFORMED.
+ * a dot at the end, empty labels, or labels longer than 63; the last label is no number, decimal or
+ * with 0x, because resolvers take "127.1" for an address. Port 0 passes, and is the only one of
+ * TARGET_PACKETS. ERR_TRUNCATED, ERR_TRAILING, ERR_MALFORMED.
  */
 enum err target_decode(const uint8_t *data, size_t size, struct target *out_target);
 

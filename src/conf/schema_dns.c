@@ -30,7 +30,8 @@ const struct schema_row schema_dns_rows[] = {
 	 .absent = "this host's programs go on asking those they have",
 	 .example = "[10.66.0.1]",
 	 .help = "Name servers that this host asks while the tunnel is up; what was set before comes "
-			 "back afterwards."},
+			 "back afterwards. Programs that go past the tunnel (umbra exec --outside) ask them "
+			 "through it, too."},
 	{.key = "domains",
 	 .type = SCHEMA_NAMES,
 	 AT_DNS(domains),

@@ -175,7 +175,6 @@ static void add_new(struct node *node) {
 
 void node_reloaded(struct node *node, struct node_order *order) {
 	add_new(node);
-	node_split_reloaded(node);
 	config_free(node->config_before);
 	node->config_before = NULL;
 	char problem[NODE_DOMAINS_PROBLEM_SIZE];
@@ -183,6 +182,7 @@ void node_reloaded(struct node *node, struct node_order *order) {
 				   "both fit");
 	if (node_kill_switch_settle(node, problem))
 		node_reload_problem(node, NULL, problem);
+	node_split_reloaded(node);
 	node_control_configure(node);
 	if (node_domains_reload(node, problem))
 		node_reload_problem(node, NULL, problem);

@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/node_core.h"
 #include "host/split_group.h"
 #include "host/split_rules.h"
 #include "tunnel/plan.h"
+#include "tunnel/plan_dns.h"
 
 enum {
 	NAME_SIZE = PROCESS_NAME_SIZE + 8,
@@ -45,6 +48,8 @@ static struct split_tunnel row_of(const struct node *node, uint16_t slot) {
 		.addresses = tunnel->config->addresses.items,
 		.address_count = tunnel->config->addresses.count,
 		.inside = inside_mark(tunnel),
+		.servers = tunnel->config->dns.servers,
+		.server_count = tunnel->config->dns.server_count,
 	};
 	node_domains_wish(node, slot, &row);
 	return row;
@@ -60,6 +65,47 @@ static uint32_t outside_mark(const struct node *node) {
 	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
 		wanted |= is_up(&node->tunnels[i]) && row_of(node, i).exclude;
 	return wanted ? PLAN_MARK_OUTSIDE : 0;
+}
+
+/* A table of a kill switch has routes, if only such that refuse, also without the interface. */
+static bool may_lead(const struct node *node, const struct node_tunnel *tunnel, bool up) {
+	if (up)
+		return is_up(tunnel);
+	return tunnel->used && tunnel->config && !is_up(tunnel) && node_kill_switch_is_up(node, tunnel);
+}
+
+/* A server that several tunnels name is asked through the first of them that is up. */
+static void add_server(struct split_rules_server *servers, size_t *count, uint32_t table,
+					   const struct address *address) {
+	for (size_t i = 0; i < *count; i++)
+		if (address_equal(&servers[i].address, address))
+			return;
+	if (table != 0)
+		servers[(*count)++] = (struct split_rules_server){*address, table};
+}
+
+static enum err find_servers(const struct node *node, struct split_rules_server **out_servers,
+							 size_t *out_count) {
+	size_t room = 0, count = 0;
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (node->tunnels[i].used && node->tunnels[i].config)
+			room += node->tunnels[i].config->dns.server_count;
+	struct split_rules_server *servers = calloc(room + 1, sizeof *servers);
+	if (!servers)
+		return ERR_NO_MEMORY;
+	for (int up = 1; up >= 0; up--)
+		for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+			if (!may_lead(node, &node->tunnels[i], up))
+				continue;
+			const struct config_tunnel *config = node->tunnels[i].config;
+			for (size_t j = 0; j < config->dns.server_count; j++) {
+				const struct address *server = &config->dns.servers[j];
+				add_server(servers, &count, plan_dns_table(config, i, server), server);
+			}
+		}
+	*out_servers = servers;
+	*out_count = count;
+	return ERR_OK;
 }
 
 /* Rules first: what is marked already has somewhere to go, or is refused. */
@@ -78,10 +124,16 @@ static enum err apply_rules(const struct node *node, char out_problem[static PRO
 				.table = inside_mark(tunnel),
 			};
 	}
+	auto_free struct split_rules_server *servers = NULL;
 	char problem[NETWORK_PROBLEM_SIZE] = "";
-	enum err error = split_rules_apply(&request, problem);
+	/* Of others nothing is marked from the beginning. */
+	enum err error =
+		node->split.outside ? find_servers(node, &servers, &request.server_count) : ERR_OK;
+	request.servers = servers;
+	if (!error)
+		error = split_rules_apply(&request, problem);
 	if (error)
-		(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem);
+		(void)snprintf(out_problem, PROBLEM_SIZE, "%s", problem[0] ? problem : err_text(error));
 	return error;
 }
 
@@ -232,10 +284,12 @@ void node_split_ask(struct node *node, const struct process_message *message) {
 
 void node_split_start(struct node *node) {
 	char path[SPLIT_GROUP_PATH_SIZE], problem[PROBLEM_SIZE] = "";
-	if (split_rules_clean() || split_clean())
-		log_error("rules of split tunnelling of an earlier run could not be removed");
 	split_groups_remove();
-	if (split_group_exists(outside_name) && make_outside(node, path, problem))
+	/* Who is in it asks on: rules that are wanted still are taken over, all others go. */
+	bool joined = split_group_exists(outside_name);
+	if ((!joined && split_rules_clean()) || split_clean())
+		log_error("rules of split tunnelling of an earlier run could not be removed");
+	if (joined && make_outside(node, path, problem))
 		log_error("applications outside: %s", problem);
 }
 
@@ -262,6 +316,12 @@ void node_split_reloaded(struct node *node) {
 void node_split_down(struct node *node, struct node_tunnel *tunnel) {
 	char problem[PROBLEM_SIZE] = "";
 	if ((node->split.inside[tunnel->slot] || node->split.outside) && apply(node, problem))
+		log_error("%s: split tunnelling: %s", tunnel->name, problem);
+}
+
+void node_split_released(struct node *node, const struct node_tunnel *tunnel) {
+	char problem[PROBLEM_SIZE] = "";
+	if (node->split.outside && apply_rules(node, problem))
 		log_error("%s: split tunnelling: %s", tunnel->name, problem);
 }
 

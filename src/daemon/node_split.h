@@ -28,6 +28,8 @@ void node_split_ask(struct node *node, const struct process_message *message);
 /* After a tunnel came up; before it goes down and before it is forgotten. */
 void node_split_up(struct node *node, struct node_tunnel *tunnel);
 void node_split_down(struct node *node, struct node_tunnel *tunnel);
+/* Its kill switch is released, behind that. */
+void node_split_released(struct node *node, const struct node_tunnel *tunnel);
 /* Another program has removed tables of ours. The sets' addresses are gone with theirs. */
 void node_split_restore(struct node *node);
 /* A reload is over: tunnels may have other addresses. */

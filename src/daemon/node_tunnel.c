@@ -264,8 +264,10 @@ static void forget(struct node *node, struct node_tunnel *tunnel) {
 static void release(struct node *node, struct node_tunnel *tunnel, const struct node_order *order) {
 	if (order->kind == NODE_ORDER_REMOVE)
 		tunnel->config = NULL;
-	if (order->kind == NODE_ORDER_REMOVE || order->release)
-		node_kill_switch_release(node, tunnel);
+	if (order->kind != NODE_ORDER_REMOVE && !order->release)
+		return;
+	node_kill_switch_release(node, tunnel);
+	node_split_released(node, tunnel);
 }
 
 static void gone_down(void *context, int number, const char *text) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "host/network.h"
 #include "host/route_message.h"
+#include "host/route_rule.h"
 
 /* A plan as the kernel is to have it: each route with its table, each rule spelled out. Pure. */
 

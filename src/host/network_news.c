@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 
 #include "base/siphash.h"
+#include "host/netlink.h"
 #include "host/network.h"
 
 /* An address as the kernel tells of it, without what a renewal changes. */
@@ -176,17 +177,12 @@ static bool matters(struct network_news *news, const struct network_news_filter 
 	}
 }
 
-/* mnl_nlmsg_ok() takes a length of 2 GiB and more for a negative one. */
-static bool is_whole(const struct nlmsghdr *message, int left) {
-	return mnl_nlmsg_ok(message, left) && message->nlmsg_len <= (uint32_t)left;
-}
-
 bool network_news_read(struct network_news *news, const struct network_news_filter *filter,
 					   const void *data, size_t size) {
 	bool any = false;
 	int left = (int)size;
 	const struct nlmsghdr *message = data;
-	for (; is_whole(message, left); message = mnl_nlmsg_next(message, &left))
+	for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left))
 		any |= matters(news, filter, message);
 	return any;
 }

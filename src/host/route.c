@@ -9,6 +9,8 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
+#include "host/netlink.h"
+
 enum {
 	RECEIVE_SIZE = 65536, /* the kernel fills at most 32 KiB of a listing at a time */
 	SEND_SIZE = 32768,
@@ -120,7 +122,7 @@ static enum err read_answers(struct route *route, uint32_t first) {
 		if (error)
 			return error;
 		const struct nlmsghdr *message = (const void *)route->answers;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
 			uint32_t place = message->nlmsg_seq - first;
 			if (message->nlmsg_type != NLMSG_ERROR || place >= route->count)
 				continue;
@@ -218,7 +220,7 @@ static enum err list_once(struct route *route, const struct route_listing *listi
 		int left;
 		error = receive(route, &left);
 		const struct nlmsghdr *message = (const void *)route->answers;
-		for (; !error && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		for (; !error && netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left))
 			if (message->nlmsg_seq == sequence)
 				read_entry(&reading, message);
 	}
@@ -248,7 +250,8 @@ enum err route_ask(struct route *route, struct nlmsghdr *request,
 		int left;
 		error = receive(route, &left);
 		const struct nlmsghdr *message = (const void *)route->answers;
-		for (; !error && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		for (; !error && netlink_is_whole(message, left);
+			 message = mnl_nlmsg_next(message, &left)) {
 			if (message->nlmsg_seq != sequence)
 				continue;
 			if (message->nlmsg_type == NLMSG_ERROR) {

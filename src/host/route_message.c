@@ -12,30 +12,9 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include "host/netlink.h"
 #include "host/route.h"
-
-static uint8_t kernel_family(enum address_family family) {
-	return family == ADDRESS_V4 ? AF_INET : AF_INET6;
-}
-
-static const struct nlattr *checked(const struct nlmsghdr *message,
-									const struct nlattr *attribute) {
-	const char *end = mnl_nlmsg_get_payload_tail(message);
-	return mnl_attr_ok(attribute, (int)(end - (const char *)attribute)) ? attribute : NULL;
-}
-
-/* Attributes behind a header of the size; NULL at the end. */
-static const struct nlattr *first(const struct nlmsghdr *message, size_t size) {
-	return checked(message, mnl_nlmsg_get_payload_offset(message, size));
-}
-
-static const struct nlattr *next(const struct nlmsghdr *message, const struct nlattr *attribute) {
-	return checked(message, mnl_attr_next(attribute));
-}
-
-static void put_bytes(struct nlmsghdr *request, uint16_t type, const struct address *address) {
-	mnl_attr_put(request, type, address_size(address), address->bytes);
-}
+#include "host/route_rule.h"
 
 /* Link */
 
@@ -54,10 +33,10 @@ static void read_link(void *context, const struct nlmsghdr *message) {
 	link->index = (uint32_t)info->ifi_index;
 	link->up = info->ifi_flags & IFF_UP;
 	const struct nlattr *attribute;
-	for (attribute = first(message, sizeof *info); attribute;
-		 attribute = next(message, attribute)) {
+	for (attribute = netlink_first(message, sizeof *info); attribute;
+		 attribute = netlink_next(message, attribute)) {
 		if (mnl_attr_get_type(attribute) == IFLA_MTU)
-			link->mtu = mnl_attr_get_u32(attribute);
+			link->mtu = netlink_u32(attribute);
 		else if (mnl_attr_get_type(attribute) == IFLA_IFNAME)
 			(void)snprintf(link->name, sizeof link->name, "%s", mnl_attr_get_str(attribute));
 		else if (mnl_attr_get_type(attribute) == IFLA_STATS64)
@@ -122,14 +101,14 @@ void route_put_address(struct route *route, enum route_action action, uint32_t i
 	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWADDR, RTM_DELADDR),
 										 flags_of(action), sizeof *body, item);
 	body = mnl_nlmsg_get_payload(request);
-	body->ifa_family = kernel_family(address->address.family);
+	body->ifa_family = netlink_family(address->address.family);
 	body->ifa_prefixlen = address->length;
 	body->ifa_index = index;
 	/* Nobody is on a tunnel who could have the address already. */
 	if (address->address.family == ADDRESS_V6 && action != ROUTE_DELETE)
 		body->ifa_flags = IFA_F_NODAD;
-	put_bytes(request, IFA_LOCAL, &address->address);
-	put_bytes(request, IFA_ADDRESS, &address->address);
+	netlink_put_address(request, IFA_LOCAL, &address->address);
+	netlink_put_address(request, IFA_ADDRESS, &address->address);
 }
 
 void route_put_route(struct route *route, enum route_action action, uint32_t index,
@@ -138,7 +117,7 @@ void route_put_route(struct route *route, enum route_action action, uint32_t ind
 	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWROUTE, RTM_DELROUTE),
 										 flags_of(action), sizeof *body, item);
 	body = mnl_nlmsg_get_payload(request);
-	body->rtm_family = kernel_family(entry->prefix.address.family);
+	body->rtm_family = netlink_family(entry->prefix.address.family);
 	body->rtm_dst_len = entry->prefix.length;
 	body->rtm_protocol = protocol;
 	if (action == ROUTE_DELETE) {
@@ -147,7 +126,7 @@ void route_put_route(struct route *route, enum route_action action, uint32_t ind
 		body->rtm_type = RTN_UNICAST;
 		body->rtm_scope = RT_SCOPE_LINK;
 	}
-	put_bytes(request, RTA_DST, &entry->prefix.address);
+	netlink_put_address(request, RTA_DST, &entry->prefix.address);
 	mnl_attr_put_u32(request, RTA_OIF, index);
 	mnl_attr_put_u32(request, RTA_TABLE, entry->table);
 }
@@ -158,45 +137,20 @@ void route_put_throw(struct route *route, enum route_action action, const struct
 	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWROUTE, RTM_DELROUTE),
 										 flags_of(action), sizeof *body, item);
 	body = mnl_nlmsg_get_payload(request);
-	body->rtm_family = kernel_family(entry->prefix.address.family);
+	body->rtm_family = netlink_family(entry->prefix.address.family);
 	body->rtm_dst_len = entry->prefix.length;
 	body->rtm_protocol = protocol;
 	body->rtm_type = RTN_THROW;
 	body->rtm_scope = RT_SCOPE_UNIVERSE;
-	put_bytes(request, RTA_DST, &entry->prefix.address);
+	netlink_put_address(request, RTA_DST, &entry->prefix.address);
 	mnl_attr_put_u32(request, RTA_TABLE, entry->table);
-}
-
-bool route_rule_equal(const struct route_rule *left, const struct route_rule *right) {
-	return left->family == right->family && left->kind == right->kind &&
-		   left->priority == right->priority && left->mark == right->mark &&
-		   left->table == right->table;
 }
 
 void route_put_rule(struct route *route, enum route_action action, const struct route_rule *rule,
 					uint8_t protocol, size_t item) {
-	struct fib_rule_hdr *body;
 	struct nlmsghdr *request = route_add(route, type_of(action, RTM_NEWRULE, RTM_DELRULE),
-										 flags_of(action), sizeof *body, item);
-	body = mnl_nlmsg_get_payload(request);
-	body->family = kernel_family(rule->family);
-	body->action = rule->kind == ROUTE_RULE_PASS     ? FR_ACT_GOTO
-				   : rule->kind == ROUTE_RULE_REFUSE ? FR_ACT_UNREACHABLE
-													 : FR_ACT_TO_TBL;
-	if (rule->kind == ROUTE_RULE_DEFAULT)
-		body->flags = FIB_RULE_INVERT;
-	mnl_attr_put_u32(request, FRA_PRIORITY, rule->priority);
-	mnl_attr_put_u8(request, FRA_PROTOCOL, protocol);
-	if (rule->kind == ROUTE_RULE_MAIN) {
-		mnl_attr_put_u32(request, FRA_SUPPRESS_PREFIXLEN, 0);
-		mnl_attr_put_u32(request, FRA_TABLE, RT_TABLE_MAIN);
-		return;
-	}
-	mnl_attr_put_u32(request, FRA_FWMARK, rule->mark);
-	mnl_attr_put_u32(request, FRA_FWMASK, UINT32_MAX);
-	if (rule->kind != ROUTE_RULE_REFUSE)
-		mnl_attr_put_u32(request, rule->kind == ROUTE_RULE_PASS ? FRA_GOTO : FRA_TABLE,
-						 rule->table);
+										 flags_of(action), sizeof(struct fib_rule_hdr), item);
+	route_rule_write(request, rule, protocol);
 }
 
 /* Lists */
@@ -246,16 +200,6 @@ static enum err run_listing(struct route *route, struct list *list,
 	return error;
 }
 
-static bool read_address(const struct nlattr *attribute, uint8_t family,
-						 struct address *out_address) {
-	size_t size = mnl_attr_get_payload_len(attribute);
-	if (size != (family == AF_INET ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE))
-		return false;
-	*out_address = address_from_bytes(family == AF_INET ? ADDRESS_V4 : ADDRESS_V6,
-									  mnl_attr_get_payload(attribute));
-	return true;
-}
-
 static enum err found_address(void *context, const struct nlmsghdr *message) {
 	struct list *list = context;
 	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(message);
@@ -265,14 +209,14 @@ static enum err found_address(void *context, const struct nlmsghdr *message) {
 	struct prefix address = {.length = body->ifa_prefixlen};
 	bool local = false;
 	const struct nlattr *attribute;
-	for (attribute = first(message, sizeof *body); attribute;
-		 attribute = next(message, attribute)) {
+	for (attribute = netlink_first(message, sizeof *body); attribute;
+		 attribute = netlink_next(message, attribute)) {
 		uint16_t type = mnl_attr_get_type(attribute);
 		/* With a peer, which is not ours, the other attribute is the peer's. */
 		if (type == IFA_LOCAL)
-			local = read_address(attribute, body->ifa_family, &address.address);
+			local = netlink_address(attribute, body->ifa_family, &address.address);
 		else if (type == IFA_ADDRESS && !local)
-			(void)read_address(attribute, body->ifa_family, &address.address);
+			(void)netlink_address(attribute, body->ifa_family, &address.address);
 	}
 	return append(list, &address);
 }
@@ -280,7 +224,7 @@ static enum err found_address(void *context, const struct nlmsghdr *message) {
 enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
 							  struct prefix **out_addresses, size_t *out_count) {
 	struct list list = {
-		.item_size = sizeof(struct prefix), .family = kernel_family(family), .index = index};
+		.item_size = sizeof(struct prefix), .family = netlink_family(family), .index = index};
 	const struct ifaddrmsg body = {.ifa_family = list.family, .ifa_index = index};
 	const struct route_listing listing = {
 		.type = RTM_GETADDR,
@@ -310,17 +254,17 @@ static enum err found_route(void *context, const struct nlmsghdr *message) {
 	entry.prefix.address.family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
 	uint32_t index = 0;
 	const struct nlattr *attribute;
-	for (attribute = first(message, sizeof *body); attribute;
-		 attribute = next(message, attribute)) {
+	for (attribute = netlink_first(message, sizeof *body); attribute;
+		 attribute = netlink_next(message, attribute)) {
 		switch (mnl_attr_get_type(attribute)) {
 		case RTA_DST:
-			(void)read_address(attribute, body->rtm_family, &entry.prefix.address);
+			(void)netlink_address(attribute, body->rtm_family, &entry.prefix.address);
 			break;
 		case RTA_TABLE:
-			entry.table = mnl_attr_get_u32(attribute);
+			entry.table = netlink_u32(attribute);
 			break;
 		case RTA_OIF:
-			index = mnl_attr_get_u32(attribute);
+			index = netlink_u32(attribute);
 			break;
 		default:
 			break;
@@ -332,7 +276,7 @@ static enum err found_route(void *context, const struct nlmsghdr *message) {
 enum err route_list_routes(struct route *route, enum address_family family, uint32_t index,
 						   uint8_t protocol, struct route_entry **out_entries, size_t *out_count) {
 	struct list list = {.item_size = sizeof(struct route_entry),
-						.family = kernel_family(family),
+						.family = netlink_family(family),
 						.index = index,
 						.protocol = protocol};
 	const struct rtmsg body = {.rtm_family = list.family, .rtm_protocol = protocol};
@@ -353,85 +297,17 @@ enum err route_list_routes(struct route *route, enum address_family family, uint
 	return ERR_OK;
 }
 
-struct rule_attributes {
-	uint32_t priority, mark, mask, table, target, suppress;
-	uint8_t protocol;
-	bool other; /* has a condition that rules of ours never have */
-};
-
-static void read_rule_attribute(const struct nlattr *attribute, struct rule_attributes *out) {
-	switch (mnl_attr_get_type(attribute)) {
-	case FRA_PRIORITY:
-		out->priority = mnl_attr_get_u32(attribute);
-		break;
-	case FRA_FWMARK:
-		out->mark = mnl_attr_get_u32(attribute);
-		break;
-	case FRA_FWMASK:
-		out->mask = mnl_attr_get_u32(attribute);
-		break;
-	case FRA_TABLE:
-		out->table = mnl_attr_get_u32(attribute);
-		break;
-	case FRA_GOTO:
-		out->target = mnl_attr_get_u32(attribute);
-		break;
-	case FRA_SUPPRESS_PREFIXLEN:
-		out->suppress = mnl_attr_get_u32(attribute);
-		break;
-	case FRA_PROTOCOL:
-		out->protocol = mnl_attr_get_u8(attribute);
-		break;
-	case FRA_SRC:
-	case FRA_DST:
-	case FRA_IIFNAME:
-	case FRA_OIFNAME:
-		out->other = true;
-		break;
-	default:
-		break;
-	}
-}
-
 static enum err found_rule(void *context, const struct nlmsghdr *message) {
 	struct list *list = context;
-	const struct fib_rule_hdr *body = mnl_nlmsg_get_payload(message);
-	if (message->nlmsg_type != RTM_NEWRULE || body->family != list->family)
-		return ERR_OK;
-	struct rule_attributes seen = {.suppress = UINT32_MAX};
-	const struct nlattr *attribute;
-	for (attribute = first(message, sizeof *body); attribute; attribute = next(message, attribute))
-		read_rule_attribute(attribute, &seen);
-	if (seen.protocol != list->protocol || seen.other)
-		return ERR_OK;
-	struct route_rule rule = {.family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6,
-							  .priority = seen.priority,
-							  .mark = seen.mark};
-	bool marked = seen.mask == UINT32_MAX, inverted = body->flags & FIB_RULE_INVERT;
-	if (body->action == FR_ACT_GOTO && marked && !inverted) {
-		rule.kind = ROUTE_RULE_PASS;
-		rule.table = seen.target;
-	} else if (body->action == FR_ACT_TO_TBL && marked && inverted) {
-		rule.kind = ROUTE_RULE_DEFAULT;
-		rule.table = seen.table;
-	} else if (body->action == FR_ACT_TO_TBL && marked && seen.suppress == UINT32_MAX) {
-		rule.kind = ROUTE_RULE_MARKED;
-		rule.table = seen.table;
-	} else if (body->action == FR_ACT_UNREACHABLE && marked && !inverted) {
-		rule.kind = ROUTE_RULE_REFUSE;
-	} else if (body->action == FR_ACT_TO_TBL && !marked && !inverted && seen.suppress == 0 &&
-			   seen.table == RT_TABLE_MAIN) {
-		rule.kind = ROUTE_RULE_MAIN;
-	} else {
-		return ERR_OK;
-	}
-	return append(list, &rule);
+	struct route_rule rule;
+	uint8_t family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
+	return route_rule_read(message, family, list->protocol, &rule) ? append(list, &rule) : ERR_OK;
 }
 
 enum err route_list_rules(struct route *route, enum address_family family, uint8_t protocol,
 						  struct route_rule **out_rules, size_t *out_count) {
 	struct list list = {.item_size = sizeof(struct route_rule),
-						.family = kernel_family(family),
+						.family = netlink_family(family),
 						.protocol = protocol};
 	const struct fib_rule_hdr body = {.family = list.family};
 	const struct route_listing listing = {
@@ -461,12 +337,7 @@ struct leftover {
 static bool has_protocol(const struct nlmsghdr *message, uint8_t protocol) {
 	if (message->nlmsg_type == RTM_NEWROUTE)
 		return ((const struct rtmsg *)mnl_nlmsg_get_payload(message))->rtm_protocol == protocol;
-	struct rule_attributes seen = {0};
-	const struct nlattr *attribute;
-	for (attribute = first(message, sizeof(struct fib_rule_hdr)); attribute;
-		 attribute = next(message, attribute))
-		read_rule_attribute(attribute, &seen);
-	return seen.protocol == protocol;
+	return route_rule_is_of(message, protocol);
 }
 
 static enum err found_leftover(void *context, const struct nlmsghdr *message) {

@@ -9,8 +9,8 @@
 
 /* What is asked of the kernel's routing and what it lists, as requests of route.h. */
 
-struct nlmsghdr;
 struct route;
+struct route_rule;
 
 /* Link */
 
@@ -57,20 +57,6 @@ void route_put_route(struct route *route, enum route_action action, uint32_t ind
 void route_put_throw(struct route *route, enum route_action action, const struct route_entry *entry,
 					 uint8_t protocol, size_t item);
 
-enum route_rule_kind {
-	ROUTE_RULE_PASS,    /* fwmark MARK goto TARGET */
-	ROUTE_RULE_MAIN,    /* lookup main suppress_prefixlength 0 */
-	ROUTE_RULE_DEFAULT, /* not fwmark MARK lookup TABLE */
-	ROUTE_RULE_MARKED,  /* fwmark MARK lookup TABLE */
-	ROUTE_RULE_REFUSE,  /* fwmark MARK unreachable */
-};
-struct route_rule {
-	uint8_t family; /* enum address_family */
-	uint8_t kind;
-	uint32_t priority, mark;
-	uint32_t table; /* of DEFAULT, MARKED; of PASS the target's priority; otherwise 0 */
-};
-bool route_rule_equal(const struct route_rule *left, const struct route_rule *right);
 void route_put_rule(struct route *route, enum route_action action, const struct route_rule *rule,
 					uint8_t protocol, size_t item);
 

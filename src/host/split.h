@@ -14,7 +14,8 @@
  * life, also when the address has expired meanwhile; no flow changes its way once it began.
  *
  *   output     flows of this host; the kernel routes them once more when the mark changes. Those of
- *              applications that go outside have it already, and only keep it
+ *              applications that go outside have it already, and only keep it; but for questions to
+ *              a tunnel's name servers, which go into it: their replies come as any others do
  *   prerouting flows that this host forwards; replies from outside get their mark back, for
  *              rp_filter's sake
  *   keep       what is marked to go inside a tunnel and leaves elsewhere is dropped
@@ -42,9 +43,11 @@ struct split_tunnel {
 	uint16_t slot;
 	const struct prefix *addresses; /* of the interface, with their networks' lengths */
 	size_t address_count;
-	bool include;    /* addresses of its own that go inside it */
-	bool exclude;    /* addresses that go past it */
-	uint32_t inside; /* the mark that leads into it; not 0 with include */
+	bool include;                  /* addresses of its own that go inside it */
+	bool exclude;                  /* addresses that go past it */
+	uint32_t inside;               /* the mark that leads into it; not 0 with include */
+	const struct address *servers; /* for names */
+	size_t server_count;
 };
 
 /* All tunnels that are up: their source addresses must not leave elsewhere. */

@@ -16,6 +16,10 @@
 #define FLOW_MARKED FLOW("mark", "%" PRIu32)
 #define NEW NFT_MATCH("in", "{'ct':{'key':'state'}}", "'new'")
 #define TO_SET NFT_MATCH("==", NFT_PAYLOAD("%s", "daddr"), "'@%s%c_%u'")
+#define TO NFT_MATCH("==", NFT_PAYLOAD("%s", "daddr"), "'%s'")
+#define QUESTION                                                  \
+	NFT_MATCH("==", NFT_META("l4proto"), "{'set':['tcp','udp']}") \
+	"," NFT_MATCH("==", NFT_PAYLOAD("th", "dport"), "{'set':[53,853]}")
 #define FROM_NETWORK \
 	NFT_MATCH("==", NFT_PAYLOAD("%s", "saddr"), "{'prefix':{'addr':'%s','len':%u}}")
 #define SET_MARK "{'mangle':{'key':{'meta':{'key':'mark'}},'value':%" PRIu32 "}}"
@@ -156,10 +160,27 @@ static void put_hide_outside(struct nft_text *text, const struct split_tunnel *t
 	}
 }
 
+/* What split_rules.h leads into the tunnel. With its mark a reply would be looked for outside. */
+static void put_questions(struct nft_text *text, const struct split_tunnel *tunnel,
+						  uint32_t outside) {
+	for (size_t i = 0; i < tunnel->server_count; i++) {
+		const struct address *server = &tunnel->servers[i];
+		char address_text[ADDRESS_TEXT_SIZE];
+		address_format(server, address_text);
+		put_rule(text, "output", MARKED "," OUT "," TO "," QUESTION "," NFT_ACCEPT, outside,
+				 tunnel->name, server->family == ADDRESS_V4 ? "ip" : "ip6", address_text);
+	}
+}
+
+static void put_applications(struct nft_text *text, const struct split_request *request) {
+	for (size_t i = 0; i < request->count; i++)
+		put_questions(text, &request->tunnels[i], request->outside);
+	put_rule(text, "output", MARKED "," NEW "," SET_FLOW_MARK, request->outside, request->outside);
+}
+
 static void put_rules(struct nft_text *text, const struct split_request *request) {
 	if (request->applications)
-		put_rule(text, "output", MARKED "," NEW "," SET_FLOW_MARK, request->outside,
-				 request->outside);
+		put_applications(text, request);
 	if (request->outside) {
 		put_kept(text, request->outside);
 		put_replies(text, request->outside);
@@ -190,6 +211,9 @@ static bool is_valid(const struct split_request *request) {
 			return false;
 		for (size_t j = 0; j < tunnel->address_count; j++)
 			if (address_size(&tunnel->addresses[j].address) == 0)
+				return false;
+		for (size_t j = 0; j < tunnel->server_count; j++)
+			if (address_size(&tunnel->servers[j]) == 0)
 				return false;
 	}
 	return true;

@@ -3,36 +3,85 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <netinet/in.h>
 
 #include "base/cleanup.h"
 #include "host/network_goal.h"
 #include "host/network_refusal.h"
 #include "host/route.h"
 #include "host/route_message.h"
+#include "host/route_rule.h"
 #include "host/sysctl.h"
 
-enum { RULES_MAX = 2 * SPLIT_RULES_TUNNELS_MAX + 1 };
+/* How a name server is asked: DNS, and DNS over TLS and QUIC (RFC 1035 4.2, 7858 3.1, 9250 4.1). */
+static const struct {
+	uint8_t ip_protocol;
+	uint16_t port;
+} services[] = {{IPPROTO_UDP, 53}, {IPPROTO_TCP, 53}, {IPPROTO_UDP, 853}, {IPPROTO_TCP, 853}};
+
+enum { SERVICES = sizeof services / sizeof *services };
 
 struct rules {
-	struct route_rule items[RULES_MAX];
+	struct route_rule *items;
 	size_t count;
 };
 
+static enum err rules_init(const struct split_rules_request *request, struct rules *out_rules) {
+	size_t room = 2 * request->inside_count + SERVICES * request->server_count + 1;
+	struct rules rules = {.items = calloc(room, sizeof *rules.items)};
+	if (!rules.items)
+		return ERR_NO_MEMORY;
+	*out_rules = rules;
+	return ERR_OK;
+}
+
+static void add(struct rules *rules, struct route_rule rule) {
+	rules->items[rules->count++] = rule;
+}
+
+static void add_inside(struct rules *rules, const struct split_rules_inside *inside,
+					   uint8_t family) {
+	if (inside->name)
+		add(rules, (struct route_rule){.family = family,
+									   .kind = ROUTE_RULE_MARKED,
+									   .priority = SPLIT_RULES_INSIDE,
+									   .mark = inside->mark,
+									   .table = inside->table});
+	add(rules, (struct route_rule){.family = family,
+								   .kind = ROUTE_RULE_REFUSE,
+								   .priority = SPLIT_RULES_REFUSE,
+								   .mark = inside->mark});
+}
+
+static void add_server(struct rules *rules, const struct split_rules_server *server,
+					   uint32_t mark) {
+	for (size_t i = 0; i < SERVICES; i++)
+		add(rules, (struct route_rule){.family = server->address.family,
+									   .kind = ROUTE_RULE_SERVICE,
+									   .priority = SPLIT_RULES_SERVERS,
+									   .mark = mark,
+									   .table = server->table,
+									   .to = server->address,
+									   .ip_protocol = services[i].ip_protocol,
+									   .port = services[i].port});
+}
+
 static void collect(const struct split_rules_request *request, uint8_t family,
 					struct rules *rules) {
-	rules->count = 0;
-	for (size_t i = 0; i < request->inside_count; i++) {
-		const struct split_rules_inside *inside = &request->inside[i];
-		if (inside->name)
-			rules->items[rules->count++] = (struct route_rule){
-				family, ROUTE_RULE_MARKED, SPLIT_RULES_INSIDE, inside->mark, inside->table};
-		rules->items[rules->count++] =
-			(struct route_rule){family, ROUTE_RULE_REFUSE, SPLIT_RULES_REFUSE, inside->mark, 0};
-	}
-	if (request->outside)
-		rules->items[rules->count++] =
-			(struct route_rule){family, ROUTE_RULE_PASS, SPLIT_RULES_OUTSIDE, request->outside,
-								NETWORK_PRIORITY_KERNEL};
+	for (size_t i = 0; i < request->inside_count; i++)
+		add_inside(rules, &request->inside[i], family);
+	if (!request->outside)
+		return;
+	for (size_t i = 0; i < request->server_count; i++)
+		if (request->servers[i].address.family == family)
+			add_server(rules, &request->servers[i], request->outside);
+	add(rules, (struct route_rule){.family = family,
+								   .kind = ROUTE_RULE_PASS,
+								   .priority = SPLIT_RULES_OUTSIDE,
+								   .mark = request->outside,
+								   .table = NETWORK_PRIORITY_KERNEL});
 }
 
 static bool has(const struct route_rule *rules, size_t count, const struct route_rule *rule) {
@@ -49,27 +98,37 @@ static void keep_number(void *context, size_t item, int number) {
 }
 
 /* What is missing comes first: nothing that is marked passes between the two. */
-static enum err apply_family(struct route *route, const struct split_rules_request *request,
-							 uint8_t family, int *number) {
+static enum err change(struct route *route, uint8_t family, const struct rules *rules,
+					   int *number) {
 	auto_free struct route_rule *present = NULL;
 	size_t count = 0;
-	struct rules rules;
 	enum err error = route_list_rules(route, family, SPLIT_RULES_PROTOCOL, &present, &count);
 	if (error)
 		return error;
-	collect(request, family, &rules);
 	route_begin(route, keep_number, number);
-	for (size_t i = rules.count; i-- > 0;)
-		if (!has(present, count, &rules.items[i]))
-			route_put_rule(route, ROUTE_CREATE, &rules.items[i], SPLIT_RULES_PROTOCOL, i);
+	for (size_t i = rules->count; i-- > 0;)
+		if (!has(present, count, &rules->items[i]))
+			route_put_rule(route, ROUTE_CREATE, &rules->items[i], SPLIT_RULES_PROTOCOL, i);
 	error = route_end(route);
 	if (error)
 		return error;
 	route_begin(route, network_refusal_ignore, NULL);
 	for (size_t i = 0; i < count; i++)
-		if (!has(rules.items, rules.count, &present[i]))
+		if (!has(rules->items, rules->count, &present[i]))
 			route_put_rule(route, ROUTE_DELETE, &present[i], SPLIT_RULES_PROTOCOL, i);
 	return route_end(route);
+}
+
+static enum err apply_family(struct route *route, const struct split_rules_request *request,
+							 uint8_t family, int *number) {
+	struct rules rules;
+	enum err error = rules_init(request, &rules);
+	if (error)
+		return error;
+	collect(request, family, &rules);
+	error = change(route, family, &rules, number);
+	free(rules.items);
+	return error;
 }
 
 static enum err put_default(struct route *route, const struct split_rules_inside *inside,

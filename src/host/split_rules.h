@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "host/network.h"
 
@@ -11,6 +12,9 @@
  * Where marked packets go, whatever the tunnels' own rules (host/network_goal.h) say of the rest.
  * In each family:
  *
+ *   SERVERS  fwmark MARK to SERVER ipproto udp dport 53 lookup TABLE
+ *                                           also tcp, and 853: what goes past the tunnels asks a
+ *                                           tunnel's name servers through it all the same
  *   INSIDE   fwmark MARK lookup TABLE       of one tunnel, with a default route into it
  *   REFUSE   fwmark MARK unreachable        where the table has nothing: never elsewhere
  *   OUTSIDE  fwmark MARK goto 32766         past the default routes of all tunnels
@@ -20,8 +24,9 @@
  */
 
 enum {
-	SPLIT_RULES_PROTOCOL = 119, /* 117 and 118: network.h and the kill switch */
-	SPLIT_RULES_INSIDE = 32690, /* priorities, before all of network_goal.h */
+	SPLIT_RULES_PROTOCOL = 119,  /* 117 and 118: network.h and the kill switch */
+	SPLIT_RULES_SERVERS = 32689, /* priorities, before all of network_goal.h */
+	SPLIT_RULES_INSIDE = 32690,
 	SPLIT_RULES_REFUSE = 32691,
 	SPLIT_RULES_OUTSIDE = 32692,
 	SPLIT_RULES_TUNNELS_MAX = 64,
@@ -35,10 +40,22 @@ struct split_rules_inside {
 	bool no_v4, no_v6; /* the tunnel has no address of the family: it is refused */
 };
 
+/*
+ * Where the table has no route, and throws none, the question goes past the tunnels like all else
+ * of who asks it.
+ */
+struct split_rules_server {
+	struct address address;
+	uint32_t table; /* of the tunnel's routes */
+};
+
 struct split_rules_request {
 	struct split_rules_inside inside[SPLIT_RULES_TUNNELS_MAX];
 	size_t inside_count;
 	uint32_t outside; /* 0: nothing goes past the tunnels */
+	const struct split_rules_server
+		*servers; /* each address once; without outside they need none */
+	size_t server_count;
 };
 
 /*

@@ -62,3 +62,32 @@ void plan_dns_step(struct dns_tunnel *tunnels, size_t count, const bool *splits,
 		tunnels[i].domain_count = 0;
 	}
 }
+
+static bool any_covers(const struct config_prefixes *prefixes, const struct prefix *one) {
+	for (size_t i = 0; i < prefixes->count; i++)
+		if (prefix_covers(&prefixes->items[i], one))
+			return true;
+	return false;
+}
+
+static bool is_routed(const struct config_tunnel *tunnel, const struct prefix *one) {
+	if (any_covers(&tunnel->routes.exclude, one))
+		return false;
+	if (!tunnel->routes.from_peers)
+		return any_covers(&tunnel->routes.include, one);
+	for (size_t i = 0; i < tunnel->peer_count; i++)
+		if (any_covers(&tunnel->peers[i].allowed_ips, one))
+			return true;
+	return false;
+}
+
+uint32_t plan_dns_table(const struct config_tunnel *tunnel, uint16_t slot,
+						const struct address *server) {
+	const struct config_choice *table = &tunnel->routes.table;
+	const struct prefix one = {.address = *server, .length = (uint8_t)(8 * address_size(server))};
+	if (table->off || !is_routed(tunnel, &one))
+		return 0;
+	if (table->automatic)
+		return plan_takes_default(tunnel) ? PLAN_MARK_BASE + slot + 1U : 0;
+	return table->value == PLAN_TABLE_MAIN ? 0 : table->value;
+}

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/address.h"
 #include "conf/config.h"
@@ -27,3 +28,11 @@ struct dns_guard_tunnel plan_dns_guard(const struct config_tunnel *tunnel, uint1
  */
 void plan_dns_step(struct dns_tunnel *tunnels, size_t count, const bool *splits,
 				   const struct address *step);
+
+/*
+ * The table that has the tunnel's route to one of its servers, for questions of programs whose
+ * other packets go past it. 0: there is no route to it, or it is in the main table, which such
+ * programs' packets are led by anyway.
+ */
+uint32_t plan_dns_table(const struct config_tunnel *tunnel, uint16_t slot,
+						const struct address *server);

@@ -13,6 +13,7 @@ from harness.device import BIN, environment
 from harness.lab import Lab
 from harness.pair import inner_address, outer_address
 from harness.process import Process, run, wait_until
+from harness.resolving import Leaks, NamedNode, serve_names
 from harness.split import BEHIND, World
 from harness.traffic import assert_pings
 
@@ -241,3 +242,173 @@ def test_inside_without_v6(lab: Lab) -> None:
     client.umbra(*inside, BEHIND[6][0])
     refused = client.umbra(*inside, BEHIND[4][0], check=False)
     assert refused.returncode != 0 and "unreachable" in refused.stderr
+
+
+# Names, which a server behind the far end of the tunnel knows: in none of its networks.
+NAMES = {"four.umbra.test": BEHIND[4][0], "six.umbra.test": BEHIND[6][0]}
+SERVERS = (BEHIND[4][1], BEHIND[6][1])
+PLAIN = b"nameserver 198.51.100.9\noptions timeout:1 attempts:1\n"
+SERVERS_RULE = "32689:"
+
+# Begins a question of each kind, waits for no answer, and says as whom another service knows it.
+ASKER = """
+import socket, sys
+address = sys.argv[1]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+for port in (53, 853):
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.sendto(b"?", (address, port))
+        except OSError:
+            pass
+    with socket.socket(family, socket.SOCK_STREAM) as tcp:
+        tcp.settimeout(0.3)
+        tcp.connect_ex((address, port))
+with socket.create_connection((address, 7), 5) as tcp:
+    print(tcp.recv(100).decode())
+"""
+
+ASKS = """
+import socket, sys
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"?", (sys.argv[1], 53))
+"""
+
+
+class NamedWorld(World):
+    """The client resolves by name servers of its tunnel, through a resolv.conf of its own."""
+
+    def __init__(self, lab: Lab, servers: list[str], **values: object) -> None:
+        dns = {"servers": servers, "manager": "file"}
+        super().__init__(lab, client={"dns": dns, **values}, client_kind=NamedNode)
+        self.lab = lab
+        self.let_out()
+        answerer = self.behind.spawn("python3", "-uc", ANSWERER)
+        wait_until(lambda: "ready" in answerer.output(), 5, "the answerer")
+        for server in SERVERS:
+            serve_names(lab, self.behind, server, NAMES)
+        # What comes back is to pass a strict one, too.
+        self.near.sysctl("net.ipv4.conf.all.rp_filter", 1)
+        self.client = self.pair.client
+        self.client.file.write_bytes(PLAIN)
+        (link,) = [name for name in self.near.links() if name.startswith("v")]
+        self.leaks = Leaks(self.near, link)
+        self.pair.start()
+        lab.defer(lambda: [folder.rmdir() for folder in folders(self)])
+
+    def outside(self, program: str, *arguments: str) -> list[str]:
+        """What a program past the tunnels says, which finds the name servers as any other does."""
+        made = environment(self.lab.folder)
+        made["UMBRA_SOCKET"] = str(self.client.socket)
+        tool = [str(BIN / "umbra"), "exec", "--outside"]
+        command = self.client.inside(*tool, "python3", "-c", program, *arguments)
+        said = run(self.near.command(command), check=False, env=made, timeout=60)
+        return said.stdout.split()
+
+    def rules(self) -> list[str]:
+        return [line for line in self.client.traces()["rules"].splitlines() if SERVERS_RULE in line]
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "bare"])
+def test_outside_asks_inside(lab: Lab, guarded: bool) -> None:
+    """Past the tunnel go a command's flows, but through it its questions to the tunnel's servers."""
+    values = {} if guarded else {"kill_switch": False}
+    world = NamedWorld(lab, [SERVERS[0]], **values)
+    client, dns = world.client, world.values()["dns"]
+    if not guarded:
+        dns["leak_protection"] = False
+        client.reload()
+    outer, names = [outer_address(2, 4), outer_address(2, 6)], list(NAMES)
+    for server in SERVERS:
+        dns["servers"] = [server]
+        client.reload()
+        # By UDP, as the system's resolver does; each of the flows that follow is asked for anew.
+        assert world.outside(PROGRAM, *names) == seen(*outer)
+        assert world.leaks.seen() == set()
+        # UDP and TCP, 53 and 853, to this server and to no other.
+        rules = world.rules()
+        assert len(rules) == 4 and all(f"to {server} " in rule for rule in rules), rules
+        number = SERVERS.index(server)
+        world.near.count(
+            "postrouting",
+            **{
+                f"asked{number}{kind}{port}": f'oifname "{world.tunnel}" {kind} dport {port}'
+                for kind in ("udp", "tcp")
+                for port in (53, 853)
+            },
+        )
+        world.near.count(
+            "prerouting",
+            **{f"answered{number}": f'iifname "{world.tunnel}" udp sport 53'},
+            **{f"marked{number}": f'iifname "{world.tunnel}" meta mark != 0'},
+        )
+        # Any other port of it is somebody's service, and reached as all else.
+        assert world.outside(ASKER, server) == [outer[number]]
+        assert world.outside(PROGRAM, *names) == seen(*outer)
+        counters = world.near.counters()
+        asked = {n: c for n, c in counters.items() if n.startswith(f"asked{number}")}
+        assert len(asked) == 4 and all(asked.values()), asked
+        # Replies are looked for where they come from, without a mark, also by a strict filter.
+        assert counters[f"answered{number}"] > 0 and counters[f"marked{number}"] == 0, counters
+        assert world.leaks.seen() == set()
+    # Without the tunnel nothing of it is left.
+    client.umbra("down", world.tunnel)
+    assert world.rules() == []
+    assert client.file.read_bytes() == PLAIN
+    client.umbra("up", world.tunnel)
+    assert world.outside(PROGRAM, *names) == seen(*outer)
+    assert client.stop() == 0
+    assert world.rules() == []
+
+
+def test_outside_asks_nobody(lab: Lab) -> None:
+    """With a kill switch, a tunnel that has failed, and a daemon that was killed, leak no question."""
+    world = NamedWorld(lab, list(SERVERS))
+    client = world.client
+    assert world.outside(PROGRAM, *NAMES) == seen(outer_address(2, 4), outer_address(2, 6))
+    assert len(world.rules()) == 8
+    world.near.ip(f"link del {world.tunnel}")
+    wait_until(
+        lambda: client.tunnel_status(world.tunnel)["state"] == "failed", 5, "the tunnel has failed"
+    )
+    for server, source in zip(SERVERS, (outer_address(2, 4), outer_address(2, 6))):
+        assert world.outside(ASKER, server) == [source]
+    assert world.leaks.seen() == set()
+    assert len(world.rules()) == 8
+    client.umbra("down", world.tunnel)
+    assert world.rules() == []
+    client.umbra("up", world.tunnel)
+    assert len(world.rules()) == 8
+    # One that stays, and so keeps the group.
+    loop = f"while :; do python3 -c '{ASKS}' {SERVERS[0]}; sleep 0.05; done"
+    made = environment(lab.folder)
+    made["UMBRA_SOCKET"] = str(client.socket)
+    stays = Process(
+        world.near.command([str(BIN / "umbra"), "exec", "--outside", "sh", "-c", loop]),
+        lab.folder / "stays.log",
+        made,
+    )
+    lab.defer(lambda: stays.stop(signal.SIGKILL))
+    wait_until(lambda: any(members(world)), 5, "it is in the group")
+    client.kill()
+    wait_until(lambda: world.tunnel not in world.near.links(), 5, "the interface is gone")
+    assert len(world.rules()) == 8
+    client.start()
+    assert len(world.rules()) == 8
+    world.values()["dns"]["servers"] = [SERVERS[1]]
+    client.reload()
+    assert len(world.rules()) == 4
+    # Nobody's servers any more: the tunnel has none, or there is no tunnel.
+    assert world.leaks.seen() == set()
+    client.umbra("down", world.tunnel)
+    assert world.rules() == []
+    stays.stop(signal.SIGKILL)
+    wait_until(lambda: not any(members(world)), 5, "nobody is in it")
+
+
+def test_outside_asks_by_narrow_routes(lab: Lab) -> None:
+    """A tunnel that takes no default route needs no rule: its routes lead to its servers."""
+    include = [f"{SERVERS[0]}/32", f"{SERVERS[1]}/128"]
+    world = NamedWorld(lab, list(SERVERS), routes={"include": include})
+    assert world.outside(PROGRAM, *NAMES) == seen(outer_address(2, 4), outer_address(2, 6))
+    assert world.leaks.seen() == set()
+    assert world.rules() == []

@@ -43,12 +43,13 @@ def make_nodes(
     client_allowed: list[str] | None = None,
     client: dict[str, Any] | None = None,
     server: dict[str, Any] | None = None,
+    client_kind: type[Node] = Node,
 ) -> NodePair:
     """Client 2 and server 1, not started yet. With namespaces given, those are joined already."""
     if spaces is None:
         spaces = (lab.namespace("client"), lab.namespace("server"))
         lab.link(*spaces, outer(2), outer(1))
-    near, far = Node(lab, spaces[0], "client"), Node(lab, spaces[1], "server")
+    near, far = client_kind(lab, spaces[0], "client"), Node(lab, spaces[1], "server")
     near_name = near.tunnel(networks(2), **(client or {}))
     far_name = far.tunnel(networks(1), listen=f"[::]:{PORT}", **(server or {}))
     where = server_endpoint or endpoint(outer_address(1, outside))

@@ -85,9 +85,17 @@ static void test_plain(void **state) {
 
 static void assert_rules(const struct network_goal *goal, size_t first, uint8_t family) {
 	const struct route_rule expected[] = {
-		{family, ROUTE_RULE_PASS, NETWORK_PRIORITY_PASS, MARK, 32766},
-		{family, ROUTE_RULE_MAIN, NETWORK_PRIORITY_MAIN, 0, 0},
-		{family, ROUTE_RULE_DEFAULT, NETWORK_PRIORITY_DEFAULT, MARK, TABLE},
+		{.family = family,
+		 .kind = ROUTE_RULE_PASS,
+		 .priority = NETWORK_PRIORITY_PASS,
+		 .mark = MARK,
+		 .table = 32766},
+		{.family = family, .kind = ROUTE_RULE_MAIN, .priority = NETWORK_PRIORITY_MAIN},
+		{.family = family,
+		 .kind = ROUTE_RULE_DEFAULT,
+		 .priority = NETWORK_PRIORITY_DEFAULT,
+		 .mark = MARK,
+		 .table = TABLE},
 	};
 	for (size_t i = 0; i < 3; i++)
 		assert_true(route_rule_equal(&goal->rules[first + i], &expected[i]));

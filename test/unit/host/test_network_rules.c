@@ -10,15 +10,24 @@
 /* What is removed with a tunnel depends on the tunnels that stay. */
 
 static struct route_rule pass(uint8_t family, uint32_t mark) {
-	return (struct route_rule){family, ROUTE_RULE_PASS, NETWORK_PRIORITY_PASS, mark, 32766};
+	return (struct route_rule){.family = family,
+							   .kind = ROUTE_RULE_PASS,
+							   .priority = NETWORK_PRIORITY_PASS,
+							   .mark = mark,
+							   .table = 32766};
 }
 
 static struct route_rule fallback(uint8_t family, uint32_t mark, uint32_t table) {
-	return (struct route_rule){family, ROUTE_RULE_DEFAULT, NETWORK_PRIORITY_DEFAULT, mark, table};
+	return (struct route_rule){.family = family,
+							   .kind = ROUTE_RULE_DEFAULT,
+							   .priority = NETWORK_PRIORITY_DEFAULT,
+							   .mark = mark,
+							   .table = table};
 }
 
 static void test_useless(void **state) {
-	const struct route_rule main_v4 = {ADDRESS_V4, ROUTE_RULE_MAIN, NETWORK_PRIORITY_MAIN, 0, 0};
+	const struct route_rule main_v4 = {
+		.family = ADDRESS_V4, .kind = ROUTE_RULE_MAIN, .priority = NETWORK_PRIORITY_MAIN};
 	const struct route_rule rules[] = {pass(ADDRESS_V4, 1), pass(ADDRESS_V4, 2), main_v4,
 									   fallback(ADDRESS_V4, 2, 9)};
 	assert_true(network_rules_useless(&rules[0], rules, 4));
@@ -30,7 +39,8 @@ static void test_useless(void **state) {
 }
 
 static void test_families_are_apart(void **state) {
-	const struct route_rule main_v6 = {ADDRESS_V6, ROUTE_RULE_MAIN, NETWORK_PRIORITY_MAIN, 0, 0};
+	const struct route_rule main_v6 = {
+		.family = ADDRESS_V6, .kind = ROUTE_RULE_MAIN, .priority = NETWORK_PRIORITY_MAIN};
 	const struct route_rule rules[] = {main_v6, pass(ADDRESS_V6, 2), fallback(ADDRESS_V4, 2, 9)};
 	assert_true(network_rules_useless(&rules[0], rules, 3));
 	assert_true(network_rules_useless(&rules[1], rules, 3));

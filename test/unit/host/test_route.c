@@ -11,6 +11,7 @@
 
 #include "host/route.h"
 #include "host/route_message.h"
+#include "host/route_rule.h"
 
 /* What anybody may ask and nobody can change; the rest is in test/net/test_host_network.py. */
 

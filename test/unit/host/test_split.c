@@ -18,7 +18,13 @@ static const struct prefix addresses[] = {
 };
 
 static struct split_tunnel tunnel_of(uint16_t slot, bool include, bool exclude) {
-	return (struct split_tunnel){"um0", slot, addresses, 2, include, exclude, 0x100U + slot};
+	return (struct split_tunnel){.name = "um0",
+								 .slot = slot,
+								 .addresses = addresses,
+								 .address_count = 2,
+								 .include = include,
+								 .exclude = exclude,
+								 .inside = 0x100U + slot};
 }
 
 static char *format(const struct split *before, const struct split_tunnel *tunnels, size_t count) {
@@ -88,6 +94,40 @@ static void test_applications(void **state) {
 	assert_null(text);
 }
 
+/* Of questions that go into the tunnel no flow is marked: the rule for them comes first. */
+static void test_questions_of_applications(void **state) {
+	const struct split none = {.table = false};
+	const struct address servers[] = {{.bytes = {9, 9, 9, 9}, .family = ADDRESS_V4},
+									  {.bytes = {0x26, 0x20, 0, 0xfe}, .family = ADDRESS_V6}};
+	struct split_tunnel tunnel = tunnel_of(3, false, false);
+	struct split_request request = {&tunnel, 1, 0x900, true};
+	char *text = NULL;
+	size_t size = 0;
+	tunnel.servers = servers;
+	tunnel.server_count = 2;
+	assert_int_equal(split_format(&none, &request, &text, &size), ERR_OK);
+	const char *v4 = strstr(text, "\"right\":\"9.9.9.9\""),
+			   *v6 = strstr(text, "\"right\":\"2620:fe::\""),
+			   *marking = strstr(text, "{\"mangle\":{\"key\":{\"ct\":{\"key\":\"mark\"}}");
+	assert_non_null(v4);
+	assert_non_null(v6);
+	assert_non_null(marking);
+	assert_true(v4 < v6 && v6 < marking);
+	assert_int_equal(count_of(text, "{\"set\":[53,853]}"), 2);
+	free(text);
+	/* Without applications nobody's flows bear the mark from the beginning. */
+	request.applications = false;
+	assert_int_equal(split_format(&none, &request, &text, &size), ERR_OK);
+	assert_null(strstr(text, "853"));
+	free(text);
+	text = NULL;
+	tunnel.servers = &(const struct address){.family = ADDRESS_NONE};
+	tunnel.server_count = 1;
+	request.applications = true;
+	assert_int_equal(split_format(&none, &request, &text, &size), ERR_INVALID);
+	assert_null(text);
+}
+
 static void test_sets_that_go(void **state) {
 	const struct split before = {
 		.kinds = {[3] = 1 << SPLIT_INCLUDE | 1 << SPLIT_EXCLUDE, [5] = 1 << SPLIT_EXCLUDE},
@@ -137,9 +177,13 @@ static void test_add_refused(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_include),      cmocka_unit_test(test_order),
-		cmocka_unit_test(test_sets_that_go), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_add_refused),  cmocka_unit_test(test_applications),
+		cmocka_unit_test(test_include),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_sets_that_go),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_add_refused),
+		cmocka_unit_test(test_applications),
+		cmocka_unit_test(test_questions_of_applications),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

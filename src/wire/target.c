@@ -4,46 +4,23 @@
 #include <string.h>
 
 #include "wire/cursor.h"
+#include "wire/dns_name.h"
 
-enum { LABEL_MAX = 63 /* RFC 1035 section 2.3.4 */ };
-
-static bool is_digit(char byte) {
-	return byte >= '0' && byte <= '9';
+/* "1", "017", "0x7f", "0x": what inet_aton() takes for a part of an address (resolvers, too). */
+static bool is_number(const char *label) {
+	bool is_hex = label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+	const char *digits = is_hex ? label + 2 : label;
+	return digits[strspn(digits, is_hex ? "0123456789abcdefABCDEF" : "0123456789")] == '\0';
 }
 
-static bool is_name_byte(char byte) {
-	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || is_digit(byte) ||
-		   byte == '-' || byte == '_';
-}
-
-static bool is_hex_digit(char byte) {
-	return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
-}
-
-/* "1", "017", "0x7f", "0x": what inet_aton() takes for a part of an address (the resolver, too). */
-static bool is_number(const char *label, size_t size) {
-	bool is_hex = size >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
-	for (size_t i = is_hex ? 2 : 0; i < size; i++)
-		if (is_hex ? !is_hex_digit(label[i]) : !is_digit(label[i]))
-			return false;
-	return true;
-}
-
-static bool is_name(const char *name, size_t size) {
-	if (size == 0 || size > TARGET_NAME_MAX)
+/* A text, in room for the longest name. */
+static bool is_name(const char *name) {
+	struct dns_name parsed;
+	if (strnlen(name, TARGET_NAME_MAX + 1) > TARGET_NAME_MAX ||
+		dns_name_parse(name, &parsed) != ERR_OK)
 		return false;
-	for (size_t begin = 0;;) {
-		size_t label = 0;
-		while (begin + label < size && is_name_byte(name[begin + label]))
-			label++;
-		if (label == 0 || label > LABEL_MAX)
-			return false;
-		if (begin + label == size)
-			return !is_number(name + begin, label);
-		if (name[begin + label] != '.')
-			return false;
-		begin += label + 1;
-	}
+	const char *dot = strrchr(name, '.');
+	return !is_number(dot != NULL ? dot + 1 : name);
 }
 
 static bool is_valid(const struct target *target) {
@@ -53,7 +30,7 @@ static bool is_valid(const struct target *target) {
 	case TARGET_V6:
 		return target->address.family == ADDRESS_V6;
 	case TARGET_NAME:
-		return is_name(target->name, strnlen(target->name, sizeof target->name));
+		return is_name(target->name);
 	case TARGET_PACKETS:
 		return !target->udp && target->port == 0;
 	default:
@@ -81,10 +58,10 @@ enum err target_decode(const uint8_t *data, size_t size, struct target *out_targ
 		uint8_t length = reader_u8(&reader);
 		reader_expect(&reader, length <= TARGET_NAME_MAX);
 		struct slice name = reader_slice(&reader, length);
-		/* Before it is a text, or a zero inside would pass for its end. */
-		reader_expect(&reader, reader.error || is_name((const char *)name.data, name.size));
-		if (!reader.error)
+		if (!reader.error && name.size > 0)
 			memcpy(target.name, name.data, name.size);
+		/* A zero inside would pass for its end. */
+		reader_expect(&reader, strlen(target.name) == name.size);
 	} else {
 		reader_expect(&reader, target.type == TARGET_PACKETS);
 	}
@@ -141,9 +118,11 @@ enum err target_parse(const char *host, uint16_t port, bool udp, struct target *
 		target = (struct target){.type = TARGET_NAME, .udp = udp, .port = port};
 		if (size > 0 && host[size - 1] == '.')
 			size--;
-		if (!is_name(host, size))
+		if (size > TARGET_NAME_MAX)
 			return ERR_INVALID;
 		memcpy(target.name, host, size);
+		if (!is_name(target.name))
+			return ERR_INVALID;
 	}
 	*out_target = target;
 	return ERR_OK;

@@ -1,0 +1,151 @@
+#include "stream/byte_queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_ROOM = BYTE_QUEUE_CHUNK_SIZE - 16 };
+
+struct byte_queue_chunk {
+	struct byte_queue_chunk *next;
+	uint16_t begin, end;
+	uint8_t data[CHUNK_ROOM];
+};
+_Static_assert(sizeof(struct byte_queue_chunk) <= BYTE_QUEUE_CHUNK_SIZE, "a chunk grew");
+
+static struct byte_queue_chunk *chunk_get(struct byte_queue_pool *pool) {
+	struct byte_queue_chunk *chunk = pool->kept;
+	if (chunk) {
+		pool->kept = chunk->next;
+		pool->kept_count--;
+	} else {
+		chunk = malloc(sizeof *chunk);
+		if (!chunk)
+			return NULL;
+	}
+	chunk->next = NULL;
+	chunk->begin = chunk->end = 0;
+	return chunk;
+}
+
+static void chunk_put(struct byte_queue_pool *pool, struct byte_queue_chunk *chunk) {
+	if (pool->kept_count == BYTE_QUEUE_KEPT_MAX) {
+		free(chunk);
+		return;
+	}
+	chunk->next = pool->kept;
+	pool->kept = chunk;
+	pool->kept_count++;
+}
+
+void byte_queue_pool_done(struct byte_queue_pool *pool) {
+	while (pool->kept) {
+		struct byte_queue_chunk *chunk = pool->kept;
+		pool->kept = chunk->next;
+		free(chunk);
+	}
+	pool->kept_count = 0;
+}
+
+/* A list of empty chunks with room for size bytes; NULL, and none, when memory has run out. */
+static struct byte_queue_chunk *chunks_for(struct byte_queue_pool *pool, size_t size) {
+	struct byte_queue_chunk *list = NULL;
+	for (size_t room = 0; room < size; room += CHUNK_ROOM) {
+		struct byte_queue_chunk *chunk = chunk_get(pool);
+		if (!chunk) {
+			while (list) {
+				chunk = list;
+				list = chunk->next;
+				chunk_put(pool, chunk);
+			}
+			return NULL;
+		}
+		chunk->next = list;
+		list = chunk;
+	}
+	return list;
+}
+
+static size_t fill(struct byte_queue_chunk *chunk, const uint8_t *data, size_t size) {
+	size_t room = CHUNK_ROOM - (size_t)chunk->end;
+	if (size > room)
+		size = room;
+	memcpy(chunk->data + chunk->end, data, size);
+	chunk->end = (uint16_t)(chunk->end + size);
+	return size;
+}
+
+enum err byte_queue_append(struct byte_queue *queue, struct byte_queue_pool *pool, const void *data,
+						   size_t size) {
+	if (size == 0)
+		return ERR_OK;
+	size_t room = queue->last ? CHUNK_ROOM - (size_t)queue->last->end : 0;
+	struct byte_queue_chunk *fresh = NULL;
+	if (size > room) {
+		fresh = chunks_for(pool, size - room);
+		if (!fresh)
+			return ERR_NO_MEMORY;
+	}
+	const uint8_t *at = data;
+	size_t left = size;
+	if (room > 0) {
+		size_t filled = fill(queue->last, at, left);
+		at += filled;
+		left -= filled;
+	}
+	if (fresh && queue->last)
+		queue->last->next = fresh;
+	else if (fresh)
+		queue->first = fresh;
+	for (; fresh; fresh = fresh->next) {
+		size_t filled = fill(fresh, at, left);
+		at += filled;
+		left -= filled;
+		queue->last = fresh;
+	}
+	queue->size += size;
+	return ERR_OK;
+}
+
+struct slice byte_queue_front(const struct byte_queue *queue) {
+	const struct byte_queue_chunk *chunk = queue->first;
+	if (!chunk)
+		return slice_of(NULL, 0);
+	return slice_of(chunk->data + chunk->begin, (size_t)chunk->end - chunk->begin);
+}
+
+void byte_queue_drop(struct byte_queue *queue, struct byte_queue_pool *pool, size_t size) {
+	queue->size -= size;
+	while (queue->first) {
+		struct byte_queue_chunk *chunk = queue->first;
+		size_t here = (size_t)chunk->end - chunk->begin;
+		if (size < here) {
+			chunk->begin = (uint16_t)(chunk->begin + size);
+			return;
+		}
+		size -= here;
+		queue->first = chunk->next;
+		if (!queue->first)
+			queue->last = NULL;
+		chunk_put(pool, chunk);
+		if (size == 0)
+			return;
+	}
+}
+
+void byte_queue_take(struct byte_queue *queue, struct byte_queue_pool *pool, void *out_data,
+					 size_t size) {
+	uint8_t *at = out_data;
+	while (size > 0) {
+		struct slice front = byte_queue_front(queue);
+		size_t part = front.size < size ? front.size : size;
+		memcpy(at, front.data, part);
+		byte_queue_drop(queue, pool, part);
+		at += part;
+		size -= part;
+	}
+}
+
+void byte_queue_clear(struct byte_queue *queue, struct byte_queue_pool *pool) {
+	if (queue->size > 0)
+		byte_queue_drop(queue, pool, queue->size);
+}

@@ -1,0 +1,335 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "stream/mux_script.h"
+#include "wire/stream_settings.h"
+
+/* Two ends that keep the rules. Time stands still unless a test moves it. */
+
+struct pair {
+	struct mux_end client, server;
+};
+
+static struct pair *pair_new(const struct cipher_rules *rules) {
+	struct pair *pair = calloc(1, sizeof *pair);
+	assert_non_null(pair);
+	mux_end_init_with(&pair->client, MUX_INITIATOR, (struct mux_end_setup){.rules = rules});
+	mux_end_init_with(&pair->server, MUX_RESPONDER, (struct mux_end_setup){.rules = rules});
+	return pair;
+}
+
+static void pair_free(struct pair *pair) {
+	assert_true(mux_error(pair->client.mux) == STREAM_ERROR_NONE);
+	assert_true(mux_error(pair->server.mux) == STREAM_ERROR_NONE);
+	mux_end_done(&pair->client);
+	mux_end_done(&pair->server);
+	free(pair);
+}
+
+static void exchange(struct pair *pair) {
+	mux_end_exchange(&pair->client, &pair->server);
+}
+
+static void advance(struct pair *pair, uint64_t by) {
+	pair->client.now += by;
+	pair->server.now += by;
+}
+
+static void a_stream_lives_and_ends(void **state) {
+	struct pair *pair = pair_new(NULL);
+	struct mux_stream *near = mux_end_open(&pair->client);
+	assert_int_equal(mux_stream_id(near), 1);
+	assert_int_equal(mux_end_write_text(near, "GET /"), 5); /* with the OPEN */
+	exchange(pair);
+	assert_int_equal(pair->server.opened, 1);
+	char text[TARGET_TEXT_SIZE];
+	target_format(&pair->server.target, text);
+	assert_string_equal(text, "example.com:443");
+	struct mux_stream *far = pair->server.last;
+	uint8_t read[64];
+	assert_int_equal(mux_end_read(far, read, sizeof read), 5);
+	assert_memory_equal(read, "GET /", 5);
+	assert_false(mux_stream_is_at_end(far));
+
+	assert_int_equal(pair->client.connected, 0);
+	mux_stream_connected(far);
+	mux_stream_connected(far); /* once is enough */
+	exchange(pair);
+	assert_int_equal(pair->client.connected, 1);
+
+	/* The client has said all, the server goes on. */
+	mux_stream_end(near);
+	assert_int_equal(mux_end_write_text(near, "more"), 0);
+	exchange(pair);
+	assert_true(mux_stream_is_at_end(far));
+	assert_int_equal(pair->server.closed, 0);
+	assert_int_equal(mux_end_write_text(far, "hello"), 5);
+	exchange(pair);
+	assert_int_equal(mux_end_read(near, read, 2), 2);
+	assert_int_equal(mux_end_write_text(far, " world"), 6);
+	mux_stream_end(far);
+	exchange(pair);
+	assert_int_equal(pair->server.closed, 1);
+	assert_int_equal(pair->server.closed_error, STREAM_ERROR_NONE);
+	/* Here something is unread, so it is still there. */
+	assert_int_equal(pair->client.closed, 0);
+	assert_false(mux_stream_is_at_end(near));
+	assert_int_equal(mux_end_read(near, read, sizeof read), 9);
+	assert_memory_equal(read, "llo world", 9);
+	assert_true(mux_stream_is_at_end(near));
+	assert_true(mux_next(pair->client.mux) <= pair->client.now);
+	mux_expire(pair->client.mux, pair->client.now);
+	assert_int_equal(pair->client.closed, 1);
+	assert_int_equal(mux_stream_count(pair->client.mux), 0);
+	assert_int_equal(mux_stream_count(pair->server.mux), 0);
+	pair_free(pair);
+}
+
+static void both_open_streams(void **state) {
+	struct pair *pair = pair_new(NULL);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(mux_stream_id(mux_end_open(&pair->client)), 1 + 2 * i);
+		assert_int_equal(mux_stream_id(mux_end_open(&pair->server)), 2 + 2 * i);
+	}
+	exchange(pair);
+	assert_int_equal(pair->client.opened, 20);
+	assert_int_equal(pair->server.opened, 20);
+	assert_int_equal(mux_stream_count(pair->server.mux), 40);
+	pair_free(pair);
+}
+
+static void a_reset_ends_both_directions(void **state) {
+	struct pair *pair = pair_new(NULL);
+	struct mux_stream *near = mux_end_open(&pair->client);
+	assert_int_equal(mux_end_write_text(near, "data"), 4);
+	exchange(pair);
+	mux_stream_reset(pair->server.last, STREAM_ERROR_CONNECT);
+	assert_int_equal(mux_end_write_text(near, "still under way"), 15);
+	exchange(pair);
+	assert_int_equal(pair->client.closed, 1);
+	assert_int_equal(pair->client.closed_error, STREAM_ERROR_CONNECT);
+	assert_int_equal(pair->server.closed, 0); /* its owner knows */
+	assert_int_equal(mux_stream_count(pair->client.mux) + mux_stream_count(pair->server.mux), 0);
+	/* One that the peer never heard of leaves no trace but its id. */
+	mux_stream_reset(mux_end_open(&pair->client), STREAM_ERROR_CANCEL);
+	assert_false(mux_has_output(pair->client.mux));
+	assert_int_equal(mux_stream_id(mux_end_open(&pair->client)), 5);
+	exchange(pair);
+	assert_int_equal(pair->server.opened, 2);
+	pair_free(pair);
+}
+
+static void a_refusal_says_why(void **state) {
+	struct pair *pair = pair_new(NULL);
+	pair->server.refusal = STREAM_ERROR_REFUSED_STREAM;
+	mux_end_open(&pair->client);
+	exchange(pair);
+	assert_int_equal(pair->client.closed_error, STREAM_ERROR_REFUSED_STREAM);
+	assert_int_equal(pair->server.closed, 0);
+	assert_int_equal(mux_stream_count(pair->server.mux), 0);
+	pair_free(pair);
+}
+
+static void at_most_so_many_of_ours(void **state) {
+	struct pair *pair = pair_new(NULL);
+	for (size_t i = 0; i < MUX_STREAMS_MAX; i++)
+		mux_end_open(&pair->client);
+	struct target target = mux_end_target();
+	struct mux_stream *stream = NULL;
+	assert_int_equal(mux_stream_open(pair->client.mux, &target, NULL, &stream), ERR_LIMIT);
+	assert_null(stream);
+	exchange(pair);
+	assert_int_equal(pair->server.opened, MUX_STREAMS_MAX);
+	pair_free(pair);
+}
+
+/* Fills the stream from zeros until its windows are full; what went in. */
+static size_t write_all(struct pair *pair, struct mux_stream *stream, size_t most) {
+	static const uint8_t zeros[100000];
+	size_t total = 0, taken;
+	do {
+		size_t size = most - total < sizeof zeros ? most - total : sizeof zeros;
+		taken = mux_stream_write(stream, zeros, size);
+		total += taken;
+		exchange(pair);
+	} while (taken > 0 && total < most);
+	return total;
+}
+
+static void windows_bound_what_is_sent(void **state) {
+	struct pair *pair = pair_new(NULL);
+	struct mux_stream *near = mux_end_open(&pair->client);
+	assert_int_equal(write_all(pair, near, SIZE_MAX / 2), WINDOW_INITIAL);
+	struct mux_stream *far = pair->server.last;
+	size_t told = pair->client.writable;
+	advance(pair, CLOCK_SECOND); /* so slowly that the window does not grow */
+	/* Less than a quarter that was read is not worth an update. */
+	mux_stream_consume(far, 1);
+	exchange(pair);
+	assert_int_equal(pair->client.writable, told);
+	assert_int_equal(mux_stream_room(near), 0);
+	assert_int_equal(mux_end_read(far, NULL, WINDOW_INITIAL / 4 - 1), WINDOW_INITIAL / 4 - 1);
+	exchange(pair);
+	assert_int_equal(pair->client.writable, told + 1);
+	assert_int_equal(write_all(pair, near, SIZE_MAX / 2), WINDOW_INITIAL / 4);
+	pair_free(pair);
+}
+
+/* The carrier does not take anything: what may be written is bounded all the same. */
+static void staged_bytes_are_bounded(void **state) {
+	struct pair *pair = pair_new(NULL);
+	static const uint8_t zeros[1 << 20];
+	struct mux_stream *streams[MUX_STREAMS_MAX];
+	size_t total = 0;
+	for (size_t i = 0; i < MUX_STREAMS_MAX; i++) {
+		streams[i] = mux_end_open(&pair->client);
+		size_t taken = mux_stream_write(streams[i], zeros, sizeof zeros);
+		assert_int_equal(taken, total < MUX_STAGED_TOTAL ? MUX_STAGED_MAX : MUX_TURN_MAX);
+		total += taken;
+	}
+	assert_int_equal(total, 64 * 65536 + 960 * 16384);
+	/* All of them are told, once there is room. */
+	exchange(pair);
+	assert_int_equal(pair->client.writable, MUX_STREAMS_MAX);
+	mux_stream_reset(streams[0], STREAM_ERROR_CANCEL);
+	pair_free(pair);
+}
+
+/* A stream with much to say does not keep the others waiting: turns are of one frame. */
+static void turns_are_fair(void **state) {
+	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
+	struct mux_end *end = &fixture->end;
+	struct mux_script *peer = &fixture->peer;
+	static const uint8_t zeros[65536];
+	struct mux_stream *streams[4];
+	for (size_t i = 0; i < 4; i++) {
+		streams[i] = mux_end_open(end);
+		assert_int_equal(mux_stream_write(streams[i], zeros, i < 3 ? 65536 : 100),
+						 i < 3 ? 65536 : 100);
+	}
+	mux_stream_end(streams[3]);
+	mux_script_hear(peer);
+	static const uint32_t order[] = {1, 3, 5, 7, 1, 3, 5, 1, 3, 5};
+	size_t at = 0;
+	for (size_t i = 0; i < peer->count && at < sizeof order / sizeof *order; i++) {
+		if (peer->frames[i].type != STREAM_FRAME_DATA)
+			continue;
+		assert_int_equal(peer->frames[i].stream, order[at++]);
+		assert_true(peer->frames[i].payload.size <= MUX_TURN_MAX);
+	}
+	assert_int_equal(at, sizeof order / sizeof *order);
+	/* The end of the short one stands right behind its data. */
+	const struct stream_frame *end_of_short = mux_script_find(peer, STREAM_FRAME_CLOSE, 7);
+	assert_non_null(end_of_short);
+	assert_int_equal(end_of_short[-1].stream, 7);
+	assert_int_equal(end_of_short[-1].type, STREAM_FRAME_DATA);
+	mux_fixture_free(fixture);
+}
+
+/* An answer to a PING does not stand behind data that was written before it came. */
+static void small_frames_overtake_data(void **state) {
+	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
+	struct mux_end *end = &fixture->end;
+	struct mux_script *peer = &fixture->peer;
+	static const uint8_t zeros[65536];
+	assert_int_equal(mux_stream_write(mux_end_open(end), zeros, sizeof zeros), sizeof zeros);
+	assert_int_equal(mux_send_settings(end->mux, slice_of("12345", 5)), ERR_OK);
+	mux_script_say(peer, STREAM_FRAME_PING, 0, "12345678", 8);
+	mux_script_hear(peer);
+	assert_int_equal(peer->frames[0].type, STREAM_FRAME_PONG);
+	assert_memory_equal(peer->frames[0].payload.data, "12345678", 8);
+	assert_int_equal(peer->frames[1].type, STREAM_FRAME_SETTINGS);
+	assert_memory_equal(peer->frames[1].payload.data, "12345", 5);
+	assert_int_equal(peer->frames[2].type, STREAM_FRAME_OPEN);
+	assert_int_equal(peer->frames[3].type, STREAM_FRAME_DATA);
+	mux_fixture_free(fixture);
+}
+
+static void settings_are_bounded(void **state) {
+	struct pair *pair = pair_new(NULL);
+	static const uint8_t zeros[STREAM_SETTINGS_SIZE_MAX + 1];
+	assert_int_equal(mux_send_settings(pair->client.mux, slice_of(zeros, sizeof zeros)), ERR_LIMIT);
+	assert_int_equal(mux_send_settings(pair->client.mux, slice_of(zeros, STREAM_SETTINGS_SIZE_MAX)),
+					 ERR_OK);
+	assert_int_equal(mux_send_settings(pair->client.mux, slice_of(zeros, 1)), ERR_AGAIN);
+	exchange(pair);
+	assert_int_equal(pair->server.settings, STREAM_SETTINGS_SIZE_MAX);
+	assert_int_equal(mux_send_settings(pair->client.mux, slice_of(zeros, 1)), ERR_OK);
+	exchange(pair);
+	assert_int_equal(pair->server.settings, STREAM_SETTINGS_SIZE_MAX + 1);
+	pair_free(pair);
+}
+
+/* Reading measures the round trip: what the PING took there, and its answer back. */
+static void the_round_trip_is_measured(void **state) {
+	struct pair *pair = pair_new(NULL);
+	struct mux_stream *near = mux_end_open(&pair->client);
+	static const uint8_t zeros[65536];
+	assert_int_equal(mux_stream_write(near, zeros, sizeof zeros), sizeof zeros);
+	assert_true(mux_round_trip(pair->server.mux) == 0);
+	mux_end_carry(&pair->client, &pair->server);
+	uint8_t ping[MUX_SEND_ROOM_MIN];
+	size_t size = mux_send(pair->server.mux, ping, sizeof ping, pair->server.now);
+	assert_true(size > 0);
+	advance(pair, 30 * CLOCK_MILLISECOND);
+	mux_receive(pair->client.mux, ping, size, pair->client.now);
+	advance(pair, 20 * CLOCK_MILLISECOND);
+	mux_end_carry(&pair->client, &pair->server);
+	assert_true(mux_round_trip(pair->server.mux) == 50 * CLOCK_MILLISECOND);
+	pair_free(pair);
+}
+
+static const struct cipher_rules short_lived = {
+	.rekey_frames = 10, .rekey_age = 3600 * CLOCK_SECOND, .frames_max = 20000};
+
+/* Each direction by itself, as often as it is due, and nothing is lost. */
+static void keys_change_by_count_and_age(void **state) {
+	struct pair *pair = pair_new(&short_lived);
+	struct mux_stream *near = mux_end_open(&pair->client);
+	exchange(pair);
+	for (size_t i = 0; i < 200; i++) {
+		uint8_t byte = (uint8_t)i, read = 0;
+		assert_int_equal(mux_stream_write(near, &byte, 1), 1);
+		exchange(pair);
+		assert_int_equal(mux_end_read(pair->server.last, &read, 1), 1);
+		assert_int_equal(read, byte);
+	}
+	assert_false(mux_has_output(pair->client.mux));
+	uint64_t rekey = mux_next(pair->client.mux);
+	assert_true(rekey <= pair->client.now + 3600 * CLOCK_SECOND);
+	assert_false(cipher_is_rekey_due(pair->client.seal, pair->client.now));
+	advance(pair, 3600 * CLOCK_SECOND);
+	assert_true(cipher_is_rekey_due(pair->client.seal, pair->client.now));
+	exchange(pair);
+	assert_false(cipher_is_rekey_due(pair->client.seal, pair->client.now));
+	assert_false(cipher_is_rekey_due(pair->server.seal, pair->server.now));
+	mux_rekey(pair->client.mux);
+	assert_int_equal(mux_end_write_text(near, "after"), 5);
+	exchange(pair);
+	uint8_t read[5];
+	assert_int_equal(mux_end_read(pair->server.last, read, 5), 5);
+	assert_memory_equal(read, "after", 5);
+	pair_free(pair);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stream_lives_and_ends),
+		cmocka_unit_test(both_open_streams),
+		cmocka_unit_test(a_reset_ends_both_directions),
+		cmocka_unit_test(a_refusal_says_why),
+		cmocka_unit_test(at_most_so_many_of_ours),
+		cmocka_unit_test(windows_bound_what_is_sent),
+		cmocka_unit_test(staged_bytes_are_bounded),
+		cmocka_unit_test(turns_are_fair),
+		cmocka_unit_test(small_frames_overtake_data),
+		cmocka_unit_test(settings_are_bounded),
+		cmocka_unit_test(the_round_trip_is_measured),
+		cmocka_unit_test(keys_change_by_count_and_age),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@
 #include "base/log.h"
 #include "daemon/sandbox.h"
 
-static int given = -1; /* a socket of before the sandbox */
+/* Sockets of before the sandbox. */
+static int given = -1, given_unix = -1;
 
 static int number_of(const char *text) {
 	return text ? atoi(text) : 0;
@@ -106,6 +108,24 @@ static long connect_unix(const char *path) {
 	(void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
 	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 	return descriptor < 0 ? -1 : connect(descriptor, (const void *)&address, sizeof address);
+}
+
+/* To a port of this host. Nobody need listen there: it is refused before that is known. */
+static long connect_tcp(const char *port) {
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+										.sin_port = htons((uint16_t)number_of(port)),
+										.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	return connect(given, (const void *)&address, sizeof address);
+}
+
+static long connect_abstract(const char *name) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t size = strlen(name);
+	if (size >= sizeof address.sun_path)
+		return 0;
+	memcpy(address.sun_path + 1, name, size);
+	return connect(given_unix, (const void *)&address,
+				   (socklen_t)(sizeof address.sun_family + 1 + size));
 }
 
 static long become_root(const char *argument) {
@@ -207,6 +227,8 @@ static const struct attack {
 	{"fork", make_process},
 	{"socket", open_socket},
 	{"connect", connect_unix},
+	{"connect-tcp", connect_tcp},
+	{"connect-abstract", connect_abstract},
 	{"root", become_root},
 	{"ptrace", trace},
 	{"read-memory", read_memory},
@@ -245,6 +267,7 @@ int attacks_main(const char *process, const char *name, const char *argument) {
 	log_init(LOG_ERROR, "compromised");
 	bool inside = strcmp(process, "none") != 0;
 	given = socket(AF_INET, SOCK_STREAM, 0);
+	given_unix = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (sandbox_prepare(inside, "umbra", &sandbox))
 		return 3;
 	if (strcmp(process, "net") == 0 && sandbox_enter_net(&sandbox, "auto"))

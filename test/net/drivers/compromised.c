@@ -5,15 +5,17 @@
  *       enters the sandbox as the process does, in the current folder, and tries one thing. Exit
  *       status 0: it was done; 1: it was refused; or the end by a signal.
  *   compromised -c FILE
- *       umbrad. With UMBRA_ATTACK=messages, malformed, descriptors or flood its net process sends
- * what the configuration does not say, with UMBRA_ATTACK=control its control process does; once,
- * for which UMBRA_ATTACK_ONCE names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
+ *       umbrad. With UMBRA_ATTACK=messages, journals, slot, type, length, descriptors or flood its
+ * net process sends what the configuration does not say or what is no message, with
+ *       UMBRA_ATTACK=control its control process does; once, for which UMBRA_ATTACK_ONCE names a
+ *       file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
  */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,17 +53,53 @@ static _Noreturn void flood(void) {
 		(void)channel_send_until(SUPERVISOR_CHANNEL, &listen, NULL, 0, clock_now() + CLOCK_SECOND);
 }
 
+/* Bytes that are no message, with a descriptor. */
+static void send_bytes(const uint8_t *data, size_t size, int descriptor) {
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_level = SOL_SOCKET,
+							.cmsg_type = SCM_RIGHTS,
+							.cmsg_len = CMSG_LEN(sizeof(int))}};
+	struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+	const struct msghdr record = {.msg_iov = &part,
+								  .msg_iovlen = 1,
+								  .msg_control = control.bytes,
+								  .msg_controllen = sizeof control.bytes};
+	memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+	(void)sendmsg(SUPERVISOR_CHANNEL, &record, 0);
+}
+
+/* A journal takes the place of the one before, and there is none of a tunnel that is not. */
+static void send_journals(int descriptor) {
+	struct process_message journal = {.type = PROCESS_JOURNAL};
+	for (unsigned i = 0; i < 3; i++)
+		(void)channel_send(SUPERVISOR_CHANNEL, &journal, &descriptor, 1);
+	journal.tunnel = 63;
+	(void)channel_send(SUPERVISOR_CHANNEL, &journal, &descriptor, 1);
+}
+
 static void send_all(void) {
 	struct process_message mark = {.type = PROCESS_MARK, .request = 60000, .mark = {0x756dff00}};
 	struct process_message unlisten = {.type = PROCESS_UNLISTEN, .tunnel = 63};
-	static const uint8_t far[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 64};
+	static const uint8_t slot[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 64};
+	static const uint8_t type[] = {2, PROCESS_TYPE_COUNT, 0, 0, 0, 0};
+	static const uint8_t longer[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 0, 0};
+	/* What has it open is found by its name. */
+	const int marked = memfd_create("attack", MFD_CLOEXEC);
 	if (strcmp(plan, "flood") == 0)
 		flood();
-	if (strcmp(plan, "malformed") == 0) {
-		(void)send(SUPERVISOR_CHANNEL, far, sizeof far, 0);
+	if (strcmp(plan, "slot") == 0) {
+		send_bytes(slot, sizeof slot, marked);
+	} else if (strcmp(plan, "type") == 0) {
+		(void)send(SUPERVISOR_CHANNEL, type, sizeof type, 0);
+	} else if (strcmp(plan, "length") == 0) {
+		(void)send(SUPERVISOR_CHANNEL, longer, sizeof longer, 0);
 	} else if (strcmp(plan, "descriptors") == 0) {
-		const int standard[] = {0, 1};
-		(void)channel_send(SUPERVISOR_CHANNEL, &unlisten, standard, 2);
+		const int both[] = {marked, marked};
+		(void)channel_send(SUPERVISOR_CHANNEL, &unlisten, both, 2);
+	} else if (strcmp(plan, "journals") == 0) {
+		send_journals(marked);
 	} else {
 		send_listen(53, 0, 1);
 		send_listen(51820, 0x756dff00, 1);

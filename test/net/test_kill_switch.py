@@ -119,8 +119,14 @@ class Home:
 
         self.space.call(send)
 
+    def block(self) -> str:
+        return self._without_daemon("--block")
+
     def unblock(self) -> str:
-        command = [str(BIN / "umbrad"), "-c", str(self.client.configuration), "--unblock"]
+        return self._without_daemon("--unblock")
+
+    def _without_daemon(self, option: str) -> str:
+        command = [str(BIN / "umbrad"), "-c", str(self.client.configuration), option]
         return run(self.space.command(command), check=True).stdout
 
 
@@ -217,15 +223,20 @@ def test_forward(lab: Lab) -> None:
     senders.close()
     assert sum(senders.sent.values()) > 20
     watch.assert_none("from behind the client")
-    # The rules alone hold, too.
+    # The rules alone hold, too, and of them those of either place.
     home.space.run("ip", "rule", "add", "pref", "1", "lookup", "main")
     home.space.run("ip", "-6", "rule", "add", "pref", "1", "lookup", "main")
-    senders = Senders(behind, INTERNET.values())
-    more = home.send_everything()
-    time.sleep(0.3)
-    senders.close()
-    more.close()
-    watch.assert_none("with a rule before all of ours")
+    whole = home.space.run("nft", "list", "table", "inet", "umbra_kill").stdout
+    for missing in ((), ("leaving",), ("output", "forward")):
+        home.space.nft("delete table inet umbra_kill\n" + whole)
+        for chain in missing:
+            home.space.run("nft", "flush", "chain", "inet", "umbra_kill", chain)
+        senders = Senders(behind, INTERNET.values())
+        more = home.send_everything()
+        time.sleep(0.3)
+        senders.close()
+        more.close()
+        watch.assert_none(f"with a rule before all of ours, without {missing}")
     home.unblock()
     assert reachable(behind, INTERNET[4]) or watch.leaked > 0
 
@@ -233,7 +244,20 @@ def test_forward(lab: Lab) -> None:
 def test_led_elsewhere(lab: Lab) -> None:
     """What others' rules turn away from the tunnel after it was chosen does not leave either."""
     home = Home(lab)
-    home.pair.start()
+    home.pair.server.start()
+    # A firewall that knows connections, and lets those pass that it knows.
+    home.space.nft(
+        """table inet known {
+        chain in { type filter hook input priority 0; ct state established accept; }
+        chain out { type filter hook output priority 0; ct state established accept; }
+    }"""
+    )
+    ear = home.internet.socket(socket.AF_INET, socket.SOCK_STREAM)
+    ear.bind((INTERNET[4], 8080))
+    ear.listen()
+    flow = home.space.socket(socket.AF_INET, socket.SOCK_STREAM)
+    flow.connect((INTERNET[4], 8080))
+    home.client.start()
     for family in ("-4", "-6"):
         home.space.run("ip", family, "rule", "add", "pref", "1", "fwmark", "7", "lookup", "main")
     commands = (
@@ -247,6 +271,8 @@ def test_led_elsewhere(lab: Lab) -> None:
         home.space.run("nft", command)
     watch, senders = home.watch(), home.send_everything()
     more = Senders(home.space, ["127.0.0.9"])
+    # Of a connection that was there before, too.
+    flow.sendall(b"after")
     time.sleep(0.3)
     senders.close()
     more.close()
@@ -279,6 +305,9 @@ def test_lan(lab: Lab) -> None:
         result = home.space.run("ping", "-c1", "-W0.5", "-I", near, address, check=False)
         assert result.returncode != 0, result.stdout
     assert_pings(home.space, INTERNET[4])
+    # Nor does the LAN take what the tunnel leads to.
+    home.space.ip(f"route add {inner_address(1, 4)}/32 via {lan[4]}")
+    assert_pings(home.space, inner_address(1, 4))
     home.settings["allow_lan"] = False
     home.client.reload()
     assert not any(reachable(home.space, a) for a in lan.values())
@@ -359,8 +388,7 @@ def test_stays(lab: Lab) -> None:
     assert home.outside()
     # Before the network, from the configuration alone: no key is read.
     os.rename(home.client.folder / f"{home.tunnel}.key", home.client.folder / "away")
-    command = [str(BIN / "umbrad"), "-c", str(home.client.configuration), "--block"]
-    run(home.space.command(command), check=True)
+    home.block()
     # Until now nothing was blocked, and the host answered the server, whose peer is gone.
     watch.forget()
     assert not home.outside()
@@ -506,6 +534,40 @@ def test_other_name_servers(lab: Lab) -> None:
     watch.assert_none("while another name server was asked")
 
 
+class Resolved(Node):
+    """A host with systemd-resolved: its resolv.conf never changes, and the servers are elsewhere."""
+
+    @property
+    def uplinks(self) -> pathlib.Path:
+        return self.folder / "uplinks"
+
+    def command(self, *options: str) -> list[str]:
+        script = (
+            "mount -t tmpfs none /run && mkdir -p /run/systemd/resolve && "
+            f'mount --bind {self.uplinks} /run/systemd/resolve && exec "$@"'
+        )
+        inside = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+        return [*inside, *super().command(*options)]
+
+
+def test_servers_of_resolved(lab: Lab) -> None:
+    """Those behind systemd-resolved are the ones to ask, and others of theirs are found in time."""
+    home = Roaming(lab)
+    home.client.__class__ = Resolved
+    uplinks = home.client.uplinks
+    uplinks.mkdir()
+    home.names.serve(outer_address(1, 4))
+    resolv_conf(lab, "127.0.0.53")
+    servers = uplinks / "resolv.conf"
+    servers.write_text(f"nameserver {outer_address(66, 4)}\n")
+    watch = home.watch(resolvers=[outer_address(66, 4), home.answering])
+    home.pair.start()
+    assert home.client.peers(home.tunnel)["server"]["state"] == "resolving"
+    servers.write_text(f"nameserver {home.answering}\n")
+    wait_until(lambda: reachable(home.space, inner_address(1, 4)), 15, "pings by the new server")
+    watch.assert_none("while another name server was asked")
+
+
 @pytest.mark.long
 def test_other_network(lab: Lab) -> None:
     """The server has moved, and only a name server of the new network tells."""
@@ -612,6 +674,22 @@ def test_dhcp(lab: Lab) -> None:
     assert renewed[:1] == b"\x02"
     watch.assert_none("leases")
     assert watch.seen["dhcp"] >= 2 and watch.seen["arp"] > 0
+    before = watch.seen["dhcp"]
+
+    def ask_v6() -> None:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as made:
+            made.bind(("::", 546))
+            number = socket.if_nametoindex(home.link)
+            # SOLICIT to all servers, RENEW to one that said so; and what a router keeps lists of.
+            made.sendto(b"\1\0\0\1", ("ff02::1:2", 547, 0, number))
+            made.sendto(b"\5\0\0\2", (outer_address(1, 6), 547))
+            group = socket.inet_pton(socket.AF_INET6, "ff05::4321") + struct.pack("I", number)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+            wait_until(lambda: watch.seen["listeners"] > 0, 5, "a report of a group")
+
+    home.space.call(ask_v6)
+    wait_until(lambda: watch.seen["dhcp"] >= before + 2, 5, "DHCPv6")
+    watch.assert_none("of version 6")
 
 
 ROUNDS = 8

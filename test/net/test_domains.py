@@ -27,12 +27,14 @@ STEP = "127.0.0.153"
 INSIDE, OUTSIDE = inner_address(1, 4), outer_address(1, 4)  # name servers
 HOME, TUNNEL = outer_address(2, 4), inner_address(2, 4)
 HOME6, TUNNEL6 = outer_address(2, 6), inner_address(2, 6)
+CLINIC = "203.0.113.8"
 NAMED, ALIAS, OTHER, NAMED6 = "203.0.113.5", "203.0.113.6", "203.0.113.7", "2001:db8:5::5"
 A, AAAA, TXT = 1, 28, 16
 PLAIN = f"nameserver {OUTSIDE}\noptions timeout:1 attempts:1\n"
 RECORDS = (
     *(f"--host-record=www.in.test,{NAMED},{NAMED6}", f"--host-record=target.cdn.test,{ALIAS}"),
     *("--cname=alias.in.test,target.cdn.test", f"--host-record=other.test,{OTHER}"),
+    f"--host-record=clinic.secretive.in.test,{CLINIC}",
     *(f"--host-record=out.test,{NAMED},{NAMED6}", "--max-cache-ttl=1"),
     *(f"--txt-record=long.in.test,{','.join(['x' * 200] * 8)}", "--edns-packet-max=512"),
 )

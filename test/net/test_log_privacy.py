@@ -16,6 +16,7 @@ from harness.pair import PORT, inner_address, outer_address
 from harness.privacy import Private
 from harness.process import run, wait_until
 from harness.traffic import assert_pings, exchange_datagrams, ping, reachable, transfer
+from test_domains import AAAA, CLINIC, INSIDE, STEP, TXT, World
 
 pytestmark = [pytest.mark.umbra, pytest.mark.calm]
 
@@ -205,3 +206,42 @@ def test_debug_logs_tell_nothing_of_traffic(lab: Lab) -> None:
     for line in pair.server.log_text().splitlines():
         if line.startswith("{"):
             json.loads(line)
+
+
+def test_debug_logs_tell_no_names(lab: Lab) -> None:
+    """
+    Names that umbrad itself passes on, known, unknown, broken and refused, by UDP and TCP: none of
+    them is in its log at level debug, nor what addresses they have.
+    """
+    names = ("clinic.secretive.in.test", "stranger.secretive.in.test", "whistle-blower.corp.test")
+    private = Private([CLINIC], (), ("clinic.secretive.test", "stranger.test", "whistle-blower.test"))
+    world = World(
+        lab,
+        routes={"include": [f"{INSIDE}/32"], "include_domains": ["in.test"]},
+        dns={"servers": [INSIDE], "domains": ["corp.test"], "manager": "file"},
+    )
+    near = world.near
+    near.settings["log"] = {"level": "debug"}
+    near.start()
+
+    def ask() -> None:
+        for name in names:
+            for kind in (1, AAAA, TXT):
+                world.ask(name, kind)
+            world.ask(name, tcp=True)
+            for end in (5, 20):
+                send(world.host, question(name)[:-end], STEP, 53)
+
+    ask()
+    assert world.ask(names[0]) == [CLINIC]
+    world.host.nft("delete table inet umbra_split")
+    ask()
+    run(["kill", "-9", str(near.part("control"))])
+    wait_until(lambda: "the control process is ready again" in near.log_text(), 10, "control")
+    ask()
+    near.reload()
+    ask()
+    assert near.stop() == 0
+    text = near.log_text()
+    assert "debug" in text and "handshake" in text
+    assert private.lines(text) == []

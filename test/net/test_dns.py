@@ -240,6 +240,13 @@ def test_through_the_tunnel_it_goes(lab: Lab, leaking: Ends) -> None:
     leaks = Leaks(near.namespace, leaking.link)
     assert near.ask("other.test") == "192.0.2.81"
     assert leaks.seen() == set()
+    # Not through another tunnel, whose peers could answer in its place.
+    other = near.tunnel(["10.77.0.2/24"])
+    near.reload()
+    wait_until(lambda: near.tunnel_status(other)["state"] == "up", 5, "another tunnel")
+    near.namespace.ip(f"route add {SERVER}/32 dev {other}")
+    assert all(question(near.namespace, kind, SERVER, 53) for kind in ("udp", "tcp"))
+    near.namespace.ip(f"route del {SERVER}/32 dev {other}")
     near.namespace.nft("delete table inet umbra_dns")
     wait_until(lambda: "umbra_dns" in near.traces()["tables"], 5, "the guard, made again")
     near.kill()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 
 import pytest
 
-from harness.lab import Lab
-from harness.pair import Pair, make_pair
+from harness.lab import Lab, Namespace
+from harness.pair import PORT, Pair, make_pair
 from harness.process import wait_until
 from harness.traffic import BIG, assert_pings, exchange_datagrams, ping, transfer
 
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.calm
 
 LARGEST = 65475
 HEADERS = {4: 28, 6: 48}
+IP_MTU_DISCOVER, IP_PMTUDISC_WANT = 10, 1
 
 
 @pytest.mark.parametrize("mtu", [1280, 1420, 9000, LARGEST])
@@ -69,3 +72,66 @@ def test_mtu_too_large(lab: Lab) -> None:
     assert_pings(client.namespace, server.inner[4])
     client.namespace.ip(f"link set {client.device.name} mtu 1420")
     assert_pings(client.namespace, server.inner[4], 3, "-s", "1392", "-M", "do")
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def too_big(source: str, port: int, destination: str, mtu: int) -> bytes:
+    """ICMP that says of a datagram to PORT there that it does not fit (RFC 1191 section 4)."""
+    ends = socket.inet_aton(source) + socket.inet_aton(destination)
+    quoted = struct.pack("!BBHHHBBH", 0x45, 0, 1400, 1, 0x4000, 64, socket.IPPROTO_UDP, 0) + ends
+    quoted += struct.pack("!HHHH", port, PORT, 1380, 0)
+    said = checksum(struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted)
+    return struct.pack("!BBHHH", 3, 4, said, 0, mtu) + quoted
+
+
+def fragments(capture: socket.socket) -> tuple[int, int]:
+    """How many packets were captured, and how many of them are pieces."""
+    packets = pieces = 0
+    while True:
+        try:
+            packet = capture.recv(64)
+        except BlockingIOError:
+            return packets, pieces
+        packets += 1
+        pieces += struct.unpack_from("!H", packet, 6)[0] & 0x3FFF != 0
+
+
+def captured(space: Namespace, link: str) -> socket.socket:
+    made = space.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    space.call(lambda: made.bind((link, 0x0800)))
+    made.setblocking(False)
+    return made
+
+
+@pytest.mark.umbra
+def test_forged_too_big(lab: Lab) -> None:
+    """No stranger has our datagrams cut, by saying that they do not fit."""
+    pair = make_pair(lab)
+    client, server = pair.client, pair.server
+    near, far = client.outer[4], server.outer[4]
+    capture = captured(server.namespace, server.underlay)
+    assert_pings(client.namespace, server.inner[4], 3, "-s", "1300")
+    assert fragments(capture)[1] == 0
+    stranger = server.namespace.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    for port in (client.device.port(), 51821):
+        stranger.sendto(too_big(near, port, far, 600), (near, 0))
+    assert_pings(client.namespace, server.inner[4], 3, "-s", "1300")
+    packets, pieces = fragments(capture)
+    assert packets >= 3 and pieces == 0
+    assert "mtu" not in client.namespace.run("ip", "route", "get", far).stdout
+    # The forgery is a good one: who listens to such answers is taken in.
+    believer = client.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    believer.bind((near, 51821))
+    believer.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT)
+    stranger.sendto(too_big(near, 51821, far, 600), (near, 0))
+    wait_until(
+        lambda: "mtu 600" in client.namespace.run("ip", "route", "get", far).stdout, 5, "a believer"
+    )
+    fragments(capture)
+    assert_pings(client.namespace, server.inner[4], 3, "-s", "1300")
+    assert fragments(capture)[1] == 0

@@ -25,10 +25,14 @@ DEAF = """table inet deaf {
 }"""
 
 
-def make(lab: Lab, path: Path, outside: int, client: int, server: int) -> tuple[NodePair, Namespace]:
+def make(
+    lab: Lab, path: Path, outside: int, client: int, server: int, behind: int = 1500
+) -> tuple[NodePair, Namespace]:
     """A server that masquerades, and an Internet host behind it that hears no ICMP."""
     internet = lab.namespace("internet")
-    lab.link(path.server, internet, ["203.0.113.1/24", "fd77::1/64"], ["203.0.113.2/24", "fd77::2/64"])
+    sides = (["203.0.113.1/24", "fd77::1/64"], ["203.0.113.2/24", "fd77::2/64"])
+    near, _ = lab.link(path.server, internet, *sides)
+    path.server.ip(f"link set {near} mtu {behind}")
     internet.nft(DEAF)
     pair = make_nodes(
         lab,
@@ -93,6 +97,15 @@ def test_clamp_to_the_interface(lab: Lab) -> None:
     pair.server.namespace.nft("flush chain inet umbra forward")
     for family in (4, 6):
         assert not exchange(path.client, internet, family, 1), "the rule is not what helped"
+
+
+def test_clamp_to_the_way_behind(lab: Lab) -> None:
+    """A server with a narrow way on, which its client is not told of either."""
+    path = Path(lab, 1500, False)
+    _, internet = make(lab, path, 4, 1420, 1420, 1300)
+    path.client.nft(DEAF)
+    for family in (4, 6):
+        assert exchange(path.client, internet, family)
 
 
 def test_clamp_to_the_path(lab: Lab) -> None:

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "host/block.h"
+#include "host/netlink.h"
 
 enum {
 	BUFFER_SIZE = 32768,
@@ -34,11 +35,9 @@ enum err block_watch_open(int *out_descriptor) {
 }
 
 static bool rule_is_ours(const struct nlmsghdr *message) {
-	const char *end = mnl_nlmsg_get_payload_tail(message);
-	const struct nlattr *attribute =
-		mnl_nlmsg_get_payload_offset(message, sizeof(struct fib_rule_hdr));
-	for (; mnl_attr_ok(attribute, (int)(end - (const char *)attribute));
-		 attribute = mnl_attr_next(attribute))
+	const struct nlattr *attribute;
+	for (attribute = netlink_first(message, sizeof(struct fib_rule_hdr)); attribute;
+		 attribute = netlink_next(message, attribute))
 		if (mnl_attr_get_type(attribute) == FRA_PROTOCOL &&
 			mnl_attr_get_payload_len(attribute) == 1)
 			return mnl_attr_get_u8(attribute) == BLOCK_PROTOCOL;
@@ -69,7 +68,7 @@ bool block_watch_read(int descriptor) {
 			break;
 		int left = (int)size;
 		const struct nlmsghdr *message = (const void *)buffer;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left))
 			changed |= is_ours(message);
 	}
 	return changed;

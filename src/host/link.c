@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "host/namespace.h"
+#include "host/netlink.h"
 #include "host/tun.h"
 
 enum {
@@ -155,7 +156,7 @@ uint64_t link_poll_interval(const struct link *link) {
 static bool is_relevant(const struct link *link, const char *data, size_t size) {
 	int left = (int)size;
 	const struct nlmsghdr *message = (const void *)data;
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
 		if (message->nlmsg_type == RTM_DELNSID)
 			return link->away;
 		if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK)

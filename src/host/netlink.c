@@ -10,6 +10,10 @@ uint8_t netlink_family(enum address_family family) {
 	return family == ADDRESS_V4 ? AF_INET : AF_INET6;
 }
 
+uint8_t netlink_family_of(uint8_t number) {
+	return number == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
+}
+
 bool netlink_is_whole(const struct nlmsghdr *message, int left) {
 	return mnl_nlmsg_ok(message, left) && message->nlmsg_len <= (uint32_t)left;
 }
@@ -49,11 +53,10 @@ uint16_t netlink_port(const struct nlattr *attribute) {
 }
 
 bool netlink_address(const struct nlattr *attribute, uint8_t family, struct address *out_address) {
-	bool v4 = family == AF_INET;
-	if (!has_size(attribute, v4 ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE))
+	const struct address shape = {.family = netlink_family_of(family)};
+	if (!has_size(attribute, address_size(&shape)))
 		return false;
-	*out_address =
-		address_from_bytes(v4 ? ADDRESS_V4 : ADDRESS_V6, mnl_attr_get_payload(attribute));
+	*out_address = address_from_bytes(shape.family, mnl_attr_get_payload(attribute));
 	return true;
 }
 

@@ -14,8 +14,9 @@
 struct nlattr;
 struct nlmsghdr;
 
-/* The family as the kernel numbers it. */
+/* The family as the kernel numbers it, and back: all but AF_INET is ADDRESS_V6. */
 uint8_t netlink_family(enum address_family family);
+uint8_t netlink_family_of(uint8_t number);
 
 /* Whether a message lies in the bytes that are left; mnl_nlmsg_ok() takes 2 GiB for less than 0. */
 bool netlink_is_whole(const struct nlmsghdr *message, int left);

@@ -1,26 +1,10 @@
 #include "host/network_addresses.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "host/network_refusal.h"
 #include "host/route.h"
-
-struct refusal {
-	const struct prefix *addresses;
-	char *problem; /* NULL: nobody asks */
-	enum err error;
-};
-
-/* The first one tells most. */
-static void refused(void *context, size_t item, int number) {
-	struct refusal *refusal = context;
-	if (refusal->error || number == EEXIST)
-		return;
-	refusal->error =
-		network_refusal_of_prefix("address", &refusal->addresses[item], number, refusal->problem);
-}
 
 static bool has(const struct prefix *addresses, size_t count, const struct prefix *address) {
 	for (size_t i = 0; i < count; i++)
@@ -37,15 +21,15 @@ static enum err add_family(struct route *route, uint32_t index, const struct net
 	enum err error = route_list_addresses(route, family, index, &present, &count);
 	if (error)
 		return network_refusal_talk(error, out_problem);
-	struct refusal refusal = {.addresses = goal->addresses, .problem = out_problem};
-	route_begin(route, refused, &refusal);
+	struct network_refusal refusal = {
+		.addresses = goal->addresses, .may_exist = true, .problem = out_problem};
+	route_begin(route, network_refusal_keep, &refusal);
 	for (size_t i = 0; i < goal->address_count; i++) {
 		const struct prefix *address = &goal->addresses[i];
 		if (address->address.family == family && !has(present, count, address))
 			route_put_address(route, ROUTE_CREATE, index, address, i);
 	}
-	error = route_end(route);
-	return refusal.error ? refusal.error : network_refusal_talk(error, out_problem);
+	return network_refusal_end(&refusal, route_end(route));
 }
 
 enum err network_addresses_add(struct route *route, uint32_t index, const struct network_goal *goal,

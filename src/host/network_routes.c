@@ -1,24 +1,10 @@
 #include "host/network_routes.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "host/network_refusal.h"
 #include "host/route.h"
-
-struct refusal {
-	const struct route_entry *entries;
-	char *problem;
-	enum err error;
-};
-
-static void refused(void *context, size_t item, int number) {
-	struct refusal *refusal = context;
-	if (!refusal->error)
-		refusal->error = network_refusal_of_prefix("route", &refusal->entries[item].prefix, number,
-												   refusal->problem);
-}
 
 static enum err add_family(struct route *route, uint32_t index, const struct network_goal *goal,
 						   const struct network_goal *leaving, enum address_family family,
@@ -29,8 +15,8 @@ static enum err add_family(struct route *route, uint32_t index, const struct net
 	if (error)
 		return network_refusal_talk(error, out_problem);
 	qsort(present, count, sizeof *present, network_goal_compare);
-	struct refusal refusal = {.entries = goal->entries, .problem = out_problem};
-	route_begin(route, refused, &refusal);
+	struct network_refusal refusal = {.routes = goal->entries, .problem = out_problem};
+	route_begin(route, network_refusal_keep, &refusal);
 	for (size_t i = 0; i < goal->entry_count; i++) {
 		const struct route_entry *entry = &goal->entries[i];
 		if (entry->prefix.address.family != family ||
@@ -40,8 +26,7 @@ static enum err add_family(struct route *route, uint32_t index, const struct net
 		route_put_route(route, beside ? ROUTE_BESIDES : ROUTE_CREATE, index, entry,
 						NETWORK_PROTOCOL, i);
 	}
-	error = route_end(route);
-	return refusal.error ? refusal.error : network_refusal_talk(error, out_problem);
+	return network_refusal_end(&refusal, route_end(route));
 }
 
 enum err network_routes_add(struct route *route, uint32_t index, const struct network_goal *goal,

@@ -1,35 +1,10 @@
 #include "host/network_rules.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "host/network_refusal.h"
 #include "host/route.h"
-
-static bool has(const struct route_rule *rules, size_t count, const struct route_rule *rule) {
-	for (size_t i = 0; i < count; i++)
-		if (route_rule_equal(&rules[i], rule))
-			return true;
-	return false;
-}
-
-struct refusal {
-	const struct network_goal *goal;
-	char *problem;
-	enum err error;
-};
-
-/* Somebody else's rule with the same priority and meaning serves as well. */
-static void refused(void *context, size_t item, int number) {
-	struct refusal *refusal = context;
-	if (refusal->error || number == EEXIST)
-		return;
-	char what[32];
-	(void)snprintf(what, sizeof what, "rule %u", (unsigned)refusal->goal->rules[item].priority);
-	refusal->error = network_refusal_explain(what, number, refusal->problem);
-}
 
 static enum err add_family(struct route *route, const struct network_goal *goal,
 						   enum address_family family,
@@ -39,13 +14,14 @@ static enum err add_family(struct route *route, const struct network_goal *goal,
 	enum err error = route_list_rules(route, family, NETWORK_PROTOCOL, &present, &count);
 	if (error)
 		return network_refusal_talk(error, out_problem);
-	struct refusal refusal = {.goal = goal, .problem = out_problem};
-	route_begin(route, refused, &refusal);
+	struct network_refusal refusal = {
+		.rules = goal->rules, .may_exist = true, .problem = out_problem};
+	route_begin(route, network_refusal_keep, &refusal);
 	for (size_t i = 0; i < goal->rule_count; i++)
-		if (goal->rules[i].family == family && !has(present, count, &goal->rules[i]))
+		if (goal->rules[i].family == family &&
+			!route_rule_is_among(&goal->rules[i], present, count))
 			route_put_rule(route, ROUTE_CREATE, &goal->rules[i], NETWORK_PROTOCOL, i);
-	error = route_end(route);
-	return refusal.error ? refusal.error : network_refusal_talk(error, out_problem);
+	return network_refusal_end(&refusal, route_end(route));
 }
 
 enum err network_rules_add(struct route *route, const struct network_goal *goal,
@@ -71,7 +47,7 @@ static enum err remove_defaults(struct route *route, const struct network_goal *
 	for (size_t i = 0; i < before->rule_count; i++) {
 		const struct route_rule *rule = &before->rules[i];
 		if (rule->kind == ROUTE_RULE_DEFAULT &&
-			!(after && has(after->rules, after->rule_count, rule)))
+			!(after && route_rule_is_among(rule, after->rules, after->rule_count)))
 			route_put_rule(route, ROUTE_DELETE, rule, NETWORK_PROTOCOL, i);
 	}
 	return route_end(route);

@@ -11,6 +11,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "host/netlink.h"
+
 enum { BUFFER_SIZE = 8192, ANSWER_TIMEOUT = 10, END_SIZE = 64 };
 
 static struct nlmsghdr *put_message(struct nft_batch *batch, uint16_t type, uint16_t flags,
@@ -86,7 +88,7 @@ static enum err read_answers(struct mnl_socket *socket, uint32_t first, uint32_t
 		}
 		int left = (int)size;
 		const struct nlmsghdr *message = (const void *)buffer;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
 			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 			if (message->nlmsg_type != NLMSG_ERROR ||
 				mnl_nlmsg_get_payload_len(message) < sizeof *answer ||

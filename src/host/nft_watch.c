@@ -12,6 +12,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "host/netlink.h"
+
 enum {
 	BUFFER_SIZE = 65536,
 	RECEIVE_SIZE = 1 << 21, /* a flush of a large ruleset is told rule by rule */
@@ -65,12 +67,6 @@ static bool read_text(const struct nlattr *attribute, char out_text[static NFT_W
 	return true;
 }
 
-static const struct nlattr *checked(const struct nlmsghdr *message,
-									const struct nlattr *attribute) {
-	const char *end = mnl_nlmsg_get_payload_tail(message);
-	return mnl_attr_ok(attribute, (int)(end - (const char *)attribute)) ? attribute : NULL;
-}
-
 /* One of a transaction more than there is room for is told of as lost. */
 static struct nft_watch_news *news_of(struct nft_watch *watch, const char *table, bool *out_lost) {
 	for (size_t i = 0; i < watch->count; i++)
@@ -97,9 +93,8 @@ static void read_change(struct nft_watch *watch, const struct nlmsghdr *message,
 	const struct nfgenmsg *body = mnl_nlmsg_get_payload(message);
 	if (mnl_nlmsg_get_payload_len(message) < sizeof *body || body->nfgen_family != NFPROTO_INET)
 		return;
-	const struct nlattr *attribute =
-		checked(message, mnl_nlmsg_get_payload_offset(message, sizeof *body));
-	for (; attribute; attribute = checked(message, mnl_attr_next(attribute))) {
+	const struct nlattr *attribute = netlink_first(message, sizeof *body);
+	for (; attribute; attribute = netlink_next(message, attribute)) {
 		if (mnl_attr_get_type(attribute) == NFTA_SET_TABLE && !read_text(attribute, table))
 			return;
 		if (mnl_attr_get_type(attribute) == NFTA_SET_NAME && type == NFT_MSG_NEWSET)
@@ -156,7 +151,7 @@ void nft_watch_read(struct nft_watch *watch,
 			break;
 		int left = (int)size;
 		const struct nlmsghdr *message = (const void *)watch->buffer;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		for (; netlink_is_whole(message, left); message = mnl_nlmsg_next(message, &left))
 			read_message(watch, message, &told);
 	}
 	*out_lost = told.lost;

@@ -195,7 +195,8 @@ static void read_entry(struct reading *reading, const struct nlmsghdr *message) 
 		reading->done = true;
 		if (!reading->error)
 			reading->error = err_from_errno(number_of(message));
-	} else if (!reading->error && message->nlmsg_type >= NLMSG_MIN_TYPE) {
+	} else if (!reading->error && message->nlmsg_type >= NLMSG_MIN_TYPE &&
+			   mnl_nlmsg_get_payload_len(message) >= reading->listing->header_size) {
 		reading->error = reading->listing->found(reading->listing->context, message);
 	}
 }

@@ -40,8 +40,8 @@ enum err route_end(struct route *route);
 
 /*
  * Asks for a list: header is the body of the request, such as struct rtmsg. found is called for
- * every entry. The list is asked for again when it changed under way; restart is called first then,
- * to forget what found collected.
+ * every entry that has as much of a body at least. The list is asked for again when it changed
+ * under way; restart is called first then, to forget what found collected.
  */
 struct route_listing {
 	uint16_t type; /* RTM_GETROUTE … */

@@ -14,6 +14,7 @@
 
 #include "host/netlink.h"
 #include "host/route.h"
+#include "host/route_rows.h"
 #include "host/route_rule.h"
 
 /* Link */
@@ -155,56 +156,11 @@ void route_put_rule(struct route *route, enum route_action action, const struct 
 
 /* Lists */
 
-struct list {
-	char *items;
-	size_t item_size, count, room;
-	uint8_t family, protocol; /* family as the kernel numbers it */
-	uint32_t index;
-};
-
-static void forget(void *context) {
-	struct list *list = context;
-	list->count = 0;
-}
-
-static enum err append(struct list *list, const void *item) {
-	if (list->count == list->room) {
-		size_t room = list->room * 2 + 16;
-		char *items = reallocarray(list->items, room, list->item_size);
-		if (!items)
-			return ERR_NO_MEMORY;
-		list->items = items;
-		list->room = room;
-	}
-	memcpy(list->items + list->count++ * list->item_size, item, list->item_size);
-	return ERR_OK;
-}
-
-static enum err run_listing(struct route *route, struct list *list,
-							const struct route_listing *listing) {
-	enum err error = ERR_OK;
-	list->items = calloc(1, list->item_size);
-	if (!list->items)
-		error = ERR_NO_MEMORY;
-	list->room = list->items ? 1 : 0;
-	if (!error)
-		error = route_list(route, listing);
-	if (error == ERR_UNSUPPORTED || error == ERR_NO_DEVICE) {
-		list->count = 0;
-		error = ERR_OK;
-	}
-	if (error) {
-		free(list->items);
-		list->items = NULL;
-	}
-	return error;
-}
-
 static enum err found_address(void *context, const struct nlmsghdr *message) {
-	struct list *list = context;
+	struct route_rows *rows = context;
 	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(message);
-	if (message->nlmsg_type != RTM_NEWADDR || body->ifa_family != list->family ||
-		body->ifa_index != list->index)
+	if (message->nlmsg_type != RTM_NEWADDR || body->ifa_family != rows->family ||
+		body->ifa_index != rows->index)
 		return ERR_OK;
 	struct prefix address = {.length = body->ifa_prefixlen};
 	bool local = false;
@@ -218,40 +174,38 @@ static enum err found_address(void *context, const struct nlmsghdr *message) {
 		else if (type == IFA_ADDRESS && !local)
 			(void)netlink_address(attribute, body->ifa_family, &address.address);
 	}
-	return append(list, &address);
+	return route_rows_add(rows, &address);
 }
 
 enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
 							  struct prefix **out_addresses, size_t *out_count) {
-	struct list list = {
+	struct route_rows rows = {
 		.item_size = sizeof(struct prefix), .family = netlink_family(family), .index = index};
-	const struct ifaddrmsg body = {.ifa_family = list.family, .ifa_index = index};
+	const struct ifaddrmsg body = {.ifa_family = rows.family, .ifa_index = index};
 	const struct route_listing listing = {
 		.type = RTM_GETADDR,
 		.header = &body,
 		.header_size = sizeof body,
 		.found = found_address,
-		.restart = forget,
-		.context = &list,
 	};
-	enum err error = run_listing(route, &list, &listing);
+	enum err error = route_rows_list(route, &rows, &listing);
 	if (error)
 		return error;
-	*out_addresses = (void *)list.items;
-	*out_count = list.count;
+	*out_addresses = rows.items;
+	*out_count = rows.count;
 	return ERR_OK;
 }
 
 static enum err found_route(void *context, const struct nlmsghdr *message) {
-	struct list *list = context;
+	struct route_rows *rows = context;
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
-	if (message->nlmsg_type != RTM_NEWROUTE || body->rtm_family != list->family ||
-		body->rtm_protocol != list->protocol || (body->rtm_flags & RTM_F_CLONED))
+	if (message->nlmsg_type != RTM_NEWROUTE || body->rtm_family != rows->family ||
+		body->rtm_protocol != rows->protocol || (body->rtm_flags & RTM_F_CLONED))
 		return ERR_OK;
 	struct route_entry entry = {.table = body->rtm_table};
 	entry.prefix.length = body->rtm_dst_len;
 	/* A default route has no destination. */
-	entry.prefix.address.family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
+	entry.prefix.address.family = netlink_family_of(rows->family);
 	uint32_t index = 0;
 	const struct nlattr *attribute;
 	for (attribute = netlink_first(message, sizeof *body); attribute;
@@ -270,59 +224,56 @@ static enum err found_route(void *context, const struct nlmsghdr *message) {
 			break;
 		}
 	}
-	return index == list->index ? append(list, &entry) : ERR_OK;
+	return index == rows->index ? route_rows_add(rows, &entry) : ERR_OK;
 }
 
 enum err route_list_routes(struct route *route, enum address_family family, uint32_t index,
 						   uint8_t protocol, struct route_entry **out_entries, size_t *out_count) {
-	struct list list = {.item_size = sizeof(struct route_entry),
-						.family = netlink_family(family),
-						.index = index,
-						.protocol = protocol};
-	const struct rtmsg body = {.rtm_family = list.family, .rtm_protocol = protocol};
+	struct route_rows rows = {.item_size = sizeof(struct route_entry),
+							  .family = netlink_family(family),
+							  .index = index,
+							  .protocol = protocol};
+	const struct rtmsg body = {.rtm_family = rows.family, .rtm_protocol = protocol};
 	const struct route_listing listing = {
 		.type = RTM_GETROUTE,
 		.header = &body,
 		.header_size = sizeof body,
 		.interface = index,
 		.found = found_route,
-		.restart = forget,
-		.context = &list,
 	};
-	enum err error = run_listing(route, &list, &listing);
+	enum err error = route_rows_list(route, &rows, &listing);
 	if (error)
 		return error;
-	*out_entries = (void *)list.items;
-	*out_count = list.count;
+	*out_entries = rows.items;
+	*out_count = rows.count;
 	return ERR_OK;
 }
 
 static enum err found_rule(void *context, const struct nlmsghdr *message) {
-	struct list *list = context;
+	struct route_rows *rows = context;
 	struct route_rule rule;
-	uint8_t family = list->family == AF_INET ? ADDRESS_V4 : ADDRESS_V6;
-	return route_rule_read(message, family, list->protocol, &rule) ? append(list, &rule) : ERR_OK;
+	uint8_t family = netlink_family_of(rows->family);
+	return route_rule_read(message, family, rows->protocol, &rule) ? route_rows_add(rows, &rule)
+																   : ERR_OK;
 }
 
 enum err route_list_rules(struct route *route, enum address_family family, uint8_t protocol,
 						  struct route_rule **out_rules, size_t *out_count) {
-	struct list list = {.item_size = sizeof(struct route_rule),
-						.family = netlink_family(family),
-						.protocol = protocol};
-	const struct fib_rule_hdr body = {.family = list.family};
+	struct route_rows rows = {.item_size = sizeof(struct route_rule),
+							  .family = netlink_family(family),
+							  .protocol = protocol};
+	const struct fib_rule_hdr body = {.family = rows.family};
 	const struct route_listing listing = {
 		.type = RTM_GETRULE,
 		.header = &body,
 		.header_size = sizeof body,
 		.found = found_rule,
-		.restart = forget,
-		.context = &list,
 	};
-	enum err error = run_listing(route, &list, &listing);
+	enum err error = route_rows_list(route, &rows, &listing);
 	if (error)
 		return error;
-	*out_rules = (void *)list.items;
-	*out_count = list.count;
+	*out_rules = rows.items;
+	*out_count = rows.count;
 	return ERR_OK;
 }
 
@@ -341,17 +292,17 @@ static bool has_protocol(const struct nlmsghdr *message, uint8_t protocol) {
 }
 
 static enum err found_leftover(void *context, const struct nlmsghdr *message) {
-	struct list *list = context;
+	struct route_rows *rows = context;
 	bool is_route = message->nlmsg_type == RTM_NEWROUTE;
 	struct leftover leftover = {.type = is_route ? RTM_DELROUTE : RTM_DELRULE,
 								.size = mnl_nlmsg_get_payload_len(message)};
 	/* The family is the first byte of both headers. */
 	const uint8_t *body = mnl_nlmsg_get_payload(message);
-	if ((!is_route && message->nlmsg_type != RTM_NEWRULE) || body[0] != list->family ||
-		leftover.size > sizeof leftover.body || !has_protocol(message, list->protocol))
+	if ((!is_route && message->nlmsg_type != RTM_NEWRULE) || body[0] != rows->family ||
+		leftover.size > sizeof leftover.body || !has_protocol(message, rows->protocol))
 		return ERR_OK;
 	memcpy(leftover.body, body, leftover.size);
-	return append(list, &leftover);
+	return route_rows_add(rows, &leftover);
 }
 
 static void keep_refusal(void *context, size_t item, int number) {
@@ -360,25 +311,25 @@ static void keep_refusal(void *context, size_t item, int number) {
 		*kept = number;
 }
 
-static enum err flush_list(struct route *route, struct list *list,
+static enum err flush_rows(struct route *route, struct route_rows *rows,
 						   const struct route_listing *listing) {
-	enum err error = run_listing(route, list, listing);
+	enum err error = route_rows_list(route, rows, listing);
 	if (error)
 		return error;
 	int refusal = 0;
 	route_begin(route, keep_refusal, &refusal);
-	const struct leftover *leftovers = (const void *)list->items;
-	for (size_t i = 0; i < list->count; i++) {
+	const struct leftover *leftovers = rows->items;
+	for (size_t i = 0; i < rows->count; i++) {
 		struct nlmsghdr *request = route_add(route, leftovers[i].type, 0, leftovers[i].size, i);
 		memcpy(mnl_nlmsg_get_payload(request), leftovers[i].body, leftovers[i].size);
 	}
 	error = route_end(route);
-	free(list->items);
+	free(rows->items);
 	return error ? error : err_from_errno(refusal);
 }
 
 static enum err flush_family(struct route *route, uint8_t family, uint8_t protocol) {
-	struct list list = {
+	struct route_rows rows = {
 		.item_size = sizeof(struct leftover), .family = family, .protocol = protocol};
 	const struct fib_rule_hdr rule = {.family = family};
 	const struct rtmsg entry = {.rtm_family = family, .rtm_protocol = protocol};
@@ -387,15 +338,12 @@ static enum err flush_family(struct route *route, uint8_t family, uint8_t protoc
 		.header = &rule,
 		.header_size = sizeof rule,
 		.found = found_leftover,
-		.restart = forget,
-		.context = &list,
 	};
-	enum err error = flush_list(route, &list, &listing);
+	enum err error = flush_rows(route, &rows, &listing);
 	listing.type = RTM_GETROUTE;
 	listing.header = &entry;
 	listing.header_size = sizeof entry;
-	list.count = list.room = 0;
-	enum err second = flush_list(route, &list, &listing);
+	enum err second = flush_rows(route, &rows, &listing);
 	return error ? error : second;
 }
 

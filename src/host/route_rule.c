@@ -22,6 +22,14 @@ bool route_rule_equal(const struct route_rule *left, const struct route_rule *ri
 		   left->port == right->port && address_equal(&left->to, &right->to);
 }
 
+bool route_rule_is_among(const struct route_rule *rule, const struct route_rule *rules,
+						 size_t count) {
+	for (size_t i = 0; i < count; i++)
+		if (route_rule_equal(&rules[i], rule))
+			return true;
+	return false;
+}
+
 static uint8_t action_of(uint8_t kind) {
 	return kind == ROUTE_RULE_PASS     ? FR_ACT_GOTO
 		   : kind == ROUTE_RULE_REFUSE ? FR_ACT_UNREACHABLE

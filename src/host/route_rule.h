@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/address.h"
@@ -30,6 +31,8 @@ struct route_rule {
 };
 
 bool route_rule_equal(const struct route_rule *left, const struct route_rule *right);
+bool route_rule_is_among(const struct route_rule *rule, const struct route_rule *rules,
+						 size_t count);
 
 /*
  * The body of a request, which has a zeroed struct fib_rule_hdr and no attributes yet; protocol

@@ -84,13 +84,6 @@ static void collect(const struct split_rules_request *request, uint8_t family,
 								   .table = NETWORK_PRIORITY_KERNEL});
 }
 
-static bool has(const struct route_rule *rules, size_t count, const struct route_rule *rule) {
-	for (size_t i = 0; i < count; i++)
-		if (route_rule_equal(&rules[i], rule))
-			return true;
-	return false;
-}
-
 static void keep_number(void *context, size_t item, int number) {
 	int *kept = context;
 	if (number != EEXIST && *kept == 0)
@@ -107,14 +100,14 @@ static enum err change(struct route *route, uint8_t family, const struct rules *
 		return error;
 	route_begin(route, keep_number, number);
 	for (size_t i = rules->count; i-- > 0;)
-		if (!has(present, count, &rules->items[i]))
+		if (!route_rule_is_among(&rules->items[i], present, count))
 			route_put_rule(route, ROUTE_CREATE, &rules->items[i], SPLIT_RULES_PROTOCOL, i);
 	error = route_end(route);
 	if (error)
 		return error;
 	route_begin(route, network_refusal_ignore, NULL);
 	for (size_t i = 0; i < count; i++)
-		if (!has(rules->items, rules->count, &present[i]))
+		if (!route_rule_is_among(&present[i], rules->items, rules->count))
 			route_put_rule(route, ROUTE_DELETE, &present[i], SPLIT_RULES_PROTOCOL, i);
 	return route_end(route);
 }

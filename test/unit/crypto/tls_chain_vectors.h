@@ -1,0 +1,58 @@
+#pragma once
+
+/*
+ * A root, an intermediate and a leaf for server.example.org (ECDSA P-256, 2020 to 2099), made with
+ * `openssl req -new` and `openssl x509 -req -not_before … -not_after … -extfile …`; and the leaf's
+ * key once more under a passphrase.
+ */
+
+static const char chain_root[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBbzCCARSgAwIBAgIUHHXSJBUKCYZf1f2j8Uv4QqurFwEwCgYIKoZIzj0EAwIw\n"
+	"FDESMBAGA1UEAwwJVGVzdCBSb290MCAXDTIwMDEwMTAwMDAwMFoYDzIwOTkxMjMx\n"
+	"MjM1OTU5WjAUMRIwEAYDVQQDDAlUZXN0IFJvb3QwWTATBgcqhkjOPQIBBggqhkjO\n"
+	"PQMBBwNCAASKJKq8zJ1E35bg6rt62ObU9JlkMbxi5MaCtGPzUnEpzAKvFyvjjU7k\n"
+	"Ji9O+2migRZMYCWU8xvojxGSWUfi4JSuo0IwQDAPBgNVHRMBAf8EBTADAQH/MA4G\n"
+	"A1UdDwEB/wQEAwICBDAdBgNVHQ4EFgQU2LEophI5tBcwj7tU4oTWb2d6LS4wCgYI\n"
+	"KoZIzj0EAwIDSQAwRgIhAOHXWxv8lJdQf8Q/VrBVMMtpwCEWM+YpNSk0eanbsv68\n"
+	"AiEA4M/1IWL6dC6JO0lqtSBUCVuVETM7yzXsoJepXpDC144=\n"
+	"-----END CERTIFICATE-----\n";
+static const char chain_intermediate[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBmjCCAUCgAwIBAgIUChf142PP+vEne61N07Ox2/o6ZJgwCgYIKoZIzj0EAwIw\n"
+	"FDESMBAGA1UEAwwJVGVzdCBSb290MCAXDTIwMDEwMTAwMDAwMFoYDzIwOTkxMjMx\n"
+	"MjM1OTU5WjAcMRowGAYDVQQDDBFUZXN0IEludGVybWVkaWF0ZTBZMBMGByqGSM49\n"
+	"AgEGCCqGSM49AwEHA0IABGrdaVbTDy+mArVwPWBSMujjiFTn/GYZKM2wFm7BtSbG\n"
+	"igcJ/d7tXELPXoXDgsvpvfvRyvTYHXYBlui6u1Ob3O+jZjBkMBIGA1UdEwEB/wQI\n"
+	"MAYBAf8CAQAwDgYDVR0PAQH/BAQDAgIEMB0GA1UdDgQWBBTAr9pr8DINvKkL1qWS\n"
+	"vc1tFIzzcTAfBgNVHSMEGDAWgBTYsSimEjm0FzCPu1TihNZvZ3otLjAKBggqhkjO\n"
+	"PQQDAgNIADBFAiAl7mB/htvf2too3G1lzcMCHHGLlQcp1st36cancyUmogIhAL+1\n"
+	"yuT0+VXMpNWHot+guof/TELSJtsAYZnrY6avVmbZ\n"
+	"-----END CERTIFICATE-----\n";
+static const char chain_leaf[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIB1DCCAXmgAwIBAgIUYHfP9mkhIYc5JeyuyB0jjMzvadIwCgYIKoZIzj0EAwIw\n"
+	"HDEaMBgGA1UEAwwRVGVzdCBJbnRlcm1lZGlhdGUwIBcNMjAwMTAxMDAwMDAwWhgP\n"
+	"MjA5OTEyMzEyMzU5NTlaMB0xGzAZBgNVBAMMEnNlcnZlci5leGFtcGxlLm9yZzBZ\n"
+	"MBMGByqGSM49AgEGCCqGSM49AwEHA0IABBdFElyjbtFlRQkuFUKYJ+XTJMgdMf9X\n"
+	"tX9zNzudf2VkuR/hTomM/GhrWrTUkSb41xV/sNOeO/3+vtVMZgJNWcOjgZUwgZIw\n"
+	"DAYDVR0TAQH/BAIwADAOBgNVHQ8BAf8EBAMCB4AwEwYDVR0lBAwwCgYIKwYBBQUH\n"
+	"AwEwHQYDVR0RBBYwFIISc2VydmVyLmV4YW1wbGUub3JnMB0GA1UdDgQWBBT5EKAU\n"
+	"3SNsBzyopi2uMUHBzmzUPTAfBgNVHSMEGDAWgBTAr9pr8DINvKkL1qWSvc1tFIzz\n"
+	"cTAKBggqhkjOPQQDAgNJADBGAiEA7oCRDPxYjxUnNkqUsVypnD54C6YGxB2wSPry\n"
+	"8ucWTboCIQCek2eiXxoyG77XuPbAr3V29Gi3B/1aZMDs63zmzAlv0w==\n"
+	"-----END CERTIFICATE-----\n";
+static const char chain_key[] = "-----BEGIN PRIVATE KEY-----\n"
+								"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgDc/Wdo7zPd7/Z0V7\n"
+								"9Ux7ktYdJGWbI14hLGP7ubXolDuhRANCAAQXRRJco27RZUUJLhVCmCfl0yTIHTH/\n"
+								"V7V/czc7nX9lZLkf4U6JjPxoa1q01JEm+NcVf7DTnjv9/r7VTGYCTVnD\n"
+								"-----END PRIVATE KEY-----\n";
+static const char chain_locked_key[] =
+	"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+	"MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBCTuxd3jdAqDUjcCo3x\n"
+	"f9PcAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQwGKBKisvJDfseRcD\n"
+	"YiDyPgSBkKAB4QwCAOLmQp3kj/do09gGe06SelNZTx4rSgjdMZK973N0zBDcA/4t\n"
+	"p/wt9jIUvcK3fXqmpfU8Cle8TSrv29b5xeMO9rpIzCKxSEnRxLA0X+nhqYMTL1PC\n"
+	"NEuebaq8HQSBfvIl0PYxG2PTbS1psUOdTGwtCDVQ76MowNxknwpopFmNxu15/JZE\n"
+	"sCE4XQIWsA==\n"
+	"-----END ENCRYPTED PRIVATE KEY-----\n";

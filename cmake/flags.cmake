@@ -42,6 +42,7 @@ umbra_library(CURL libcurl)
 umbra_library(QRENCODE libqrencode)
 umbra_library(SECCOMP libseccomp)
 umbra_library(CAPNG libcap-ng)
+umbra_library(LLHTTP libllhttp)
 # Optional: batched cryptography on x86-64, and the unit tests' framework.
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)

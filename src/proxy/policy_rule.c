@@ -1,0 +1,161 @@
+#include "proxy/policy_rule.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/slice.h"
+#include "base/text.h"
+
+/* The next word, and *at behind it; empty at the end. */
+static struct slice take_word(const char **at) {
+	*at += strspn(*at, " \t");
+	size_t size = strcspn(*at, " \t");
+	struct slice word = slice_of(*at, size);
+	*at += size;
+	return word;
+}
+
+static bool is_word(struct slice word, const char *text) {
+	return word.size == strlen(text) && memcmp(word.data, text, word.size) == 0;
+}
+
+static enum err parse_name(const char *text, char name[static TARGET_NAME_MAX + 1]) {
+	struct target target;
+	enum err error = target_parse(text, 1, false, &target);
+	if (error || target.type != TARGET_NAME)
+		return ERR_INVALID;
+	memcpy(name, target.name, sizeof target.name);
+	return ERR_OK;
+}
+
+static enum err parse_subject(struct slice word, struct policy_rule *rule) {
+	char text[TARGET_NAME_MAX + 4];
+	if (word.size == 0 || word.size >= sizeof text)
+		return ERR_INVALID;
+	memcpy(text, word.data, word.size);
+	text[word.size] = '\0';
+	if (is_word(word, "any")) {
+		rule->subject = POLICY_ANY;
+		return ERR_OK;
+	}
+	if (!prefix_parse(text, &rule->prefix)) {
+		rule->subject = POLICY_PREFIX;
+		return ERR_OK;
+	}
+	bool is_below = strncmp(text, "*.", 2) == 0;
+	rule->subject = is_below ? POLICY_BELOW : POLICY_NAME;
+	return parse_name(is_below ? text + 2 : text, rule->name);
+}
+
+static enum err parse_port(struct slice text, uint16_t *out_port) {
+	uint64_t value;
+	if (text_unsigned_parse((const char *)text.data, text.size, UINT16_MAX, &value) || value == 0)
+		return ERR_INVALID;
+	*out_port = (uint16_t)value;
+	return ERR_OK;
+}
+
+static enum err parse_range(struct slice text, struct policy_ports *out_ports) {
+	const uint8_t *dash = memchr(text.data, '-', text.size);
+	size_t size = dash ? (size_t)(dash - text.data) : text.size;
+	struct slice last = dash ? slice_of(dash + 1, text.size - size - 1) : text;
+	if (parse_port(slice_of(text.data, size), &out_ports->first) ||
+		parse_port(last, &out_ports->last) || out_ports->last < out_ports->first)
+		return ERR_INVALID;
+	return ERR_OK;
+}
+
+static enum err parse_ports(struct slice word, struct policy_rule *rule) {
+	for (;;) {
+		if (rule->port_count == POLICY_PORTS_MAX)
+			return ERR_INVALID;
+		const uint8_t *comma = memchr(word.data, ',', word.size);
+		size_t size = comma ? (size_t)(comma - word.data) : word.size;
+		if (parse_range(slice_of(word.data, size), &rule->ports[rule->port_count++]))
+			return ERR_INVALID;
+		if (!comma)
+			return ERR_OK;
+		word = slice_of(comma + 1, word.size - size - 1);
+	}
+}
+
+enum err policy_rule_parse(const char *text, struct policy_rule *out_rule) {
+	struct policy_rule rule = {.protocol = POLICY_TCP_AND_UDP};
+	if (strnlen(text, POLICY_RULE_TEXT_MAX + 1) > POLICY_RULE_TEXT_MAX)
+		return ERR_INVALID;
+	struct slice action = take_word(&text);
+	if (is_word(action, "deny"))
+		rule.action = POLICY_DENY;
+	else if (!is_word(action, "allow"))
+		return ERR_INVALID;
+	enum err error = parse_subject(take_word(&text), &rule);
+	if (error)
+		return error;
+	struct slice word = take_word(&text);
+	if (is_word(word, "tcp") || is_word(word, "udp")) {
+		rule.protocol = is_word(word, "tcp") ? POLICY_TCP : POLICY_UDP;
+		word = take_word(&text);
+	}
+	if (word.size > 0) {
+		error = parse_ports(word, &rule);
+		if (error)
+			return error;
+	}
+	if (take_word(&text).size > 0)
+		return ERR_INVALID;
+	*out_rule = rule;
+	return ERR_OK;
+}
+
+bool policy_rule_is_valid(const struct policy_rule *rule) {
+	char name[TARGET_NAME_MAX + 1];
+	if (rule->port_count > POLICY_PORTS_MAX || rule->action > POLICY_DENY ||
+		rule->protocol > POLICY_UDP)
+		return false;
+	for (size_t i = 0; i < rule->port_count; i++)
+		if (rule->ports[i].first == 0 || rule->ports[i].last < rule->ports[i].first)
+			return false;
+	switch (rule->subject) {
+	case POLICY_ANY:
+		return true;
+	case POLICY_PREFIX:
+		return address_size(&rule->prefix.address) > 0 &&
+			   rule->prefix.length <= 8 * address_size(&rule->prefix.address);
+	case POLICY_NAME:
+	case POLICY_BELOW:
+		return strnlen(rule->name, sizeof rule->name) < sizeof rule->name &&
+			   !parse_name(rule->name, name);
+	default:
+		return false;
+	}
+}
+
+bool policy_rule_covers_port(const struct policy_rule *rule, bool udp, uint16_t port) {
+	if (rule->protocol != POLICY_TCP_AND_UDP && (rule->protocol == POLICY_UDP) != udp)
+		return false;
+	for (size_t i = 0; i < rule->port_count; i++)
+		if (port >= rule->ports[i].first && port <= rule->ports[i].last)
+			return true;
+	return rule->port_count == 0;
+}
+
+bool policy_rule_covers_address(const struct policy_rule *rule, const struct address *address) {
+	const struct prefix whole = {*address, (uint8_t)(8 * address_size(address))};
+	return rule->subject == POLICY_ANY ||
+		   (rule->subject == POLICY_PREFIX && prefix_covers(&rule->prefix, &whole));
+}
+
+bool policy_rule_covers_name(const struct policy_rule *rule, const char *name) {
+	size_t size = strlen(name), own = strlen(rule->name);
+	switch (rule->subject) {
+	case POLICY_ANY:
+		return true;
+	case POLICY_NAME:
+		return strcasecmp(name, rule->name) == 0;
+	case POLICY_BELOW:
+		return size > own + 1 && name[size - own - 1] == '.' &&
+			   strcasecmp(name + size - own, rule->name) == 0;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "wire/target.h"
+
+/* One rule of a policy: what it is about, and what becomes of that. */
+
+enum {
+	POLICY_PORTS_MAX = 16, /* ranges of a rule */
+	POLICY_RULE_TEXT_MAX = 512,
+};
+
+enum policy_action { POLICY_ALLOW, POLICY_DENY };
+
+enum policy_subject {
+	POLICY_ANY,
+	POLICY_PREFIX, /* of addresses, those that a name leads to among them */
+	POLICY_NAME,   /* of targets that came as names */
+	POLICY_BELOW,  /* names below that one */
+};
+
+enum policy_protocol { POLICY_TCP_AND_UDP, POLICY_TCP, POLICY_UDP };
+
+struct policy_ports {
+	uint16_t first, last;
+};
+
+struct policy_rule {
+	enum policy_action action;
+	enum policy_subject subject;
+	enum policy_protocol protocol;
+	struct prefix prefix;
+	char name[TARGET_NAME_MAX + 1];
+	struct policy_ports ports[POLICY_PORTS_MAX];
+	size_t port_count; /* 0: all ports */
+};
+
+/*
+ * "allow 10.1.0.0/16", "deny any udp 53,5000-5999", "allow *.example.com tcp 443": words with
+ * blanks between them, an action, a subject ("any", an address, a prefix, a name, or a name behind
+ * "*."), then, where it is to be narrower, "tcp" or "udp", and ports. ERR_INVALID.
+ */
+enum err policy_rule_parse(const char *text, struct policy_rule *out_rule);
+
+bool policy_rule_is_valid(const struct policy_rule *rule);
+
+bool policy_rule_covers_port(const struct policy_rule *rule, bool udp, uint16_t port);
+bool policy_rule_covers_address(const struct policy_rule *rule, const struct address *address);
+/* Letters in either case. */
+bool policy_rule_covers_name(const struct policy_rule *rule, const char *name);

@@ -12,6 +12,7 @@
 #include "crypto/aead.h"
 #include "stream/cipher.h"
 #include "stream/mux.h"
+#include "stream/padding.h"
 #include "stream/quota.h"
 #include "stream/window.h"
 #include "wire/cursor.h"
@@ -21,6 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { HANDLES = 32, ROOM = 65536 };
 
 #define BORN (1000 * CLOCK_SECOND)
+
+static const uint16_t values[] = {300, 1500, 5000};
+static const struct padding_sizes sizes = {values, sizeof values / sizeof *values};
 
 static const struct cipher_rules rules = {
 	.rekey_frames = 50, .rekey_age = 3600 * CLOCK_SECOND, .frames_max = 1 << 20};
@@ -275,6 +279,8 @@ static void step(struct connection *connection, struct reader *reader) {
 			connection->refuses = !connection->refuses;
 		else if (kind / 10 % 8 == 4)
 			check(mux_send_settings(connection->mux, slice_of("12345", 5)) != ERR_NO_MEMORY);
+		else if (kind / 10 % 8 == 5)
+			mux_set_padding(connection->mux, padding_rules_of(connection->seed % 4), &sizes);
 		break;
 	}
 }

@@ -22,6 +22,7 @@ enum err mux_new(const struct mux_config *config, uint64_t now, struct mux **out
 	list_init(&mux->news);
 	window_in_init(&mux->window_in, WINDOW_CONNECTION_INITIAL, now);
 	mux->window_out.left = WINDOW_CONNECTION_INITIAL;
+	mux_set_padding(mux, padding_rules_of(STREAM_SHAPING_NONE), NULL);
 	mux_time_heard(mux);
 	*out_mux = mux;
 	return ERR_OK;
@@ -127,7 +128,7 @@ void mux_settle(struct mux *mux) {
 	struct list *link;
 	while ((link = list_take_first(&mux->news)) != NULL)
 		tell(mux, list_item(link, struct mux_stream, news_order));
-	if (mux->state == MUX_DRAINING && list_is_empty(&mux->all) && !mux_has_output(mux))
+	if (mux->state == MUX_DRAINING && list_is_empty(&mux->all) && !mux_send_is_due(mux))
 		mux->state = MUX_CLOSED;
 }
 

@@ -47,6 +47,8 @@ struct aead_worker;
 struct cipher;
 struct mux;
 struct mux_stream;
+struct padding_rules;
+struct padding_sizes;
 struct quota;
 
 enum mux_role { MUX_INITIATOR, MUX_RESPONDER }; /* who opens odd streams, who even ones */
@@ -124,7 +126,7 @@ void mux_receive(struct mux *mux, uint8_t *data, size_t size, uint64_t now);
  */
 size_t mux_send(struct mux *mux, uint8_t *out_data, size_t room, uint64_t now);
 
-/* Whether mux_send() would give something. */
+/* Whether mux_send() would give something; what is put off on purpose, mux_next() tells. */
 bool mux_has_output(const struct mux *mux);
 
 /* When mux_expire() is to be called at the latest (ns); CLOCK_NEVER once CLOSED. */
@@ -136,6 +138,13 @@ void mux_drain(struct mux *mux);
 
 /* The carrier is gone: every stream is closed with this error, and so is the connection. */
 void mux_abort(struct mux *mux, enum stream_error error);
+
+/*
+ * From now on sizes and times are hidden so; at first they are not at all. The rules are copied;
+ * sizes, of the bursts that this role sends, outlive the connection and may be NULL without bursts.
+ */
+void mux_set_padding(struct mux *mux, const struct padding_rules *rules,
+					 const struct padding_sizes *sizes);
 
 /* SETTINGS for the peer. ERR_LIMIT for more than there can be, ERR_AGAIN while some are unsent. */
 enum err mux_send_settings(struct mux *mux, struct slice payload);

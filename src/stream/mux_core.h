@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "stream/byte_queue.h"
 #include "stream/mux.h"
+#include "stream/padding.h"
 #include "stream/quota.h"
 #include "stream/round_trip.h"
 #include "stream/window.h"
@@ -52,7 +53,16 @@ struct mux_stream {
 	struct window_in window_in;
 	struct window_out window_out; /* what is in `out` is not yet taken off */
 	struct quota_item unread;
+	struct padding_stream padding;
 };
+
+/* What a stream sent in this write, where that may be the begin of a burst. */
+struct mux_burst {
+	struct mux_stream *stream;
+	size_t size;
+};
+
+enum { MUX_BURSTS_MAX = 16 }; /* of one write; among more, sizes tell nothing of any of them */
 
 /* Streams that are not closed, by id: open addressing, at most half full. */
 struct mux_table {
@@ -98,6 +108,11 @@ struct mux {
 		*resets; /* when the last MUX_RESETS_MAX streams were reset that had been opened lately */
 	size_t reset_count;
 	struct round_trip round_trip;
+	struct padding padding;
+	struct mux_burst bursts[MUX_BURSTS_MAX];
+	size_t burst_count;
+	size_t idle_extra;            /* bytes of PADDING that break a silence */
+	uint64_t held_until;          /* a sparse write is put off */
 	uint64_t heard_at, keepalive; /* when a frame came last; silence after it before a PING */
 	bool is_probed;               /* such a PING was asked for, at ... */
 	uint64_t probed_at;
@@ -127,6 +142,19 @@ void mux_stream_shut(struct mux_stream *stream, uint32_t error, bool tells_peer)
 struct mux_stream *mux_table_find(const struct mux_table *table, uint32_t id);
 enum err mux_table_add(struct mux_table *table, struct mux_stream *stream);
 void mux_table_remove(struct mux_table *table, const struct mux_stream *stream);
+
+/* mux_padding.c */
+void mux_padding_burst(struct mux_stream *stream, size_t size);
+void mux_padding_forget(struct mux_stream *stream);
+size_t mux_padding_extra(struct mux *mux); /* for the write that ends now */
+bool mux_padding_holds(const struct mux *mux);
+bool mux_padding_hold(struct mux *mux); /* asks anew, when there is something to write */
+void mux_padding_streams(struct mux *mux);
+void mux_padding_expire(struct mux *mux);
+uint64_t mux_padding_next(const struct mux *mux);
+
+/* mux_send.c */
+bool mux_send_is_due(const struct mux *mux); /* whether or not it is put off */
 
 /* mux_time.c */
 void mux_time_heard(struct mux *mux);

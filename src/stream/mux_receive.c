@@ -60,6 +60,7 @@ static void keep_data(struct mux_stream *stream, struct slice data) {
 		stream->is_connected = true;
 	if (data.size == 0)
 		return;
+	padding_turn(&stream->padding);
 	mux_stream_active(stream);
 	mux_stream_tell(stream, MUX_NEWS_READABLE);
 	if (!mux->config.quota)
@@ -314,6 +315,7 @@ static void receive_frame(struct mux *mux, struct slice sealed) {
 
 void mux_receive(struct mux *mux, uint8_t *data, size_t size, uint64_t now) {
 	mux_touch(mux, now);
+	padding_received(&mux->padding, size, mux->now);
 	while (size > 0 && mux->state < MUX_FAILED) {
 		struct cipher_frames frames;
 		if (cipher_open(mux->config.open, mux->config.worker, data, size, &frames)) {

@@ -47,23 +47,48 @@ static uint8_t *payload_of(const struct output *output) {
 	return output->data + output->used + CIPHER_LENGTH_SIZE + STREAM_FRAME_HEADER_SIZE;
 }
 
-/* The frame whose payload is there and has room. */
+/* The frame whose payload is there and has room, with so much padding as has room behind it. */
+static void put_padded(struct output *output, struct stream_frame *frame) {
+	uint8_t *at = output->data + output->used + CIPHER_LENGTH_SIZE;
+	size_t room = output->room - output->used - CIPHER_OVERHEAD;
+	size_t left = room - STREAM_FRAME_HEADER_SIZE - frame->payload.size;
+	if (frame->padding > left)
+		frame->padding = (uint8_t)left;
+	size_t size;
+	if (stream_frame_encode(frame, at, room, &size)) {
+		output->has_failed = true; /* it had room, so it cannot */
+		return;
+	}
+	if (frame->padding > 0)
+		random_fill(output->mux->config.random, at + size - frame->padding, frame->padding);
+	output->sizes[output->count++] = size;
+	output->used += CIPHER_OVERHEAD + size;
+	if (output->count == FRAMES_MAX)
+		seal(output);
+}
+
 static void put(struct output *output, enum stream_frame_type type, uint32_t id, size_t payload) {
 	struct stream_frame frame = {
 		.type = (uint8_t)type,
 		.stream = id,
 		.payload = slice_of(payload_of(output), payload),
+		.padding = padding_frame(&output->mux->padding, NULL, payload),
 	};
-	uint8_t *at = output->data + output->used + CIPHER_LENGTH_SIZE;
-	size_t size;
-	if (stream_frame_encode(&frame, at, output->room - output->used - CIPHER_OVERHEAD, &size)) {
-		output->has_failed = true; /* it had room, so it cannot */
-		return;
-	}
-	output->sizes[output->count++] = size;
-	output->used += CIPHER_OVERHEAD + size;
-	if (output->count == FRAMES_MAX)
-		seal(output);
+	put_padded(output, &frame);
+}
+
+/* The same for a frame by which a stream speaks for its owner. */
+static void put_of(struct output *output, enum stream_frame_type type, struct mux_stream *stream,
+				   size_t payload) {
+	struct stream_frame frame = {
+		.type = (uint8_t)type,
+		.stream = stream->id,
+		.payload = slice_of(payload_of(output), payload),
+		.padding = padding_frame(&output->mux->padding, &stream->padding, payload),
+	};
+	size_t before = output->used;
+	put_padded(output, &frame);
+	mux_padding_burst(stream, output->used - before);
 }
 
 /* A small frame; false when it has no room, and nothing happened. */
@@ -186,7 +211,7 @@ static bool send_open(struct output *output, struct mux_stream *stream) {
 	if (!has_room(output, stream->open_size))
 		return false;
 	byte_queue_take(&stream->out, &stream->mux->pool, payload_of(output), stream->open_size);
-	put(output, STREAM_FRAME_OPEN, stream->id, stream->open_size);
+	put_of(output, STREAM_FRAME_OPEN, stream, stream->open_size);
 	stream->is_open_pending = false;
 	return true;
 }
@@ -207,8 +232,9 @@ static bool send_end(struct output *output, struct mux_stream *stream) {
 		(stream->state == MUX_STREAM_OPEN || stream->state == MUX_STREAM_HALF_CLOSED_REMOTE);
 	if (!is_due)
 		return true;
-	if (!put_bytes(output, STREAM_FRAME_CLOSE, stream->id, NULL, 0))
+	if (!has_room(output, 0))
 		return false;
+	put_of(output, STREAM_FRAME_CLOSE, stream, 0);
 	if (!mux_stream_is_ours(stream))
 		stream->is_connected = true;
 	if (stream->state == MUX_STREAM_OPEN)
@@ -268,7 +294,7 @@ static bool send_turn(struct output *output, struct mux_stream *stream) {
 	if (size > room - overhead)
 		size = room - overhead;
 	byte_queue_take(&stream->out, &mux->pool, payload_of(output), size);
-	put(output, STREAM_FRAME_DATA, stream->id, size);
+	put_of(output, STREAM_FRAME_DATA, stream, size);
 	mux->staged -= size;
 	mux->window_out.left -= (uint32_t)size;
 	stream->window_out.left -= (uint32_t)size;
@@ -298,24 +324,48 @@ static void send_data(struct output *output) {
 	}
 }
 
-bool mux_has_output(const struct mux *mux) {
+/* PADDING frames that enlarge this write, as far as the buffer has room for them. */
+static void send_padding(struct output *output) {
+	size_t extra = mux_padding_extra(output->mux);
+	while (extra > 0) {
+		size_t size = padding_take(&extra);
+		if (!has_room(output, size))
+			return;
+		random_fill(output->mux->config.random, payload_of(output), size);
+		struct stream_frame frame = {
+			.type = STREAM_FRAME_PADDING,
+			.payload = slice_of(payload_of(output), size),
+		};
+		put_padded(output, &frame);
+	}
+}
+
+bool mux_send_is_due(const struct mux *mux) {
 	if (mux->state >= MUX_FAILED)
 		return mux->is_goaway_pending;
 	return mux->is_goaway_pending || mux->pong_count > 0 || mux->ping.is_pending ||
 		   window_in_is_due(&mux->window_in) || mux->settings || mux->refusal_count > 0 ||
 		   mux->is_rekey_wanted || cipher_is_rekey_due(mux->config.seal, mux->now) ||
-		   !list_is_empty(&mux->control) || has_data(mux);
+		   !list_is_empty(&mux->control) || has_data(mux) || mux->idle_extra > 0;
+}
+
+bool mux_has_output(const struct mux *mux) {
+	return mux_send_is_due(mux) && !mux_padding_holds(mux);
 }
 
 size_t mux_send(struct mux *mux, uint8_t *out_data, size_t room, uint64_t now) {
 	mux_touch(mux, now);
-	if (mux->state == MUX_CLOSED || room < MUX_SEND_ROOM_MIN)
+	if (mux->state == MUX_CLOSED || room < MUX_SEND_ROOM_MIN || mux_padding_hold(mux))
 		return 0;
 	struct output output = {.mux = mux, .data = out_data, .room = room};
 	/* A GOAWAY stands behind the OPENs that came before it: they are still looked at. */
 	if (send_connection(&output) && send_control(&output) && send_goaway(&output))
 		send_data(&output);
+	if (mux->state < MUX_FAILED)
+		send_padding(&output);
 	seal(&output);
+	if (output.used > 0)
+		padding_written(&mux->padding, output.used, mux->now);
 	if (output.has_failed)
 		mux_end(mux, STREAM_ERROR_INTERNAL);
 	mux_settle(mux);

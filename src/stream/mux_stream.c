@@ -30,6 +30,7 @@ enum err mux_stream_new(struct mux *mux, uint32_t id, struct mux_stream **out_st
 	list_init(&stream->news_order);
 	list_append(&mux->all, &stream->all);
 	list_append(&mux->idle, &stream->idle);
+	mux_padding_streams(mux);
 	*(mux_stream_is_ours(stream) ? &mux->count_ours : &mux->count_theirs) += 1;
 	*out_stream = stream;
 	return ERR_OK;
@@ -53,7 +54,9 @@ void mux_stream_free(struct mux_stream *stream) {
 	if (stream->state != MUX_STREAM_CLOSED)
 		mux_table_remove(&mux->table, stream);
 	drop_buffers(stream);
+	mux_padding_forget(stream);
 	list_remove(&stream->all);
+	mux_padding_streams(mux);
 	list_remove(&stream->idle);
 	list_remove(&stream->control);
 	list_remove(&stream->ready);

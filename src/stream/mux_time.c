@@ -84,6 +84,7 @@ uint64_t mux_next(const struct mux *mux) {
 	if (mux->state == MUX_FAILED)
 		return mux->close_at;
 	uint64_t next = earlier(idle_end(mux), silence_end(mux));
+	next = earlier(next, mux_padding_next(mux));
 	uint64_t rekey = cipher_rekey_time(mux->config.seal);
 	return rekey > mux->now ? earlier(next, rekey) : next; /* else it waits for the carrier */
 }
@@ -102,6 +103,7 @@ void mux_expire(struct mux *mux, uint64_t now) {
 	} else if (mux->state < MUX_FAILED) {
 		expire_streams(mux);
 		expire_silence(mux);
+		mux_padding_expire(mux);
 	}
 	mux_settle(mux);
 }

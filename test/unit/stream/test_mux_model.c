@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "stream/mux_script.h"
+#include "stream/padding.h"
 
 /*
  * One end against a peer that says anything, and an owner that does anything, beside a reference:
@@ -389,6 +390,8 @@ static void hear_frame(struct model *model, const struct stream_frame *frame) {
 	case STREAM_FRAME_PING:
 		mux_script_say(&model->peer, STREAM_FRAME_PONG, 0, frame->payload.data, 8);
 		break;
+	case STREAM_FRAME_PADDING:
+		break;
 	default:
 		fail_msg("frame of type %u", frame->type);
 	}
@@ -426,6 +429,10 @@ static uint32_t episode(uint64_t seed, size_t *steps) {
 	model->next_ours = model->is_client ? 1 : 2;
 	model->credit_in = model->credit_out = WINDOW_CONNECTION_INITIAL;
 	mux_end_init(&model->end, model->is_client ? MUX_INITIATOR : MUX_RESPONDER);
+	static const uint16_t values[] = {300, 5000};
+	static const struct padding_sizes sizes = {values, 2};
+	if (chance(model, 2) == 0)
+		mux_set_padding(model->end.mux, padding_rules_of(STREAM_SHAPING_BALANCED), &sizes);
 	mux_script_init(&model->peer, &model->end, model->is_client ? MUX_RESPONDER : MUX_INITIATOR);
 	for (size_t i = 0; i < STEPS && !model->failed; i++, *steps += 1) {
 		uint32_t choice = chance(model, 100);

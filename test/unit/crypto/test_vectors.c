@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <jansson.h>
 
 #include "base/cleanup.h"
 #include "crypto/aead.h"
@@ -18,34 +15,10 @@
 #include "crypto/noise.h"
 #include "crypto/x25519.h"
 #include "hex.h"
-
-/* Collections of test vectors in the folder that UMBRA_VECTORS names; skipped where it is absent.
- */
-
-static json_t *load(const char *name) {
-	const char *folder = getenv("UMBRA_VECTORS");
-	char path[4096];
-	json_error_t error;
-	(void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : ".", name);
-	if (access(path, R_OK) != 0) {
-		print_message("skipped: no %s\n", path);
-		skip();
-	}
-	json_t *root = json_load_file(path, 0, &error);
-	if (root == NULL)
-		fail_msg("%s:%d: %s", path, error.line, error.text);
-	return root;
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-	const char *text = json_string_value(json_object_get(object, key));
-	if (text == NULL)
-		fail_msg("a vector lacks %s", key);
-	return text;
-}
+#include "vector_file.h"
 
 static bool has_result(const json_t *test, const char *result) {
-	return strcmp(text_of(test, "result"), result) == 0;
+	return strcmp(vector_text(test, "result"), result) == 0;
 }
 
 static long long number_of(const json_t *object, const char *key) {
@@ -55,15 +28,16 @@ static long long number_of(const json_t *object, const char *key) {
 /* Seals and opens one vector; a forged one must not open. */
 static void check_aead(const struct aead_backend *backend, struct aead_worker *worker,
 					   enum aead_algorithm algorithm, const json_t *test) {
-	auto_free uint8_t *key_bytes = hex_new(text_of(test, "key")), *nonce = NULL;
-	auto_free uint8_t *plain = hex_new(text_of(test, "msg"));
-	auto_free uint8_t *associated_data = hex_new(text_of(test, "aad"));
-	size_t size = strlen(text_of(test, "msg")) / 2;
+	auto_free uint8_t *key_bytes = hex_new(vector_text(test, "key")), *nonce = NULL;
+	auto_free uint8_t *plain = hex_new(vector_text(test, "msg"));
+	auto_free uint8_t *associated_data = hex_new(vector_text(test, "aad"));
+	size_t size = strlen(vector_text(test, "msg")) / 2;
 	auto_free uint8_t *sealed = malloc(size + AEAD_TAG_SIZE), *out = malloc(size + AEAD_TAG_SIZE);
-	auto_free uint8_t *text = hex_new(text_of(test, "ct")), *tag = hex_new(text_of(test, "tag"));
-	nonce = hex_new(text_of(test, "iv"));
-	assert_int_equal(strlen(text_of(test, "ct")) / 2, size);
-	assert_int_equal(strlen(text_of(test, "tag")) / 2, AEAD_TAG_SIZE);
+	auto_free uint8_t *text = hex_new(vector_text(test, "ct")),
+					  *tag = hex_new(vector_text(test, "tag"));
+	nonce = hex_new(vector_text(test, "iv"));
+	assert_int_equal(strlen(vector_text(test, "ct")) / 2, size);
+	assert_int_equal(strlen(vector_text(test, "tag")) / 2, AEAD_TAG_SIZE);
 	memcpy(sealed, text, size);
 	memcpy(sealed + size, tag, AEAD_TAG_SIZE);
 
@@ -74,7 +48,7 @@ static void check_aead(const struct aead_backend *backend, struct aead_worker *w
 		.source = sealed,
 		.destination = out,
 		.associated_data = associated_data,
-		.associated_data_size = (uint32_t)(strlen(text_of(test, "aad")) / 2),
+		.associated_data_size = (uint32_t)(strlen(vector_text(test, "aad")) / 2),
 		.size = (uint32_t)size,
 	};
 	memcpy(job.nonce, nonce, sizeof job.nonce);
@@ -99,7 +73,7 @@ static void check_aead_file(const char *name, const char *backend_name,
 		print_message("this machine or build has no %s\n", backend_name);
 		skip();
 	}
-	json_t *root = load(name);
+	json_t *root = vector_file_load(name);
 	struct aead_worker *worker;
 	assert_int_equal(aead_worker_new(backend, &worker), ERR_OK);
 	size_t group_index, test_index, count = 0;
@@ -139,16 +113,17 @@ static void test_gcm_ipsec_mb(void **state) {
 }
 
 static void check_hkdf(const json_t *test) {
-	auto_free uint8_t *ikm = hex_new(text_of(test, "ikm")), *salt = hex_new(text_of(test, "salt"));
-	auto_free uint8_t *info = hex_new(text_of(test, "info"));
+	auto_free uint8_t *ikm = hex_new(vector_text(test, "ikm")),
+					  *salt = hex_new(vector_text(test, "salt"));
+	auto_free uint8_t *info = hex_new(vector_text(test, "info"));
 	size_t size = (size_t)number_of(test, "size");
 	auto_free uint8_t *okm = malloc(size);
-	enum err error = hash_hkdf(HASH_SHA256, slice_of(salt, strlen(text_of(test, "salt")) / 2),
-							   slice_of(ikm, strlen(text_of(test, "ikm")) / 2),
-							   slice_of(info, strlen(text_of(test, "info")) / 2), okm, size);
+	enum err error = hash_hkdf(HASH_SHA256, slice_of(salt, strlen(vector_text(test, "salt")) / 2),
+							   slice_of(ikm, strlen(vector_text(test, "ikm")) / 2),
+							   slice_of(info, strlen(vector_text(test, "info")) / 2), okm, size);
 	if (has_result(test, "valid")) {
 		assert_int_equal(error, ERR_OK);
-		hex_assert_equal(okm, size, text_of(test, "okm"));
+		hex_assert_equal(okm, size, vector_text(test, "okm"));
 	} else {
 		assert_int_equal(error, ERR_INVALID);
 	}
@@ -156,9 +131,9 @@ static void check_hkdf(const json_t *test) {
 
 static void check_x25519(const json_t *test) {
 	static const uint8_t zero[X25519_KEY_SIZE];
-	auto_free uint8_t *private_key = hex_new(text_of(test, "private"));
-	auto_free uint8_t *public_key = hex_new(text_of(test, "public"));
-	auto_free uint8_t *expected = hex_new(text_of(test, "shared"));
+	auto_free uint8_t *private_key = hex_new(vector_text(test, "private"));
+	auto_free uint8_t *public_key = hex_new(vector_text(test, "public"));
+	auto_free uint8_t *expected = hex_new(vector_text(test, "shared"));
 	uint8_t shared[X25519_KEY_SIZE];
 	enum err error = x25519_shared(private_key, public_key, shared);
 	if (memcmp(expected, zero, sizeof zero) == 0) {
@@ -171,7 +146,7 @@ static void check_x25519(const json_t *test) {
 }
 
 static void check_file(const char *name, void (*check)(const json_t *test), size_t expected_count) {
-	json_t *root = load(name);
+	json_t *root = vector_file_load(name);
 	size_t group_index, test_index, count = 0;
 	json_t *group, *test;
 	json_array_foreach(json_object_get(root, "testGroups"), group_index, group) {
@@ -285,12 +260,12 @@ static void load_key(const json_t *vector, const char *side, const char *name, u
 	(void)snprintf(member, sizeof member, "%s_%s", side, name);
 	if (json_object_get(vector, member) == NULL)
 		return;
-	auto_free uint8_t *key = hex_new(text_of(vector, member));
+	auto_free uint8_t *key = hex_new(vector_text(vector, member));
 	memcpy(out_key, key, X25519_KEY_SIZE);
 }
 
 static void party_init(struct party *party, const json_t *vector, bool is_initiator) {
-	const char *side = is_initiator ? "init" : "resp", *name = text_of(vector, "protocol_name");
+	const char *side = is_initiator ? "init" : "resp", *name = vector_text(vector, "protocol_name");
 	enum hash_algorithm hash;
 	char member[32];
 	memset(party, 0, sizeof *party);
@@ -309,8 +284,8 @@ static void party_init(struct party *party, const json_t *vector, bool is_initia
 	}
 	assert_int_equal(noise_init(&party->noise, hash, slice_of_text(name)), ERR_OK);
 	(void)snprintf(member, sizeof member, "%s_prologue", side);
-	auto_free uint8_t *prologue = hex_new(text_of(vector, member));
-	struct slice whole = slice_of(prologue, strlen(text_of(vector, member)) / 2);
+	auto_free uint8_t *prologue = hex_new(vector_text(vector, member));
+	struct slice whole = slice_of(prologue, strlen(vector_text(vector, member)) / 2);
 	assert_int_equal(noise_mix_hash(&party->noise, whole), ERR_OK);
 	if (strcmp(party->pattern->initiator_knows, "s") == 0) {
 		const uint8_t *known = is_initiator ? party->remotes[1] : party->publics[1];
@@ -343,10 +318,11 @@ static void check_noise(const json_t *vector) {
 	for (; i < count && messages[i] != NULL; i++) {
 		const json_t *message = json_array_get(list, i);
 		check_handshake(&parties[i % 2], &parties[1 - i % 2], messages[i],
-						text_of(message, "payload"), text_of(message, "ciphertext"));
+						vector_text(message, "payload"), vector_text(message, "ciphertext"));
 	}
 	for (size_t p = 0; p < 2; p++)
-		hex_assert_equal(parties[p].noise.transcript, HASH_SIZE, text_of(vector, "handshake_hash"));
+		hex_assert_equal(parties[p].noise.transcript, HASH_SIZE,
+						 vector_text(vector, "handshake_hash"));
 
 	assert_true(i < count);
 	uint8_t keys[2][2][AEAD_KEY_SIZE];
@@ -356,17 +332,17 @@ static void check_noise(const json_t *vector) {
 	uint64_t counters[2] = {0, 0};
 	for (; i < count; i++) {
 		const json_t *message = json_array_get(list, i);
-		auto_free uint8_t *payload = hex_new(text_of(message, "payload"));
-		size_t size = strlen(text_of(message, "payload")) / 2;
+		auto_free uint8_t *payload = hex_new(vector_text(message, "payload"));
+		size_t size = strlen(vector_text(message, "payload")) / 2;
 		uint8_t sealed[256];
 		assert_int_equal(
 			aead_seal(keys[0][i % 2], counters[i % 2]++, NULL, 0, payload, size, sealed), ERR_OK);
-		hex_assert_equal(sealed, size + AEAD_TAG_SIZE, text_of(message, "ciphertext"));
+		hex_assert_equal(sealed, size + AEAD_TAG_SIZE, vector_text(message, "ciphertext"));
 	}
 }
 
 static void test_noise(void **state) {
-	json_t *root = load("noise.json");
+	json_t *root = vector_file_load("noise.json");
 	size_t index, count = 0;
 	json_t *vector;
 	json_array_foreach(json_object_get(root, "vectors"), index, vector) {

@@ -4,6 +4,7 @@
 
 #include "base/wipe.h"
 #include "crypto/aead.h"
+#include "crypto/x25519.h"
 
 /* 2^64-1 is reserved for rekeying (section 5.1). */
 #define COUNTER_RESERVED UINT64_MAX
@@ -81,6 +82,14 @@ enum err noise_mix_key_and_hash(struct noise *noise, struct slice input) {
 	memcpy(noise->transcript, scratch.transcript, HASH_SIZE);
 	set_key(noise, scratch.keys[2]);
 	return ERR_OK;
+}
+
+enum err noise_mix_shared(struct noise *noise, const uint8_t private_key[static X25519_KEY_SIZE],
+						  const uint8_t public_key[static X25519_KEY_SIZE]) {
+	uint8_t shared[X25519_KEY_SIZE];
+	WIPE_ON_EXIT(shared);
+	enum err error = x25519_shared(private_key, public_key, shared);
+	return error ? error : noise_mix_key(noise, slice_of(shared, sizeof shared));
 }
 
 enum err noise_seal(struct noise *noise, const void *plain, size_t size, uint8_t *out_sealed) {

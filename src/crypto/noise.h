@@ -31,6 +31,10 @@ enum err noise_mix_hash(struct noise *noise, struct slice data);
 enum err noise_mix_key(struct noise *noise, struct slice input);
 enum err noise_mix_key_and_hash(struct noise *noise, struct slice input);
 
+/* MixKey(DH(private_key, public_key)): tokens "ee", "es", "se", "ss". ERR_CRYPTO, low order. */
+enum err noise_mix_shared(struct noise *noise, const uint8_t private_key[static X25519_KEY_SIZE],
+						  const uint8_t public_key[static X25519_KEY_SIZE]);
+
 /*
  * EncryptAndHash, DecryptAndHash. out_sealed has size + AEAD_TAG_SIZE bytes once a key is mixed in,
  * size before. size counts the plaintext. On ERR_AUTHENTICATION neither state nor output change.

@@ -21,18 +21,9 @@ static enum err begin(struct noise *noise, struct slice prologue,
 			   ?: noise_mix_hash(noise, key_slice(responder));
 }
 
-/* Tokens "es", "ss", "ee", "se". */
-static enum err mix_shared(struct noise *noise, const uint8_t private_key[static X25519_KEY_SIZE],
-						   const uint8_t public_key[static X25519_KEY_SIZE]) {
-	uint8_t shared[X25519_KEY_SIZE];
-	WIPE_ON_EXIT(shared);
-	return x25519_shared(private_key, public_key, shared)
-			   ?: noise_mix_key(noise, key_slice(shared));
-}
-
 /*
- * The same for what a stranger sent. After a failure there is a key as well, but one that nobody
- * else can know, so that nothing opens with it.
+ * noise_mix_shared() of what a stranger sent. After a failure there is a key as well, but one that
+ * nobody else can know, so that nothing opens with it.
  */
 static enum err mix_shared_anyway(struct noise *noise,
 								  const uint8_t private_key[static X25519_KEY_SIZE],
@@ -88,9 +79,9 @@ enum err noise_ik_initiate(const struct noise_ik_identity *identity,
 	error = x25519_public(pending.ephemeral_private, ephemeral)
 				?: begin(noise, prologue, responder)
 				?: noise_mix_hash(noise, key_slice(ephemeral))
-				?: mix_shared(noise, pending.ephemeral_private, responder)
+				?: noise_mix_shared(noise, pending.ephemeral_private, responder)
 				?: noise_seal(noise, identity->public_key, X25519_KEY_SIZE, sealed_static)
-				?: mix_shared(noise, identity->private_key, responder)
+				?: noise_mix_shared(noise, identity->private_key, responder)
 				?: noise_seal(noise, payload.data, payload.size, out_message + sealed_at);
 	if (error)
 		return error;
@@ -154,8 +145,8 @@ enum err noise_ik_respond(const struct noise_ik_opened *opened, const struct ran
 	error =
 		x25519_public(s.ephemeral_private, ephemeral)
 			?: noise_mix_hash(&s.noise, key_slice(ephemeral))
-			?: mix_shared(&s.noise, s.ephemeral_private, opened->ephemeral)
-			?: mix_shared(&s.noise, s.ephemeral_private, opened->public_key)
+			?: noise_mix_shared(&s.noise, s.ephemeral_private, opened->ephemeral)
+			?: noise_mix_shared(&s.noise, s.ephemeral_private, opened->public_key)
 			?: noise_seal(&s.noise, payload.data, payload.size, out_message + sizeof ephemeral)
 			?: split(&s.noise, &s.keys);
 	if (error)
@@ -186,8 +177,8 @@ enum err noise_ik_finish(const struct noise_ik_identity *identity,
 	reader_bytes(&reader, ephemeral, sizeof ephemeral);
 	const uint8_t *sealed_payload = reader_take(&reader, size + AEAD_TAG_SIZE);
 	enum err error = noise_mix_hash(&s.noise, key_slice(ephemeral))
-				?: mix_shared(&s.noise, pending->ephemeral_private, ephemeral)
-				?: mix_shared(&s.noise, identity->private_key, ephemeral)
+				?: noise_mix_shared(&s.noise, pending->ephemeral_private, ephemeral)
+				?: noise_mix_shared(&s.noise, identity->private_key, ephemeral)
 				?: noise_open(&s.noise, sealed_payload, size, out_payload);
 	if (error)
 		return ERR_AUTHENTICATION;

@@ -30,15 +30,6 @@ static enum err mix_ephemeral(struct noise *noise,
 			   ?: noise_mix_key(noise, key_slice(ephemeral));
 }
 
-/* Tokens "ee", "es", "se". */
-static enum err mix_shared(struct noise *noise, const uint8_t private_key[static X25519_KEY_SIZE],
-						   const uint8_t public_key[static X25519_KEY_SIZE]) {
-	uint8_t shared[X25519_KEY_SIZE];
-	WIPE_ON_EXIT(shared);
-	return x25519_shared(private_key, public_key, shared)
-			   ?: noise_mix_key(noise, key_slice(shared));
-}
-
 /* Token "ss", whose result does not change from handshake to handshake. */
 static enum err mix_static(struct noise *noise, const struct wireguard_remote *remote) {
 	return noise_mix_key(noise, key_slice(remote->static_shared));
@@ -88,7 +79,7 @@ enum err wireguard_initiate(const struct wireguard_identity *identity,
 		x25519_public(pending.ephemeral_private, message.ephemeral)
 			?: begin(noise, remote->public_key)
 			?: mix_ephemeral(noise, message.ephemeral)
-			?: mix_shared(noise, pending.ephemeral_private, remote->public_key)
+			?: noise_mix_shared(noise, pending.ephemeral_private, remote->public_key)
 			?: noise_seal(noise, identity->public_key, X25519_KEY_SIZE, message.sealed_static)
 			?: mix_static(noise, remote)
 			?: noise_seal(noise, timestamp, WIREGUARD_TIMESTAMP_SIZE, message.sealed_timestamp);
@@ -113,7 +104,7 @@ enum err wireguard_accept_static(const struct wireguard_identity *identity,
 	enum err error =
 		begin(noise, identity->public_key)
 			?: mix_ephemeral(noise, message->ephemeral)
-			?: mix_shared(noise, identity->private_key, message->ephemeral)
+			?: noise_mix_shared(noise, identity->private_key, message->ephemeral)
 			?: noise_open(noise, message->sealed_static, X25519_KEY_SIZE, opened.public_key);
 	if (error)
 		return error;
@@ -162,8 +153,8 @@ enum err wireguard_respond(const struct wireguard_remote *remote, struct wiregua
 	/* <- e, ee, se, psk */
 	enum err error = x25519_public(scratch.ephemeral_private, message.ephemeral)
 						 ?: mix_ephemeral(noise, message.ephemeral)
-						 ?: mix_shared(noise, scratch.ephemeral_private, opened->ephemeral)
-						 ?: mix_shared(noise, scratch.ephemeral_private, remote->public_key)
+						 ?: noise_mix_shared(noise, scratch.ephemeral_private, opened->ephemeral)
+						 ?: noise_mix_shared(noise, scratch.ephemeral_private, remote->public_key)
 						 ?: mix_preshared(noise, remote)
 						 ?: noise_seal(noise, NULL, 0, message.sealed_empty)
 						 ?: noise_split(noise, scratch.keys.receive, scratch.keys.send);
@@ -197,8 +188,8 @@ enum err wireguard_finish(const struct wireguard_identity *identity,
 	struct noise *noise = &scratch.noise;
 	/* <- e, ee, se, psk */
 	enum err error = mix_ephemeral(noise, message->ephemeral)
-						 ?: mix_shared(noise, pending->ephemeral_private, message->ephemeral)
-						 ?: mix_shared(noise, identity->private_key, message->ephemeral)
+						 ?: noise_mix_shared(noise, pending->ephemeral_private, message->ephemeral)
+						 ?: noise_mix_shared(noise, identity->private_key, message->ephemeral)
 						 ?: mix_preshared(noise, remote)
 						 ?: noise_open(noise, message->sealed_empty, 0, NULL)
 						 ?: noise_split(noise, scratch.keys.send, scratch.keys.receive);

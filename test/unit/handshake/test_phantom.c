@@ -5,7 +5,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/wipe.h"
 #include "handshake/phantom.h"
@@ -193,6 +195,54 @@ static void tampered_first(void **state) {
 	assert_int_equal(accept_first(&ends), ERR_OK);
 }
 
+enum { ROUNDS = 41 };
+
+static double thread_seconds(void) {
+	struct timespec at;
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at), 0);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+static int compare(const void *left, const void *right) {
+	const double *a = left, *b = right;
+	return (*a > *b) - (*a < *b);
+}
+
+/* The processor's time, median of many. */
+static double median_of_accept(struct ends *ends) {
+	double took[ROUNDS];
+	for (size_t i = 0; i < ROUNDS; i++) {
+		const double begun = thread_seconds();
+		(void)!accept_first(ends);
+		took[i] = thread_seconds() - begun;
+	}
+	qsort(took, ROUNDS, sizeof *took, compare);
+	return took[ROUNDS / 2];
+}
+
+/* Whatever it is handed: as long as for what is genuine. A check too early would save it all. */
+static void refusals_take_as_long(void **state) {
+	struct ends ends;
+	reach_first(&ends, 0);
+	const double genuine = median_of_accept(&ends);
+	const size_t whole = ends.first_size, sizes[] = {0, 1, whole - 1, whole + 1, sizeof ends.first};
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		ends.first_size = sizes[i];
+		const double took = median_of_accept(&ends);
+		assert_true(took > genuine / 2 && took < genuine * 2);
+	}
+	ends.first_size = whole;
+	for (size_t i = 0; i < whole; i += 30) { /* the ephemeral key, the static one, the payload */
+		ends.first[i] ^= 0x10;
+		const double took = median_of_accept(&ends);
+		assert_true(took > genuine / 2 && took < genuine * 2);
+		ends.first[i] ^= 0x10;
+	}
+	memset(ends.first, 0, whole);
+	const double took = median_of_accept(&ends);
+	assert_true(took > genuine / 2 && took < genuine * 2);
+}
+
 /* A peer who has all keys and says what this version does not know. */
 static void make_first(struct ends *ends, const uint8_t *payload, size_t size) {
 	uint8_t prologue[PHANTOM_PROLOGUE_SIZE];
@@ -290,6 +340,7 @@ int main(void) {
 		cmocka_unit_test(channel_without_exporter),
 		cmocka_unit_test(first_of_any_size),
 		cmocka_unit_test(tampered_first),
+		cmocka_unit_test(refusals_take_as_long),
 		cmocka_unit_test(authentic_but_wrong),
 		cmocka_unit_test(other_keys),
 		cmocka_unit_test(forged_answers),

@@ -180,6 +180,18 @@ static void clients_are_bounded(void **state) {
 	assert_int_equal(seen_count(seen), 1);
 }
 
+/* Room is made by dropping, among others, the very client who needs it. */
+static void a_client_that_was_dropped(void **state) {
+	struct seen *seen = *state;
+	fill(seen, 0, 1, NOW, NOW);
+	for (uint32_t i = 1; i < SEEN_ENTRIES_MAX; i++)
+		fill(seen, 1 + i / SEEN_CLIENT_MAX, i, NOW, NOW);
+	const uint64_t later = NOW + SEEN_WINDOW + 1;
+	fill(seen, 0, 2, later, later);
+	assert_int_equal(seen_count(seen), 1);
+	assert_int_equal(take(seen, 0, 2, later, later), ERR_REPLAY);
+}
+
 struct copy {
 	struct seen *into;
 	uint64_t now;
@@ -297,6 +309,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(bounded_in_total, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bounded_in_total_with_an_old_one_last, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(clients_are_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_client_that_was_dropped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(survives_a_restart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(restart_with_a_wrong_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(against_a_model, set_up, tear_down),

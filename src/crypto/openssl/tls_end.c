@@ -11,8 +11,6 @@
 #include "crypto/hash.h"
 #include "crypto/openssl/leaf.h"
 
-enum { OUTGOING_ROOM_KEPT = 32768 }; /* bytes; a larger buffer is given back once it is empty */
-
 /* The way of bytes between the SSL and the end. */
 
 static int incoming_read(BIO *bio, char *out_data, int size) {
@@ -31,40 +29,15 @@ static int incoming_read(BIO *bio, char *out_data, int size) {
 	return (int)taken;
 }
 
-static size_t waiting(const struct tls_end *end) {
-	return end->outgoing_end - end->outgoing_begin;
-}
-
-static bool make_room(struct tls_end *end, size_t size) {
-	size_t held = waiting(end);
-	if (end->outgoing_begin > 0 && held > 0)
-		memmove(end->outgoing, end->outgoing + end->outgoing_begin, held);
-	end->outgoing_begin = 0;
-	end->outgoing_end = held;
-	if (size <= end->outgoing_room - held)
-		return true;
-	size_t room = end->outgoing_room > 0 ? end->outgoing_room : 4096;
-	while (room - held < size)
-		room *= 2;
-	uint8_t *larger = realloc(end->outgoing, room);
-	if (!larger)
-		return false;
-	end->outgoing = larger;
-	end->outgoing_room = room;
-	return true;
-}
-
 static int outgoing_write(BIO *bio, const char *data, int size) {
 	struct tls_end *end = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
 	if (size <= 0)
 		return 0;
-	if ((size_t)size > end->outgoing_room - end->outgoing_end && !make_room(end, (size_t)size)) {
+	if (byte_queue_append(&end->outgoing, data, (size_t)size)) {
 		end->no_memory = true;
 		return -1;
 	}
-	memcpy(end->outgoing + end->outgoing_end, data, (size_t)size);
-	end->outgoing_end += (size_t)size;
 	return size;
 }
 
@@ -129,7 +102,7 @@ void tls_end_free(struct tls_end *end) {
 	BIO_meth_free(end->method);
 	while (end->ticket_count > 0)
 		drop_ticket(end);
-	free(end->outgoing);
+	byte_queue_done(&end->outgoing);
 	free(end);
 }
 
@@ -296,7 +269,7 @@ static enum err end_open(void *context, struct slice *cipher, uint8_t *out_plain
 		return error_of(end);
 	if (room == 0)
 		return ERR_INVALID;
-	if (waiting(end) >= TLS_OUTGOING_MAX)
+	if (byte_queue_size(&end->outgoing) >= TLS_OUTGOING_MAX)
 		return ERR_AGAIN;
 	size_t size = 0;
 	ERR_clear_error();
@@ -317,11 +290,12 @@ static enum err end_seal(void *context, const uint8_t *plain, size_t size, size_
 		return error_of(end);
 	if (end->closed)
 		return ERR_CLOSED;
-	if (end->state == TLS_HANDSHAKE || (size > 0 && waiting(end) >= TLS_OUTGOING_MAX))
+	if (end->state == TLS_HANDSHAKE ||
+		(size > 0 && byte_queue_size(&end->outgoing) >= TLS_OUTGOING_MAX))
 		return ERR_AGAIN;
 	size_t taken = 0;
 	ERR_clear_error();
-	while (taken < size && waiting(end) < TLS_OUTGOING_MAX) {
+	while (taken < size && byte_queue_size(&end->outgoing) < TLS_OUTGOING_MAX) {
 		size_t left = size - taken, written = 0;
 		int result =
 			SSL_write_ex(end->ssl, plain + taken,
@@ -339,23 +313,11 @@ static enum err end_seal(void *context, const uint8_t *plain, size_t size, size_
 }
 
 static struct slice end_outgoing(const void *context) {
-	const struct tls_end *end = context;
-	if (waiting(end) == 0)
-		return (struct slice){.size = 0};
-	return slice_of(end->outgoing + end->outgoing_begin, waiting(end));
+	return byte_queue_view(&((const struct tls_end *)context)->outgoing);
 }
 
 static void end_sent(void *context, size_t size) {
-	struct tls_end *end = context;
-	end->outgoing_begin += size < waiting(end) ? size : waiting(end);
-	if (waiting(end) > 0)
-		return;
-	end->outgoing_begin = end->outgoing_end = 0;
-	if (end->outgoing_room > OUTGOING_ROOM_KEPT) {
-		free(end->outgoing);
-		end->outgoing = NULL;
-		end->outgoing_room = 0;
-	}
+	byte_queue_drop(&((struct tls_end *)context)->outgoing, size);
 }
 
 static void end_close(void *context) {

@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/byte_queue.h"
 #include "base/error.h"
 #include "crypto/tls.h"
 
@@ -20,8 +21,7 @@ struct tls_end {
 	BIO_METHOD *method;
 	struct slice incoming; /* while open() runs */
 
-	uint8_t *outgoing;
-	size_t outgoing_begin, outgoing_end, outgoing_room;
+	struct byte_queue outgoing;
 
 	enum tls_state state;
 	struct tls_facts facts;

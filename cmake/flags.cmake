@@ -43,6 +43,7 @@ umbra_library(QRENCODE libqrencode)
 umbra_library(SECCOMP libseccomp)
 umbra_library(CAPNG libcap-ng)
 umbra_library(LLHTTP libllhttp)
+umbra_library(NGHTTP2 libnghttp2)
 # Optional: batched cryptography on x86-64, and the unit tests' framework.
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)

@@ -68,7 +68,7 @@ void front_begin_relay(struct front *front) {
 }
 
 /* The first byte is only looked at. */
-static void start(struct front *front, uint64_t now, uint8_t first) {
+static void start(struct front *front, uint8_t first) {
 	if (first == SOCKS5_VERSION)
 		front_enter(front, FRONT_GREETING, front->deadline);
 	else if (first >= 'A' && first <= 'Z' && !front_http_begin(front))
@@ -81,7 +81,7 @@ static void start(struct front *front, uint64_t now, uint8_t first) {
 static size_t put_client(struct front *front, uint64_t now, const uint8_t *data, size_t size) {
 	switch (front->state) {
 	case FRONT_START:
-		start(front, now, data[0]);
+		start(front, data[0]);
 		return 0;
 	case FRONT_GREETING:
 	case FRONT_PASSWORD:

@@ -326,6 +326,10 @@ static int device_set(struct net_device *device, struct slice text) {
 	return device->ops->set(device->device, text);
 }
 
+static bool device_of_peers(const struct net_device *device, struct slice text) {
+	return device->ops->of_peers(text);
+}
+
 static int device_get(struct net_device *device, struct uapi_text *out_text) {
 	device->ops->get(device->device, out_text);
 	return out_text->error == ERR_OK ? 0 : ENOMEM;
@@ -348,6 +352,7 @@ const struct net_device_ops device_ops = {
 	.link = device_link,
 	.network = device_network,
 	.set = device_set,
+	.of_peers = device_of_peers,
 	.get = device_get,
 	.status = device_status,
 	.run = device_run,

@@ -71,7 +71,7 @@ static void handle(struct net *net, struct channel_message *message) {
 		net_tunnels_connection(tunnels, message);
 		break;
 	case PROCESS_SET: {
-		int number = net_tunnels_set(tunnels, message);
+		int number = net_tunnels_set(tunnels, message, false);
 		net_channel_answer(&net->channel, &message->message, number, text_of(number));
 		break;
 	}
@@ -95,14 +95,14 @@ static void handle(struct net *net, struct channel_message *message) {
 	channel_message_done(message);
 }
 
-/* SET and GET of the control process. */
+/* SET and GET of the control process, which has to do with peers alone. */
 static void answer_control(void *context, struct channel_message *message) {
 	struct net *net = context;
 	const struct process_message *request = &message->message;
 	bool is_get = request->type == PROCESS_GET;
 	int descriptor = -1;
 	int number = is_get ? net_tunnels_get(&net->tunnels, request->tunnel, &descriptor)
-						: net_tunnels_set(&net->tunnels, message);
+						: net_tunnels_set(&net->tunnels, message, true);
 	struct process_message reply = {.type = is_get ? PROCESS_TEXT : PROCESS_RESULT,
 									.request = request->request,
 									.tunnel = request->tunnel};

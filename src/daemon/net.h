@@ -87,6 +87,8 @@ struct net_device_ops {
 	void (*network)(struct net_device *device);
 	/* One set operation: its lines behind the first, each with its newline. Returns errno. */
 	int (*set)(struct net_device *device, struct slice text);
+	/* Whether its lines are about peers alone. */
+	bool (*of_peers)(const struct net_device *device, struct slice text);
 	/* Writes the lines that answer a get operation, without errno and empty line. Returns errno. */
 	int (*get)(struct net_device *device, struct uapi_text *out_text);
 	/* The same for the control process, without any secret. */

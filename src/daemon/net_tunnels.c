@@ -147,7 +147,8 @@ void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message 
 	connections_add(tunnel->connections, channel_message_take(message, 0));
 }
 
-int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *message) {
+int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *message,
+					bool peers_alone) {
 	const struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
 	if (!tunnel)
 		return ENODEV;
@@ -157,7 +158,8 @@ int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *m
 		message->count == 1 ? shared_text_read(message->descriptors[0], &text, &size) : ERR_INVALID;
 	if (error)
 		return error == ERR_LIMIT ? E2BIG : error == ERR_NO_MEMORY ? ENOMEM : EINVAL;
-	int number = tunnels->ops->set(tunnel->device, slice_of(text, size));
+	bool allowed = !peers_alone || tunnels->ops->of_peers(tunnel->device, slice_of(text, size));
+	int number = allowed ? tunnels->ops->set(tunnel->device, slice_of(text, size)) : EPERM;
 	wipe(text, size);
 	free(text);
 	return number;

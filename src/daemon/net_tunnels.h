@@ -32,8 +32,12 @@ void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message 
 void net_tunnels_network(struct net_tunnels *tunnels);
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message);
 
-/* A set operation whose lines the message brings; returns errno. */
-int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *message);
+/*
+ * A set operation whose lines the message brings; returns errno: EPERM where it is to be about
+ * peers alone and is not.
+ */
+int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *message,
+					bool peers_alone);
 /* The lines of a get operation as a memfd, to be closed; returns errno. */
 int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descriptor);
 

@@ -84,6 +84,8 @@ struct device_ops {
 	void (*network)(struct device *device);
 	/* One set operation as lines; all or nothing. Returns errno. */
 	int (*set)(struct device *device, struct slice text);
+	/* Whether such lines are about peers alone, not the interface, its key and its sockets. */
+	bool (*of_peers)(struct slice text);
 	/* Writes the answer to a get operation. */
 	void (*get)(const struct device *device, struct uapi_text *out_text);
 	/*

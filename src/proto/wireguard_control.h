@@ -84,6 +84,7 @@ enum err wireguard_control_first_snapshot(struct device *device);
 
 /* wireguard_uapi.c */
 int wireguard_uapi_set(struct device *device, struct slice text);
+bool wireguard_uapi_of_peers(struct slice text);
 void wireguard_uapi_get(const struct device *device, struct uapi_text *out_text);
 /* The same without a secret, for who shows it to people: see device_ops.status. */
 void wireguard_uapi_status(const struct device *device, struct uapi_text *out_text);

@@ -328,6 +328,7 @@ const struct device_ops wireguard_device_ops = {
 	.link = device_link,
 	.network = device_network,
 	.set = device_set,
+	.of_peers = wireguard_uapi_of_peers,
 	.get = wireguard_uapi_get,
 	.status = wireguard_uapi_status,
 	.restore = device_restore,

@@ -49,6 +49,17 @@ static enum err check_lines(struct slice text) {
 	return ERR_OK;
 }
 
+bool wireguard_uapi_of_peers(struct slice text) {
+	struct uapi_entry entry;
+	WIPE_ON_EXIT(entry);
+	struct slice line;
+	while (next_line(&text, &line))
+		if (uapi_parse_line((const char *)line.data, line.size, &entry) == ERR_OK &&
+			entry.key < UAPI_PUBLIC_KEY)
+			return false;
+	return true;
+}
+
 /* The peer that the present lines are about; lines about NULL (our own key, gone) do nothing. */
 struct subject {
 	struct wireguard_peer *peer;

@@ -61,6 +61,10 @@ static int set_device(struct net_device *device, struct slice text) {
 	return strcmp(device->last, "wrong\n") == 0 ? EINVAL : 0;
 }
 
+static bool is_of_peers(const struct net_device *device, struct slice text) {
+	return text.size > 0 && text.data[0] == 'p';
+}
+
 static int get_device(struct net_device *device, struct uapi_text *out_text) {
 	uapi_put_line(out_text, device->start.name);
 	return 0;
@@ -75,6 +79,7 @@ static const struct net_device_ops ops = {
 	.free = free_device,
 	.link = link_device,
 	.set = set_device,
+	.of_peers = is_of_peers,
 	.get = get_device,
 	.status = get_device,
 	.run = run_device,
@@ -149,7 +154,8 @@ static void attach(struct fixture *fixture, uint16_t slot, uint32_t mtu, size_t 
 	assert_answer(fixture, slot, expected);
 }
 
-static int set(struct fixture *fixture, uint16_t slot, const char *text, bool sealed) {
+static int set_any(struct fixture *fixture, uint16_t slot, const char *text, bool sealed,
+				   bool peers_alone) {
 	struct channel_message message = message_of(PROCESS_SET, slot);
 	message.count = 1;
 	if (sealed) {
@@ -158,9 +164,13 @@ static int set(struct fixture *fixture, uint16_t slot, const char *text, bool se
 		message.descriptors[0] = memfd_create("text", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		assert_int_equal(write(message.descriptors[0], text, strlen(text)), strlen(text));
 	}
-	int number = net_tunnels_set(&fixture->tunnels, &message);
+	int number = net_tunnels_set(&fixture->tunnels, &message, peers_alone);
 	channel_message_done(&message);
 	return number;
+}
+
+static int set(struct fixture *fixture, uint16_t slot, const char *text, bool sealed) {
+	return set_any(fixture, slot, text, sealed, false);
 }
 
 static void get(struct fixture *fixture, uint16_t slot, const char *expected) {
@@ -211,7 +221,10 @@ static void test_set(void **state) {
 	/* What its sender could still change is not looked at. */
 	assert_int_equal(set(fixture, 3, "a=c\n", false), EINVAL);
 	struct channel_message message = message_of(PROCESS_SET, 3);
-	assert_int_equal(net_tunnels_set(&fixture->tunnels, &message), EINVAL);
+	assert_int_equal(net_tunnels_set(&fixture->tunnels, &message, false), EINVAL);
+	/* Who may change peers alone changes nothing else. */
+	assert_int_equal(set_any(fixture, 3, "p=1\n", true, true), 0);
+	assert_int_equal(set_any(fixture, 3, "wrong\n", true, true), EPERM);
 }
 
 static void test_event_names_its_tunnel(void **state) {

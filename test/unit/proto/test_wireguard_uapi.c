@@ -90,6 +90,25 @@ static void test_status(void **state) {
 	desk_free(desk);
 }
 
+/* What the control process may not send. */
+static void test_of_peers(void **state) {
+	struct desk *desk = desk_new(1);
+	const char *const peers[] = {"", "\n", "public_key=" KEY_A "\nremove=true\n",
+								 "public_key=" KEY_A
+								 "\nallowed_ip=10.0.0.0/24\nprotocol_version=1\n"};
+	const char *const others[] = {"private_key=" PRIVATE "\n",
+								  "listen_port=1\n",
+								  "fwmark=1\n",
+								  "replace_peers=true\n",
+								  "public_key=" KEY_A "\nremove=true\nprivate_key=" NO_KEY "\n",
+								  "public_key=" KEY_A "\nreplace_peers=true"};
+	for (size_t i = 0; i < sizeof peers / sizeof *peers; i++)
+		assert_true(desk->ops->of_peers(slice_of_text(peers[i])));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(desk->ops->of_peers(slice_of_text(others[i])));
+	desk_free(desk);
+}
+
 static const struct {
 	const char *set, *expected;
 } cases[] = {
@@ -418,12 +437,19 @@ static void test_restored_peer(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),         cmocka_unit_test(test_status),
-		cmocka_unit_test(test_set),           cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_own_key),       cmocka_unit_test(test_private_key_twice),
-		cmocka_unit_test(test_port_in_use),   cmocka_unit_test(test_mark),
-		cmocka_unit_test(test_link),          cmocka_unit_test(test_port_is_tried_again),
-		cmocka_unit_test(test_records),       cmocka_unit_test(test_chosen_port),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_of_peers),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_own_key),
+		cmocka_unit_test(test_private_key_twice),
+		cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_port_is_tried_again),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_chosen_port),
 		cmocka_unit_test(test_restored_peer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

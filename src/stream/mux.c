@@ -33,7 +33,7 @@ void mux_free(struct mux *mux) {
 		return;
 	list_for_each (link, &mux->all)
 		mux_stream_free(list_item(link, struct mux_stream, all));
-	byte_queue_pool_done(&mux->pool);
+	chunk_queue_pool_done(&mux->pool);
 	free(mux->table.slots);
 	free(mux->settings);
 	free(mux->refusals);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "stream/byte_queue.h"
+#include "stream/chunk_queue.h"
 #include "stream/mux.h"
 #include "stream/padding.h"
 #include "stream/quota.h"
@@ -49,7 +49,7 @@ struct mux_stream {
 	struct list ready;   /* in mux.ready while DATA waits */
 	struct list news_order; /* in mux.news while there is news */
 	uint64_t opened_at, active_at;
-	struct byte_queue in, out;
+	struct chunk_queue in, out;
 	struct window_in window_in;
 	struct window_out window_out; /* what is in `out` is not yet taken off */
 	struct quota_item unread;
@@ -93,7 +93,7 @@ struct mux {
 	struct window_in window_in;
 	struct window_out window_out;
 	size_t staged; /* bytes of DATA in all `out` */
-	struct byte_queue_pool pool;
+	struct chunk_queue_pool pool;
 
 	bool is_goaway_pending;
 	bool is_rekey_wanted;

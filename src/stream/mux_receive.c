@@ -52,7 +52,7 @@ static void keep_data(struct mux_stream *stream, struct slice data) {
 		mux_fail(mux, STREAM_ERROR_FLOW_CONTROL);
 		return;
 	}
-	if (byte_queue_append(&stream->in, &mux->pool, data.data, data.size)) {
+	if (chunk_queue_append(&stream->in, &mux->pool, data.data, data.size)) {
 		reset(stream, STREAM_ERROR_INTERNAL);
 		return;
 	}

@@ -210,7 +210,7 @@ static bool send_open(struct output *output, struct mux_stream *stream) {
 		return true;
 	if (!has_room(output, stream->open_size))
 		return false;
-	byte_queue_take(&stream->out, &stream->mux->pool, payload_of(output), stream->open_size);
+	chunk_queue_take(&stream->out, &stream->mux->pool, payload_of(output), stream->open_size);
 	put_of(output, STREAM_FRAME_OPEN, stream, stream->open_size);
 	stream->is_open_pending = false;
 	return true;
@@ -293,7 +293,7 @@ static bool send_turn(struct output *output, struct mux_stream *stream) {
 		return false;
 	if (size > room - overhead)
 		size = room - overhead;
-	byte_queue_take(&stream->out, &mux->pool, payload_of(output), size);
+	chunk_queue_take(&stream->out, &mux->pool, payload_of(output), size);
 	put_of(output, STREAM_FRAME_DATA, stream, size);
 	mux->staged -= size;
 	mux->window_out.left -= (uint32_t)size;

@@ -43,8 +43,8 @@ static size_t staged_of(const struct mux_stream *stream) {
 static void drop_buffers(struct mux_stream *stream) {
 	struct mux *mux = stream->mux;
 	mux->staged -= staged_of(stream);
-	byte_queue_clear(&stream->out, &mux->pool);
-	byte_queue_clear(&stream->in, &mux->pool);
+	chunk_queue_clear(&stream->out, &mux->pool);
+	chunk_queue_clear(&stream->in, &mux->pool);
 	if (mux->config.quota)
 		quota_forget(mux->config.quota, &stream->unread);
 }
@@ -136,7 +136,7 @@ static enum err put_target(struct mux_stream *stream, const struct target *targe
 	size_t size;
 	enum err error = target_encode(target, payload, sizeof payload, &size);
 	if (!error)
-		error = byte_queue_append(&stream->out, &stream->mux->pool, payload, size);
+		error = chunk_queue_append(&stream->out, &stream->mux->pool, payload, size);
 	if (error)
 		return error;
 	stream->open_size = (uint16_t)size;
@@ -204,7 +204,7 @@ size_t mux_stream_write(struct mux_stream *stream, const void *data, size_t size
 	size_t taken = mux_stream_room(stream);
 	if (taken > size)
 		taken = size;
-	if (byte_queue_append(&stream->out, &stream->mux->pool, data, taken))
+	if (chunk_queue_append(&stream->out, &stream->mux->pool, data, taken))
 		taken = 0;
 	stream->mux->staged += taken;
 	if (taken < size && !stream->is_end_wanted)
@@ -224,12 +224,12 @@ void mux_stream_end(struct mux_stream *stream) {
 }
 
 struct slice mux_stream_peek(const struct mux_stream *stream) {
-	return byte_queue_front(&stream->in);
+	return chunk_queue_front(&stream->in);
 }
 
 void mux_stream_consume(struct mux_stream *stream, size_t size) {
 	struct mux *mux = stream->mux;
-	byte_queue_drop(&stream->in, &mux->pool, size);
+	chunk_queue_drop(&stream->in, &mux->pool, size);
 	if (mux->config.quota)
 		quota_release(mux->config.quota, &stream->unread, size);
 	mux_stream_active(stream);

@@ -30,17 +30,19 @@ static uint32_t grantable(const struct window_in *window) {
 }
 
 bool window_in_is_due(const struct window_in *window) {
-	return window->left < window->size / 2 && grantable(window) >= window->size / 4;
+	return grantable(window) >= window->size / 4;
 }
 
 /*
- * A sender that the window holds back uses half of it in half a round trip, so that twice his rate
- * x round trip is twice the window. It stops growing at two to four times what is needed.
+ * A sender whom the window holds back uses at least three quarters of it in a round trip, because
+ * updates come by quarters. It grows up to two to four times what is under way.
  */
+enum { ROUND_TRIPS = 2 };
+
 static bool is_too_small(const struct window_in *window, uint64_t elapsed, uint64_t round_trip) {
-	if (round_trip == 0 || elapsed / 2 >= round_trip)
+	if (round_trip == 0 || elapsed / ROUND_TRIPS >= round_trip)
 		return false; /* released is at most the size */
-	return 2 * (double)window->released * (double)round_trip >
+	return ROUND_TRIPS * (double)window->released * (double)round_trip >
 		   (double)elapsed * (double)window->size;
 }
 

@@ -44,8 +44,8 @@ enum err window_in_take(struct window_in *window, uint32_t bytes);
 void window_in_release(struct window_in *window, uint32_t bytes);
 
 /*
- * Whether a grant is due: less than half is left and at least a quarter can be granted, so that a
- * reader of single bytes does not make an update of each.
+ * Whether a grant is due: a quarter can be granted. Were it half, the bytes between two updates
+ * that a burst just misses would leave half of the window unused in every round trip.
  */
 bool window_in_is_due(const struct window_in *window);
 

@@ -41,16 +41,16 @@ static void incoming_is_bounded(void **state) {
 	assert_int_equal(window_in_take(&window, 250), ERR_OK);
 }
 
-static void an_update_waits_for_half(void **state) {
+static void an_update_waits_for_a_quarter(void **state) {
 	struct window_in window;
 	window_in_init(&window, 1000, BORN);
-	assert_int_equal(window_in_take(&window, 500), ERR_OK);
-	window_in_release(&window, 500);
+	assert_int_equal(window_in_take(&window, 249), ERR_OK);
+	window_in_release(&window, 249);
 	assert_false(window_in_is_due(&window));
 	assert_int_equal(window_in_take(&window, 1), ERR_OK);
 	window_in_release(&window, 1);
 	assert_true(window_in_is_due(&window));
-	assert_int_equal(window_in_grant(&window, BORN, 0), 501);
+	assert_int_equal(window_in_grant(&window, BORN, 0), 250);
 	assert_int_equal(window.left, 1000);
 	assert_int_equal(window.size, 1000); /* the round trip is unknown */
 }
@@ -107,7 +107,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outgoing_grants),
 		cmocka_unit_test(incoming_is_bounded),
-		cmocka_unit_test(an_update_waits_for_half),
+		cmocka_unit_test(an_update_waits_for_a_quarter),
 		cmocka_unit_test(size_follows_bandwidth_and_delay),
 		cmocka_unit_test(the_clock_may_stand_still),
 	};

@@ -1,19 +1,19 @@
-#include "stream/byte_queue.h"
+#include "stream/chunk_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_ROOM = BYTE_QUEUE_CHUNK_SIZE - 16 };
+enum { CHUNK_ROOM = CHUNK_QUEUE_CHUNK_SIZE - 16 };
 
-struct byte_queue_chunk {
-	struct byte_queue_chunk *next;
+struct chunk_queue_part {
+	struct chunk_queue_part *next;
 	uint16_t begin, end;
 	uint8_t data[CHUNK_ROOM];
 };
-_Static_assert(sizeof(struct byte_queue_chunk) <= BYTE_QUEUE_CHUNK_SIZE, "a chunk grew");
+_Static_assert(sizeof(struct chunk_queue_part) <= CHUNK_QUEUE_CHUNK_SIZE, "a chunk grew");
 
-static struct byte_queue_chunk *chunk_get(struct byte_queue_pool *pool) {
-	struct byte_queue_chunk *chunk = pool->kept;
+static struct chunk_queue_part *chunk_get(struct chunk_queue_pool *pool) {
+	struct chunk_queue_part *chunk = pool->kept;
 	if (chunk) {
 		pool->kept = chunk->next;
 		pool->kept_count--;
@@ -27,8 +27,8 @@ static struct byte_queue_chunk *chunk_get(struct byte_queue_pool *pool) {
 	return chunk;
 }
 
-static void chunk_put(struct byte_queue_pool *pool, struct byte_queue_chunk *chunk) {
-	if (pool->kept_count == BYTE_QUEUE_KEPT_MAX) {
+static void chunk_put(struct chunk_queue_pool *pool, struct chunk_queue_part *chunk) {
+	if (pool->kept_count == CHUNK_QUEUE_KEPT_MAX) {
 		free(chunk);
 		return;
 	}
@@ -37,9 +37,9 @@ static void chunk_put(struct byte_queue_pool *pool, struct byte_queue_chunk *chu
 	pool->kept_count++;
 }
 
-void byte_queue_pool_done(struct byte_queue_pool *pool) {
+void chunk_queue_pool_done(struct chunk_queue_pool *pool) {
 	while (pool->kept) {
-		struct byte_queue_chunk *chunk = pool->kept;
+		struct chunk_queue_part *chunk = pool->kept;
 		pool->kept = chunk->next;
 		free(chunk);
 	}
@@ -47,10 +47,10 @@ void byte_queue_pool_done(struct byte_queue_pool *pool) {
 }
 
 /* A list of empty chunks with room for size bytes; NULL, and none, when memory has run out. */
-static struct byte_queue_chunk *chunks_for(struct byte_queue_pool *pool, size_t size) {
-	struct byte_queue_chunk *list = NULL;
+static struct chunk_queue_part *chunks_for(struct chunk_queue_pool *pool, size_t size) {
+	struct chunk_queue_part *list = NULL;
 	for (size_t room = 0; room < size; room += CHUNK_ROOM) {
-		struct byte_queue_chunk *chunk = chunk_get(pool);
+		struct chunk_queue_part *chunk = chunk_get(pool);
 		if (!chunk) {
 			while (list) {
 				chunk = list;
@@ -65,7 +65,7 @@ static struct byte_queue_chunk *chunks_for(struct byte_queue_pool *pool, size_t 
 	return list;
 }
 
-static size_t fill(struct byte_queue_chunk *chunk, const uint8_t *data, size_t size) {
+static size_t fill(struct chunk_queue_part *chunk, const uint8_t *data, size_t size) {
 	size_t room = CHUNK_ROOM - (size_t)chunk->end;
 	if (size > room)
 		size = room;
@@ -74,12 +74,12 @@ static size_t fill(struct byte_queue_chunk *chunk, const uint8_t *data, size_t s
 	return size;
 }
 
-enum err byte_queue_append(struct byte_queue *queue, struct byte_queue_pool *pool, const void *data,
-						   size_t size) {
+enum err chunk_queue_append(struct chunk_queue *queue, struct chunk_queue_pool *pool,
+							const void *data, size_t size) {
 	if (size == 0)
 		return ERR_OK;
 	size_t room = queue->last ? CHUNK_ROOM - (size_t)queue->last->end : 0;
-	struct byte_queue_chunk *fresh = NULL;
+	struct chunk_queue_part *fresh = NULL;
 	if (size > room) {
 		fresh = chunks_for(pool, size - room);
 		if (!fresh)
@@ -106,17 +106,17 @@ enum err byte_queue_append(struct byte_queue *queue, struct byte_queue_pool *poo
 	return ERR_OK;
 }
 
-struct slice byte_queue_front(const struct byte_queue *queue) {
-	const struct byte_queue_chunk *chunk = queue->first;
+struct slice chunk_queue_front(const struct chunk_queue *queue) {
+	const struct chunk_queue_part *chunk = queue->first;
 	if (!chunk)
 		return slice_of(NULL, 0);
 	return slice_of(chunk->data + chunk->begin, (size_t)chunk->end - chunk->begin);
 }
 
-void byte_queue_drop(struct byte_queue *queue, struct byte_queue_pool *pool, size_t size) {
+void chunk_queue_drop(struct chunk_queue *queue, struct chunk_queue_pool *pool, size_t size) {
 	queue->size -= size;
 	while (queue->first) {
-		struct byte_queue_chunk *chunk = queue->first;
+		struct chunk_queue_part *chunk = queue->first;
 		size_t here = (size_t)chunk->end - chunk->begin;
 		if (size < here) {
 			chunk->begin = (uint16_t)(chunk->begin + size);
@@ -132,20 +132,20 @@ void byte_queue_drop(struct byte_queue *queue, struct byte_queue_pool *pool, siz
 	}
 }
 
-void byte_queue_take(struct byte_queue *queue, struct byte_queue_pool *pool, void *out_data,
-					 size_t size) {
+void chunk_queue_take(struct chunk_queue *queue, struct chunk_queue_pool *pool, void *out_data,
+					  size_t size) {
 	uint8_t *at = out_data;
 	while (size > 0) {
-		struct slice front = byte_queue_front(queue);
+		struct slice front = chunk_queue_front(queue);
 		size_t part = front.size < size ? front.size : size;
 		memcpy(at, front.data, part);
-		byte_queue_drop(queue, pool, part);
+		chunk_queue_drop(queue, pool, part);
 		at += part;
 		size -= part;
 	}
 }
 
-void byte_queue_clear(struct byte_queue *queue, struct byte_queue_pool *pool) {
+void chunk_queue_clear(struct chunk_queue *queue, struct chunk_queue_pool *pool) {
 	if (queue->size > 0)
-		byte_queue_drop(queue, pool, queue->size);
+		chunk_queue_drop(queue, pool, queue->size);
 }

@@ -2,9 +2,10 @@
  * The opener of frames, whose carrier's bytes come in any pieces and may be forged.
  *
  * Input: a byte of choices (the enum below), a byte for the pieces' sizes, two for the place of a
- * forgery; then frames of three bytes each, type and size, which are sealed here, or, with RAW, the
- * carrier's bytes themselves. Seeds are such scripts; raw_vector is stream_cipher_wire of
- * test/vectors/stream_cipher.h, whose key this opens with.
+ * forgery; then frames of three bytes each, type and size (of which one below 0xc000 counts modulo
+ * 1,024), which are sealed here, or, with RAW, the carrier's bytes themselves. Seeds are such
+ * scripts; raw_vector is stream_cipher_wire of test/vectors/stream_cipher.h, whose key this opens
+ * with.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -87,7 +88,7 @@ static size_t seal_script(const uint8_t *data, size_t size, size_t *out_plain_si
 	struct cipher *cipher = make();
 	size_t at = 0, plain_size = 0, count = 0;
 	for (; size >= RECORD_SIZE && count < FRAMES_MAX; data += RECORD_SIZE, size -= RECORD_SIZE) {
-		size_t frame = (size_t)data[1] << 8 | data[2];
+		size_t frame = (size_t)(data[1] < 0xc0 ? data[1] & 0x03 : data[1]) << 8 | data[2];
 		frame = frame < STREAM_FRAME_HEADER_SIZE ? STREAM_FRAME_HEADER_SIZE : frame;
 		if (at + frame + CIPHER_OVERHEAD > CARRIER_MAX)
 			break;

@@ -163,9 +163,13 @@ size_t padding_burst(struct padding *padding, struct padding_stream *stream, siz
 		return 0;
 	stream->in_burst = true;
 	stream->bursts++;
+	if (size > LARGEST - PADDING_BURST_MORE)
+		return 0;
 	/* Room for one more frame at least, or there is no way to enlarge it. */
 	size_t drawn = draw_size(padding, size + SMALLEST);
-	return drawn > size ? drawn - size : 0;
+	if (drawn == 0)
+		return SMALLEST + (size_t)draw_up_to(padding, PADDING_BURST_MORE - SMALLEST);
+	return drawn - size;
 }
 
 void padding_turn(struct padding_stream *stream) {

@@ -27,6 +27,7 @@ enum {
 	PADDING_SMALL_FRAME = 1024, /* header and payload: what is smaller is told apart by its size */
 	PADDING_FIRST_FRAMES = 16,  /* of a connection and of a stream */
 	PADDING_BURSTS = 8,         /* of a stream that are enlarged */
+	PADDING_BURST_MORE = 1024,  /* behind one that is larger than all that were seen */
 	PADDING_BULK = 4096,        /* bytes within PADDING_JITTER: no sparse writes */
 	PADDING_IDLE_SIZE_MIN = 64, /* bytes of a frame that says nothing */
 	PADDING_IDLE_SIZE_MAX = 1024,

@@ -9,6 +9,7 @@
 
 #include "stream/cipher.h"
 #include "stream/padding.h"
+#include "stream/padding_sizes.h"
 #include "wire/stream_frame.h"
 
 enum { PAYLOAD_OF_RECORD = STREAM_FRAME_SEND_SIZE_MAX - STREAM_FRAME_HEADER_SIZE };
@@ -172,14 +173,32 @@ static void first_bursts_are_enlarged(void **state) {
 	}
 	assert_int_equal(padding_burst(&padding, &stream, 50), 0);
 
-	/* What nothing seen is larger than stays what it is, and was one of the eight. */
+	/* A full record stays what it is, and was one of the eight. */
 	stream = (struct padding_stream){0};
-	assert_int_equal(padding_burst(&padding, &stream, 15990), 0);
-	assert_int_equal(padding_burst(&padding, &stream, SIZE_MAX - 100), 0);
+	assert_int_equal(padding_burst(&padding, &stream, 16384 - PADDING_BURST_MORE + 1), 0);
 	padding_turn(&stream);
 	for (size_t i = 1; i < PADDING_BURSTS; i++, padding_turn(&stream))
-		assert_true(padding_burst(&padding, &stream, 15975 - 25) > 0);
+		assert_true(padding_burst(&padding, &stream, 16384 - PADDING_BURST_MORE) > 0);
 	assert_int_equal(padding_burst(&padding, &stream, 50), 0);
+	stream = (struct padding_stream){0};
+	assert_int_equal(padding_burst(&padding, &stream, SIZE_MAX - 10), 0);
+}
+
+/* What is larger than all that was seen does not go as it is either. */
+static void larger_bursts_get_a_little(void **state) {
+	static const uint16_t small[] = {50, 900};
+	static const struct padding_sizes table = {small, 2};
+	struct padding padding;
+	size_t least = SIZE_MAX, most = 0;
+	padding_init(&padding, padding_rules_of(STREAM_SHAPING_BALANCED), &table, &source, START);
+	for (size_t i = 0; i < 10000; i++) {
+		struct padding_stream stream = {0};
+		size_t extra = padding_burst(&padding, &stream, i % 2 == 0 ? 876 : 14000);
+		least = extra < least ? extra : least;
+		most = extra > most ? extra : most;
+	}
+	assert_in_range(least, 25, 27);
+	assert_in_range(most, PADDING_BURST_MORE - 2, PADDING_BURST_MORE);
 }
 
 /* Each part between two values is as likely, and nothing is below what there is to send. */
@@ -204,6 +223,29 @@ static void bursts_look_like_what_was_seen(void **state) {
 				assert_in_range(counts[i], 3600 / parts, 4400 / parts);
 			else
 				assert_in_range(counts[i], 0, 50); /* the border itself */
+	}
+}
+
+static void assert_table(const struct padding_sizes *table) {
+	assert_true(table->count >= 2);
+	for (size_t i = 1; i < table->count; i++)
+		assert_true(table->values[i - 1] <= table->values[i]);
+	assert_in_range(table->values[0], 1, 1000);
+	assert_in_range(table->values[table->count - 1], 300, 16384);
+}
+
+/* What was measured of a browser is a table as it has to be, and answers are the larger ones. */
+static void measured_sizes(void **state) {
+	const struct padding_sizes *asked = &padding_sizes_requests, *told = &padding_sizes_answers;
+	assert_table(asked);
+	assert_table(told);
+	assert_true(told->values[told->count / 2] > asked->values[asked->count / 2]);
+	struct padding padding;
+	padding_init(&padding, padding_rules_of(STREAM_SHAPING_BALANCED), told, &source, START);
+	for (size_t i = 0; i < 1000; i++) {
+		struct padding_stream stream = {0};
+		size_t extra = padding_burst(&padding, &stream, 300);
+		assert_in_range(300 + extra, 325, 16384);
 	}
 }
 
@@ -355,7 +397,9 @@ int main(void) {
 		cmocka_unit_test_setup(performance, reset),
 		cmocka_unit_test_setup(small_frames_or_all, reset),
 		cmocka_unit_test_setup(first_bursts_are_enlarged, reset),
+		cmocka_unit_test_setup(larger_bursts_get_a_little, reset),
 		cmocka_unit_test_setup(bursts_look_like_what_was_seen, reset),
+		cmocka_unit_test_setup(measured_sizes, reset),
 		cmocka_unit_test_setup(padding_is_taken_frame_by_frame, reset),
 		cmocka_unit_test_setup(silence_is_filled_while_there_are_streams, reset),
 		cmocka_unit_test_setup(stealth_is_never_silent, reset),

@@ -40,5 +40,5 @@ enum err tls_server_new(const struct tls_server_options *options, struct tls_ser
 /* Connections that it accepted live on. NULL-safe. */
 void tls_server_free(struct tls_server *server);
 
-/* The end for a client that has connected. */
+/* The end for a client that has connected. Several threads may call it at once. */
 enum err tls_server_accept(struct tls_server *server, struct tls *out_tls);

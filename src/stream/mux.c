@@ -117,6 +117,8 @@ static void tell(struct mux *mux, struct mux_stream *stream) {
 		ops->closed(context, stream, stream->error);
 		if (mux->told) {
 			stream->is_detached = true;
+			stream->news = 0; /* of what he did from within */
+			list_remove(&stream->news_order);
 			if (!stream->is_reset_pending)
 				mux_stream_free(stream);
 		}

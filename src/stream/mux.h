@@ -68,7 +68,7 @@ struct mux_ops {
 	void (*readable)(void *context, struct mux_stream *stream);
 	/* There is room again after mux_stream_write() took less than it was given. */
 	void (*writable)(void *context, struct mux_stream *stream);
-	/* Error is STREAM_ERROR_NONE after an end from both sides. What was unread is gone. */
+	/* Error is STREAM_ERROR_NONE only after an end from both sides. What was unread is gone. */
 	void (*closed)(void *context, struct mux_stream *stream, uint32_t error);
 	/* Optional: SETTINGS. An error other than ERR_OK is a protocol error of the peer's. */
 	enum err (*settings)(void *context, struct slice payload);
@@ -89,16 +89,16 @@ struct mux_config {
 
 /* Streams, either end's. What a hostile peer can make us hold is bounded by these and windows. */
 enum {
-	MUX_STREAMS_MAX = 1024,         /* at once, of each side's */
-	MUX_TURN_MAX = 16384,           /* bytes of a stream before the next one's turn */
-	MUX_STAGED_MAX = 65536,         /* bytes written and not sent, a stream */
-	MUX_STAGED_TOTAL = 4 << 20,     /* beyond them, a stream may have MUX_TURN_MAX staged */
-	MUX_RESETS_MAX = 200,           /* streams that a peer may open and reset ... */
-	MUX_RESETS_SECONDS = 10,        /* ... within this time */
-	MUX_REFUSALS_MAX = 256,         /* streams over the limit whose refusal is not written yet */
-	MUX_PONGS_MAX = 8,              /* pings of the peer's that are not answered yet */
-	MUX_SEND_ROOM_MIN = 16384,      /* bytes of a buffer for mux_send(): one full TLS record */
-	MUX_KEEPALIVE_SECONDS = 30,     /* of silence before a PING, and after it until we give up */
+	MUX_STREAMS_MAX = 1024,     /* at once, of each side's */
+	MUX_TURN_MAX = 16384,       /* bytes of a stream before the next one's turn */
+	MUX_STAGED_MAX = 65536,     /* bytes written and not sent, a stream */
+	MUX_STAGED_TOTAL = 4 << 20, /* beyond them, a stream may have MUX_TURN_MAX staged */
+	MUX_RESETS_MAX = 200,       /* streams that a peer may open and reset, or make us reset, ... */
+	MUX_RESETS_SECONDS = 10,    /* ... within this time */
+	MUX_REFUSALS_MAX = 256,     /* streams over the limit whose refusal is not written yet */
+	MUX_PONGS_MAX = 8,          /* pings of the peer's that are not answered yet */
+	MUX_SEND_ROOM_MIN = 16384,  /* bytes of a buffer for mux_send(): one full TLS record */
+	MUX_KEEPALIVE_SECONDS = 30, /* of silence before a PING, and after it until we give up */
 	MUX_STREAM_IDLE_SECONDS = 300,  /* a stream without data is reset: CANCEL */
 	MUX_CLOSE_TIMEOUT_SECONDS = 5,  /* after the GOAWAY of an error */
 	MUX_MEASURE_MILLISECONDS = 500, /* between measurements of the round trip under load */

@@ -96,6 +96,7 @@ struct mux {
 	struct chunk_queue_pool pool;
 
 	bool is_goaway_pending;
+	bool is_peer_draining; /* his GOAWAY came */
 	bool is_rekey_wanted;
 	struct mux_ping ping;
 	uint8_t pongs[MUX_PONGS_MAX][STREAM_FRAME_PING_SIZE];
@@ -113,7 +114,8 @@ struct mux {
 	size_t burst_count;
 	size_t idle_extra;            /* bytes of PADDING that break a silence */
 	uint64_t held_until;          /* a sparse write is put off */
-	uint64_t heard_at, keepalive; /* when a frame came last; silence after it before a PING */
+	uint64_t heard_at, keepalive; /* when a frame came last; silence after it before a PING, ... */
+	uint64_t drawn_at;            /* as it was drawn then */
 	bool is_probed;               /* such a PING was asked for, at ... */
 	uint64_t probed_at;
 	uint64_t close_at; /* in FAILED */

@@ -30,7 +30,38 @@ static enum named find(const struct mux *mux, uint32_t id, struct mux_stream **o
 	return id != 0 && was_used && !stream ? NAMED_CLOSED : NAMED_NOBODY;
 }
 
-/* Only this stream breaks a rule, or cannot be held. */
+/*
+ * A client that opens streams and resets them makes the server connect for nothing, and is bound by
+ * no window. More than MUX_RESETS_MAX of them within the span end the connection, whether he resets
+ * them or breaks a rule so that we do.
+ */
+static void count_reset(struct mux *mux, const struct mux_stream *stream) {
+	if (mux_stream_is_ours(stream) || mux->now - stream->opened_at > RESETS_SPAN)
+		return;
+	if (!mux->resets)
+		mux->resets = calloc(MUX_RESETS_MAX, sizeof *mux->resets);
+	if (!mux->resets) {
+		mux_fail(mux, STREAM_ERROR_INTERNAL);
+		return;
+	}
+	uint64_t *oldest = &mux->resets[mux->reset_count % MUX_RESETS_MAX];
+	if (mux->reset_count >= MUX_RESETS_MAX && mux->now - *oldest <= RESETS_SPAN) {
+		mux_fail(mux, STREAM_ERROR_ENHANCE_YOUR_CALM);
+		return;
+	}
+	*oldest = mux->now;
+	mux->reset_count++;
+}
+
+/* The stream breaks a rule of its own, which only its peer can make it do. */
+static void violate(struct mux_stream *stream) {
+	struct mux *mux = stream->mux;
+	count_reset(mux, stream);
+	if (mux->state < MUX_FAILED)
+		mux_stream_shut(stream, STREAM_ERROR_STREAM_CLOSED, true);
+}
+
+/* What it brings cannot be held. */
 static void reset(struct mux_stream *stream, enum stream_error error) {
 	mux_stream_shut(stream, error, true);
 }
@@ -86,7 +117,7 @@ static void on_data(struct mux *mux, const struct stream_frame *frame) {
 	if (named == NAMED_CLOSED)
 		return;
 	if (stream->state == MUX_STREAM_HALF_CLOSED_REMOTE)
-		reset(stream, STREAM_ERROR_STREAM_CLOSED);
+		violate(stream);
 	else
 		keep_data(stream, frame->payload);
 }
@@ -117,6 +148,8 @@ static void on_open(struct mux *mux, const struct stream_frame *frame) {
 		return;
 	}
 	mux->highest_theirs = id;
+	if (mux->count_theirs >= MUX_STREAMS_MAX)
+		mux_settle(mux); /* those of which only news is left do not count */
 	struct mux_stream *stream;
 	if (mux->state != MUX_OPEN || mux->count_theirs >= MUX_STREAMS_MAX || !ops->opened ||
 		mux_stream_new(mux, id, &stream)) {
@@ -129,28 +162,6 @@ static void on_open(struct mux *mux, const struct stream_frame *frame) {
 	mux->told = NULL;
 	if (is_there && refusal != STREAM_ERROR_NONE)
 		mux_stream_reset(stream, refusal);
-}
-
-/*
- * A client that opens streams and resets them makes the server connect for nothing, and is bound by
- * no window. More than MUX_RESETS_MAX of them within the span end the connection.
- */
-static void count_reset(struct mux *mux, const struct mux_stream *stream) {
-	if (mux_stream_is_ours(stream) || mux->now - stream->opened_at > RESETS_SPAN)
-		return;
-	if (!mux->resets)
-		mux->resets = calloc(MUX_RESETS_MAX, sizeof *mux->resets);
-	if (!mux->resets) {
-		mux_fail(mux, STREAM_ERROR_INTERNAL);
-		return;
-	}
-	uint64_t *oldest = &mux->resets[mux->reset_count % MUX_RESETS_MAX];
-	if (mux->reset_count >= MUX_RESETS_MAX && mux->now - *oldest <= RESETS_SPAN) {
-		mux_fail(mux, STREAM_ERROR_ENHANCE_YOUR_CALM);
-		return;
-	}
-	*oldest = mux->now;
-	mux->reset_count++;
 }
 
 static void on_end(struct mux_stream *stream) {
@@ -166,7 +177,7 @@ static void on_end(struct mux_stream *stream) {
 		mux_stream_finish(stream);
 		break;
 	case MUX_STREAM_HALF_CLOSED_REMOTE: /* a second end */
-		reset(stream, STREAM_ERROR_STREAM_CLOSED);
+		violate(stream);
 		break;
 	case MUX_STREAM_CLOSED:
 		break;
@@ -186,8 +197,9 @@ static void on_close(struct mux *mux, const struct stream_frame *frame) {
 		mux_fail(mux, STREAM_ERROR_PROTOCOL);
 	} else if (named == NAMED_STREAM && is_reset) {
 		count_reset(mux, stream);
+		/* An owner is to take it for no end of data: something may be missing. */
 		if (mux->state < MUX_FAILED)
-			mux_stream_shut(stream, error, false);
+			mux_stream_shut(stream, error ? error : STREAM_ERROR_CANCEL, false);
 	} else if (named == NAMED_STREAM) {
 		on_end(stream);
 	}
@@ -259,6 +271,9 @@ static void on_goaway(struct mux *mux, const struct stream_frame *frame) {
 		mux_fail(mux, STREAM_ERROR_PROTOCOL);
 		return;
 	}
+	if (mux->is_peer_draining)
+		return; /* each would be a walk over all streams */
+	mux->is_peer_draining = true;
 	mux_drain(mux);
 	list_for_each (link, &mux->all) { /* those it will never look at may be tried elsewhere */
 		struct mux_stream *stream = list_item(link, struct mux_stream, all);

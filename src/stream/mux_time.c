@@ -11,10 +11,16 @@ enum { MEASURE_BYTES = WINDOW_INITIAL / 16 };
 #define STREAM_IDLE (MUX_STREAM_IDLE_SECONDS * CLOCK_SECOND)
 #define MEASURE_INTERVAL (MUX_MEASURE_MILLISECONDS * CLOCK_MILLISECOND)
 
-/* The next silence is borne for 0.5 to 1.5 intervals, so that keepalives have no rhythm. */
+/*
+ * The next silence is borne for 0.5 to 1.5 intervals, so that keepalives have no rhythm. It is not
+ * drawn again for each of many pieces that come.
+ */
 void mux_time_heard(struct mux *mux) {
 	mux->heard_at = mux->now;
 	mux->is_probed = false;
+	if (mux->keepalive > 0 && mux->now - mux->drawn_at < CLOCK_SECOND)
+		return;
+	mux->drawn_at = mux->now;
 	mux->keepalive = KEEPALIVE / 2 + KEEPALIVE * (random_u32(mux->config.random) >> 16) / 65536;
 }
 

@@ -103,6 +103,7 @@ static void idle_streams_are_reset(void **state) {
 	assert_int_equal(mux_stream_id(far), mux_stream_id(busy));
 	live(pair, 299 * CLOCK_SECOND);
 	assert_int_equal(mux_end_write_text(busy, "x"), 1);
+	exchange(pair);
 	live(pair, 1 * CLOCK_SECOND);
 	assert_int_equal(mux_stream_count(pair->client.mux), 1);
 	assert_int_equal(mux_stream_count(pair->server.mux), 1);

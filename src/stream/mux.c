@@ -63,9 +63,13 @@ void mux_touch(struct mux *mux, uint64_t now) {
 		mux->now = now;
 }
 
+/* All but those that ended in peace: what came of them is whole, and may be read. */
 static void shut_all(struct mux *mux, uint32_t error) {
-	list_for_each (link, &mux->idle) /* those that are not shut */
-		mux_stream_shut(list_item(link, struct mux_stream, idle), error, false);
+	list_for_each (link, &mux->idle) { /* those that are not shut */
+		struct mux_stream *stream = list_item(link, struct mux_stream, idle);
+		if (stream->state != MUX_STREAM_CLOSED)
+			mux_stream_shut(stream, error, false);
+	}
 }
 
 void mux_fail(struct mux *mux, enum stream_error error) {

@@ -68,7 +68,10 @@ struct mux_ops {
 	void (*readable)(void *context, struct mux_stream *stream);
 	/* There is room again after mux_stream_write() took less than it was given. */
 	void (*writable)(void *context, struct mux_stream *stream);
-	/* Error is STREAM_ERROR_NONE only after an end from both sides. What was unread is gone. */
+	/*
+	 * Error is STREAM_ERROR_NONE after an end from both sides, of which all was read, and never
+	 * after anything else: then what was unread is gone.
+	 */
 	void (*closed)(void *context, struct mux_stream *stream, uint32_t error);
 	/* Optional: SETTINGS. An error other than ERR_OK is a protocol error of the peer's. */
 	enum err (*settings)(void *context, struct slice payload);
@@ -129,14 +132,17 @@ size_t mux_send(struct mux *mux, uint8_t *out_data, size_t room, uint64_t now);
 /* Whether mux_send() would give something; what is put off on purpose, mux_next() tells. */
 bool mux_has_output(const struct mux *mux);
 
-/* When mux_expire() is to be called at the latest (ns); CLOCK_NEVER once CLOSED. */
+/*
+ * When mux_expire() is to be called at the latest (ns). Once CLOSED, that is for streams that ended
+ * in peace and are still being read, as mux_stream_count() says; CLOCK_NEVER without them.
+ */
 uint64_t mux_next(const struct mux *mux);
 void mux_expire(struct mux *mux, uint64_t now);
 
 /* No new streams from now on, of either side; those that are open end in peace. */
 void mux_drain(struct mux *mux);
 
-/* The carrier is gone: every stream is closed with this error, and so is the connection. */
+/* The carrier is gone: CLOSED, and every stream that has not ended in peace has this error. */
 void mux_abort(struct mux *mux, enum stream_error error);
 
 /*

@@ -197,9 +197,8 @@ static void on_close(struct mux *mux, const struct stream_frame *frame) {
 		mux_fail(mux, STREAM_ERROR_PROTOCOL);
 	} else if (named == NAMED_STREAM && is_reset) {
 		count_reset(mux, stream);
-		/* An owner is to take it for no end of data: something may be missing. */
 		if (mux->state < MUX_FAILED)
-			mux_stream_shut(stream, error ? error : STREAM_ERROR_CANCEL, false);
+			mux_stream_shut(stream, error, false);
 	} else if (named == NAMED_STREAM) {
 		on_end(stream);
 	}

@@ -117,7 +117,8 @@ void mux_stream_shut(struct mux_stream *stream, uint32_t error, bool tells_peer)
 	drop_buffers(stream);
 	stream->is_open_pending = false;
 	list_remove(&stream->idle);
-	stream->error = error;
+	/* Its owner is not to take it for an end of data: something may be missing. */
+	stream->error = error != STREAM_ERROR_NONE ? error : STREAM_ERROR_CANCEL;
 	if (tells_peer) {
 		stream->is_reset_pending = true;
 		mux_stream_queue_control(stream);

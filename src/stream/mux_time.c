@@ -86,9 +86,9 @@ uint64_t mux_next(const struct mux *mux) {
 	if (!list_is_empty(&mux->news))
 		return mux->now;
 	if (mux->state == MUX_CLOSED)
-		return CLOCK_NEVER;
+		return idle_end(mux);
 	if (mux->state == MUX_FAILED)
-		return mux->close_at;
+		return earlier(idle_end(mux), mux->close_at);
 	uint64_t next = earlier(idle_end(mux), silence_end(mux));
 	next = earlier(next, mux_padding_next(mux));
 	uint64_t rekey = cipher_rekey_time(mux->config.seal);
@@ -104,10 +104,10 @@ static void expire_streams(struct mux *mux) {
 
 void mux_expire(struct mux *mux, uint64_t now) {
 	mux_touch(mux, now);
+	expire_streams(mux);
 	if (mux->state == MUX_FAILED && mux->now >= mux->close_at) {
 		mux_end(mux, mux->error);
 	} else if (mux->state < MUX_FAILED) {
-		expire_streams(mux);
 		expire_silence(mux);
 		mux_padding_expire(mux);
 	}

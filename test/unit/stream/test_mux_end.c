@@ -208,6 +208,41 @@ static void the_carrier_breaks(void **state) {
 	pair_free(pair);
 }
 
+/* Nobody takes half an answer for a whole one, and a whole one is not lost. */
+static void only_whole_streams_end_in_peace(void **state) {
+	struct pair *pair = pair_new();
+	struct mux_stream *whole = mux_end_open(&pair->client);
+	exchange(pair);
+	struct mux_stream *far = pair->server.last;
+	assert_int_equal(mux_end_write_text(far, "answer"), 6);
+	mux_stream_end(far);
+	mux_stream_end(whole);
+	exchange(pair);
+	mux_end_open(&pair->client);
+	exchange(pair);
+	assert_int_equal(mux_end_write_text(pair->server.last, "half"), 4);
+	exchange(pair);
+	mux_stream_reset(pair->server.last, STREAM_ERROR_NONE);
+	exchange(pair);
+	assert_int_equal(pair->client.closed, 1);
+	assert_int_equal(pair->client.closed_error, STREAM_ERROR_CANCEL);
+	mux_end_open(&pair->client);
+	mux_abort(pair->client.mux, STREAM_ERROR_NONE);
+	assert_int_equal(pair->client.closed, 2);
+	assert_int_equal(pair->client.closed_error, STREAM_ERROR_CANCEL);
+	assert_int_equal(mux_stream_count(pair->client.mux), 1);
+	assert_true(mux_next(pair->client.mux) <= pair->client.now + 300 * CLOCK_SECOND);
+	uint8_t read[6];
+	assert_int_equal(mux_end_read(whole, read, 6), 6);
+	assert_memory_equal(read, "answer", 6);
+	assert_true(mux_stream_is_at_end(whole));
+	mux_expire(pair->client.mux, pair->client.now);
+	assert_int_equal(pair->client.closed, 3);
+	assert_int_equal(pair->client.closed_error, STREAM_ERROR_NONE);
+	assert_true(mux_next(pair->client.mux) == CLOCK_NEVER);
+	pair_free(pair);
+}
+
 /* What an owner may do from within what he is told. */
 
 static void reset_at_once(void *context, struct mux_stream *stream) {
@@ -348,6 +383,7 @@ int main(void) {
 		cmocka_unit_test(draining_without_streams_ends_at_once),
 		cmocka_unit_test(ids_are_used_up),
 		cmocka_unit_test(the_carrier_breaks),
+		cmocka_unit_test(only_whole_streams_end_in_peace),
 		cmocka_unit_test(owners_reset_from_within),
 		cmocka_unit_test(owners_reset_at_the_first_news),
 		cmocka_unit_test(owners_reset_what_is_being_opened),

@@ -65,7 +65,7 @@ static void model_shut(struct model *model, struct model_stream *stream, uint32_
 					   bool tells_peer) {
 	stream->state = MODEL_CLOSED;
 	stream->is_reset_expected = tells_peer && stream->is_sent;
-	stream->error = error;
+	stream->error = error != STREAM_ERROR_NONE ? error : STREAM_ERROR_CANCEL;
 	stream->unread = stream->unsent = 0;
 	if (stream->handle)
 		model->closed++;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,29 +61,65 @@ static void test_nothing_and_nobody(void **state) {
 	assert_int_equal(channel_send(ends[1], &stop, NULL, 0), ERR_CLOSED);
 }
 
-static void test_bad_record_loses_its_descriptors(void **state) {
-	const int *ends = *state;
-	struct channel_message message;
-	char data[] = "nonsense";
-	struct iovec part = {.iov_base = data, .iov_len = sizeof data};
+/* A record as no channel_send() makes it; each of its descriptors is the same one. */
+static void send_record(int channel, const uint8_t *data, size_t size, int descriptor,
+						size_t count) {
+	struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE((PROCESS_DESCRIPTORS_MAX + 1) * sizeof(int))];
 	} control = {.bytes = {0}};
 	struct msghdr record = {.msg_iov = &part,
 							.msg_iovlen = 1,
 							.msg_control = control.bytes,
-							.msg_controllen = sizeof control.bytes};
-	control.header = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	*(int *)(void *)CMSG_DATA(&control.header) = ends[0];
+							.msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	assert_true(count > 0 && count <= PROCESS_DESCRIPTORS_MAX + 1);
+	control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)),
+									  .cmsg_level = SOL_SOCKET,
+									  .cmsg_type = SCM_RIGHTS};
+	for (size_t i = 0; i < count; i++)
+		memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &descriptor, sizeof descriptor);
+	assert_int_equal(sendmsg(channel, &record, 0), size);
+}
+
+/* It is lost whole; the next one is as good as ever. */
+static void assert_refused(const int ends[2], const uint8_t *data, size_t size, size_t count,
+						   enum err expected) {
+	struct channel_message message = {.count = 0};
 	int free_before = dup(0);
 	assert_int_equal(close(free_before), 0);
-	assert_int_equal(sendmsg(ends[0], &record, 0), sizeof data);
-	assert_int_not_equal(channel_receive(ends[1], &message), ERR_OK);
+	send_record(ends[0], data, size, ends[0], count);
+	assert_int_equal(channel_receive(ends[1], &message), expected);
+	assert_int_equal(message.count, 0);
 	int free_after = dup(0);
 	assert_int_equal(close(free_after), 0);
 	assert_int_equal(free_before, free_after);
+	assert_int_equal(channel_receive(ends[1], &message), ERR_AGAIN);
+	assert_int_equal(channel_send(ends[0], &stop, NULL, 0), ERR_OK);
+	assert_int_equal(channel_receive(ends[1], &message), ERR_OK);
+}
+
+static void test_bad_record_loses_its_descriptors(void **state) {
+	static const uint8_t nonsense[] = "nonsense";
+	assert_refused(*state, nonsense, sizeof nonsense, 1, ERR_UNSUPPORTED);
+}
+
+/* What was read of it might be a message by itself: that one was not sent. */
+static void test_truncated_data(void **state) {
+	uint8_t data[PROCESS_MESSAGE_MAX + 1] = {0};
+	size_t size;
+	assert_int_equal(process_encode(&stop, data, &size), ERR_OK);
+	assert_refused(*state, data, PROCESS_MESSAGE_MAX + 1, 1, ERR_TRUNCATED);
+	/* That one was read whole. */
+	assert_refused(*state, data, PROCESS_MESSAGE_MAX, 1, ERR_TRAILING);
+}
+
+/* A good message, of whose descriptors some had no room. */
+static void test_truncated_descriptors(void **state) {
+	uint8_t data[PROCESS_MESSAGE_MAX];
+	size_t size;
+	assert_int_equal(process_encode(&stop, data, &size), ERR_OK);
+	assert_refused(*state, data, size, PROCESS_DESCRIPTORS_MAX + 1, ERR_TRUNCATED);
 }
 
 static void test_full_queue(void **state) {
@@ -106,6 +143,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_nothing_and_nobody, open_ends, close_ends),
 		cmocka_unit_test_setup_teardown(test_bad_record_loses_its_descriptors, open_ends,
 										close_ends),
+		cmocka_unit_test_setup_teardown(test_truncated_data, open_ends, close_ends),
+		cmocka_unit_test_setup_teardown(test_truncated_descriptors, open_ends, close_ends),
 		cmocka_unit_test_setup_teardown(test_full_queue, open_ends, close_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,22 @@ def test_orders_at_once(lab: Lab) -> None:
     wait_until(lambda: descriptors(node) == before, 5, f"{before}, not {descriptors(node)}")
 
 
+def test_ports_change_often(lab: Lab) -> None:
+    """A reload that changes the port opens new sockets; those of before are closed everywhere."""
+    node, name = one_node(lab)
+    node.start()
+    node.reload()
+    before = descriptors(node)
+    for port in (5001, 5002, 5003, 5004):
+        node.tunnels[name]["listen"] = f"[::]:{port}"
+        node.reload()
+        assert node.tunnel_status(name)["listen_port"] == port
+    wait_until(lambda: descriptors(node) == before, 5, f"{before}, not {descriptors(node)}")
+    # All shards and both families share the last port.
+    open_ports = {line.split()[3] for line in node.namespace.run("ss", "-Hlun").stdout.splitlines()}
+    assert {address.rsplit(":", 1)[1] for address in open_ports} == {"5004"}
+
+
 def test_most_tunnels(lab: Lab) -> None:
     """64 tunnels come up, 65 are refused, and one takes the place of another."""
     node = Node(lab, lab.namespace("one"), "one")

@@ -316,6 +316,86 @@ static void keys_change_by_count_and_age(void **state) {
 	pair_free(pair);
 }
 
+/* What was written to streams that are reset no longer keeps others from writing. */
+static void what_is_reset_is_not_staged(void **state) {
+	struct pair *pair = pair_new(NULL);
+	static const uint8_t zeros[MUX_STAGED_MAX];
+	for (size_t i = 0; i < 2 * MUX_STAGED_TOTAL / MUX_STAGED_MAX; i++) {
+		struct mux_stream *stream = mux_end_open(&pair->client);
+		assert_int_equal(mux_stream_write(stream, zeros, sizeof zeros), sizeof zeros);
+		mux_stream_reset(stream, STREAM_ERROR_CANCEL);
+	}
+	pair_free(pair);
+}
+
+/* An end says as much as data: too late for "connected". */
+static void connected_is_not_said_behind_an_end(void **state) {
+	struct pair *pair = pair_new(NULL);
+	mux_end_open(&pair->client);
+	exchange(pair);
+	mux_stream_end(pair->server.last);
+	exchange(pair);
+	mux_stream_connected(pair->server.last);
+	exchange(pair);
+	assert_int_equal(pair->client.connected, 0);
+	pair_free(pair);
+}
+
+/* At most twice a second, and one that is not answered is not asked again under load. */
+static void the_round_trip_is_measured_now_and_then(void **state) {
+	for (int answers = 0; answers < 2; answers++) {
+		struct mux_fixture *fixture = mux_fixture_new(MUX_RESPONDER, NULL);
+		static const uint8_t zeros[32768];
+		size_t pings = 0;
+		mux_script_open(&fixture->peer, 1);
+		for (size_t i = 0; i < 100; i++) {
+			mux_script_say(&fixture->peer, STREAM_FRAME_DATA, 1, zeros, sizeof zeros);
+			mux_end_read(fixture->end.last, NULL, sizeof zeros);
+			mux_script_hear(&fixture->peer);
+			const struct stream_frame *ping = mux_script_find(&fixture->peer, STREAM_FRAME_PING, 0);
+			pings += ping != NULL;
+			mux_end_advance(&fixture->end, 100 * CLOCK_MILLISECOND);
+			if (ping && answers)
+				mux_script_say(&fixture->peer, STREAM_FRAME_PONG, 0, ping->payload.data, 8);
+		}
+		assert_in_range(pings, answers ? 15 : 1, answers ? 21 : 1);
+		mux_fixture_free(fixture);
+	}
+}
+
+/* The key's age has a deadline of its own, which the carrier may keep from being met. */
+static void a_keys_age_is_a_deadline(void **state) {
+	static const struct cipher_rules rules = {
+		.rekey_frames = 1000, .rekey_age = 5 * CLOCK_SECOND, .frames_max = 20000};
+	struct pair *pair = pair_new(&rules);
+	assert_true(mux_next(pair->client.mux) == MUX_END_BORN + 5 * CLOCK_SECOND);
+	mux_end_advance(&pair->client, 5 * CLOCK_SECOND);
+	assert_true(mux_has_output(pair->client.mux));
+	assert_true(mux_next(pair->client.mux) > pair->client.now);
+	pair_free(pair);
+}
+
+/* A small buffer takes some of the connection's frames, the next one the rest. */
+static void refusals_go_on_in_the_next_buffer(void **state) {
+	struct pair *pair = pair_new(NULL);
+	static const uint8_t zeros[STREAM_SETTINGS_SIZE_MAX];
+	uint8_t buffer[MUX_SEND_ROOM_MIN];
+	mux_drain(pair->server.mux); /* so all are refused */
+	for (size_t i = 0; i < MUX_REFUSALS_MAX; i++)
+		mux_end_open(&pair->client);
+	mux_end_carry(&pair->client, &pair->server);
+	assert_int_equal(mux_send_settings(pair->server.mux, slice_of(zeros, sizeof zeros)), ERR_OK);
+	size_t size = mux_send(pair->server.mux, buffer, sizeof buffer, pair->server.now);
+	mux_receive(pair->client.mux, buffer, size, pair->client.now);
+	assert_in_range(pair->client.closed, 1, MUX_REFUSALS_MAX - 1);
+	assert_int_equal(mux_stream_count(pair->client.mux) + pair->client.closed, MUX_REFUSALS_MAX);
+	assert_true(mux_state(pair->client.mux) == MUX_OPEN); /* GOAWAY is behind them */
+	size = mux_send(pair->server.mux, buffer, sizeof buffer, pair->server.now);
+	mux_receive(pair->client.mux, buffer, size, pair->client.now);
+	assert_int_equal(pair->client.closed, MUX_REFUSALS_MAX);
+	pair_free(pair);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_lives_and_ends),
@@ -330,6 +410,11 @@ int main(void) {
 		cmocka_unit_test(settings_are_bounded),
 		cmocka_unit_test(the_round_trip_is_measured),
 		cmocka_unit_test(keys_change_by_count_and_age),
+		cmocka_unit_test(what_is_reset_is_not_staged),
+		cmocka_unit_test(connected_is_not_said_behind_an_end),
+		cmocka_unit_test(the_round_trip_is_measured_now_and_then),
+		cmocka_unit_test(a_keys_age_is_a_deadline),
+		cmocka_unit_test(refusals_go_on_in_the_next_buffer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -372,6 +372,82 @@ static void owners_write_from_within(void **state) {
 	pair_free(pair);
 }
 
+/* A server that saw no stream says that its last one was 0. */
+static void a_server_without_streams_drains(void **state) {
+	struct pair *pair = pair_new();
+	mux_drain(pair->server.mux);
+	exchange(pair);
+	assert_int_equal(mux_error(pair->client.mux), STREAM_ERROR_NONE);
+	assert_int_equal(mux_state(pair->client.mux), MUX_CLOSED);
+	pair_free(pair);
+}
+
+/* Who reads slowly is not idle, though nothing comes any more. */
+static void reading_is_no_idleness(void **state) {
+	struct pair *pair = pair_new();
+	assert_int_equal(mux_end_write_text(mux_end_open(&pair->client), "slow"), 4);
+	exchange(pair);
+	struct mux_stream *far = pair->server.last;
+	live(pair, 200 * CLOCK_SECOND);
+	mux_stream_consume(far, 1);
+	pair->client.now = pair->server.now += 200 * CLOCK_SECOND;
+	mux_expire(pair->server.mux, pair->server.now);
+	assert_int_equal(pair->server.closed, 0);
+	pair_free(pair);
+}
+
+/* Bytes that do not come to a frame are no sign of life. */
+static void dripping_is_silence(void **state) {
+	struct pair *pair = pair_new();
+	uint8_t frame[MUX_SEND_ROOM_MIN];
+	mux_end_open(&pair->client);
+	assert_true(mux_send(pair->client.mux, frame, sizeof frame, pair->client.now) > 20);
+	uint64_t next = mux_next(pair->server.mux);
+	mux_receive(pair->server.mux, frame, 10, pair->server.now + CLOCK_SECOND);
+	assert_true(mux_next(pair->server.mux) == next);
+	pair_free(pair);
+}
+
+struct both {
+	struct mux_stream *streams[2];
+	size_t told, closed;
+};
+
+static void reset_the_other(void *context, struct mux_stream *stream) {
+	struct both *both = context;
+	both->told++;
+	mux_stream_reset(both->streams[stream == both->streams[0]], STREAM_ERROR_CANCEL);
+}
+
+static void closed_of_both(void *context, struct mux_stream *stream, uint32_t error) {
+	struct both *both = context;
+	both->closed++;
+}
+
+/* What was to be told of it is not, also while its reset is not written. */
+static void owners_reset_another_from_within(void **state) {
+	static const struct mux_ops ops = {
+		.readable = reset_the_other, .writable = reset_the_other, .closed = closed_of_both};
+	struct both both = {0};
+	struct mux_end client, server;
+	mux_end_init_with(&client, MUX_INITIATOR,
+					  (struct mux_end_setup){.ops = &ops, .context = &both});
+	mux_end_init(&server, MUX_RESPONDER);
+	for (size_t i = 0; i < 2; i++) {
+		both.streams[i] = mux_end_open(&client);
+		mux_end_carry(&client, &server);
+		assert_int_equal(mux_end_write_text(server.last, "x"), 1);
+	}
+	mux_end_carry(&server, &client);
+	assert_int_equal(both.told, 1);
+	mux_end_exchange(&client, &server);
+	assert_int_equal(both.told, 1);
+	assert_int_equal(both.closed, 0);
+	assert_int_equal(server.closed, 1);
+	mux_end_done(&client);
+	mux_end_done(&server);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence_is_asked_about),
@@ -388,6 +464,10 @@ int main(void) {
 		cmocka_unit_test(owners_reset_at_the_first_news),
 		cmocka_unit_test(owners_reset_what_is_being_opened),
 		cmocka_unit_test(owners_write_from_within),
+		cmocka_unit_test(a_server_without_streams_drains),
+		cmocka_unit_test(reading_is_no_idleness),
+		cmocka_unit_test(dripping_is_silence),
+		cmocka_unit_test(owners_reset_another_from_within),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,60 @@ static void what_is_put_off_is_not_lost(void **state) {
 	mux_fixture_free(fixture);
 }
 
+/* While much comes, what we answer is not put off: windows have to be given back. */
+static void answers_to_bulk_are_not_put_off(void **state) {
+	struct mux_fixture *fixture = fixture_with(STREAM_SHAPING_STEALTH);
+	static const uint8_t zeros[8192];
+	mux_end_open(&fixture->end);
+	while (hear(fixture) == 0)
+		mux_end_advance(&fixture->end, CLOCK_MILLISECOND);
+	for (size_t i = 0; i < 50; i++) {
+		mux_end_advance(&fixture->end, 10 * CLOCK_MILLISECOND);
+		mux_script_say(&fixture->peer, STREAM_FRAME_DATA, 1, zeros, sizeof zeros);
+		mux_end_read(fixture->end.last, NULL, sizeof zeros);
+		mux_script_say(&fixture->peer, STREAM_FRAME_PING, 0, "12345678", 8);
+		assert_true(hear(fixture) > 0);
+	}
+	mux_fixture_free(fixture);
+}
+
+static void the_goaway_of_an_error_is_not_put_off(void **state) {
+	struct mux_fixture *fixture = fixture_with(STREAM_SHAPING_STEALTH);
+	size_t held = 0;
+	mux_end_open(&fixture->end);
+	while (hear(fixture) == 0)
+		mux_end_advance(&fixture->end, CLOCK_MILLISECOND);
+	for (size_t i = 0; i < 100 && held == 0; i++) {
+		mux_end_advance(&fixture->end, 300 * CLOCK_MILLISECOND);
+		hear(fixture);
+		mux_end_advance(&fixture->end, 300 * CLOCK_MILLISECOND);
+		mux_script_say(&fixture->peer, STREAM_FRAME_PING, 0, "12345678", 8);
+		held = hear(fixture) == 0;
+		if (held == 0)
+			mux_script_say(&fixture->peer, STREAM_FRAME_PADDING, 0, NULL, 0);
+	}
+	assert_int_equal(held, 1);
+	assert_false(mux_has_output(fixture->end.mux));
+	mux_script_say(&fixture->peer, STREAM_FRAME_DATA, 0, "x", 1);
+	assert_true(mux_has_output(fixture->end.mux));
+	assert_true(hear(fixture) > 0);
+	assert_int_equal(fixture->peer.frames[0].type, STREAM_FRAME_GOAWAY);
+	/* It stays the reason when the carrier breaks. */
+	mux_abort(fixture->end.mux, STREAM_ERROR_INTERNAL);
+	assert_int_equal(mux_error(fixture->end.mux), STREAM_ERROR_PROTOCOL);
+	mux_fixture_free(fixture);
+}
+
+/* Without sizes there are no bursts to enlarge; all else is padded. */
+static void sizes_may_be_missing(void **state) {
+	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
+	mux_set_padding(fixture->end.mux, padding_rules_of(STREAM_SHAPING_BALANCED), NULL);
+	mux_end_open(&fixture->end);
+	assert_in_range(hear(fixture), CIPHER_OVERHEAD + 64, CIPHER_OVERHEAD + 7 + 16 + 255);
+	assert_int_equal(fixture->peer.count, 1);
+	mux_fixture_free(fixture);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_frames_are_padded),
@@ -196,6 +250,9 @@ int main(void) {
 		cmocka_unit_test(sparse_writes_are_put_off),
 		cmocka_unit_test(silences_are_broken),
 		cmocka_unit_test(what_is_put_off_is_not_lost),
+		cmocka_unit_test(answers_to_bulk_are_not_put_off),
+		cmocka_unit_test(the_goaway_of_an_error_is_not_put_off),
+		cmocka_unit_test(sizes_may_be_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

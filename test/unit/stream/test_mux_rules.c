@@ -510,6 +510,16 @@ static void opens_after_our_goaway(void **state) {
 	mux_fixture_free(fixture);
 }
 
+static void connects_behind_an_end(void **state) {
+	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
+	mux_end_open(&fixture->end);
+	mux_script_hear(&fixture->peer);
+	mux_script_say(&fixture->peer, STREAM_FRAME_CLOSE, 1, NULL, 0);
+	mux_script_say_u32(&fixture->peer, STREAM_FRAME_WINDOW_UPDATE, 1, 0);
+	expect_goaway(fixture, STREAM_ERROR_PROTOCOL, 0);
+	mux_fixture_free(fixture);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_that_break_a_rule),
@@ -538,6 +548,7 @@ int main(void) {
 		cmocka_unit_test(client_exceeds_its_quota),
 		cmocka_unit_test(goes_away_with_an_error),
 		cmocka_unit_test(opens_after_our_goaway),
+		cmocka_unit_test(connects_behind_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

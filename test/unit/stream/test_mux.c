@@ -396,6 +396,35 @@ static void refusals_go_on_in_the_next_buffer(void **state) {
 	pair_free(pair);
 }
 
+/* What was sent no longer keeps others from writing, however much it was. */
+static void what_is_sent_is_not_staged(void **state) {
+	struct pair *pair = pair_new(NULL);
+	static const uint8_t zeros[MUX_STAGED_MAX];
+	for (size_t i = 0; i < 2 * MUX_STAGED_TOTAL / WINDOW_INITIAL; i++)
+		assert_int_equal(write_all(pair, mux_end_open(&pair->client), WINDOW_INITIAL),
+						 WINDOW_INITIAL);
+	struct mux_stream *last = mux_end_open(&pair->client);
+	assert_int_equal(mux_stream_write(last, zeros, sizeof zeros), sizeof zeros);
+	pair_free(pair);
+}
+
+/* An owner who has not read all yet hears of the end all the same. */
+static void an_end_is_news(void **state) {
+	struct pair *pair = pair_new(NULL);
+	struct mux_stream *near = mux_end_open(&pair->client);
+	mux_stream_end(near);
+	exchange(pair);
+	struct mux_stream *far = pair->server.last;
+	assert_int_equal(mux_end_write_text(far, "all"), 3);
+	exchange(pair);
+	assert_int_equal(pair->client.readable, 1);
+	mux_stream_end(far);
+	exchange(pair);
+	assert_int_equal(pair->client.readable, 2);
+	assert_int_equal(pair->client.closed, 0);
+	pair_free(pair);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stream_lives_and_ends),
@@ -415,6 +444,8 @@ int main(void) {
 		cmocka_unit_test(the_round_trip_is_measured_now_and_then),
 		cmocka_unit_test(a_keys_age_is_a_deadline),
 		cmocka_unit_test(refusals_go_on_in_the_next_buffer),
+		cmocka_unit_test(what_is_sent_is_not_staged),
+		cmocka_unit_test(an_end_is_news),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -396,6 +396,20 @@ static void reading_is_no_idleness(void **state) {
 	pair_free(pair);
 }
 
+/* A target that is slow to reach has its time from when it was. */
+static void connecting_is_no_idleness(void **state) {
+	struct pair *pair = pair_new();
+	mux_end_open(&pair->client);
+	exchange(pair);
+	pair->client.now = pair->server.now += 200 * CLOCK_SECOND;
+	mux_stream_connected(pair->server.last);
+	exchange(pair);
+	mux_end_advance(&pair->client, 200 * CLOCK_SECOND);
+	assert_int_equal(pair->client.connected, 1);
+	assert_int_equal(pair->client.closed, 0);
+	pair_free(pair);
+}
+
 /* Bytes that do not come to a frame are no sign of life. */
 static void dripping_is_silence(void **state) {
 	struct pair *pair = pair_new();
@@ -466,6 +480,7 @@ int main(void) {
 		cmocka_unit_test(owners_write_from_within),
 		cmocka_unit_test(a_server_without_streams_drains),
 		cmocka_unit_test(reading_is_no_idleness),
+		cmocka_unit_test(connecting_is_no_idleness),
 		cmocka_unit_test(dripping_is_silence),
 		cmocka_unit_test(owners_reset_another_from_within),
 	};

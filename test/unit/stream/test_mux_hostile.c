@@ -194,6 +194,19 @@ static void little_randomness_is_drawn(void **state) {
 	mux_fixture_free(fixture);
 }
 
+/* Nothing behind a broken rule is looked at, though it was opened with it. */
+static void goes_on_behind_an_error(void **state) {
+	struct mux_fixture *fixture = mux_fixture_new(MUX_RESPONDER, NULL);
+	struct piece piece = {.peer = &fixture->peer};
+	static const uint8_t zeros[1000]; /* more than a KEY_UPDATE, which would be opened alone */
+	add(&piece, STREAM_FRAME_DATA, 0, slice_of(zeros, sizeof zeros));
+	add(&piece, STREAM_FRAME_SETTINGS, 0, slice_of(zeros, 5));
+	say(&piece);
+	assert_int_equal(mux_error(fixture->end.mux), STREAM_ERROR_PROTOCOL);
+	assert_int_equal(fixture->end.settings, 0);
+	mux_fixture_free(fixture);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_us_reset_by_data_behind_the_end),
@@ -203,6 +216,7 @@ int main(void) {
 		cmocka_unit_test(closed_is_said_once),
 		cmocka_unit_test(goes_away_again_and_again),
 		cmocka_unit_test(little_randomness_is_drawn),
+		cmocka_unit_test(goes_on_behind_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,6 +279,11 @@ static enum err open_journal(struct net_device *device) {
 			   : ERR_IO;
 }
 
+static void device_link(struct net_device *device, uint32_t mtu, bool up) {
+	log_debug("%sinterface is %s, MTU %u", device->start.prefix, up ? "up" : "down", mtu);
+	device->ops->link(device->device, mtu, up);
+}
+
 static enum err device_new(const struct net_start *start, struct net_device **out_device) {
 	struct net_device *device = calloc(1, sizeof *device);
 	if (!device)
@@ -308,14 +313,9 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 	close_all(start->queues, start->shards);
 	(void)close(start->journal);
 	restore(device);
-	device->ops->link(device->device, start->mtu, start->up);
+	device_link(device, start->mtu, start->up);
 	*out_device = device;
 	return ERR_OK;
-}
-
-static void device_link(struct net_device *device, uint32_t mtu, bool up) {
-	log_debug("%sinterface is %s, MTU %u", device->start.prefix, up ? "up" : "down", mtu);
-	device->ops->link(device->device, mtu, up);
 }
 
 static void device_network(struct net_device *device) {

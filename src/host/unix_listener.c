@@ -70,6 +70,35 @@ static enum err bind_private(int descriptor, const struct sockaddr_un *address) 
 	return number == EADDRINUSE ? ERR_EXISTS : err_from_errno(number);
 }
 
+/*
+ * wg(8) deletes a socket that nobody listens to yet. So it gets another name first, which is no
+ * .sock, and its own only when it is whole. Where that name is too long, it is made in place.
+ */
+static enum err bind_and_listen(int descriptor, const char *directory,
+								const struct sockaddr_un *address) {
+	struct sockaddr_un early = {.sun_family = AF_UNIX};
+	int written =
+		snprintf(early.sun_path, sizeof early.sun_path, "%s/.new-%d", directory, (int)getpid());
+	bool direct = written < 0 || (size_t)written >= sizeof early.sun_path;
+	if (!direct)
+		(void)unlink(early.sun_path); /* of one that crashed */
+	enum err error = bind_private(descriptor, direct ? address : &early);
+	if (error)
+		return error;
+	int number = listen(descriptor, BACKLOG) ? errno : 0;
+	if (!number && !direct && link(early.sun_path, address->sun_path))
+		number = errno;
+	if (number == EEXIST)
+		error = ERR_EXISTS;
+	else if (number)
+		error = err_from_errno(number);
+	if (!direct)
+		(void)unlink(early.sun_path);
+	else if (error)
+		(void)unlink(address->sun_path);
+	return error;
+}
+
 enum err unix_listener_open(const char *directory, const char *name,
 							struct unix_listener *out_listener) {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -85,7 +114,7 @@ enum err unix_listener_open(const char *directory, const char *name,
 	auto_close int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (descriptor < 0 || watch < 0)
 		return err_from_errno(errno);
-	error = bind_private(descriptor, &address);
+	error = bind_and_listen(descriptor, directory, &address);
 	if (error)
 		return error;
 	/*
@@ -93,7 +122,7 @@ enum err unix_listener_open(const char *directory, const char *name,
 	 * may still find the name. It is gone when the folder's own news comes.
 	 */
 	struct stat status;
-	if (listen(descriptor, BACKLOG) || lstat(address.sun_path, &status) ||
+	if (lstat(address.sun_path, &status) ||
 		inotify_add_watch(watch, address.sun_path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0 ||
 		inotify_add_watch(watch, directory, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR) < 0) {
 		error = err_from_errno(errno);

@@ -5,12 +5,16 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/unix_listener.h"
@@ -113,6 +117,54 @@ static void test_other_files_are_left_alone(void **state) {
 	assert_int_equal(unix_listener_open(folder->path, "wg0.sock", &listener), ERR_WRONG_KIND);
 }
 
+/* As wg(8): whatever refuses to be connected to is deleted. */
+static void clean_up_for_ever(const char *path) {
+	for (;;) {
+		DIR *folder = opendir(path);
+		struct dirent *entry;
+		while (folder && (entry = readdir(folder))) {
+			struct sockaddr_un address = {.sun_family = AF_UNIX};
+			int size =
+				snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", path, entry->d_name);
+			if (size < 5 || strcmp(address.sun_path + size - 5, ".sock") != 0)
+				continue;
+			int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+			if (connect(probe, (struct sockaddr *)&address, sizeof address) &&
+				errno == ECONNREFUSED)
+				(void)unlink(address.sun_path);
+			(void)close(probe);
+		}
+		if (folder)
+			(void)closedir(folder);
+	}
+}
+
+/* Nobody finds a socket that does not listen yet. */
+static void test_cleaner_beside(void **state) {
+	const struct folder *folder = *state;
+	pid_t cleaner = fork();
+	assert_true(cleaner >= 0);
+	if (cleaner == 0)
+		clean_up_for_ever(folder->path);
+	unsigned failures = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		char name[24], file[80];
+		struct unix_listener listener;
+		(void)snprintf(name, sizeof name, "wg%u.sock", i);
+		(void)snprintf(file, sizeof file, "%s/%s", folder->path, name);
+		if (unix_listener_open(folder->path, name, &listener)) {
+			failures++;
+			continue;
+		}
+		failures += unix_listener_gone(&listener);
+		(void)unlink(file);
+		unix_listener_done(&listener);
+	}
+	assert_int_equal(kill(cleaner, SIGKILL), 0);
+	assert_int_equal(waitpid(cleaner, NULL, 0), cleaner);
+	assert_int_equal(failures, 0);
+}
+
 static void test_too_long(void **state) {
 	char name[120];
 	memset(name, 'a', sizeof name - 1);
@@ -128,6 +180,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_stale_socket_is_replaced, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_other_files_are_left_alone, make_folder,
 										remove_folder),
+		cmocka_unit_test_setup_teardown(test_cleaner_beside, make_folder, remove_folder),
 		cmocka_unit_test(test_too_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@ help:
 	@echo 'make run             a server and a client on this machine, measured (root)'
 	@echo 'make demo            two nodes over a simulated network, no root'
 	@echo 'make build           umbrad, umbra, umbra-wg in build/bin/'
-	@echo 'make test            everything that is tested, about 30 minutes (root)'
+	@echo 'make test            everything that is tested, about 25 minutes (root)'
 	@echo 'make soak            crashes, changes, moves for SECONDS=3600, watched for leaks (root)'
 	@echo 'make check           format, layers, limits, warnings; tools/check --fix formats'
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=60'

@@ -244,8 +244,8 @@ static void unanswered(struct control_tunnel *tunnel, struct directory_peer *pee
 							count == 1 ? "" : "s");
 }
 
-static void unreachable(struct control_tunnel *tunnel, struct directory_peer *peer,
-						const char *where) {
+static void cannot_reach(struct control_tunnel *tunnel, struct directory_peer *peer,
+						 const char *where) {
 	uint64_t now = clock_now(), before = peer->watched.unreachable_at;
 	names_unreachable(tunnel->control->names, now, tunnel->slot, peer->public_key);
 	peer->watched.unreachable_at = now;
@@ -282,7 +282,7 @@ void control_net_event(void *context, struct channel_message *message) {
 		unanswered(tunnel, peer, body->event.count);
 		break;
 	case PROCESS_EVENT_UNREACHABLE:
-		unreachable(tunnel, peer, where);
+		cannot_reach(tunnel, peer, where);
 		break;
 	}
 	control_condition_changed(tunnel);

@@ -139,8 +139,8 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 		if (queue->messages[i].way != UDP_WAY_WHOLE)
 			counter_add(&outbox->dropped, 1);
 		struct peer *peer = queue->peers[i];
-		if (queue->messages[i].error == ERR_UNREACHABLE && peer->protocol->unreachable)
-			peer->protocol->unreachable(peer->lane, peer);
+		if (queue->messages[i].error == ERR_UNREACHABLE && peer->protocol->no_route)
+			peer->protocol->no_route(peer->lane, peer);
 	}
 }
 

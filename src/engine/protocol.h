@@ -99,7 +99,7 @@ struct protocol_ops {
 	void (*expired)(struct lane *lane, struct peer *peer);
 
 	/* Optional: nothing can be sent to the peer now, as this host has no way there. */
-	void (*unreachable)(struct lane *lane, struct peer *peer);
+	void (*no_route)(struct lane *lane, struct peer *peer);
 
 	/* The lane has another snapshot, the interface went up or down. */
 	void (*reconfigured)(struct lane *lane, const struct snapshot *before);

@@ -145,7 +145,7 @@ static void expired(struct lane *lane, struct peer *base) {
 	wireguard_timers_expired(wireguard_peer_of(base));
 }
 
-static void unreachable(struct lane *lane, struct peer *base) {
+static void no_route(struct lane *lane, struct peer *base) {
 	(void)lane;
 	wireguard_peer_unreachable(wireguard_peer_of(base));
 }
@@ -217,7 +217,7 @@ const struct protocol_ops wireguard_protocol = {
 	.sent = sent,
 	.control = control,
 	.expired = expired,
-	.unreachable = unreachable,
+	.no_route = no_route,
 	.reconfigured = reconfigured,
 	.lane_init = lane_init_state,
 	.lane_done = lane_done_state,

@@ -233,6 +233,18 @@ static void find_body(struct http1_reader *reader, struct http1_head *head) {
 	reader->left = head->length;
 }
 
+/* Whether the body is in chunks, as anybody would say who reads the fields by RFC 9112. */
+static bool says_chunked(const struct http1_reader *reader, const struct http1_head *head) {
+	struct slice last = slice_of(NULL, 0);
+	for (size_t i = 0; i < head->field_count; i++)
+		if (http1_text_is(reader->fields[i].name, "transfer-encoding"))
+			last = reader->fields[i].value;
+	for (size_t i = last.size; i > 0; i--)
+		if (last.data[i - 1] == ',')
+			return http1_text_is(trimmed(slice_of(last.data + i, last.size - i)), "chunked");
+	return http1_text_is(last, "chunked");
+}
+
 static enum err finish_head(struct http1_reader *reader) {
 	const llhttp_t *parser = &reader->parser;
 	struct http1_head head = {
@@ -258,6 +270,9 @@ static enum err finish_head(struct http1_reader *reader) {
 			return ERR_MALFORMED;
 		reader->fields[i] = (struct http1_field){name, value};
 	}
+	/* The library takes "chunked" with a tab behind it for another coding; others do not. */
+	if (says_chunked(reader, &head) != ((parser->flags & F_CHUNKED) != 0))
+		return ERR_MALFORMED;
 	find_body(reader, &head);
 	reader->head = head;
 	return ERR_OK;

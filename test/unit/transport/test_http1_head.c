@@ -152,6 +152,8 @@ static void refuses_what_is_ambiguous(void **state) {
 		"POST / HTTP/1.1\r\nContent-Length: 1,1\r\n\r\na",
 		"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\na",
 		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n",
+		"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\t\r\n\r\n0\r\n\r\n",
 		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n",
 		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
 		"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
@@ -178,6 +180,8 @@ static void refuses_what_is_ambiguous(void **state) {
 	refuse(HTTP1_REQUEST, version, sizeof version - 1, ERR_INVALID);
 	static const char status[] = "HTTP/1.1 020 OK\r\n\r\n";
 	refuse(HTTP1_RESPONSE, status, sizeof status - 1, ERR_MALFORMED);
+	static const char tab[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n";
+	refuse(HTTP1_RESPONSE, tab, sizeof tab - 1, ERR_MALFORMED);
 	static const char answer[] = "SSH-2.0-OpenSSH_9.2\r\n";
 	refuse(HTTP1_RESPONSE, answer, sizeof answer - 1, ERR_MALFORMED);
 }

@@ -88,6 +88,16 @@ def test_control_does_not_read(lab: Lab) -> None:
     assert node.part("control") != control
 
 
+def becomes_folder(path: pathlib.Path) -> bool:
+    """False: something was there again at once."""
+    path.unlink(missing_ok=True)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
 def test_socket_comes_back(lab: Lab) -> None:
     """Something else in the place of the control socket is waited for, without haste."""
     node, _ = one_node(lab)
@@ -95,8 +105,7 @@ def test_socket_comes_back(lab: Lab) -> None:
     node.socket.unlink()
     wait_until(lambda: node.socket.is_socket(), 5, "the socket")
     node.umbra("status")
-    node.socket.unlink()
-    node.socket.mkdir()
+    wait_until(lambda: becomes_folder(node.socket), 5, "a folder in the socket's place")
     wait_until(lambda: "could not be made again" in node.log_text(), 5, "the log")
     os.kill(node.part("control"), signal.SIGKILL)
     wait_until(lambda: "the control process is ready again" in node.log_text(), 10, "control")

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "crypto/sizes.h"
+#include "crypto/tls.h"
+#include "proxy/credentials.h"
+#include "proxy/policy_rule.h"
+#include "wire/target.h"
+#include "wire/uapi.h"
+
+/*
+ * What a tunnel of streams is told about itself, peers excepted, as lines `key=value`: written by
+ * the privileged process from the configuration (tunnel/plan_stream.h), read by net. The lines of
+ * one set operation replace all of them at once. Peers follow as in wire/uapi.h.
+ */
+
+enum stream_role { STREAM_SERVER, STREAM_CLIENT };
+
+enum stream_listener_kind {
+	STREAM_LISTENER_CARRIER, /* a server's: TLS */
+	STREAM_LISTENER_MIXED,   /* a client's: SOCKS5 and HTTP */
+	STREAM_LISTENER_TCP,     /* a client's: every connection goes to one target */
+	STREAM_LISTENER_UDP,     /* the same of datagrams, by sender */
+};
+
+/* In the order of the sockets that come with ATTACH. */
+struct stream_listener {
+	enum stream_listener_kind kind;
+	struct endpoint at;
+	struct target target; /* of the last two */
+};
+
+enum {
+	STREAM_LISTENERS_MAX = 32,
+	STREAM_CONNECTIONS_MAX = 6,
+	STREAM_COOKIE_SIZE = 64, /* with its NUL */
+	STREAM_PATH_SIZE = 256,
+};
+
+struct stream_options {
+	enum stream_role role;
+	uint8_t private_key[X25519_KEY_SIZE];
+	uint8_t shaping; /* enum stream_shaping */
+	char cookie[STREAM_COOKIE_SIZE];
+	char path[STREAM_PATH_SIZE]; /* that a client asks for */
+	struct stream_listener listeners[STREAM_LISTENERS_MAX];
+	size_t listener_count;
+	bool interface; /* IP packets, too */
+
+	/* A server's. */
+	char *certificates, *certificate_key; /* PEM */
+	struct policy_rule *rules;            /* behind those of the peer */
+	size_t rule_count;
+	enum policy_action otherwise;
+	uint32_t streams_max; /* of a client at once */
+
+	/* A client's. */
+	char server_name[254];
+	uint8_t pins[TLS_PINS_MAX][TLS_PIN_SIZE];
+	size_t pin_count;
+	char *roots; /* PEM */
+	uint8_t connections;
+	struct credential *users; /* of STREAM_LISTENER_MIXED; none: everybody */
+	size_t user_count;
+};
+
+/* Wipes and frees what it has. */
+void stream_options_done(struct stream_options *options);
+
+/* Whether the lines are of a set operation that begins with options; otherwise of peers alone. */
+bool stream_options_are_there(struct slice text);
+
+/*
+ * Takes the lines up to the first of a peer; *out_taken bytes. ERR_INVALID: an unknown key, or a
+ * value that is none. ERR_NO_MEMORY, ERR_LIMIT. On failure there is nothing to be freed.
+ */
+enum err stream_options_decode(struct slice text, struct stream_options *out_options,
+							   size_t *out_taken);
+/* Errors stick in the text. */
+void stream_options_encode(const struct stream_options *options, struct uapi_text *text);

@@ -24,7 +24,19 @@ static void check_body(const struct process_message *message) {
 		break;
 	case PROCESS_ATTACH:
 		check(memchr(message->attach.name, '\0', PROCESS_NAME_SIZE) != NULL);
-		check_shards(message->attach.shards);
+		check(memchr(message->attach.protocol, '\0', PROCESS_NAME_SIZE) != NULL);
+		check(message->attach.shards <= PROCESS_SHARDS_MAX);
+		check(message->attach.streams <= PROCESS_LISTENERS_MAX);
+		break;
+	case PROCESS_SOCKETS:
+		check(message->sockets.count <= PROCESS_SOCKETS_MAX);
+		check(message->sockets.kind < PROCESS_SOCKET_KINDS);
+		break;
+	case PROCESS_RESOLVE:
+		check(memchr(message->resolve.name, '\0', PROCESS_HOST_SIZE) != NULL);
+		break;
+	case PROCESS_RESOLVED:
+		check(message->resolved.count <= PROCESS_FOUND_MAX);
 		break;
 	case PROCESS_LISTEN:
 		check_shards(message->listen.shards);

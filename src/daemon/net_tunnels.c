@@ -88,8 +88,11 @@ static enum err make_device(struct net_tunnels *tunnels, struct net_tunnel *tunn
 
 static enum err attach(struct net_tunnels *tunnels, struct channel_message *message) {
 	uint16_t slot = message->message.tunnel;
-	if (message->count != 1U + message->message.attach.shards)
+	const struct process_message *body = &message->message;
+	if (message->count != 1U + body->attach.shards + body->attach.streams)
 		return ERR_MALFORMED;
+	if (body->attach.shards == 0 || body->attach.streams > 0)
+		return ERR_UNSUPPORTED;
 	if (tunnels->items[slot])
 		return ERR_EXISTS;
 	struct net_tunnel *tunnel = calloc(1, sizeof *tunnel);

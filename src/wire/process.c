@@ -48,6 +48,12 @@ static const struct {
 	[PROCESS_STREAM] = {SLOT_ANY, &process_codec_upstream},
 	[PROCESS_ADDRESSES] = {SLOT_ANY, &process_codec_addresses},
 	[PROCESS_RESOLVERS] = {SLOT_NONE, &process_codec_resolvers},
+	[PROCESS_SOCKETS] = {SLOT_ANY, &process_codec_sockets},
+	[PROCESS_RESOLVE] = {SLOT_ANY, &process_codec_resolve},
+	[PROCESS_RESOLVED] = {SLOT_ANY, &process_codec_resolved},
+	[PROCESS_STRANGER] = {SLOT_ANY, &process_codec_stranger},
+	[PROCESS_SITE] = {SLOT_ANY, NULL},
+	[PROCESS_BACKEND] = {SLOT_ANY, NULL},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {

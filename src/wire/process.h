@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "wire/process_body.h"
 
 /*
  * Messages between the daemon's processes, one a SOCK_SEQPACKET record, big-endian:
@@ -15,22 +16,6 @@
  * A request's number comes back in its reply; 0 for messages that expect none.
  */
 
-enum {
-	PROCESS_VERSION = 2,
-	PROCESS_MESSAGE_MAX = 640,
-	PROCESS_DESCRIPTORS_MAX = 64,
-	PROCESS_NAME_SIZE = 16,  /* IFNAMSIZ */
-	PROCESS_TEXT_SIZE = 512, /* for a person, with its NUL */
-	PROCESS_KEY_SIZE = 32,
-	PROCESS_TUNNELS_MAX = 64,
-	PROCESS_SHARDS_MAX = 16,
-	PROCESS_MTU_MIN = 68, /* RFC 791 section 3.2; the least that TUN devices take */
-	PROCESS_MTU_MAX = 65535,
-	PROCESS_ADDRESSES_MAX = 32,
-	PROCESS_SERVERS_MAX = 16,    /* name servers of a tunnel, or of the system */
-	PROCESS_FILE_MAX = 64 << 20, /* bytes of a text that travels as a sealed memfd */
-};
-
 /*
  * P: privileged, N: net, C: control. P has a channel to each of the others; it gives N and C the
  * ends of one between them. `tunnel` is a slot, 0..PROCESS_TUNNELS_MAX-1, that P hands out.
@@ -38,9 +23,10 @@ enum {
 enum process_type {
 	PROCESS_START,   /* P→N, P→C: first message; C: descriptor: the channel of SOCKET */
 	PROCESS_PEERING, /* P→N, P→C; descriptor: this end of the channel between net and control */
-	PROCESS_ATTACH,  /* P→N; descriptors: journal, then one TUN queue a shard. → RESULT */
-	PROCESS_DETACH,  /* P→N: let go of all of a tunnel. → RESULT once its queues are closed */
-	PROCESS_LINK,    /* P→N: the interface's MTU or state changed */
+	PROCESS_ATTACH, /* P→N; descriptors: journal, one TUN queue a shard, then its listening sockets.
+					   → RESULT */
+	PROCESS_DETACH, /* P→N: let go of all of a tunnel. → RESULT once its queues are closed */
+	PROCESS_LINK,   /* P→N: the interface's MTU or state changed */
 	PROCESS_CONNECTION, /* P→N, descriptor: of the tunnel's own configuration socket; P→C: of the
 						   control socket */
 	PROCESS_LISTENING,  /* P→N: reply to LISTEN; descriptors: v4 sockets of all shards, then v6 */
@@ -80,6 +66,16 @@ enum process_type {
 	PROCESS_ADDRESSES, /* C→P: addresses of names that go into the tunnel, or past it. → RESULT */
 	PROCESS_RESOLVERS, /* P→C: the name servers to ask where the configuration has none; none:
 						  those of resolv.conf */
+	PROCESS_SOCKETS, /* N→P: sockets for a tunnel of streams. P→N, some time: those, as descriptors,
+						or why there are none */
+	PROCESS_RESOLVE, /* N→C: the addresses of a name that a stream leads to. → RESOLVED, some time
+					  */
+	PROCESS_RESOLVED, /* C→N */
+	PROCESS_STRANGER, /* N→C: a connection that is to be served as a web server would; descriptor:
+						 of wire/decoy_link.h */
+	PROCESS_SITE,     /* P→C; descriptor: sealed memory, what that web server has to show */
+	PROCESS_BACKEND, /* C→P: a connection to the web server behind it. → RESULT; descriptor: the
+						socket */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -104,41 +100,6 @@ enum process_change {
 	PROCESS_CHANGE_CLOCK = 4,   /* the wall clock was set */
 };
 
-/* Where a peer is reached. */
-struct process_endpoint {
-	uint8_t public_key[PROCESS_KEY_SIZE];
-	uint8_t family;
-	uint8_t address[16]; /* zeros behind a v4 address */
-	uint16_t port;       /* not 0 */
-	uint32_t scope;
-};
-
-/* A name server. */
-struct process_upstream {
-	bool system;    /* one of this host's own; the slot is 0 */
-	uint8_t server; /* which of them, from 0 */
-};
-
-/* Of names whose addresses are led. */
-struct process_addresses {
-	bool exclude;  /* past the tunnel; otherwise into it */
-	uint32_t ttl;  /* seconds */
-	uint8_t count; /* 1..PROCESS_ADDRESSES_MAX */
-	struct {
-		uint8_t family;
-		uint8_t bytes[16]; /* zeros behind a v4 address */
-	} items[PROCESS_ADDRESSES_MAX];
-};
-
-struct process_resolvers {
-	uint8_t count; /* 0..PROCESS_SERVERS_MAX */
-	struct process_resolver {
-		uint8_t family;
-		uint8_t address[16]; /* zeros behind a v4 address */
-		uint16_t port;       /* not 0 */
-	} servers[PROCESS_SERVERS_MAX];
-};
-
 struct process_message {
 	enum process_type type;
 	uint16_t request; /* of this side, not 0, where a reply is expected; comes back in it */
@@ -149,13 +110,7 @@ struct process_message {
 			uint8_t log_level;            /* enum log_level */
 			uint8_t log_json;             /* 0 or 1 */
 		} start;
-		struct {
-			char name[PROCESS_NAME_SIZE]; /* of the interface, NUL-terminated */
-			uint32_t mtu;
-			uint8_t shards; /* 1..PROCESS_SHARDS_MAX */
-			bool up;
-			uint8_t offloads; /* enum process_offload */
-		} attach;
+		struct process_attach attach;
 		struct {
 			uint32_t mtu;
 			bool up;
@@ -213,14 +168,11 @@ struct process_message {
 		} result;                         /* and TEXT */
 		struct process_upstream upstream; /* UPSTREAM, STREAM */
 		struct process_addresses addresses;
+		struct process_sockets sockets;
+		struct process_resolve resolve;
+		struct process_resolved resolved;
+		struct process_stranger stranger;
 	};
-};
-
-/* What the TUN queues were opened with. */
-enum process_offload {
-	PROCESS_OFFLOAD_HEADER = 1, /* IFF_VNET_HDR: every packet has a virtio header */
-	PROCESS_OFFLOAD_TCP = 2,    /* TSO4 and TSO6 */
-	PROCESS_OFFLOAD_UDP = 4,    /* USO4 and USO6 */
 };
 
 /* ERR_MALFORMED, ERR_TRUNCATED, ERR_TRAILING or ERR_UNSUPPORTED (another version). */

@@ -42,6 +42,12 @@ extern const struct process_codec process_codec_result;
 extern const struct process_codec process_codec_upstream;
 extern const struct process_codec process_codec_addresses;
 
+/* process_stream.c */
+extern const struct process_codec process_codec_sockets;
+extern const struct process_codec process_codec_resolve;
+extern const struct process_codec process_codec_resolved;
+extern const struct process_codec process_codec_stranger;
+
 /* Ended by a NUL, and only zeros behind it. */
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty);
 

@@ -15,7 +15,7 @@ static bool mtu_is_valid(uint32_t mtu) {
 	return mtu >= PROCESS_MTU_MIN && mtu <= PROCESS_MTU_MAX;
 }
 
-/* ATTACH: | name 16 | mtu 4 | shards 1 | up 1 | offloads 1 | */
+/* ATTACH: | name 16 | mtu 4 | shards 1 | up 1 | offloads 1 | protocol 16 | streams 1 | */
 
 static void read_attach(struct reader *reader, struct process_message *out_message) {
 	reader_bytes(reader, out_message->attach.name, PROCESS_NAME_SIZE);
@@ -23,6 +23,8 @@ static void read_attach(struct reader *reader, struct process_message *out_messa
 	out_message->attach.shards = reader_u8(reader);
 	out_message->attach.up = process_codec_read_bool(reader);
 	out_message->attach.offloads = reader_u8(reader);
+	reader_bytes(reader, out_message->attach.protocol, PROCESS_NAME_SIZE);
+	out_message->attach.streams = reader_u8(reader);
 }
 
 static void write_attach(struct writer *writer, const struct process_message *message) {
@@ -31,12 +33,22 @@ static void write_attach(struct writer *writer, const struct process_message *me
 	writer_u8(writer, message->attach.shards);
 	writer_u8(writer, message->attach.up);
 	writer_u8(writer, message->attach.offloads);
+	writer_bytes(writer, message->attach.protocol, PROCESS_NAME_SIZE);
+	writer_u8(writer, message->attach.streams);
+}
+
+/* What an interface is like is zero where there is none. */
+static bool interface_is_valid(const struct process_message *message) {
+	if (message->attach.shards == 0)
+		return message->attach.mtu == 0 && !message->attach.up && message->attach.offloads == 0;
+	return mtu_is_valid(message->attach.mtu) && shards_are_valid(message->attach.shards) &&
+		   (message->attach.offloads & ~OFFLOADS_ALL) == 0;
 }
 
 static bool attach_is_valid(const struct process_message *message) {
 	return process_codec_name_is_valid(message->attach.name, false) &&
-		   mtu_is_valid(message->attach.mtu) && shards_are_valid(message->attach.shards) &&
-		   (message->attach.offloads & ~OFFLOADS_ALL) == 0;
+		   process_codec_name_is_valid(message->attach.protocol, true) &&
+		   interface_is_valid(message) && message->attach.streams <= PROCESS_LISTENERS_MAX;
 }
 
 const struct process_codec process_codec_attach = {read_attach, write_attach, attach_is_valid};

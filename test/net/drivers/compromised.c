@@ -82,9 +82,9 @@ static void send_journals(int descriptor) {
 static void send_all(void) {
 	struct process_message mark = {.type = PROCESS_MARK, .request = 60000, .mark = {0x756dff00}};
 	struct process_message unlisten = {.type = PROCESS_UNLISTEN, .tunnel = 63};
-	static const uint8_t slot[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 64};
-	static const uint8_t type[] = {2, PROCESS_TYPE_COUNT, 0, 0, 0, 0};
-	static const uint8_t longer[] = {2, PROCESS_UNLISTEN, 0, 0, 0, 0, 0};
+	static const uint8_t slot[] = {PROCESS_VERSION, PROCESS_UNLISTEN, 0, 0, 0, 64};
+	static const uint8_t type[] = {PROCESS_VERSION, PROCESS_TYPE_COUNT, 0, 0, 0, 0};
+	static const uint8_t longer[] = {PROCESS_VERSION, PROCESS_UNLISTEN, 0, 0, 0, 0, 0};
 	/* What has it open is found by its name. */
 	const int marked = memfd_create("attack", MFD_CLOEXEC);
 	if (strcmp(plan, "flood") == 0)
@@ -175,7 +175,7 @@ static int control_attack(int count, char *const *arguments) {
 	ask(&routes, "not a prefix\n");
 	ask(&far, "198.51.100.0/24\n");
 	/* A level that there is not ends this process. */
-	static const uint8_t level[] = {2, PROCESS_LOG, 0, 99, 0, 0, 200};
+	static const uint8_t level[] = {PROCESS_VERSION, PROCESS_LOG, 0, 99, 0, 0, 200};
 	(void)send(SUPERVISOR_CHANNEL, level, sizeof level, 0);
 	log_error("the messages were sent");
 	(void)pause();

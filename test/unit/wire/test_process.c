@@ -12,8 +12,8 @@
 
 enum { REQUEST = 0x1234, SLOT = 0x3f, HEADER = 6 };
 
-#define HEAD(type) 2, type, 0x12, 0x34, 0, SLOT
-#define HEAD_WITHOUT_SLOT(type) 2, type, 0x12, 0x34, 0, 0
+#define HEAD(type) 3, type, 0x12, 0x34, 0, SLOT
+#define HEAD_WITHOUT_SLOT(type) 3, type, 0x12, 0x34, 0, 0
 #define NAME 'u', 'm', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 /* One message of each type, in order, and the bytes it must be. */
@@ -31,9 +31,9 @@ static const struct {
 	{
 		{.type = PROCESS_ATTACH,
 		 .tunnel = SLOT,
-		 .attach = {"um0", 1420, 2, true, PROCESS_OFFLOAD_HEADER | PROCESS_OFFLOAD_UDP}},
-		29,
-		{HEAD(2), NAME, 0, 0, 5, 0x8c, 2, 1, 5},
+		 .attach = {"um0", 1420, 2, true, PROCESS_OFFLOAD_HEADER | PROCESS_OFFLOAD_UDP, "p", 32}},
+		46,
+		{HEAD(2), NAME, 0, 0, 5, 0x8c, 2, 1, 5, 'p', [6 + 39] = 32},
 	},
 	{{.type = PROCESS_DETACH, .tunnel = SLOT}, 6, {HEAD(3)}},
 	{
@@ -134,6 +134,31 @@ static const struct {
 		{HEAD_WITHOUT_SLOT(35), 2, 4, 192, 0, 2, 53, [6 + 18] = 0, 53, 6, 0x20, 1, 0xd, 0xb8,
 		 [6 + 37] = 0x14, 0xe9},
 	},
+	{
+		{.type = PROCESS_SOCKETS, .tunnel = SLOT, .sockets = {PROCESS_SOCKET_UDP_V6, 32, 0}},
+		12,
+		{HEAD(36), 3, 32, 0, 0, 0, 0},
+	},
+	{
+		{.type = PROCESS_RESOLVE, .tunnel = SLOT, .resolve = {0x01020304, "a.b"}},
+		14,
+		{HEAD(37), 1, 2, 3, 4, 3, 'a', '.', 'b'},
+	},
+	{
+		{.type = PROCESS_RESOLVED,
+		 .tunnel = SLOT,
+		 .resolved =
+			 {0x01020304, PROCESS_FOUND, 2, {{6, {0x20, 1, [15] = 7}}, {4, {192, 0, 2, 1}}}}},
+		46,
+		{HEAD(38), 1, 2, 3, 4, 0, 2, 6, 0x20, 1, [6 + 22] = 7, 4, 192, 0, 2, 1},
+	},
+	{
+		{.type = PROCESS_STRANGER, .tunnel = SLOT, .stranger = {1, 4, {192, 0, 2, 1}, 51820, 0}},
+		30,
+		{HEAD(39), 1, 4, 192, 0, 2, 1, [6 + 18] = 0xca, 0x6c},
+	},
+	{{.type = PROCESS_SITE, .tunnel = SLOT}, 6, {HEAD(40)}},
+	{{.type = PROCESS_BACKEND, .tunnel = SLOT}, 6, {HEAD(41)}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -180,6 +205,8 @@ static void test_fields_of_tunnels(void **state) {
 	assert_int_equal(message.attach.shards, 2);
 	assert_true(message.attach.up);
 	assert_int_equal(message.attach.offloads, 5);
+	assert_string_equal(message.attach.protocol, "p");
+	assert_int_equal(message.attach.streams, 32);
 	decode_row(PROCESS_LINK, &message);
 	assert_int_equal(message.link.mtu, 65535);
 	assert_true(message.link.up);
@@ -297,15 +324,30 @@ static void test_bounds_of_bytes(void **state) {
 	} cases[] = {
 		{PROCESS_SOCKET, 0, 2}, /* 4 or 6 */
 		{PROCESS_SOCKET, 1, 2},
-		{PROCESS_ATTACH, 0, 255}, /* the name's first: not NUL */
-		{PROCESS_ATTACH, 2, 256}, /* its last: shorter is fine */
-		{PROCESS_ATTACH, 1, 255}, /* NUL: a letter behind it */
-		{PROCESS_ATTACH, 5, 1},   /* behind its end */
-		{PROCESS_ATTACH, 15, 1},  /* its last place */
-		{PROCESS_ATTACH, 16, 1},  /* MTU ≥ 2^24 */
-		{PROCESS_ATTACH, 20, 16}, /* shards */
-		{PROCESS_ATTACH, 21, 2},  /* up */
-		{PROCESS_ATTACH, 22, 8},  /* offloads */
+		{PROCESS_ATTACH, 0, 255},  /* the name's first: not NUL */
+		{PROCESS_ATTACH, 2, 256},  /* its last: shorter is fine */
+		{PROCESS_ATTACH, 1, 255},  /* NUL: a letter behind it */
+		{PROCESS_ATTACH, 5, 1},    /* behind its end */
+		{PROCESS_ATTACH, 15, 1},   /* its last place */
+		{PROCESS_ATTACH, 16, 1},   /* MTU ≥ 2^24 */
+		{PROCESS_ATTACH, 20, 16},  /* shards */
+		{PROCESS_ATTACH, 21, 2},   /* up */
+		{PROCESS_ATTACH, 22, 8},   /* offloads */
+		{PROCESS_ATTACH, 23, 256}, /* the protocol's first: none is one, too */
+		{PROCESS_ATTACH, 25, 1},   /* behind its end */
+		{PROCESS_ATTACH, 39, PROCESS_LISTENERS_MAX + 1},
+		{PROCESS_SOCKETS, 0, PROCESS_SOCKET_KINDS},
+		{PROCESS_SOCKETS, 1, PROCESS_SOCKETS_MAX}, /* not 0 without an error */
+		{PROCESS_SOCKETS, 5, 1},                   /* an error with sockets */
+		{PROCESS_RESOLVE, 5, 255},                 /* a NUL inside a name */
+		{PROCESS_RESOLVED, 4, 1},                  /* nothing found, with addresses */
+		{PROCESS_RESOLVED, 6, 1},                  /* v6: zeros must be behind v4 */
+		{PROCESS_RESOLVED, 23, 2},                 /* v4, or v6 */
+		{PROCESS_RESOLVED, 28, 1},                 /* behind a v4 address */
+		{PROCESS_STRANGER, 0, 2},
+		{PROCESS_STRANGER, 1, 2},
+		{PROCESS_STRANGER, 6, 1},
+		{PROCESS_STRANGER, 23, 1}, /* a scope of v4 */
 		{PROCESS_LINK, 4, 2},
 		{PROCESS_LINK, 1, 1},
 		{PROCESS_LISTEN, 6, 16},
@@ -411,6 +453,47 @@ static void test_addresses(void **state) {
 	assert_encodes(&message, false); /* of a slot as well */
 }
 
+static void test_streams(void **state) {
+	struct process_message message = message_of(PROCESS_ATTACH);
+	message.attach.shards = 0;
+	assert_encodes(&message, false);
+	message.attach.mtu = 0;
+	message.attach.offloads = 0;
+	assert_encodes(&message, false);
+	message.attach.up = false;
+	assert_encodes(&message, true);
+	message.attach.streams = PROCESS_LISTENERS_MAX + 1;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_SOCKETS);
+	message.sockets.error = 24;
+	assert_encodes(&message, false);
+	message.sockets.count = 0;
+	assert_encodes(&message, true);
+	message.sockets.error = 0;
+	assert_encodes(&message, false);
+	message.sockets.count = PROCESS_SOCKETS_MAX + 1;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_RESOLVE);
+	memset(message.resolve.name, 'x', sizeof message.resolve.name);
+	assert_encodes(&message, false); /* no NUL */
+	message.resolve.name[PROCESS_HOST_SIZE - 1] = '\0';
+	assert_encodes(&message, true);
+	message.resolve.name[0] = '\0';
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_RESOLVED);
+	message.resolved.count = PROCESS_FOUND_MAX + 1;
+	assert_encodes(&message, false);
+	message.resolved.count = 0;
+	assert_encodes(&message, false);
+	message.resolved.result = PROCESS_FOUND_NONE;
+	assert_encodes(&message, true);
+	message.resolved.result = PROCESS_FOUND_LIMIT + 1;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_STRANGER);
+	message.stranger.port = 0;
+	assert_encodes(&message, false);
+}
+
 static void test_mtu(void **state) {
 	static const struct {
 		uint32_t mtu;
@@ -467,13 +550,21 @@ static void test_encoder_refuses(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_bytes),        cmocka_unit_test(test_fields_of_tunnels),
-		cmocka_unit_test(test_fields_of_orders),   cmocka_unit_test(test_every_other_size),
-		cmocka_unit_test(test_versions_and_types), cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_bounds_of_bytes),    cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_start_without_name), cmocka_unit_test(test_events_endpoints),
-		cmocka_unit_test(test_addresses),          cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_listening),          cmocka_unit_test(test_encoder_refuses),
+		cmocka_unit_test(test_known_bytes),
+		cmocka_unit_test(test_fields_of_tunnels),
+		cmocka_unit_test(test_fields_of_orders),
+		cmocka_unit_test(test_every_other_size),
+		cmocka_unit_test(test_versions_and_types),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_bounds_of_bytes),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_start_without_name),
+		cmocka_unit_test(test_events_endpoints),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_listening),
+		cmocka_unit_test(test_encoder_refuses),
+		cmocka_unit_test(test_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 # A thin front to CMake (CMakePresets.json) and tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-debian13 soak check fuzz bench bench-ciphers bench-clients install clean
+.PHONY: help run demo build test test-debian13 soak check fuzz bench bench-ciphers bench-clients bench-streams install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=60'
 	@echo 'make bench           speed, and how it compares (root)'
 	@echo 'make bench-clients   the part of it with 20,000 clients, and a flood'
+	@echo 'make bench-streams   the part of it with streams through proxies'
 	@echo 'make test-debian13   the unit tests in a Debian 13 root (root)'
 	@echo 'make install         into PREFIX=/usr/local below DESTDIR='
 	@echo 'make clean           removes build/'
@@ -73,7 +74,7 @@ bench:
 		>build/log/bench.log 2>&1 || { cat build/log/bench.log; exit 1; }
 	@bench/run $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
 		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON)) $(if $(SVG),--svg=$(SVG))
-	@$(if $(ONLY)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients JSON=)
+	@$(if $(ONLY)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients bench-streams JSON=)
 
 bench-ciphers:
 	@tools/setup bench
@@ -88,6 +89,14 @@ bench-clients:
 	@ninja -C build clients >build/log/clients.log 2>&1 || { cat build/log/clients.log; exit 1; }
 	@bench/run clients $(if $(ONLY),--only=$(ONLY)) $(if $(MEASURES),--measures=$(MEASURES)) \
 		$(if $(filter-out 0,$(QUICK)),--quick) $(if $(JSON),--json=$(JSON))
+
+bench-streams:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory build
+	@mkdir -p build/log
+	@ninja -C build proxy_load >build/log/streams.log 2>&1 || { cat build/log/streams.log; exit 1; }
+	@bench/run streams $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
+		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON))
 
 install: build
 	@umask 022; DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"

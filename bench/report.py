@@ -36,7 +36,7 @@ def number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def cell(samples: Samples, name: str, metric: Metric) -> str:
+def cell(samples: Samples, name: str, metric: Metric, reference: str = REFERENCE) -> str:
     """Median, (least–most), × the reference."""
     values = samples.get(name, {}).get(metric.key)
     if not values:
@@ -44,18 +44,22 @@ def cell(samples: Samples, name: str, metric: Metric) -> str:
     text = number(statistics.median(values), metric.digits)
     if len(values) > 1:
         text += f" ({min(values):.{metric.digits}f}–{max(values):.{metric.digits}f})"
-    times = ratio(samples, name, REFERENCE, metric.key)
-    return text if times is None or name == REFERENCE else f"{text} ×{times:.2f}"
+    times = ratio(samples, name, reference, metric.key)
+    return text if times is None or name == reference else f"{text} ×{times:.2f}"
 
 
-def table(group: Group, rows: Sequence[Row], samples: Samples) -> list[str]:
+def table(
+    group: Group, rows: Sequence[Row], samples: Samples, reference: str = REFERENCE
+) -> list[str]:
     """Without rows and columns of which nothing was measured; nothing when that is all."""
     metrics = [m for m in group.metrics if any(m.key in samples[row.name] for row in rows)]
     if not metrics:
         return []
     rows = [row for row in rows if any(m.key in samples[row.name] for m in metrics)]
     cells = [[group.title, *(m.title for m in metrics)]]
-    cells += [[row.label, *(cell(samples, row.name, m) for m in metrics)] for row in rows]
+    cells += [
+        [row.label, *(cell(samples, row.name, m, reference) for m in metrics)] for row in rows
+    ]
     widths = [max(len(line[i]) for line in cells) for i in range(1, len(cells[0]))]
     first = max(len(row.label) for row in rows)
     lines = ["", cells[0][0], " " * first]
@@ -66,8 +70,13 @@ def table(group: Group, rows: Sequence[Row], samples: Samples) -> list[str]:
     return lines
 
 
-def tables(rows: Sequence[Row], samples: Samples, groups: Sequence[Group] = GROUPS) -> str:
-    return "\n".join(line for group in groups for line in table(group, rows, samples))
+def tables(
+    rows: Sequence[Row],
+    samples: Samples,
+    groups: Sequence[Group] = GROUPS,
+    reference: str = REFERENCE,
+) -> str:
+    return "\n".join(line for group in groups for line in table(group, rows, samples, reference))
 
 
 def summary(samples: Samples) -> str | None:

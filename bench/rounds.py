@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.contenders.contender import Contender
 from bench.lab import PLAIN, WIRE, Lab, Pair
@@ -27,6 +27,10 @@ class Plan:
     seconds: float  # of each measurement, about
     quick: bool
     tools: pathlib.Path
+    measures: Sequence[Measure] = dataclasses.field(default_factory=lambda: MEASURES)
+    links: Sequence[str] = (PLAIN, WIRE)
+    pair: Callable[[Lab, str, str], Pair] = Pair
+    way: Callable[[Pair, str, pathlib.Path], Tunnel] = Tunnel  # what measures are given
 
 
 @dataclasses.dataclass
@@ -48,25 +52,26 @@ class Rounds:
     def run(self) -> Outcome:
         begin = time.monotonic()
         for number in range(1, self.plan.rounds + 1):
-            for link in (PLAIN, WIRE):
+            for link in self.plan.links:
                 self.one_link(number, link)
             say(f"round {number} of {self.plan.rounds} done, {time.monotonic() - begin:.0f} s")
         self.outcome.seconds = time.monotonic() - begin
         return self.outcome
 
     def one_link(self, number: int, link: str) -> None:
-        measures = [m for m in MEASURES if m.link == link and (m.quick or not self.plan.quick)]
+        measures = [
+            m for m in self.plan.measures if m.link == link and (m.quick or not self.plan.quick)
+        ]
         with Lab() as lab:
             tunnels: dict[str, Tunnel] = {}
             for contender in self.plan.contenders:
                 with self.failing(contender, f"start on the {link}"):
-                    pair = Pair(lab, contender.name, link)
+                    pair = self.plan.pair(lab, contender.name, link)
                     contender.start(pair)
                     contender.wait_until_ready(pair)
-                    tunnels[contender.name] = Tunnel(
-                        pair, contender.target(pair), self.plan.tools
-                    )
-                    tunnels[contender.name].serve()
+                    way = self.plan.way(pair, contender.target(pair), self.plan.tools)
+                    way.serve()
+                    tunnels[contender.name] = way
             for place, measure in enumerate(measures):
                 # Being first is nobody's privilege.
                 order = list(self.plan.contenders)

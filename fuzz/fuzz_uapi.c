@@ -54,6 +54,15 @@ static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	case UAPI_UMBRA:
 		uapi_put_number(text, "umbra", entry->number);
 		break;
+	case UAPI_NAME:
+		uapi_put_text(text, "name", entry->text);
+		break;
+	case UAPI_RULE:
+		uapi_put_text(text, "rule", entry->text);
+		break;
+	case UAPI_REPLACE_RULES:
+		uapi_put_line(text, "replace_rules=true");
+		break;
 	case UAPI_PROTOCOL_VERSION:
 		uapi_put_line(text, "protocol_version=1");
 		break;
@@ -77,6 +86,10 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 		return endpoint_equal(&left->endpoint, &right->endpoint);
 	case UAPI_ALLOWED_IP:
 		return prefix_equal(&left->prefix, &right->prefix);
+	case UAPI_NAME:
+	case UAPI_RULE:
+		return strcmp(left->text, right->text) == 0;
+	case UAPI_REPLACE_RULES:
 	case UAPI_REPLACE_PEERS:
 	case UAPI_REMOVE:
 	case UAPI_UPDATE_ONLY:
@@ -92,6 +105,8 @@ static void check_line(const char *line, size_t size) {
 	if (uapi_parse_line(line, size, &entry))
 		return;
 	check(!entry.subtract || entry.key == UAPI_ALLOWED_IP);
+	if (entry.key == UAPI_NAME || entry.key == UAPI_RULE)
+		check(entry.text[0] && strlen(entry.text) <= UAPI_TEXT_MAX);
 	struct uapi_text text = {0};
 	put(&text, &entry);
 	check(!text.error && text.size > 0 && text.size <= text.capacity);

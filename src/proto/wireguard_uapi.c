@@ -41,6 +41,8 @@ static enum err check_lines(struct slice text) {
 		enum err error = uapi_parse_line((const char *)line.data, line.size, &entry);
 		if (error != ERR_OK)
 			return error;
+		if (entry.key > UAPI_UMBRA) /* of tunnels of streams */
+			return ERR_INVALID;
 		if (entry.key == UAPI_PUBLIC_KEY)
 			in_peer = true;
 		else if (in_peer != (entry.key > UAPI_PUBLIC_KEY))

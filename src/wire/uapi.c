@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "base/wipe.h"
 
-enum { TEXT_CAPACITY_FIRST = 1024, VALUE_SIZE_MAX = 2 * X25519_KEY_SIZE };
+enum { TEXT_CAPACITY_FIRST = 1024, VALUE_SIZE_MAX = UAPI_TEXT_MAX };
 
 /* How a key's value is written. */
 enum kind {
@@ -17,13 +17,14 @@ enum kind {
 	KIND_ONE,    /* the only version there is */
 	KIND_ENDPOINT,
 	KIND_PREFIX,
+	KIND_TEXT, /* up to the row's maximum of bytes */
 };
 
 static const struct row {
 	const char *name;
 	enum uapi_key key;
 	enum kind kind;
-	uint32_t maximum; /* of numbers */
+	uint32_t maximum; /* of numbers, of the bytes of texts */
 } rows[] = {
 	{"private_key", UAPI_PRIVATE_KEY, KIND_BYTES, 0},
 	{"listen_port", UAPI_LISTEN_PORT, KIND_NUMBER, UINT16_MAX},
@@ -39,6 +40,9 @@ static const struct row {
 	{"allowed_ip", UAPI_ALLOWED_IP, KIND_PREFIX, 0},
 	{"protocol_version", UAPI_PROTOCOL_VERSION, KIND_ONE, 0},
 	{"umbra", UAPI_UMBRA, KIND_NUMBER, 1},
+	{"name", UAPI_NAME, KIND_TEXT, UAPI_NAME_MAX},
+	{"replace_rules", UAPI_REPLACE_RULES, KIND_TRUE, 0},
+	{"rule", UAPI_RULE, KIND_TEXT, UAPI_TEXT_MAX},
 };
 
 static bool equals(struct slice text, const char *word) {
@@ -50,6 +54,17 @@ static const struct row *find_row(struct slice name) {
 		if (equals(name, rows[i].name))
 			return &rows[i];
 	return NULL;
+}
+
+static enum err parse_text(const struct row *row, const char *value, size_t size,
+						   char out_text[static UAPI_TEXT_MAX + 1]) {
+	if (size == 0 || size > row->maximum)
+		return ERR_INVALID;
+	for (size_t i = 0; i < size; i++)
+		if ((uint8_t)value[i] < 0x20 || value[i] == 0x7f)
+			return ERR_INVALID;
+	memcpy(out_text, value, size + 1);
+	return ERR_OK;
 }
 
 /* value is its slice with a NUL behind it. */
@@ -77,6 +92,8 @@ static enum err parse_value(const struct row *row, const char *value, size_t siz
 		if (!strchr(value, '/'))
 			return ERR_INVALID;
 		return prefix_parse(value + entry->subtract, &entry->prefix);
+	case KIND_TEXT:
+		return parse_text(row, value, size, entry->text);
 	}
 	return ERR_INVALID;
 }
@@ -144,7 +161,7 @@ static void append(struct uapi_text *text, const char *data, size_t size) {
 	text->size += size;
 }
 
-static void put_value(struct uapi_text *text, const char *key, const char *value) {
+void uapi_put_text(struct uapi_text *text, const char *key, const char *value) {
 	append(text, key, strlen(key));
 	append(text, "=", 1);
 	uapi_put_line(text, value);
@@ -160,23 +177,23 @@ void uapi_put_key(struct uapi_text *text, const char *key,
 	char value[2 * X25519_KEY_SIZE + 1];
 	WIPE_ON_EXIT(value);
 	text_hex_encode(bytes, X25519_KEY_SIZE, value);
-	put_value(text, key, value);
+	uapi_put_text(text, key, value);
 }
 
 void uapi_put_number(struct uapi_text *text, const char *key, uint64_t number) {
 	char value[24];
 	(void)snprintf(value, sizeof value, "%llu", (unsigned long long)number);
-	put_value(text, key, value);
+	uapi_put_text(text, key, value);
 }
 
 void uapi_put_endpoint(struct uapi_text *text, const char *key, const struct endpoint *endpoint) {
 	char value[ENDPOINT_TEXT_SIZE];
 	endpoint_format(endpoint, value);
-	put_value(text, key, value);
+	uapi_put_text(text, key, value);
 }
 
 void uapi_put_prefix(struct uapi_text *text, const char *key, const struct prefix *prefix) {
 	char value[ADDRESS_TEXT_SIZE];
 	prefix_format(prefix, value);
-	put_value(text, key, value);
+	uapi_put_text(text, key, value);
 }

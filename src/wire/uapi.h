@@ -31,7 +31,13 @@ enum uapi_key {
 	UAPI_ALLOWED_IP,
 	UAPI_PROTOCOL_VERSION,
 	UAPI_UMBRA, /* our own: whether the peer takes control frames, 0 or 1 */
+	/* Our own, of tunnels of streams alone: */
+	UAPI_NAME,
+	UAPI_REPLACE_RULES,
+	UAPI_RULE, /* proxy/policy_rule.h */
 };
+
+enum { UAPI_NAME_MAX = 63, UAPI_TEXT_MAX = 512 }; /* bytes */
 
 /* One line of a set operation, checked. Secrets inside: wipe it. */
 struct uapi_entry {
@@ -42,6 +48,7 @@ struct uapi_entry {
 		uint32_t number; /* listen_port, fwmark, persistent_keepalive_interval, umbra */
 		struct endpoint endpoint;
 		struct prefix prefix;
+		char text[UAPI_TEXT_MAX + 1]; /* name, rule: bytes from 0x20 on, but 0x7f; never empty */
 	};
 };
 
@@ -61,4 +68,6 @@ void uapi_put_key(struct uapi_text *text, const char *key,
 void uapi_put_number(struct uapi_text *text, const char *key, uint64_t number);
 void uapi_put_endpoint(struct uapi_text *text, const char *key, const struct endpoint *endpoint);
 void uapi_put_prefix(struct uapi_text *text, const char *key, const struct prefix *prefix);
+/* The caller keeps to what the parser takes. */
+void uapi_put_text(struct uapi_text *text, const char *key, const char *value);
 void uapi_put_line(struct uapi_text *text, const char *line); /* adds the newline */

@@ -93,6 +93,7 @@ static void test_words(void **state) {
 		{"remove=true", UAPI_REMOVE},
 		{"update_only=true", UAPI_UPDATE_ONLY},
 		{"replace_allowed_ips=true", UAPI_REPLACE_ALLOWED_IPS},
+		{"replace_rules=true", UAPI_REPLACE_RULES},
 		{"protocol_version=1", UAPI_PROTOCOL_VERSION},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -100,6 +101,29 @@ static void test_words(void **state) {
 		assert_int_equal(parse(rows[i].line, &entry), ERR_OK);
 		assert_int_equal(entry.key, rows[i].key);
 	}
+}
+
+static void test_texts(void **state) {
+	char line[UAPI_TEXT_MAX + 16] = "name=";
+	struct uapi_entry entry;
+	assert_int_equal(parse("name=alice @home", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_NAME);
+	assert_string_equal(entry.text, "alice @home");
+	assert_int_equal(parse("rule=allow any tcp 22=", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_RULE);
+	assert_string_equal(entry.text, "allow any tcp 22=");
+	memset(line + 5, 'x', UAPI_NAME_MAX);
+	assert_int_equal(parse(line, &entry), ERR_OK);
+	line[5 + UAPI_NAME_MAX] = 'x';
+	assert_int_equal(parse(line, &entry), ERR_INVALID);
+	memcpy(line, "rule=", 5);
+	memset(line + 5, 'x', UAPI_TEXT_MAX);
+	assert_int_equal(parse(line, &entry), ERR_OK);
+	line[5 + UAPI_TEXT_MAX] = 'x';
+	assert_int_equal(parse(line, &entry), ERR_INVALID);
+	assert_int_equal(parse("name=", &entry), ERR_INVALID);
+	assert_int_equal(parse("name=a\tb", &entry), ERR_INVALID);
+	assert_int_equal(parse("rule=a\x7f", &entry), ERR_INVALID);
 }
 
 static void test_endpoints(void **state) {
@@ -318,12 +342,19 @@ static void test_writer_error_sticks(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),           cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_words),          cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_allowed_ips),    cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_embedded_zeros), cmocka_unit_test(test_long_values),
-		cmocka_unit_test(test_writer),         cmocka_unit_test(test_writer_grows),
-		cmocka_unit_test(test_writer_wipes),   cmocka_unit_test(test_writer_error_sticks),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_allowed_ips),
+		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_embedded_zeros),
+		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_writer),
+		cmocka_unit_test(test_writer_grows),
+		cmocka_unit_test(test_writer_wipes),
+		cmocka_unit_test(test_writer_error_sticks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

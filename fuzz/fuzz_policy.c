@@ -32,6 +32,12 @@ static void add_rule(struct world *world, const char *line) {
 	if (world->count == RULES || policy_rule_parse(line, &rule))
 		return;
 	check(policy_rule_is_valid(&rule));
+	struct policy_rule again;
+	char text[POLICY_RULE_TEXT_MAX + 1], text_again[POLICY_RULE_TEXT_MAX + 1];
+	policy_rule_format(&rule, text);
+	check(!policy_rule_parse(text, &again));
+	policy_rule_format(&again, text_again);
+	check(strcmp(text, text_again) == 0 && again.port_count == rule.port_count);
 	if (rule.subject == POLICY_PREFIX && rule.action == POLICY_ALLOW)
 		world->has_special = true;
 	world->rules[world->count++] = rule;

@@ -1,5 +1,6 @@
 #include "proxy/policy_rule.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -105,6 +106,32 @@ enum err policy_rule_parse(const char *text, struct policy_rule *out_rule) {
 		return ERR_INVALID;
 	*out_rule = rule;
 	return ERR_OK;
+}
+
+static void format_subject(const struct policy_rule *rule, char *text, size_t room) {
+	char prefix[ADDRESS_TEXT_SIZE] = "any";
+	if (rule->subject == POLICY_PREFIX)
+		prefix_format(&rule->prefix, prefix);
+	bool named = rule->subject == POLICY_NAME || rule->subject == POLICY_BELOW;
+	(void)snprintf(text, room, "%s%s", rule->subject == POLICY_BELOW ? "*." : "",
+				   named ? rule->name : prefix);
+}
+
+void policy_rule_format(const struct policy_rule *rule,
+						char text[static POLICY_RULE_TEXT_MAX + 1]) {
+	static const char *const protocols[] = {"", " tcp", " udp"};
+	char subject[TARGET_NAME_MAX + 3];
+	format_subject(rule, subject, sizeof subject);
+	size_t room = POLICY_RULE_TEXT_MAX + 1;
+	size_t used =
+		(size_t)snprintf(text, room, "%s %s%s%s", rule->action == POLICY_ALLOW ? "allow" : "deny",
+						 subject, protocols[rule->protocol], rule->port_count > 0 ? " " : "");
+	for (size_t i = 0; i < rule->port_count && used < room; i++) {
+		const struct policy_ports *ports = &rule->ports[i];
+		used += (size_t)snprintf(text + used, room - used, "%s%u", i > 0 ? "," : "", ports->first);
+		if (ports->last != ports->first && used < room)
+			used += (size_t)snprintf(text + used, room - used, "-%u", ports->last);
+	}
 }
 
 bool policy_rule_is_valid(const struct policy_rule *rule) {

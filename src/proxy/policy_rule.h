@@ -47,6 +47,9 @@ struct policy_rule {
  */
 enum err policy_rule_parse(const char *text, struct policy_rule *out_rule);
 
+/* As policy_rule_parse() reads it, of a rule that is valid. */
+void policy_rule_format(const struct policy_rule *rule, char text[static POLICY_RULE_TEXT_MAX + 1]);
+
 bool policy_rule_is_valid(const struct policy_rule *rule);
 
 bool policy_rule_covers_port(const struct policy_rule *rule, bool udp, uint16_t port);

@@ -34,6 +34,24 @@ static void good(void **state) {
 	assert_true(policy_rule_is_valid(&rule));
 }
 
+static void texts(void **state) {
+	static const char *const rows[] = {
+		"allow any",
+		"deny 10.1.0.0/16 udp 53,5000-5999",
+		"allow 2001:db8::1/128 1-65535",
+		"allow *.Example.com tcp",
+		"deny a.example 443",
+		"allow a tcp 1-2,3-4,5,6,7,8,9,10,11,12,13,14,15,16,17,65535",
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct policy_rule rule;
+		char text[POLICY_RULE_TEXT_MAX + 1];
+		assert_int_equal(policy_rule_parse(rows[i], &rule), ERR_OK);
+		policy_rule_format(&rule, text);
+		assert_string_equal(text, rows[i]);
+	}
+}
+
 static void bad(void **state) {
 	static const char *const rows[] = {"",
 									   "allow",
@@ -136,10 +154,8 @@ static void covers(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),
-		cmocka_unit_test(bad),
-		cmocka_unit_test(valid),
-		cmocka_unit_test(covers),
+		cmocka_unit_test(good),  cmocka_unit_test(texts),  cmocka_unit_test(bad),
+		cmocka_unit_test(valid), cmocka_unit_test(covers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/config_streams.h"
 
 /*
  * The configuration as the rest of the daemon reads it: plain structures, filled by the rows of
@@ -25,12 +26,6 @@ enum {
 struct config_position {
 	const char *file;
 	unsigned line; /* from 1 */
-};
-
-/* "vpn.example.org:51820", "192.0.2.1:51820", "[2001:db8::1]:51820". */
-struct config_host {
-	const char *name; /* without brackets; NULL: absent */
-	uint16_t port;
 };
 
 struct config_prefixes {
@@ -54,6 +49,7 @@ struct config_peer {
 	struct config_prefixes allowed_ips;
 	uint16_t persistent_keepalive; /* seconds, 0: off */
 	bool umbra;                    /* the other end runs Umbra, too */
+	struct config_texts rules;     /* of a client's streams, before the tunnel's */
 };
 
 /* A number, or left to the program. */
@@ -94,6 +90,7 @@ struct config_tunnel {
 	struct config_position position;
 	char name[CONFIG_NAME_SIZE];
 	const char *protocol;
+	bool carries_streams; /* the protocol does; otherwise packets */
 	bool autostart;
 	/* Port 0: any. An unspecified v6 address ("[::]") is both families. */
 	struct endpoint listen;
@@ -119,6 +116,22 @@ struct config_tunnel {
 	struct config_peer *peers;
 	size_t peer_count;
 	struct config_clients clients;
+
+	/* Of a tunnel that carries streams; without addresses it has no interface. */
+	enum config_role role;
+	struct config_tls tls;
+	struct config_decoy decoy;
+	struct {
+		enum config_padding padding;
+		const char *cookie;               /* its name */
+		const char *path;                 /* that a client asks for */
+		struct config_choice connections; /* a client's */
+		struct config_choice limit;       /* streams of one client at once */
+	} streams;
+	struct config_policy policy;
+	struct config_proxy proxy;
+	const struct config_forward *forwards;
+	size_t forward_count;
 };
 
 enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_ON };

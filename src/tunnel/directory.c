@@ -106,6 +106,7 @@ static enum err register_peer(struct directory *directory, struct directory_peer
 		directory_table_add(&directory->prefixes, &prefixes[i].link, key.bytes, sizeof key.bytes);
 	}
 	peer->prefixes = prefixes;
+	peer->of_streams = directory->carries_streams;
 	directory_table_add(&directory->keys, &peer->by_key, peer->public_key, TEXT_KEY_SIZE);
 	directory_table_add(&directory->names, &peer->by_name, peer->name, strlen(peer->name));
 	/* The store's come before those of the device only. */
@@ -168,6 +169,7 @@ enum err directory_new(const struct config_tunnel *tunnel, struct directory **ou
 	struct directory *directory = calloc(1, sizeof *directory);
 	if (!directory)
 		return ERR_NO_MEMORY;
+	directory->carries_streams = tunnel->carries_streams;
 	list_init(&directory->peers);
 	directory->device_only = &directory->peers;
 	enum err error = directory_table_init(&directory->keys);

@@ -59,7 +59,8 @@ struct directory_peer {
 	enum directory_conflict shadowed;
 	const struct directory_peer *shadowed_by; /* NULL: used */
 
-	bool known; /* the device had it at the last update; then: */
+	bool of_streams; /* the tunnel carries streams: the device is told the name */
+	bool known;      /* the device had it at the last update; then: */
 	struct directory_figures figures;
 
 	/* The owner's, from events; lives on with the peer over a reload. */

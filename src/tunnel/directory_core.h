@@ -19,6 +19,7 @@ struct directory {
 	size_t count, store_count;
 	uint64_t updates;
 	struct directory_device device;
+	bool carries_streams;
 };
 
 /* The bytes that a prefix is looked up by. */

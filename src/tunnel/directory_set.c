@@ -18,11 +18,17 @@ void directory_put_peer(struct uapi_text *text, const struct directory_peer *pee
 						bool with_endpoint) {
 	struct endpoint endpoint;
 	uapi_put_key(text, "public_key", peer->public_key);
-	/* Zeros take away what an earlier peer of the key may have left. */
-	uapi_put_key(text, "preshared_key", peer->preshared_key);
+	/* Zeros, and no rules, take away what an earlier peer of the key may have left. */
+	if (peer->of_streams) {
+		uapi_put_text(text, "name", peer->name);
+		uapi_put_line(text, "replace_rules=true");
+	} else {
+		uapi_put_key(text, "preshared_key", peer->preshared_key);
+	}
 	if (with_endpoint && directory_literal(peer, &endpoint))
 		uapi_put_endpoint(text, "endpoint", &endpoint);
-	uapi_put_number(text, "persistent_keepalive_interval", peer->persistent_keepalive);
+	if (!peer->of_streams)
+		uapi_put_number(text, "persistent_keepalive_interval", peer->persistent_keepalive);
 	uapi_put_line(text, "replace_allowed_ips=true");
 	for (size_t i = 0; i < peer->allowed_ip_count; i++)
 		uapi_put_prefix(text, "allowed_ip", &peer->allowed_ips[i]);
@@ -58,7 +64,7 @@ static void put_handover(struct uapi_text *text, const struct directory_peer *be
 	static const uint8_t none[TEXT_KEY_SIZE];
 	bool preshared = before->has_preshared_key && !after->has_preshared_key;
 	bool keepalive = before->persistent_keepalive != after->persistent_keepalive;
-	if (!preshared && !keepalive)
+	if (before->of_streams || (!preshared && !keepalive))
 		return;
 	uapi_put_key(text, "public_key", after->public_key);
 	uapi_put_line(text, "update_only=true");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tunnel/plan_mtu.h"
+#include "tunnel/plan_streams.h"
 #include "tunnel/prefix_set.h"
 
 static bool is_default(const struct prefix *prefix) {
@@ -185,5 +186,6 @@ struct firewall_tunnel plan_firewall(const struct config_tunnel *tunnel, uint16_
 
 bool plan_needs_restart(const struct config_tunnel *before, const struct config_tunnel *after) {
 	return strcmp(before->protocol, after->protocol) != 0 ||
+		   (after->carries_streams && plan_streams_needs_restart(before, after)) ||
 		   !address_equal(&before->listen.address, &after->listen.address);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tunnel/plan.h"
+#include "tunnel/plan_streams.h"
 
 static bool is_zero(const uint8_t key[static TEXT_KEY_SIZE]) {
 	uint8_t sum = 0;
@@ -50,9 +51,11 @@ static void put_allowed_ips(struct uapi_text *text, const struct config_peer *pe
 }
 
 /* before is NULL for a peer that is new. */
-static void put_peer(struct uapi_text *text, const struct config_peer *before,
-					 const struct config_peer *peer) {
+static void put_peer(struct uapi_text *text, const struct config_tunnel *tunnel,
+					 const struct config_peer *before, const struct config_peer *peer) {
 	uapi_put_key(text, "public_key", peer->public_key);
+	if (tunnel->carries_streams)
+		plan_streams_put_peer(before, peer, text);
 	/* Zeros take a pre-shared key away. */
 	if (before ? memcmp(before->preshared_key, peer->preshared_key, TEXT_KEY_SIZE) != 0
 			   : !is_zero(peer->preshared_key))
@@ -70,11 +73,15 @@ static void put_peer(struct uapi_text *text, const struct config_peer *before,
 
 void plan_device_text(const struct config_tunnel *tunnel, uint16_t slot,
 					  struct uapi_text *out_text) {
-	uapi_put_key(out_text, "private_key", tunnel->private_key);
-	uapi_put_number(out_text, "fwmark", plan_mark(tunnel, slot));
-	uapi_put_number(out_text, "listen_port", tunnel->listen.port);
+	if (tunnel->carries_streams) {
+		plan_streams_put_options(tunnel, out_text);
+	} else {
+		uapi_put_key(out_text, "private_key", tunnel->private_key);
+		uapi_put_number(out_text, "fwmark", plan_mark(tunnel, slot));
+		uapi_put_number(out_text, "listen_port", tunnel->listen.port);
+	}
 	for (size_t i = 0; i < tunnel->peer_count; i++)
-		put_peer(out_text, NULL, &tunnel->peers[i]);
+		put_peer(out_text, tunnel, NULL, &tunnel->peers[i]);
 }
 
 static bool peers_equal(const struct config_peer *left, const struct config_peer *right) {
@@ -124,22 +131,34 @@ static enum err put_peers(const struct config_tunnel *before, const struct confi
 	}
 	for (size_t i = 0; !error && i < after->peer_count; i++) {
 		const struct config_peer *known = find(old, before->peer_count, &after->peers[i]);
-		if (!known || !peers_equal(known, &after->peers[i]))
-			put_peer(text, known, &after->peers[i]);
+		bool same = known && peers_equal(known, &after->peers[i]);
+		if (same && after->carries_streams)
+			same = plan_streams_peers_equal(known, &after->peers[i]);
+		if (!same)
+			put_peer(text, after, known, &after->peers[i]);
 	}
 	free(old);
 	free(new);
 	return error;
 }
 
+/* Of a tunnel that carries packets. */
+static void put_own_changes(const struct config_tunnel *before, const struct config_tunnel *after,
+							uint16_t slot, struct uapi_text *text) {
+	if (memcmp(before->private_key, after->private_key, TEXT_KEY_SIZE) != 0)
+		uapi_put_key(text, "private_key", after->private_key);
+	if (plan_mark(before, slot) != plan_mark(after, slot))
+		uapi_put_number(text, "fwmark", plan_mark(after, slot));
+	if (before->listen.port != after->listen.port)
+		uapi_put_number(text, "listen_port", after->listen.port);
+}
+
 enum err plan_device_changes(const struct config_tunnel *before, const struct config_tunnel *after,
 							 uint16_t slot, struct uapi_text *out_text) {
-	if (memcmp(before->private_key, after->private_key, TEXT_KEY_SIZE) != 0)
-		uapi_put_key(out_text, "private_key", after->private_key);
-	if (plan_mark(before, slot) != plan_mark(after, slot))
-		uapi_put_number(out_text, "fwmark", plan_mark(after, slot));
-	if (before->listen.port != after->listen.port)
-		uapi_put_number(out_text, "listen_port", after->listen.port);
+	if (after->carries_streams)
+		plan_streams_put_changes(before, after, out_text);
+	else
+		put_own_changes(before, after, slot, out_text);
 	enum err error = put_peers(before, after, out_text);
 	return error ? error : out_text->error;
 }

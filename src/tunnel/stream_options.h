@@ -16,7 +16,7 @@
 
 /*
  * What a tunnel of streams is told about itself, peers excepted, as lines `key=value`: written by
- * the privileged process from the configuration (tunnel/plan_stream.h), read by net. The lines of
+ * the privileged process from the configuration (tunnel/plan_streams.h), read by net. The lines of
  * one set operation replace all of them at once. Peers follow as in wire/uapi.h.
  */
 
@@ -36,11 +36,19 @@ struct stream_listener {
 	struct target target; /* of the last two */
 };
 
+/* Datagrams come there, not connections. */
+static inline bool stream_listener_is_udp(const struct stream_listener *listener) {
+	return listener->kind == STREAM_LISTENER_UDP;
+}
+
 enum {
 	STREAM_LISTENERS_MAX = 32,
 	STREAM_CONNECTIONS_MAX = 6,
 	STREAM_COOKIE_SIZE = 64, /* with its NUL */
 	STREAM_PATH_SIZE = 256,
+	STREAM_STREAMS_MAX = 1024,    /* of a client at once */
+	STREAM_PEM_MAX = 1024 * 1024, /* bytes of each of the texts */
+	STREAM_RULES_MAX = 512,
 };
 
 struct stream_options {
@@ -72,6 +80,19 @@ struct stream_options {
 
 /* Wipes and frees what it has. */
 void stream_options_done(struct stream_options *options);
+
+/*
+ * The lines, streams=1 before all others; base64 is that of wire/base64url.h:
+ *
+ *   role=server|client           private_key=HEX              shaping=0…3
+ *   cookie=NAME                  path=/…                      interface=true
+ *   listener=carrier ADDRESS:PORT   listener=mixed ADDRESS:PORT
+ *   listener=tcp ADDRESS:PORT TARGET:PORT   listener=udp ADDRESS:PORT TARGET:PORT
+ *   certificates=BASE64          certificate_key=BASE64       streams_max=1…1024
+ *   rule=…                       otherwise=allow|deny
+ *   server_name=NAME             pin=HEX                      roots=BASE64
+ *   connections=1…6              user=BASE64:BASE64
+ */
 
 /* Whether the lines are of a set operation that begins with options; otherwise of peers alone. */
 bool stream_options_are_there(struct slice text);

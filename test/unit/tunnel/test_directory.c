@@ -282,6 +282,20 @@ static void test_lines_of_a_peer(void **state) {
 	directory_free(directory);
 }
 
+static void test_lines_of_a_peer_of_streams(void **state) {
+	const struct config_tunnel tunnel = {.name = "web", .carries_streams = true};
+	const struct prefix prefix = prefix_of("10.0.0.2/32");
+	struct store_peer peer = store_peer("alice", 1, &prefix, 1);
+	struct directory *directory;
+	peer.persistent_keepalive = 25;
+	assert_int_equal(directory_new(&tunnel, &directory), ERR_OK);
+	struct uapi_text text = {.data = NULL};
+	directory_put_peer(&text, add(directory, &peer), true);
+	expect_text(&text, "public_key=" HEX_1 "\nname=alice\nreplace_rules=true\n"
+					   "replace_allowed_ips=true\nallowed_ip=10.0.0.2/32\n");
+	directory_free(directory);
+}
+
 static void test_changes_after_a_reload(void **state) {
 	const struct prefix prefixes[] = {prefix_of("10.0.0.1/32"), prefix_of("10.0.0.2/32"),
 									  prefix_of("10.0.0.3/32")};
@@ -402,6 +416,7 @@ int main(void) {
 		cmocka_unit_test(test_the_most_recent),
 		cmocka_unit_test(test_literal_endpoints),
 		cmocka_unit_test(test_lines_of_a_peer),
+		cmocka_unit_test(test_lines_of_a_peer_of_streams),
 		cmocka_unit_test(test_changes_after_a_reload),
 		cmocka_unit_test(test_inherits_what_was_known),
 		cmocka_unit_test(test_many),

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/privileged.h"
@@ -78,6 +79,24 @@ static enum err open_listener(struct attachment *attachment, char *out_problem) 
 	return error;
 }
 
+/* They stay open over the net processes that get them: who connects meanwhile waits. */
+static enum err open_streams(struct attachment *attachment, char *out_problem) {
+	const struct attachment_request *request = &attachment->request;
+	for (size_t i = 0; i < request->stream_count; i++) {
+		const struct stream_socket_request *wanted = &request->streams[i];
+		int number = stream_socket_listen(wanted, &attachment->streams[i]);
+		if (number) {
+			char at[ENDPOINT_TEXT_SIZE];
+			endpoint_format(&wanted->at, at);
+			tell(out_problem, "%s %s could not be opened: %s", wanted->datagrams ? "UDP" : "TCP",
+				 at, number == EADDRINUSE ? "it is in use" : strerror(number));
+			return err_from_errno(number);
+		}
+		attachment->stream_count++;
+	}
+	return ERR_OK;
+}
+
 static enum err open_link(struct attachment *attachment, char *out_problem) {
 	uint32_t mtu = attachment->request.mtu ? attachment->request.mtu : ATTACHMENT_MTU;
 	enum err error = link_new(attachment->tun.queues[0], &attachment->link);
@@ -130,7 +149,10 @@ static enum err open_all(struct attachment *attachment, char *out_problem) {
 		tell(out_problem, "start: %s", err_text(error));
 		return error;
 	}
-	enum err error = open_tun(attachment, out_problem);
+	enum err error = open_streams(attachment, out_problem);
+	if (error || attachment->request.shards == 0)
+		return error;
+	error = open_tun(attachment, out_problem);
 	if (!error && attachment->request.uapi)
 		error = open_listener(attachment, out_problem);
 	if (!error)
@@ -144,6 +166,10 @@ enum err attachment_new(struct privileged *privileged, uint16_t slot,
 						const struct attachment_request *request,
 						struct attachment **out_attachment,
 						char out_problem[static ATTACHMENT_PROBLEM_SIZE]) {
+	if (request->stream_count > PROCESS_LISTENERS_MAX) {
+		tell(out_problem, "more than %d sockets to listen at", PROCESS_LISTENERS_MAX);
+		return ERR_LIMIT;
+	}
 	if (!tun_name_valid(request->name)) {
 		tell(out_problem, "\"%.40s\" is no name of an interface", request->name);
 		return ERR_INVALID;
@@ -161,9 +187,13 @@ enum err attachment_new(struct privileged *privileged, uint16_t slot,
 	memcpy(attachment->name, request->name, strlen(request->name) + 1);
 	attachment->request = *request;
 	attachment->request.name = attachment->name;
+	if (request->protocol)
+		(void)snprintf(attachment->protocol, sizeof attachment->protocol, "%s", request->protocol);
+	attachment->request.protocol = attachment->protocol;
 	if (!privileged->options.interface)
 		(void)snprintf(attachment->prefix, sizeof attachment->prefix, "%s: ", attachment->name);
 	enum err error = open_all(attachment, out_problem);
+	attachment->request.streams = NULL;
 	if (error) {
 		attachment_free(attachment);
 		return error;
@@ -186,6 +216,8 @@ void attachment_close(struct attachment *attachment) {
 	attachment->link = NULL;
 	attachment->link_at = CLOCK_NEVER;
 	tun_done(&attachment->tun);
+	while (attachment->stream_count > 0)
+		(void)close(attachment->streams[--attachment->stream_count]);
 	if (attachment->journal >= 0)
 		(void)close(attachment->journal);
 	attachment->journal = -1;

@@ -8,9 +8,11 @@
 #include "base/log.h"
 #include "host/link.h"
 #include "host/listen.h"
+#include "host/stream_socket.h"
 #include "host/tun.h"
 #include "host/unix_listener.h"
 #include "loop/loop.h"
+#include "wire/process.h"
 
 /*
  * One tunnel as the privileged process holds it: its TUN queues, sockets, configuration socket (if
@@ -45,21 +47,29 @@ enum attachment_phase {
 
 struct attachment_request {
 	const char *name;
-	unsigned shards;        /* 1..16 */
+	/* As the net process knows it; NULL: the first of all. */
+	const char *protocol;
+	unsigned shards;        /* 1..16; 0: it has no interface, and all up to mtu means nothing */
 	bool no_header, no_udp; /* of the TUN: see tun_request */
 	uint32_t mtu;           /* 0: ATTACHMENT_MTU */
 	/* Local address of the UDP sockets; unspecified v6, or ADDRESS_NONE: both families. */
 	struct address listen;
 	bool uapi; /* has a configuration socket of its own; its loss or deletion is reported */
+	/* Sockets that it listens at by itself; read by attachment_new() alone. */
+	const struct stream_socket_request *streams;
+	size_t stream_count; /* up to PROCESS_LISTENERS_MAX */
 };
 
 struct attachment {
 	struct privileged *privileged;
 	uint16_t slot;
-	struct attachment_request request; /* its name points to name */
+	struct attachment_request request; /* its name points to name, its protocol to protocol */
 	char name[TUN_NAME_SIZE];
+	char protocol[PROCESS_NAME_SIZE];
 	char prefix[TUN_NAME_SIZE + 2]; /* "um0: " of lines in a log that is not the interface's own */
-	struct tun tun;
+	struct tun tun; /* without queues where there is no interface; then there is no link either */
+	int streams[PROCESS_LISTENERS_MAX];
+	size_t stream_count;
 	struct unix_listener listener;
 	bool listening;        /* the listener is in the loop */
 	uint64_t listen_again; /* after accept failed; CLOCK_NEVER */

@@ -47,6 +47,10 @@ struct privileged_ops {
 					   uint16_t port, uint32_t mark);
 	bool (*may_mark)(struct privileged *privileged, const struct attachment *attachment,
 					 uint32_t mark);
+	/* Optional: what a socket of the kind (enum process_socket) is like that its streams may have;
+	 * false, and for NULL: the configuration has none. */
+	bool (*may_open)(struct privileged *privileged, const struct attachment *attachment,
+					 uint8_t kind, struct stream_socket_request *out_request);
 	/* Optional, after every turn: does what is due and returns the next deadline. */
 	uint64_t (*run)(struct privileged *privileged, uint64_t now);
 	/* Optional: the host changed (enum process_change); the net process has been told. */

@@ -55,10 +55,14 @@ static enum err send_attach(struct attachment *attachment) {
 	message.attach.offloads =
 		(uint8_t)((tun->header ? PROCESS_OFFLOAD_HEADER : 0) |
 				  (tun->tcp ? PROCESS_OFFLOAD_TCP : 0) | (tun->udp ? PROCESS_OFFLOAD_UDP : 0));
-	int descriptors[1 + TUN_QUEUES_MAX] = {attachment->journal};
+	memcpy(message.attach.protocol, attachment->protocol, sizeof message.attach.protocol);
+	message.attach.streams = (uint8_t)attachment->stream_count;
+	int descriptors[1 + TUN_QUEUES_MAX + PROCESS_LISTENERS_MAX] = {attachment->journal};
 	memcpy(descriptors + 1, tun->queues, tun->count * sizeof(int));
-	return privileged_ask_net(attachment->privileged, &message, descriptors, 1U + tun->count,
-							  attach_done, attachment);
+	memcpy(descriptors + 1 + tun->count, attachment->streams,
+		   attachment->stream_count * sizeof(int));
+	return privileged_ask_net(attachment->privileged, &message, descriptors,
+							  1U + tun->count + attachment->stream_count, attach_done, attachment);
 }
 
 static void try_attach(struct attachment *attachment) {

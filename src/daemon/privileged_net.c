@@ -66,6 +66,9 @@ static bool handle(struct privileged *privileged, struct channel_message *messag
 	case PROCESS_MARK:
 		privileged_answer_mark(privileged, &message->message);
 		return true;
+	case PROCESS_SOCKETS:
+		privileged_answer_streams(privileged, &message->message);
+		return true;
 	case PROCESS_UNLISTEN:
 		privileged_unlisten(privileged, message->message.tunnel);
 		return true;

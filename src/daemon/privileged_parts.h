@@ -40,4 +40,13 @@ uint64_t privileged_attachment_deadline(const struct attachment *attachment);
 /* privileged_sockets.c: requests of the net process for a tunnel, and their replies. */
 void privileged_answer_listen(struct privileged *privileged, const struct process_message *message);
 void privileged_answer_mark(struct privileged *privileged, const struct process_message *message);
+/* The reply, from whichever file: who does not read ends. */
+void privileged_reply(struct privileged *privileged, const struct process_message *message,
+					  const int *descriptors, size_t count);
+/* Counts what the configuration does not allow and logs some of it; returns EPERM. */
+int privileged_refuse(const struct attachment *attachment, const char *what, uint32_t value);
 void privileged_unlisten(struct privileged *privileged, uint16_t slot);
+
+/* privileged_streams.c: the same for sockets of a tunnel that carries streams. */
+void privileged_answer_streams(struct privileged *privileged,
+							   const struct process_message *message);

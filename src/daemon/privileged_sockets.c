@@ -29,8 +29,8 @@ static const struct steering steering = {
  * A net process that asks without reading the answers would hold everything up again and again, and
  * one that missed an answer knows less than it has to: the next one starts anew.
  */
-static void reply(struct privileged *privileged, const struct process_message *message,
-				  const int *descriptors, size_t count) {
+void privileged_reply(struct privileged *privileged, const struct process_message *message,
+					  const int *descriptors, size_t count) {
 	enum err error = channel_send_until(privileged->net.channel, message, descriptors, count,
 										clock_now() + REPLY_TIMEOUT);
 	if (!error || error == ERR_CLOSED)
@@ -57,7 +57,7 @@ static void send_sockets(const struct attachment *attachment, uint16_t request) 
 		count += sockets->shards;
 	}
 	message.listening.port = sockets->port;
-	reply(attachment->privileged, &message, descriptors, count);
+	privileged_reply(attachment->privileged, &message, descriptors, count);
 }
 
 /* The sockets open now, when they are what is asked for; otherwise new ones. */
@@ -83,7 +83,7 @@ static int open_sockets(struct attachment *attachment, const struct process_mess
 
 /* It changes nothing. Such a process is not itself any more, or has a fault: the log stays short.
  */
-static int refuse(const struct attachment *attachment, const char *what, uint32_t value) {
+int privileged_refuse(const struct attachment *attachment, const char *what, uint32_t value) {
 	enum { TOLD_EACH = 8 };
 	uint64_t count = ++attachment->privileged->refused;
 	if (count <= TOLD_EACH || (count & (count - 1)) == 0)
@@ -98,11 +98,11 @@ static int judge_listen(const struct attachment *attachment,
 						const struct process_message *message) {
 	const struct privileged *privileged = attachment->privileged;
 	if (message->listen.shards != attachment->tun.count)
-		return refuse(attachment, "shards", message->listen.shards);
+		return privileged_refuse(attachment, "shards", message->listen.shards);
 	if (privileged->ops->may_listen &&
 		!privileged->ops->may_listen(attachment->privileged, attachment, message->listen.port,
 									 message->listen.mark))
-		return refuse(attachment, "sockets of its own at port", message->listen.port);
+		return privileged_refuse(attachment, "sockets of its own at port", message->listen.port);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static int judge_mark(const struct attachment *attachment, uint32_t mark) {
 	const struct privileged *privileged = attachment->privileged;
 	if (privileged->ops->may_mark &&
 		!privileged->ops->may_mark(attachment->privileged, attachment, mark))
-		return refuse(attachment, "the firewall mark", mark);
+		return privileged_refuse(attachment, "the firewall mark", mark);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static void answer_failure(struct privileged *privileged, const struct process_m
 	struct process_message failure = {
 		.type = PROCESS_LISTENING, .request = message->request, .tunnel = message->tunnel};
 	failure.listening.error = (uint32_t)number;
-	reply(privileged, &failure, NULL, 0);
+	privileged_reply(privileged, &failure, NULL, 0);
 }
 
 void privileged_answer_listen(struct privileged *privileged,
@@ -151,7 +151,7 @@ void privileged_answer_mark(struct privileged *privileged, const struct process_
 	if (!number)
 		number = listen_mark(&attachment->sockets, message->mark.mark);
 	done.marked.error = (uint32_t)number;
-	reply(privileged, &done, NULL, 0);
+	privileged_reply(privileged, &done, NULL, 0);
 }
 
 void privileged_unlisten(struct privileged *privileged, uint16_t slot) {

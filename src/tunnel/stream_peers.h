@@ -12,11 +12,16 @@
 /*
  * The peers of a tunnel of streams, by the lines of set operations (wire/uapi.h): public_key opens
  * one; name, endpoint, allowed_ip, replace_allowed_ips, rule, replace_rules, remove, update_only
- * are about it; what only other protocols know (preshared_key, persistent_keepalive_interval,
- * umbra) is read over.
+ * are about it, and replace_peers before the first one about all; what only other protocols know
+ * (preshared_key, persistent_keepalive_interval, umbra) is read over.
  */
 
 struct stream_peers;
+
+enum {
+	STREAM_PEERS_MAX = 65536,
+	STREAM_PEER_PREFIXES_MAX = 4096,
+};
 
 struct stream_peer {
 	uint8_t public_key[X25519_KEY_SIZE];
@@ -34,8 +39,9 @@ enum err stream_peers_new(struct stream_peers **out_peers);
 void stream_peers_free(struct stream_peers *peers); /* NULL-safe */
 
 /*
- * All or nothing. Returns errno: EINVAL for lines that are none, ENOMEM. removed() is called for
- * each peer that goes, before it is freed.
+ * All or nothing. Returns errno: EINVAL for lines that are none, ENOMEM also beyond a limit.
+ * removed() (NULL: nobody asks) is called for each peer that goes, before it is freed; the table
+ * may be read inside. Pointers to the others stay what they are, their places may change.
  */
 int stream_peers_set(struct stream_peers *peers, struct slice text,
 					 void (*removed)(void *context, struct stream_peer *peer), void *context);

@@ -285,6 +285,8 @@ static void device_link(struct net_device *device, uint32_t mtu, bool up) {
 }
 
 static enum err device_new(const struct net_start *start, struct net_device **out_device) {
+	if (start->shards == 0 || start->stream_count > 0)
+		return ERR_UNSUPPORTED; /* packets take an interface, and nothing else */
 	struct net_device *device = calloc(1, sizeof *device);
 	if (!device)
 		return ERR_NO_MEMORY;

@@ -1,6 +1,10 @@
 #include "daemon/device.h"
 #include "daemon/programs.h"
 
+static const struct net_device_ops *find(const char *protocol) {
+	return &device_ops;
+}
+
 int main(int count, char **arguments) {
-	return programs_run(count, arguments, &device_ops);
+	return programs_run(count, arguments, find);
 }

@@ -75,6 +75,9 @@ static void handle(struct net *net, struct channel_message *message) {
 		net_channel_answer(&net->channel, &message->message, number, text_of(number));
 		break;
 	}
+	case PROCESS_SOCKETS:
+		net_tunnels_sockets(tunnels, message);
+		break;
 	case PROCESS_PEERING:
 		if (message->count == 1)
 			net_peering_take(&net->peering, channel_message_take(message, 0));
@@ -95,10 +98,14 @@ static void handle(struct net *net, struct channel_message *message) {
 	channel_message_done(message);
 }
 
-/* SET and GET of the control process, which has to do with peers alone. */
+/* SET and GET of the control process, which has to do with peers alone, and what it found. */
 static void answer_control(void *context, struct channel_message *message) {
 	struct net *net = context;
 	const struct process_message *request = &message->message;
+	if (request->type == PROCESS_RESOLVED) {
+		net_tunnels_resolved(&net->tunnels, request);
+		return;
+	}
 	bool is_get = request->type == PROCESS_GET;
 	int descriptor = -1;
 	int number = is_get ? net_tunnels_get(&net->tunnels, request->tunnel, &descriptor)
@@ -222,7 +229,7 @@ static void done(struct net *net) {
 	loop_free(net->loop);
 }
 
-int net_main(int count, char *const *arguments, const struct net_device_ops *ops) {
+int net_main(int count, char *const *arguments, net_find *find) {
 	/* Its traffic keys and descriptors must not outlive the process that may end them. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "umbra-net");
@@ -231,7 +238,7 @@ int net_main(int count, char *const *arguments, const struct net_device_ops *ops
 	(void)fcntl(SUPERVISOR_CHANNEL, F_SETFD, FD_CLOEXEC);
 	hardening_apply();
 	log_init(LOG_ERROR, "umbrad");
-	struct net net = {.tunnels = {.ops = ops}, .status = EXIT_SUCCESS};
+	struct net net = {.tunnels = {.find = find}, .status = EXIT_SUCCESS};
 	net_channel_init(&net.channel, SUPERVISOR_CHANNEL);
 	net_peering_init(&net.peering, NULL, answer_control, &net);
 	net.tunnels.channel = &net.channel;

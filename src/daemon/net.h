@@ -53,6 +53,17 @@ struct net_callbacks {
 	int (*journal)(void *context, int descriptor);
 	/* Tells whoever wants to know; does not wait. */
 	void (*event)(void *context, const struct net_event *event);
+
+	/*
+	 * Of tunnels that carry streams; none of these waits. Sockets come by net_device_ops.sockets,
+	 * one answer a request. ERR_AGAIN: the channel is full; ERR_CLOSED.
+	 */
+	enum err (*sockets)(void *context, uint8_t kind, uint8_t count);
+	/* Addresses come by net_device_ops.resolved, unless the control process ends before; its errors
+	 * are those of net_peering_send(). */
+	enum err (*resolve)(void *context, const struct process_resolve *question);
+	/* The descriptor is taken over, also on failure. */
+	enum err (*stranger)(void *context, const struct process_stranger *stranger, int descriptor);
 };
 
 struct net_start {
@@ -61,8 +72,11 @@ struct net_start {
 	char prefix[PROCESS_NAME_SIZE + 2]; /* "um0: " of lines in a log that several tunnels share */
 	uint32_t mtu;
 	bool up;
-	uint8_t shards;
-	const int *queues;        /* one TUN queue a shard */
+	uint8_t shards;    /* 0: there is no interface */
+	const int *queues; /* one TUN queue a shard */
+	char protocol[PROCESS_NAME_SIZE];
+	uint8_t stream_count;     /* sockets that it listens at */
+	const int *streams;       /* taken over as the queues are */
 	uint8_t offloads;         /* enum process_offload: how they were opened */
 	bool no_udp_segmentation; /* do not send with UDP_SEGMENT */
 	bool no_udp_coalescing;   /* do not receive with UDP_GRO */
@@ -95,7 +109,16 @@ struct net_device_ops {
 	int (*status)(struct net_device *device, struct uapi_text *out_text);
 	/* Optional, after every turn: does what is due and returns the next deadline. */
 	uint64_t (*run)(struct net_device *device, uint64_t now);
+	/* Optional: those that were asked for, taken over; none where there is an error. */
+	void (*sockets)(struct net_device *device, const struct process_sockets *answer,
+					const int *descriptors, size_t count);
+	/* Optional: the answer to a question. */
+	void (*resolved)(struct net_device *device, const struct process_resolved *answer);
 };
+
+/* What a tunnel of the protocol is; empty: of the one that interfaces speak without being told.
+ * NULL: there is none of the name. */
+typedef const struct net_device_ops *net_find(const char *protocol);
 
 #define NET_ARGUMENT "--process=net"
 
@@ -109,4 +132,4 @@ struct net_device_ops {
 #define NET_LOG_LATER "later"
 
 /* The whole process; returns its exit status. Descriptor 3 is its channel. */
-int net_main(int count, char *const *arguments, const struct net_device_ops *ops);
+int net_main(int count, char *const *arguments, net_find *find);

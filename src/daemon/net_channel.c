@@ -98,6 +98,7 @@ static void keep(struct net_channel *channel, struct channel_message *message) {
 			net_channel_answer(channel, &message->message, ENOBUFS, "too many requests wait");
 		break;
 	case PROCESS_CONNECTION:
+	case PROCESS_SOCKETS:
 		if (!is_full)
 			error = append(channel, message);
 		break;
@@ -213,6 +214,13 @@ static int hand_journal_over(void *context, int descriptor) {
 	return errno_of(tell(tunnel->channel, &message, &descriptor));
 }
 
+static enum err ask_for_sockets(void *context, uint8_t kind, uint8_t count) {
+	const struct net_channel_tunnel *tunnel = context;
+	const struct process_message message = {
+		.type = PROCESS_SOCKETS, .tunnel = tunnel->slot, .sockets = {.kind = kind, .count = count}};
+	return channel_send(tunnel->channel->descriptor, &message, NULL, 0);
+}
+
 enum err net_channel_ready(struct net_channel *channel) {
 	return tell(channel, &(struct process_message){.type = PROCESS_READY}, NULL);
 }
@@ -235,5 +243,6 @@ struct net_callbacks net_channel_callbacks(struct net_channel_tunnel *tunnel) {
 								  .listen = listen_by_request,
 								  .mark = mark_by_request,
 								  .close_sockets = close_by_message,
-								  .journal = hand_journal_over};
+								  .journal = hand_journal_over,
+								  .sockets = ask_for_sockets};
 }

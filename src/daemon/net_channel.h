@@ -40,5 +40,6 @@ enum err net_channel_ready(struct net_channel *channel);
 void net_channel_answer(struct net_channel *channel, const struct process_message *request,
 						int number, const char *text);
 
-/* A device's callbacks over its share, which outlives it; event is the caller's to fill in. */
+/* A device's callbacks over its share, which outlives it; event, resolve and stranger, which go to
+ * another process, are the caller's to fill in. */
 struct net_callbacks net_channel_callbacks(struct net_channel_tunnel *tunnel);

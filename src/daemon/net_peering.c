@@ -1,11 +1,18 @@
 #include "daemon/net_peering.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 /* So that one who asks a lot does not hold up the others. */
 enum { MESSAGES_PER_TURN = 16 };
+
+struct waiting {
+	struct list link;
+	struct process_message message;
+	int descriptor; /* -1: none */
+};
 
 void net_peering_init(struct net_peering *peering, struct loop *loop,
 					  void (*request)(void *context, struct channel_message *message),
@@ -15,6 +22,7 @@ void net_peering_init(struct net_peering *peering, struct loop *loop,
 									.context = context,
 									.descriptor = -1,
 									.reply_descriptor = -1};
+	list_init(&peering->waiting);
 }
 
 static void drop_reply(struct net_peering *peering) {
@@ -24,8 +32,22 @@ static void drop_reply(struct net_peering *peering) {
 	peering->answering = false;
 }
 
+static void close_if_any(int descriptor) {
+	if (descriptor >= 0)
+		(void)close(descriptor);
+}
+
+static void drop_first(struct net_peering *peering) {
+	struct waiting *first = list_item(list_take_first(&peering->waiting), struct waiting, link);
+	peering->waiting_count--;
+	close_if_any(first->descriptor);
+	free(first);
+}
+
 void net_peering_done(struct net_peering *peering) {
 	drop_reply(peering);
+	while (peering->waiting_count > 0)
+		drop_first(peering);
 	if (peering->descriptor < 0)
 		return;
 	loop_remove(peering->loop, peering->descriptor);
@@ -46,18 +68,24 @@ static bool send_reply(struct net_peering *peering) {
 	return true;
 }
 
+static bool is_expected(enum process_type type) {
+	return type == PROCESS_SET || type == PROCESS_GET || type == PROCESS_RESOLVED;
+}
+
 static void read_requests(struct net_peering *peering) {
 	struct channel_message message;
 	for (unsigned i = 0; i < MESSAGES_PER_TURN && !peering->answering; i++) {
 		enum err error = channel_receive(peering->descriptor, &message);
 		if (error == ERR_AGAIN)
 			return;
-		bool known =
-			!error && (message.message.type == PROCESS_SET || message.message.type == PROCESS_GET);
+		bool known = !error && is_expected(message.message.type);
 		if (known)
 			peering->request(peering->context, &message);
 		if (!error)
 			channel_message_done(&message);
+		/* What a message brought about may have cost the channel. */
+		if (peering->descriptor < 0)
+			return;
 		if (known)
 			continue;
 		if (error != ERR_CLOSED)
@@ -67,20 +95,64 @@ static void read_requests(struct net_peering *peering) {
 	}
 }
 
+static enum err transmit(const struct net_peering *peering, const struct process_message *message,
+						 int descriptor) {
+	return channel_send(peering->descriptor, message, &descriptor, descriptor >= 0);
+}
+
+/* The reply first: somebody waits for it. What is wrong with the channel the reader finds. */
+static void flush(struct net_peering *peering) {
+	if (peering->answering && !send_reply(peering))
+		return;
+	while (peering->waiting_count > 0) {
+		const struct waiting *first = list_item(peering->waiting.next, struct waiting, link);
+		if (transmit(peering, &first->message, first->descriptor) == ERR_AGAIN)
+			return;
+		drop_first(peering);
+	}
+}
+
+/* Waits for what there is to be done; no request is read that could not be answered. */
+static void watch(struct net_peering *peering) {
+	uint32_t events = (peering->answering ? 0U : (uint32_t)EPOLLIN) |
+					  (peering->answering || peering->waiting_count > 0 ? (uint32_t)EPOLLOUT : 0U);
+	if (peering->descriptor < 0 || events == peering->watched)
+		return;
+	peering->watched = events;
+	if (loop_change(peering->loop, peering->descriptor, events))
+		net_peering_done(peering);
+}
+
 static void readable_or_writable(void *context, uint32_t events) {
 	struct net_peering *peering = context;
-	bool was_answering = peering->answering;
-	if (was_answering && !send_reply(peering)) {
-		/* Nobody will make room any more. */
-		if (events & (EPOLLHUP | EPOLLERR))
-			net_peering_done(peering);
-		return;
+	flush(peering);
+	if (!peering->answering)
+		read_requests(peering);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		net_peering_done(peering); /* nobody will make room any more */
+	watch(peering);
+}
+
+enum err net_peering_send(struct net_peering *peering, const struct process_message *message,
+						  int descriptor) {
+	enum err error = ERR_CLOSED;
+	if (peering->descriptor >= 0)
+		error = peering->waiting_count > 0 ? ERR_AGAIN : transmit(peering, message, descriptor);
+	if (error != ERR_AGAIN) {
+		close_if_any(descriptor);
+		return error;
 	}
-	read_requests(peering);
-	if (peering->descriptor < 0 || was_answering == peering->answering)
-		return;
-	if (loop_change(peering->loop, peering->descriptor, peering->answering ? EPOLLOUT : EPOLLIN))
-		net_peering_done(peering);
+	struct waiting *waiting =
+		peering->waiting_count < NET_PEERING_WAITING_MAX ? malloc(sizeof *waiting) : NULL;
+	if (!waiting) {
+		close_if_any(descriptor);
+		return peering->waiting_count < NET_PEERING_WAITING_MAX ? ERR_NO_MEMORY : ERR_LIMIT;
+	}
+	*waiting = (struct waiting){.message = *message, .descriptor = descriptor};
+	list_append(&peering->waiting, &waiting->link);
+	peering->waiting_count++;
+	watch(peering);
+	return ERR_OK;
 }
 
 void net_peering_take(struct net_peering *peering, int descriptor) {
@@ -93,6 +165,7 @@ void net_peering_take(struct net_peering *peering, int descriptor) {
 		return;
 	}
 	peering->descriptor = descriptor;
+	peering->watched = EPOLLIN;
 }
 
 void net_peering_answer(struct net_peering *peering, const struct process_message *reply,

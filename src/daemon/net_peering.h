@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "daemon/channel.h"
 #include "daemon/net.h"
@@ -10,13 +11,17 @@
 
 /*
  * The net process's channel to the control process, which may come and go: its requests in, their
- * replies and events out. The data path's process never waits for the other: events are dropped
- * when the channel is full, and no request is read before the reply to the one before is away.
+ * replies, events and questions out. The data path's process never waits for the other: events are
+ * dropped when the channel is full, and no request is read before the reply to the one before is
+ * away.
  */
+
+enum { NET_PEERING_WAITING_MAX = 256 /* messages of net_peering_send() that wait for room */ };
 
 struct net_peering {
 	struct loop *loop;
-	/* Answers SET and GET by net_peering_answer(); the message's descriptors are closed after. */
+	/* SET and GET, answered by net_peering_answer(), and RESOLVED; the message's descriptors are
+	 * closed after. */
 	void (*request)(void *context, struct channel_message *message);
 	void *context;
 	struct loop_source source;
@@ -24,6 +29,9 @@ struct net_peering {
 	bool answering; /* reply waits for room */
 	struct process_message reply;
 	int reply_descriptor; /* -1: none */
+	uint32_t watched;     /* events */
+	struct list waiting;
+	size_t waiting_count;
 	struct log_kind dropped;
 };
 
@@ -40,3 +48,10 @@ void net_peering_answer(struct net_peering *peering, const struct process_messag
 						int descriptor);
 
 void net_peering_event(struct net_peering *peering, uint16_t slot, const struct net_event *event);
+
+/*
+ * A message that waits for room if it must. The descriptor (-1: none) is taken over, also on
+ * failure: ERR_CLOSED: nobody is there; ERR_LIMIT; ERR_NO_MEMORY.
+ */
+enum err net_peering_send(struct net_peering *peering, const struct process_message *message,
+						  int descriptor);

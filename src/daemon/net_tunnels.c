@@ -16,7 +16,8 @@ struct net_tunnel {
 	struct net_channel_tunnel channel; /* context of the device's callbacks */
 	struct net_tunnels *tunnels;
 	char prefix[PROCESS_NAME_SIZE + 2];
-	struct net_device *device;
+	const struct net_device_ops *ops;
+	struct net_device *device;       /* NULL while it is being made */
 	struct connections *connections; /* NULL before the first one */
 };
 
@@ -48,6 +49,21 @@ static void tell_event(void *context, const struct net_event *event) {
 	net_peering_event(tunnel->tunnels->peering, tunnel->channel.slot, event);
 }
 
+static enum err ask_control(void *context, const struct process_resolve *question) {
+	const struct net_tunnel *tunnel = list_item(context, struct net_tunnel, channel);
+	const struct process_message message = {
+		.type = PROCESS_RESOLVE, .tunnel = tunnel->channel.slot, .resolve = *question};
+	return net_peering_send(tunnel->tunnels->peering, &message, -1);
+}
+
+static enum err hand_to_control(void *context, const struct process_stranger *stranger,
+								int descriptor) {
+	const struct net_tunnel *tunnel = list_item(context, struct net_tunnel, channel);
+	const struct process_message message = {
+		.type = PROCESS_STRANGER, .tunnel = tunnel->channel.slot, .stranger = *stranger};
+	return net_peering_send(tunnel->tunnels->peering, &message, descriptor);
+}
+
 static void release(struct net_tunnels *tunnels, uint16_t slot) {
 	struct net_tunnel *tunnel = tunnels->items[slot];
 	if (!tunnel)
@@ -55,7 +71,7 @@ static void release(struct net_tunnels *tunnels, uint16_t slot) {
 	tunnels->items[slot] = NULL;
 	connections_free(tunnel->connections);
 	if (tunnel->device)
-		tunnels->ops->free(tunnel->device);
+		tunnel->ops->free(tunnel->device);
 	free(tunnel);
 }
 
@@ -73,14 +89,19 @@ static enum err make_device(struct net_tunnels *tunnels, struct net_tunnel *tunn
 	start.up = message->message.attach.up;
 	start.shards = message->message.attach.shards;
 	start.queues = message->descriptors + 1;
+	memcpy(start.protocol, message->message.attach.protocol, sizeof start.protocol);
+	start.stream_count = message->message.attach.streams;
+	start.streams = start.queues + start.shards;
 	start.offloads = message->message.attach.offloads;
 	start.journal = message->descriptors[0];
 	start.callbacks = net_channel_callbacks(&tunnel->channel);
 	start.callbacks.event = tell_event;
+	start.callbacks.resolve = ask_control;
+	start.callbacks.stranger = hand_to_control;
 	if (tunnels->shared_log)
 		(void)snprintf(tunnel->prefix, sizeof tunnel->prefix, "%s: ", start.name);
 	memcpy(start.prefix, tunnel->prefix, sizeof start.prefix);
-	enum err error = tunnels->ops->new (&start, &tunnel->device);
+	enum err error = tunnel->ops->new (&start, &tunnel->device);
 	if (!error)
 		message->count = 0; /* taken over */
 	return error;
@@ -91,15 +112,17 @@ static enum err attach(struct net_tunnels *tunnels, struct channel_message *mess
 	const struct process_message *body = &message->message;
 	if (message->count != 1U + body->attach.shards + body->attach.streams)
 		return ERR_MALFORMED;
-	if (body->attach.shards == 0 || body->attach.streams > 0)
-		return ERR_UNSUPPORTED;
 	if (tunnels->items[slot])
 		return ERR_EXISTS;
+	const struct net_device_ops *ops = tunnels->find(body->attach.protocol);
+	if (!ops)
+		return ERR_UNSUPPORTED;
 	struct net_tunnel *tunnel = calloc(1, sizeof *tunnel);
 	if (!tunnel)
 		return ERR_NO_MEMORY;
 	tunnel->channel = (struct net_channel_tunnel){.channel = tunnels->channel, .slot = slot};
 	tunnel->tunnels = tunnels;
+	tunnel->ops = ops;
 	tunnels->items[slot] = tunnel;
 	enum err error = make_device(tunnels, tunnel, message);
 	if (error)
@@ -125,13 +148,30 @@ void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_messag
 void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message) {
 	const struct net_tunnel *tunnel = tunnels->items[message->tunnel];
 	if (tunnel)
-		tunnels->ops->link(tunnel->device, message->link.mtu, message->link.up);
+		tunnel->ops->link(tunnel->device, message->link.mtu, message->link.up);
 }
 
 void net_tunnels_network(struct net_tunnels *tunnels) {
-	for (uint16_t slot = 0; tunnels->ops->network && slot < PROCESS_TUNNELS_MAX; slot++)
-		if (tunnels->items[slot])
-			tunnels->ops->network(tunnels->items[slot]->device);
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++) {
+		const struct net_tunnel *tunnel = tunnels->items[slot];
+		if (tunnel && tunnel->ops->network)
+			tunnel->ops->network(tunnel->device);
+	}
+}
+
+void net_tunnels_sockets(struct net_tunnels *tunnels, struct channel_message *message) {
+	const struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
+	const struct process_sockets *answer = &message->message.sockets;
+	if (!tunnel || !tunnel->ops->sockets || message->count != answer->count)
+		return;
+	tunnel->ops->sockets(tunnel->device, answer, message->descriptors, message->count);
+	message->count = 0;
+}
+
+void net_tunnels_resolved(struct net_tunnels *tunnels, const struct process_message *message) {
+	const struct net_tunnel *tunnel = tunnels->items[message->tunnel];
+	if (tunnel && tunnel->ops->resolved)
+		tunnel->ops->resolved(tunnel->device, &message->resolved);
 }
 
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message) {
@@ -139,7 +179,7 @@ void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message 
 	if (!tunnel || message->count != 1)
 		return;
 	if (!tunnel->connections) {
-		enum err error = connections_new(tunnels->defaults.loop, tunnels->ops, tunnel->device,
+		enum err error = connections_new(tunnels->defaults.loop, tunnel->ops, tunnel->device,
 										 &tunnel->connections);
 		if (error) {
 			log_error("%sa configuration connection was closed: %s", tunnel->prefix,
@@ -161,8 +201,8 @@ int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *m
 		message->count == 1 ? shared_text_read(message->descriptors[0], &text, &size) : ERR_INVALID;
 	if (error)
 		return error == ERR_LIMIT ? E2BIG : error == ERR_NO_MEMORY ? ENOMEM : EINVAL;
-	bool allowed = !peers_alone || tunnels->ops->of_peers(tunnel->device, slice_of(text, size));
-	int number = allowed ? tunnels->ops->set(tunnel->device, slice_of(text, size)) : EPERM;
+	bool allowed = !peers_alone || tunnel->ops->of_peers(tunnel->device, slice_of(text, size));
+	int number = allowed ? tunnel->ops->set(tunnel->device, slice_of(text, size)) : EPERM;
 	wipe(text, size);
 	free(text);
 	return number;
@@ -173,7 +213,7 @@ int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descrip
 	if (!tunnel)
 		return ENODEV;
 	struct uapi_text text = {.data = NULL};
-	int number = tunnels->ops->status(tunnel->device, &text);
+	int number = tunnel->ops->status(tunnel->device, &text);
 	if (!number && shared_text_new(slice_of(text.data, text.size), out_descriptor))
 		number = ENOMEM;
 	uapi_text_done(&text);
@@ -182,10 +222,11 @@ int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descrip
 
 uint64_t net_tunnels_run(struct net_tunnels *tunnels, uint64_t now) {
 	uint64_t next = CLOCK_NEVER;
-	for (uint16_t slot = 0; tunnels->ops->run && slot < PROCESS_TUNNELS_MAX; slot++) {
-		if (!tunnels->items[slot])
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++) {
+		const struct net_tunnel *tunnel = tunnels->items[slot];
+		if (!tunnel || !tunnel->ops->run)
 			continue;
-		uint64_t wanted = tunnels->ops->run(tunnels->items[slot]->device, now);
+		uint64_t wanted = tunnel->ops->run(tunnel->device, now);
 		next = wanted < next ? wanted : next;
 	}
 	return next;

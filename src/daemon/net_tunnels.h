@@ -13,7 +13,7 @@
 struct net_tunnel;
 
 struct net_tunnels {
-	const struct net_device_ops *ops;
+	net_find *find;
 	struct net_start defaults; /* what is the same for all: AEAD, offloads, loop */
 	bool shared_log;           /* lines of several tunnels come together */
 	struct net_channel *channel;
@@ -30,6 +30,9 @@ void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_messag
 void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message);
 /* The host's network changed, or it slept. */
 void net_tunnels_network(struct net_tunnels *tunnels);
+/* Takes the descriptors that are a tunnel's. */
+void net_tunnels_sockets(struct net_tunnels *tunnels, struct channel_message *message);
+void net_tunnels_resolved(struct net_tunnels *tunnels, const struct process_message *message);
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message);
 
 /*

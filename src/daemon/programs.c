@@ -7,10 +7,10 @@
 #include "daemon/net.h"
 #include "daemon/node.h"
 
-int programs_run(int count, char *const *arguments, const struct net_device_ops *ops) {
+int programs_run(int count, char *const *arguments, net_find *find) {
 	const char *first = count > 1 ? arguments[1] : "";
 	if (strcmp(first, NET_ARGUMENT) == 0)
-		return net_main(count, arguments, ops);
+		return net_main(count, arguments, find);
 	if (strcmp(first, CONTROL_ARGUMENT) == 0)
 		return control_main(count, arguments);
 	const char *path = count > 0 ? arguments[0] : "umbrad";

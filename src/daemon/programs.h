@@ -1,9 +1,9 @@
 #pragma once
 
-struct net_device_ops;
+#include "daemon/net.h"
 
 /*
- * The programs in this file, by the name it was started as and its first argument; ops is the
- * device of the net process. Returns the exit status.
+ * The programs in this file, by the name it was started as and its first argument; find has the
+ * devices of the net process. Returns the exit status.
  */
-int programs_run(int count, char *const *arguments, const struct net_device_ops *ops);
+int programs_run(int count, char *const *arguments, net_find *find);

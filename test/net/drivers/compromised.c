@@ -182,10 +182,16 @@ static int control_attack(int count, char *const *arguments) {
 	return 0;
 }
 
+static const struct net_device_ops *find(const char *protocol) {
+	static struct net_device_ops ops;
+	ops = device_ops;
+	ops.run = run_device;
+	return &ops;
+}
+
 int main(int count, char **arguments) {
 	const char *once = getenv("UMBRA_ATTACK_ONCE"), *wanted = getenv("UMBRA_ATTACK");
 	const char *first = count > 1 ? arguments[1] : "";
-	struct net_device_ops ops = device_ops;
 	if (strcmp(first, "attack") == 0 && count > 3)
 		return attacks_main(arguments[2], arguments[3], arguments[4]);
 	bool is_control = strcmp(first, CONTROL_ARGUMENT) == 0;
@@ -195,6 +201,5 @@ int main(int count, char **arguments) {
 		plan = wanted;
 	if (plan && is_control)
 		return control_attack(count, arguments);
-	ops.run = run_device;
-	return programs_run(count, arguments, &ops);
+	return programs_run(count, arguments, find);
 }

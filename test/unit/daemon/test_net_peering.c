@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,12 +18,16 @@ struct fixture {
 	struct loop *loop;
 	struct net_peering peering;
 	int control;
-	unsigned requests;
+	unsigned requests, answers;
 	uint16_t last;
 };
 
 static void answer(void *context, struct channel_message *message) {
 	struct fixture *fixture = context;
+	if (message->message.type == PROCESS_RESOLVED) {
+		fixture->answers++;
+		return;
+	}
 	fixture->requests++;
 	fixture->last = message->message.request;
 	const struct process_message reply = {.type = PROCESS_RESULT, .request = fixture->last};
@@ -150,6 +155,59 @@ static void test_full_channel(void **state) {
 	assert_int_equal(message.request, 9);
 }
 
+static enum err send_one(struct fixture *fixture, uint32_t id, int descriptor) {
+	const struct process_message message = {
+		.type = PROCESS_RESOLVE, .tunnel = 5, .resolve = {id, "example.org"}};
+	return net_peering_send(&fixture->peering, &message, descriptor);
+}
+
+/* In order, without a bound on how long but on how many. */
+static void test_messages_wait_for_room(void **state) {
+	struct fixture *fixture = *state;
+	struct process_message message;
+	unsigned count = fill(fixture);
+	for (uint32_t id = 0; id < NET_PEERING_WAITING_MAX; id++)
+		assert_int_equal(send_one(fixture, id, -1), ERR_OK);
+	assert_int_equal(send_one(fixture, 0, dup(0)), ERR_LIMIT);
+	ask(fixture, PROCESS_GET, 7);
+	turn(fixture);
+	for (; count > 0; count--)
+		assert_int_equal(hear(fixture, &message), ERR_OK);
+	for (uint32_t id = 0; id < NET_PEERING_WAITING_MAX;) {
+		turn(fixture);
+		while (hear(fixture, &message) == ERR_OK) {
+			if (message.type == PROCESS_RESULT)
+				continue; /* the answer may overtake them */
+			assert_int_equal(message.type, PROCESS_RESOLVE);
+			assert_int_equal(message.resolve.id, id++);
+		}
+	}
+	assert_int_equal(fixture->requests, 1);
+	assert_int_equal(fixture->peering.watched, EPOLLIN);
+}
+
+static void test_what_waits_goes_with_its_reader(void **state) {
+	struct fixture *fixture = *state;
+	(void)fill(fixture);
+	assert_int_equal(send_one(fixture, 1, dup(0)), ERR_OK);
+	assert_int_equal(close(fixture->control), 0);
+	fixture->control = -1;
+	turn(fixture);
+	assert_int_equal(fixture->peering.descriptor, -1);
+	assert_int_equal(fixture->peering.waiting_count, 0);
+	assert_int_equal(send_one(fixture, 2, dup(0)), ERR_CLOSED);
+}
+
+static void test_answers_to_questions(void **state) {
+	struct fixture *fixture = *state;
+	const struct process_message message = {
+		.type = PROCESS_RESOLVED, .tunnel = 5, .resolved = {1, PROCESS_FOUND_NONE, 0, {{0}}}};
+	assert_int_equal(channel_send(fixture->control, &message, NULL, 0), ERR_OK);
+	turn(fixture);
+	assert_int_equal(fixture->answers, 1);
+	assert_int_not_equal(fixture->peering.descriptor, -1);
+}
+
 static void test_gone_while_a_reply_waits(void **state) {
 	struct fixture *fixture = *state;
 	(void)fill(fixture);
@@ -199,6 +257,9 @@ int main(void) {
 		row(test_requests_are_answered),
 		row(test_event),
 		row(test_full_channel),
+		row(test_messages_wait_for_room),
+		row(test_what_waits_goes_with_its_reader),
+		row(test_answers_to_questions),
 		row(test_gone_while_a_reply_waits),
 		row(test_new_one_replaces_the_old),
 		row(test_anything_else_ends_it),

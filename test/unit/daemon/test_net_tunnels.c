@@ -25,6 +25,8 @@ struct net_device {
 	uint32_t mtu;
 	bool up;
 	char last[32];
+	struct process_sockets sockets;
+	struct process_resolved resolved;
 };
 
 static unsigned alive;
@@ -74,7 +76,20 @@ static uint64_t run_device(struct net_device *device, uint64_t now) {
 	return now + device->start.slot;
 }
 
+static void take_sockets(struct net_device *device, const struct process_sockets *answer,
+						 const int *descriptors, size_t count) {
+	device->sockets = *answer;
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(close(descriptors[i]), 0);
+}
+
+static void take_addresses(struct net_device *device, const struct process_resolved *answer) {
+	device->resolved = *answer;
+}
+
 static const struct net_device_ops ops = {
+	.sockets = take_sockets,
+	.resolved = take_addresses,
 	.new = new_device,
 	.free = free_device,
 	.link = link_device,
@@ -84,6 +99,10 @@ static const struct net_device_ops ops = {
 	.status = get_device,
 	.run = run_device,
 };
+
+static const struct net_device_ops *find(const char *protocol) {
+	return strcmp(protocol, "none") == 0 ? NULL : &ops;
+}
 
 /* The test is the privileged process at ends[0]. */
 struct fixture {
@@ -103,7 +122,7 @@ static int open_fixture(void **state) {
 	net_channel_init(&fixture->channel, fixture->ends[1]);
 	net_peering_init(&fixture->peering, fixture->loop, NULL, NULL);
 	fixture->tunnels = (struct net_tunnels){
-		.ops = &ops,
+		.find = find,
 		.defaults = {.aead = "auto", .loop = fixture->loop},
 		.shared_log = true,
 		.channel = &fixture->channel,
@@ -247,6 +266,60 @@ static void test_event_names_its_tunnel(void **state) {
 	assert_int_equal(close(ends[0]), 0);
 }
 
+/* Without an interface, and of what protocol it is. */
+static void test_streams(void **state) {
+	struct fixture *fixture = *state;
+	for (unsigned good = 0; good < 2; good++) {
+		struct channel_message message = message_of(PROCESS_ATTACH, 3);
+		memcpy(message.message.attach.name, "web", 4);
+		(void)snprintf(message.message.attach.protocol, PROCESS_NAME_SIZE, "%s",
+					   good ? "some" : "none");
+		message.message.attach.streams = 2;
+		for (message.count = 0; message.count < 3; message.count++)
+			message.descriptors[message.count] = dup(fixture->ends[0]);
+		net_tunnels_attach(&fixture->tunnels, &message);
+		if (good) {
+			assert_string_equal(latest->start.protocol, "some");
+			assert_int_equal(latest->start.shards, 0);
+			assert_int_equal(latest->start.stream_count, 2);
+			assert_ptr_equal(latest->start.streams, message.descriptors + 1);
+			assert_int_equal(close(message.descriptors[1]) | close(message.descriptors[2]), 0);
+		}
+		channel_message_done(&message);
+		assert_answer(fixture, 3, good ? 0 : EIO);
+	}
+	const struct net_callbacks *callbacks = &latest->start.callbacks;
+	const struct process_resolve question = {.id = 7, .name = "example.org"};
+	assert_int_equal(callbacks->resolve(callbacks->context, &question), ERR_CLOSED);
+	struct channel_message message;
+	assert_int_equal(callbacks->sockets(callbacks->context, PROCESS_SOCKET_UDP_V6, 9), ERR_OK);
+	assert_int_equal(channel_receive(fixture->ends[0], &message), ERR_OK);
+	assert_int_equal(message.message.type, PROCESS_SOCKETS);
+	assert_int_equal(message.message.tunnel, 3);
+	assert_int_equal(message.message.sockets.count, 9);
+}
+
+/* What is asked for reaches who asked; of another size than it says, nobody. */
+static void test_answers_for_streams(void **state) {
+	struct fixture *fixture = *state;
+	attach(fixture, 3, 1420, 2, 0);
+	for (uint8_t count = 1; count <= 2; count++) {
+		struct channel_message message = message_of(PROCESS_SOCKETS, 3);
+		message.message.sockets = (struct process_sockets){PROCESS_SOCKET_TCP_V4, 2, 0};
+		for (message.count = 0; message.count < count; message.count++)
+			message.descriptors[message.count] = dup(0);
+		net_tunnels_sockets(&fixture->tunnels, &message);
+		channel_message_done(&message);
+		assert_int_equal(latest->sockets.count, count == 2 ? 2 : 0);
+	}
+	struct process_message message = {
+		.type = PROCESS_RESOLVED, .tunnel = 3, .resolved = {7, PROCESS_FOUND_NONE, 0, {{0}}}};
+	net_tunnels_resolved(&fixture->tunnels, &message);
+	assert_int_equal(latest->resolved.id, 7);
+	message.tunnel = 4; /* is not there */
+	net_tunnels_resolved(&fixture->tunnels, &message);
+}
+
 static void test_each_has_its_own_deadline(void **state) {
 	struct fixture *fixture = *state;
 	assert_true(net_tunnels_run(&fixture->tunnels, 1000) == CLOCK_NEVER);
@@ -299,6 +372,8 @@ int main(void) {
 		row(test_each_has_its_own_deadline),
 		row(test_connections_of_each),
 		row(test_event_names_its_tunnel),
+		row(test_streams),
+		row(test_answers_for_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

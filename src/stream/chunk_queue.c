@@ -113,6 +113,15 @@ struct slice chunk_queue_front(const struct chunk_queue *queue) {
 	return slice_of(chunk->data + chunk->begin, (size_t)chunk->end - chunk->begin);
 }
 
+size_t chunk_queue_parts(const struct chunk_queue *queue, struct slice *out_parts, size_t count) {
+	size_t found = 0;
+	for (const struct chunk_queue_part *chunk = queue->first; chunk && found < count;
+		 chunk = chunk->next)
+		out_parts[found++] =
+			slice_of(chunk->data + chunk->begin, (size_t)chunk->end - chunk->begin);
+	return found;
+}
+
 void chunk_queue_drop(struct chunk_queue *queue, struct chunk_queue_pool *pool, size_t size) {
 	queue->size -= size;
 	while (queue->first) {

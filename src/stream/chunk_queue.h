@@ -39,6 +39,9 @@ enum err chunk_queue_append(struct chunk_queue *queue, struct chunk_queue_pool *
 /* The first bytes that lie together; empty only when the queue is. */
 struct slice chunk_queue_front(const struct chunk_queue *queue);
 
+/* The first parts, at most count; how many there are. */
+size_t chunk_queue_parts(const struct chunk_queue *queue, struct slice *out_parts, size_t count);
+
 /* Takes off the first size bytes, of at least as many. */
 void chunk_queue_drop(struct chunk_queue *queue, struct chunk_queue_pool *pool, size_t size);
 

@@ -194,6 +194,10 @@ void mux_stream_end(struct mux_stream *stream);
 /* Unread bytes that lie together; empty when there are none. */
 struct slice mux_stream_peek(const struct mux_stream *stream);
 
+/* The first parts of them, at most count, for a call that takes many; how many there are. */
+size_t mux_stream_peek_parts(const struct mux_stream *stream, struct slice *out_parts,
+							 size_t count);
+
 /* Takes off unread bytes, at most as many as peek showed. Credit returns to the peer by this. */
 void mux_stream_consume(struct mux_stream *stream, size_t size);
 

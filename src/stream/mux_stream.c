@@ -228,6 +228,11 @@ struct slice mux_stream_peek(const struct mux_stream *stream) {
 	return chunk_queue_front(&stream->in);
 }
 
+size_t mux_stream_peek_parts(const struct mux_stream *stream, struct slice *out_parts,
+							 size_t count) {
+	return chunk_queue_parts(&stream->in, out_parts, count);
+}
+
 void mux_stream_consume(struct mux_stream *stream, size_t size) {
 	struct mux *mux = stream->mux;
 	chunk_queue_drop(&stream->in, &mux->pool, size);

@@ -173,6 +173,13 @@ enum err tcp_connection_new(const struct tcp_connection_options *options,
 	return ERR_OK;
 }
 
+void tcp_connection_hand_over(struct tcp_connection *connection,
+							  const struct tcp_connection_ops *ops, void *context) {
+	connection->ops = ops;
+	connection->context = context;
+	tcp_connection_resume(connection);
+}
+
 void tcp_connection_free(struct tcp_connection *connection) {
 	if (!connection)
 		return;

@@ -63,6 +63,13 @@ enum err tcp_connection_new(const struct tcp_connection_options *options,
 							struct tcp_connection **out_connection);
 
 /*
+ * Somebody else is told from now on; also from inside a callback, failed() excepted. What the one
+ * before him was told (connected, finished) is not said again.
+ */
+void tcp_connection_hand_over(struct tcp_connection *connection,
+							  const struct tcp_connection_ops *ops, void *context);
+
+/*
  * Closes it, in order: what the kernel has taken is still sent. Where bytes from the other end have
  * not been read, the kernel resets it instead. NULL-safe.
  */

@@ -408,6 +408,24 @@ static void may_be_freed_at_a_failure(void **state) {
 	assert_null(desk->far.connection);
 }
 
+/* What one owner has seen, the next one is not told again. */
+static void may_be_handed_over(void **state) {
+	struct desk *desk = *state;
+	struct end other = {.desk = desk, .room = 100, .stop_at_end = true};
+	join(desk);
+	desk->far.room = desk->far.stop_at = 5;
+	send_text(&desk->near, "hello, you");
+	control_loop_run(desk->loop);
+	assert_int_equal(desk->far.received, 5);
+	tcp_connection_hand_over(desk->far.connection, &ops, &other);
+	tcp_connection_finish(desk->near.connection);
+	control_loop_run(desk->loop);
+	assert_int_equal(other.received, 5);
+	assert_int_equal(other.finished, 1);
+	assert_int_equal(desk->far.received, 5);
+	assert_int_equal(desk->far.finished, 0);
+}
+
 static void sends_without_delay(void **state) {
 	struct desk *desk = *state;
 	int descriptor, value = 0;
@@ -476,6 +494,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(tells_a_refusal, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_freed_at_data, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_freed_at_a_failure, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(may_be_handed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sends_without_delay, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(accepts_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(waits_for_descriptors, set_up, tear_down),

@@ -1,0 +1,297 @@
+"""The web site that a server of streams is to everybody else.
+
+Who knocks with a wrong key, an old clock or another's words must not be able to tell it from a site
+that has nothing to hide.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import statistics
+import struct
+import time
+from collections.abc import Callable
+
+import pytest
+
+from harness import cookies
+from harness.device import Key, new_key
+from harness.lab import Lab
+from harness.process import SLOW
+from harness.site import HELLO, PAGE, PICTURE, RAN, SCRIPT, content_digest
+from harness.streams import PORT, SERVER, SERVER_NAME, WEB, Streams, make_streams, needs_streams
+from harness.streams import serve_site
+from harness.tls import End, Tls
+
+pytestmark = [pytest.mark.umbra, needs_streams]
+
+TRIES = 50
+APART_SECONDS = 0.005
+BROWSERS = ("chromium", "chromium-headless-shell")
+Cookie = Callable[[Tls], str | None]
+
+
+def make_site(lab: Lab) -> Streams:
+    """The server alone, with a folder of files, and a client of which the test has the key."""
+    streams = make_streams(lab, server={"decoy": {"folder": "site"}})
+    folder = streams.server.folder / "site"
+    (folder / "more").mkdir(parents=True)
+    files = {"index.html": PAGE, "dot.png": PICTURE, "script.js": SCRIPT, "more/index.html": HELLO}
+    for name, text in files.items():
+        (folder / name).write_bytes(text)
+    streams.server.start()
+    return streams
+
+
+def open_tls(streams: Streams, alpn: str = "http/1.1") -> Tls:
+    return Tls(streams.space, SERVER, PORT, SERVER_NAME, alpn)
+
+
+def curl(streams: Streams, path: str, *options: str) -> str:
+    resolved = ("--resolve", f"{SERVER_NAME}:{PORT}:{SERVER}")
+    trusted = ("--cacert", str(streams.certificate.with_suffix(".crt")))
+    url = f"https://{SERVER_NAME}:{PORT}{path}"
+    return streams.space.run("curl", "-sS", *resolved, *trusted, *options, url).stdout
+
+
+def knocks(streams: Streams) -> dict[str, Cookie]:
+    """Everything that must look alike, by what is wrong with it."""
+    server = streams.server.keys[streams.web].public
+    allowed, unknown = streams.client.keys[streams.out], new_key()
+
+    def first(key: Key, ahead: float = 0.0, to: str = server, carrier: str = "tls") -> Cookie:
+        return lambda tls: cookies.first(
+            key.private, to, tls.exporter(cookies.EXPORTER), ahead, carrier
+        )
+
+    elsewhere = os.urandom(32)
+    good = first(allowed)
+    return {
+        "no cookie": lambda tls: None,
+        "a site's cookie": lambda tls: "8f14e45fceea167a",
+        "no message": lambda tls: "A" * 163,
+        "not base64url": lambda tls: "*" * 163,
+        "too long": lambda tls: "A" * 2000,
+        "unknown key": first(unknown),
+        "another server's key": first(allowed, to=unknown.public),
+        "a clock that is late": first(allowed, ahead=-600),
+        "a clock that is early": first(allowed, ahead=600),
+        "another connection's": lambda tls: cookies.first(allowed.private, server, elsewhere),
+        "another carrier's": first(allowed, carrier="ws"),
+        "a bit changed": lambda tls: flip(good(tls) or ""),
+    }
+
+
+def flip(text: str) -> str:
+    return text[:100] + ("A" if text[100] != "A" else "B") + text[101:]
+
+
+def request(cookie: str | None, *fields: str) -> bytes:
+    lines = ["GET / HTTP/1.1", f"host: {SERVER_NAME}", "user-agent: probe", *fields]
+    if cookie is not None:
+        lines.append(f"cookie: {cookies.NAME}={cookie}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def masked(text: bytes) -> bytes:
+    return re.sub(rb"(?i)(\ndate: )[^\r]*", rb"\1now", text)
+
+
+def test_site(lab: Lab) -> None:
+    """An ordinary web site over both versions of HTTP."""
+    streams = make_site(lab)
+    for version in ("2", "1.1"):
+        way = f"--http{version}"
+        assert curl(streams, "/", way) == PAGE.decode()
+        assert curl(streams, "/more/", way) == HELLO.decode()
+        shown = "%{http_version} %{http_code} %{content_type}"
+        quiet = (way, "-o", "/dev/null", "-w", shown)
+        assert curl(streams, "/script.js", *quiet).split()[:2] == [version, "200"]
+        assert curl(streams, "/nothing", *quiet).split()[:2] == [version, "404"]
+        head = curl(streams, "/dot.png", way, "-I").lower()
+        assert "content-type: image/png" in head
+        assert f"content-length: {len(PICTURE)}" in head
+        # After a knock with somebody's cookie it is the same site, on the same connection.
+        assert curl(streams, "/", way, "-b", f"{cookies.NAME}={'A' * 163}") == PAGE.decode()
+
+
+def test_proxied_site(lab: Lab) -> None:
+    """The decoy may be a real web server behind this one."""
+    streams = make_streams(lab, server={"decoy": {"proxy": f"http://127.0.0.1:{WEB}"}})
+    serve_site(lab, streams.server.namespace, "127.0.0.1")
+    streams.server.start()
+    size, path = 3_000_000, lab.folder / "got"
+    for version in ("2", "1.1"):
+        assert curl(streams, "/hello", f"--http{version}") == HELLO.decode()
+        curl(streams, f"/bytes/{size}", f"--http{version}", "-o", str(path))
+        said = curl(streams, "/digest", f"--http{version}", "--data-binary", f"@{path}")
+        assert said == content_digest(size)
+
+
+@pytest.mark.long
+def test_browser_sees_the_site(lab: Lab) -> None:
+    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if not browser:
+        pytest.skip("there is no chromium")
+    streams = make_site(lab)
+    home = lab.folder / "browser"
+    home.mkdir()
+    shown = streams.space.run(
+        *(browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+        *("--disable-background-networking", f"--user-data-dir={home}"),
+        *("--ignore-certificate-errors", f"--host-resolver-rules=MAP {SERVER_NAME} {SERVER}"),
+        f"https://{SERVER_NAME}/",
+        env={**os.environ, "HOME": str(home)},
+        timeout=60,
+    ).stdout
+    assert RAN in shown
+
+
+def knock(streams: Streams, cookie: Cookie) -> tuple[bytes, End]:
+    """One request that may be one, then another one that ends the connection."""
+    with open_tls(streams) as tls:
+        tls.write(request(cookie(tls)))
+        answer = tls.read_head_and_body()
+        tls.write(request(None, "connection: close"))
+        end = tls.read_to_end()
+    return masked(answer), End(masked(end.text), end.records, end.notified, end.last)
+
+
+def test_refusals_look_alike(lab: Lab) -> None:
+    """Byte for byte, record for record, to the last; and what is right is let in."""
+    streams = make_site(lab)
+    tried = knocks(streams)
+    answer, end = knock(streams, tried["no cookie"])
+    assert answer.endswith(PAGE) and answer.startswith(b"HTTP/1.1 200")
+    assert end.notified and end.last == "FIN"
+    for what, cookie in tried.items():
+        assert knock(streams, cookie) == (answer, end), what
+    # Otherwise all of this would say nothing.
+    with open_tls(streams) as tls:
+        server = streams.server.keys[streams.web].public
+        mine = streams.client.keys[streams.out].private
+        tls.write(request(cookies.first(mine, server, tls.exporter(cookies.EXPORTER))))
+        said = tls.read()
+    assert re.search(rb"(?i)set-cookie: " + cookies.NAME.encode() + rb"=[A-Za-z0-9_-]{99,}", said)
+
+
+def headers_frame(cookie: str | None) -> bytes:
+    """A request of HTTP/2, its fields as RFC 7541 has them, no table, no Huffman code."""
+
+    def field(first: bytes, value: str) -> bytes:
+        text = value.encode()
+        # A length of seven bits, the rest behind it.
+        if len(text) < 127:
+            return first + bytes([len(text)]) + text
+        rest = len(text) - 127
+        more = b""
+        while rest > 127:
+            more, rest = more + bytes([rest & 127 | 128]), rest >> 7
+        return first + b"\x7f" + more + bytes([rest]) + text
+
+    block = b"\x82\x87\x84" + field(b"\x01", SERVER_NAME)
+    if cookie is not None:
+        block += field(b"\x0f\x11", f"{cookies.NAME}={cookie}")
+    return struct.pack("!I", len(block))[1:] + b"\1\5\0\0\0\1" + block
+
+
+def knock_http2(streams: Streams, cookie: Cookie) -> list[tuple[int, int, int, int, bytes]]:
+    """The frames of the answer: type, flags, stream, length, and what DATA holds."""
+    with open_tls(streams, "h2") as tls:
+        settings = b"\0\0\0\4\0\0\0\0\0"
+        tls.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + headers_frame(cookie(tls)))
+        frames: list[tuple[int, int, int, int, bytes]] = []
+        text = b""
+        while not any(frame[2] == 1 and frame[1] & 1 for frame in frames):
+            part = tls.read()
+            assert part, f"the end ({tls.last}) after {frames}"
+            text += part
+            while len(text) >= 9 and len(text) >= 9 + int.from_bytes(text[:3], "big"):
+                size, kind, flags = int.from_bytes(text[:3], "big"), text[3], text[4]
+                body = text[9 : 9 + size]
+                stream = int.from_bytes(text[5:9], "big")
+                # HEADERS have the date; its length is coded.
+                shown = (0, b"") if kind == 1 else (size, body)
+                frames.append((kind, flags, stream, *shown))
+                text = text[9 + size :]
+        return frames
+
+
+def test_refusals_look_alike_in_http2(lab: Lab) -> None:
+    streams = make_site(lab)
+    tried = knocks(streams)
+    frames = knock_http2(streams, tried["no cookie"])
+    assert b"".join(frame[4] for frame in frames if frame[0] == 0) == PAGE
+    for what, cookie in tried.items():
+        assert knock_http2(streams, cookie) == frames, what
+
+
+@pytest.mark.long
+def test_refusals_take_the_same_time(lab: Lab) -> None:
+    """Medians of many tries, in turn."""
+    streams = make_site(lab)
+    tried = knocks(streams)
+    chosen = ("no cookie", "no message", "unknown key", "a clock that is late", "a bit changed")
+    times: dict[str, list[float]] = {what: [] for what in chosen}
+    for _ in range(TRIES):
+        for what in chosen:
+            with open_tls(streams) as tls:
+                text = request(tried[what](tls))
+                began = time.perf_counter()
+                tls.write(text)
+                tls.read_head_and_body()
+                times[what].append(time.perf_counter() - began)
+    medians = {what: statistics.median(taken) for what, taken in times.items()}
+    assert max(medians.values()) - min(medians.values()) < APART_SECONDS * SLOW, medians
+
+
+def test_broken_off(lab: Lab) -> None:
+    """Parts of a request, and then the end: the same end whatever the part would have become."""
+    streams = make_site(lab)
+    tried = knocks(streams)
+    found = {}
+    for what in ("no message", "unknown key", "a clock that is late", "a bit changed"):
+        with open_tls(streams) as tls:
+            tls.write(request(tried[what](tls))[:-20])
+            tls.shut()
+            found[what] = tls.read_to_end()
+    assert len(set(found.values())) == 1, found
+    assert found["no message"].last == "FIN"
+
+
+def raw(streams: Streams, data: bytes) -> tuple[bytes, str]:
+    """What the port says to bytes that are no TLS."""
+    made = streams.space.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with made:
+        made.settimeout(10 * SLOW)
+        made.connect((SERVER, PORT))
+        made.sendall(data)
+        said = b""
+        try:
+            while part := made.recv(1 << 16):
+                said += part
+        except ConnectionResetError:
+            return said, "RST"
+    return said, "FIN"
+
+
+def test_no_tls(lab: Lab) -> None:
+    """Plain HTTP gets a page that says so, as elsewhere; garbage an alert or nothing."""
+    streams = make_site(lab)
+    said, _ = raw(streams, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 400"), said
+    for garbage in (os.urandom(300), b"\x16\x03\x01\x00\x05hello", b"SSH-2.0-probe\r\n"):
+        said, last = raw(streams, garbage)
+        assert said == b"" or said[0] == 21, said
+        assert last in ("FIN", "RST")
+    # Bytes that break off in the middle of a record inside TLS, and then garbage.
+    for tail in (os.urandom(100), b"\x17\x03\x03\x00\x40" + os.urandom(64)):
+        with open_tls(streams) as tls:
+            tls.write_raw(tail)
+            end = tls.read_to_end()
+            assert end.text == b"" and end.last in ("FIN", "RST"), end
+    answer, _ = knock(streams, lambda tls: None)
+    assert answer.endswith(PAGE)

@@ -1,0 +1,157 @@
+"""What a tunnel of streams outlives: crashes of either end, a certificate that is renewed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from harness.device import new_key
+from harness.lab import Lab
+from harness.process import wait_until
+from harness.streams import (
+    FRONT,
+    PORT,
+    SERVER,
+    WEB,
+    Streams,
+    make_certificate,
+    make_streams,
+    needs_streams,
+)
+
+pytestmark = [pytest.mark.umbra, needs_streams]
+
+
+def pin(certificate: pathlib.Path) -> str:
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return "sha256/" + base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
+def shown_certificate(streams: Streams) -> str:
+    """What the server shows to whoever comes."""
+    return streams.space.call(lambda: ssl.get_server_certificate((SERVER, PORT)))
+
+
+@pytest.mark.parametrize("end", ("client", "server"))
+@pytest.mark.parametrize("part", ("net", "control"))
+def test_process_dies(lab: Lab, end: str, part: str) -> None:
+    """A killed process is replaced; the front end stays, or comes back, at its port."""
+    streams = make_streams(lab).start()
+    assert streams.works()
+    node = getattr(streams, end)
+    pid = node.part(part)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 5, "its end")
+    wait_until(streams.works, 20, f"a page after the {end}'s {part} died:\n{node.log_text()}")
+
+
+def test_server_dies(lab: Lab) -> None:
+    """With all its processes; when it is back, so is the tunnel, by the front end that stayed."""
+    streams = make_streams(lab).start()
+    assert streams.works()
+    with streams.connect() as held:
+        streams.server.kill()
+        held.settimeout(10)
+        assert held.recv(1) == b""
+    with streams.space.socket(socket.AF_INET, socket.SOCK_STREAM) as asking:
+        asking.connect(("127.0.0.1", FRONT))  # somebody still listens
+    streams.server.start()
+    wait_until(streams.works, 20, "a page from the new server")
+
+
+def test_client_dies(lab: Lab) -> None:
+    streams = make_streams(lab).start()
+    assert streams.works()
+    streams.client.kill()
+    streams.client.start()
+    wait_until(streams.works, 10, "a page through the new client")
+
+
+def test_certificate_renewed(lab: Lab) -> None:
+    """A reload takes up the new one for those who come; who is connected stays."""
+    streams = make_streams(lab)
+    folder = streams.server.folder
+    renewed = make_certificate(folder, "renewed")
+    both = streams.client.folder / "server.crt"
+    both.write_text(both.read_text() + renewed.with_suffix(".crt").read_text())
+    streams.start()
+    old = shown_certificate(streams)
+    assert old.split() == (folder / "tls.crt").read_text().split()
+    with streams.connect() as held:
+        for suffix in (".crt", ".key"):
+            shutil.copy(renewed.with_suffix(suffix), folder / f"tls{suffix}")
+        streams.server.umbra("reload")
+        new = wait_until(
+            lambda: (seen := shown_certificate(streams)) != old and seen, 5, "the new certificate"
+        )
+        assert new.split() == renewed.with_suffix(".crt").read_text().split()
+        held.sendall(b"still here")
+        assert held.recv(100) == b"still here"
+    # A new client meets it.
+    streams.client.stop()
+    streams.client.start()
+    wait_until(streams.works, 10, "a page behind the new certificate")
+
+
+def test_damaged_certificate(lab: Lab) -> None:
+    """A reload that cannot be is refused, names the file, and changes nothing."""
+    streams = make_streams(lab).start()
+    old = shown_certificate(streams)
+    (streams.server.folder / "tls.crt").write_text("no certificate\n")
+    refused = streams.server.umbra("reload", check=False)
+    assert refused.returncode != 0
+    assert "tls.crt" in refused.stdout + refused.stderr
+    assert shown_certificate(streams) == old
+    assert streams.works()
+
+
+def test_pins(lab: Lab) -> None:
+    """A pin replaces the chain; another server's key is refused before anything is said."""
+    streams = make_streams(lab)
+    right = pin(streams.certificate.with_suffix(".crt"))
+    streams.client_rows["tls"] = {"server_name": "else.umbra.test", "pins": [right]}
+    streams.start()
+    assert streams.works()
+    wrong = pin(make_certificate(lab.folder, "other").with_suffix(".crt"))
+    streams.client_rows["tls"]["pins"] = [wrong]
+    streams.client.stop()
+    streams.client.start()
+    assert not streams.works()
+    assert streams.client.peers(streams.out)["server"]["state"] != "connected"
+
+
+def test_unknown_client(lab: Lab) -> None:
+    """Who is no peer gets the web site and nothing else; once he is one, streams."""
+    streams = make_streams(lab)
+    (peer,) = streams.server_rows["peers"]
+    right, peer["public_key"] = peer["public_key"], new_key().public
+    streams.start()
+    assert not streams.works()
+    peer["public_key"] = right
+    streams.server.reload()
+    # A declined client waits for a minute before it asks again.
+    streams.client.stop()
+    streams.client.start()
+    wait_until(streams.works, 10, "a page once it is known")
+
+
+def test_peer_removed(lab: Lab) -> None:
+    """Its connections end at once, and no new one comes."""
+    streams = make_streams(lab).start()
+    with streams.connect(port=WEB) as held:
+        streams.server_rows["peers"] = []
+        streams.server.reload()
+        held.settimeout(10)
+        assert held.recv(1) == b""
+    assert not streams.works()

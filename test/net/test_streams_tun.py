@@ -1,0 +1,55 @@
+"""IP packets over streams: an interface at either end."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.lab import Lab
+from harness.streams import Streams, make_streams, needs_streams
+from harness.traffic import IperfServer, assert_pings, exchange_datagrams, iperf
+from harness.traffic import reachable, transfer
+
+pytestmark = [pytest.mark.umbra, needs_streams]
+
+NEAR, FAR, OTHER = "10.80.0.2", "10.80.0.1", "10.80.0.3"
+
+
+def make(lab: Lab) -> Streams:
+    streams = make_streams(
+        lab,
+        addresses=([f"{NEAR}/24", "fd80::2/64"], [f"{FAR}/24", "fd80::1/64"]),
+        peer={"allowed_ips": [f"{NEAR}/32", "fd80::2/128"]},
+    )
+    (peer,) = streams.client_rows["peers"]
+    peer["allowed_ips"] = ["10.80.0.0/24", "fd80::/64"]
+    return streams.start()
+
+
+def test_packets(lab: Lab) -> None:
+    """Pings, bytes and datagrams pass both ways and unchanged, beside the front end."""
+    streams = make(lab)
+    near, far = streams.space, streams.server.namespace
+    for there, here in ((FAR, NEAR), ("fd80::1", "fd80::2")):
+        assert_pings(near, there)
+        assert_pings(far, here)
+    transfer(near, far, FAR, 5_000_000)
+    transfer(far, near, NEAR, 5_000_000)
+    exchange_datagrams(near, far, FAR, (0, 1, 1000, 1300, 4000))
+    assert streams.works()
+    # What is not the client's does not pass, neither from it nor to it.
+    name = streams.out
+    near.ip(f"address add {OTHER}/32 dev {name}")
+    assert not reachable(far, OTHER)
+    near.ip(f"route add {FAR}/32 dev {name} src {OTHER}")
+    assert not reachable(near, FAR)
+    near.ip(f"route del {FAR}/32 dev {name}", f"address del {OTHER}/32 dev {name}")
+    assert_pings(near, FAR)
+
+
+@pytest.mark.long
+def test_iperf(lab: Lab) -> None:
+    streams = make(lab)
+    IperfServer(streams.server.namespace)
+    for direction in ((), ("-R",)):
+        report = iperf(streams.space, FAR, *direction)
+        assert report["received"]["bytes"] > 5_000_000, report

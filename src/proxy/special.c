@@ -73,10 +73,13 @@ size_t special_embedded(const struct address *address,
 	};
 	/* The last half of ISATAP's, of which the first byte's bit 1 may be set. */
 	static const uint8_t isatap[4] = {0, 0, 0x5e, 0xfe};
+	/* :: and ::1 are in the block of compatible ones, and none of them (RFC 4291 section 2.5). */
+	static const uint8_t nobody[ADDRESS_V6_SIZE - 1] = {0};
 	size_t count = 0;
-	if (address->family != ADDRESS_V6)
-		return 0;
 	const uint8_t *bytes = address->bytes;
+	if (address->family != ADDRESS_V6 ||
+		(memcmp(bytes, nobody, sizeof nobody) == 0 && bytes[sizeof nobody] <= 1))
+		return 0;
 	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
 		if (memcmp(bytes, forms[i].bytes, forms[i].size) == 0)
 			out_addresses[count++] = address_from_bytes(ADDRESS_V4, bytes + forms[i].at);

@@ -119,6 +119,9 @@ static void embedded(void **state) {
 		{"2606:4700::100:5efe:10.0.0.1", {NULL}},
 		{"2606:4700::1111", {NULL}},
 		{"10.0.0.1", {NULL}},
+		{"::", {NULL}},
+		{"::1", {NULL}},
+		{"::2", {"0.0.0.2"}},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct address found[SPECIAL_EMBEDDED_MAX], address = parse(rows[i].text);

@@ -45,15 +45,26 @@ void policy_free(struct policy *policy) {
 	free(policy);
 }
 
-/* A rule about a prefix that lies wholly in a special block. */
-static bool means_special(const struct policy_rule *rule) {
-	return rule->subject == POLICY_PREFIX && special_of_prefix(&rule->prefix);
+/* What is asked: may the target lead there? */
+struct question {
+	const struct target *target;
+	const char *name; /* NULL where the target is an address */
+	bool is_own;      /* the address is this host's */
+};
+
+/* A rule about a prefix that lies wholly in a special block; or, of this host's, about it alone. */
+static bool means_special(const struct policy_rule *rule, const struct question *question) {
+	if (rule->subject != POLICY_PREFIX)
+		return false;
+	bool is_whole = rule->prefix.length == 8 * address_size(&rule->prefix.address);
+	return special_of_prefix(&rule->prefix) || (question->is_own && is_whole);
 }
 
-/* name: NULL where the target is an address. */
-static bool allows_one(const struct policy *policy, const struct target *target, const char *name,
+static bool allows_one(const struct policy *policy, const struct question *question,
 					   const struct address *address) {
-	bool is_special = special_of(address) != NULL;
+	const struct target *target = question->target;
+	const char *name = question->name;
+	bool is_special = question->is_own || special_of(address);
 	for (size_t i = 0; i < policy->count; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
 		if (!policy_rule_covers_port(rule, target->udp, target->port) ||
@@ -62,22 +73,22 @@ static bool allows_one(const struct policy *policy, const struct target *target,
 			continue;
 		if (rule->action == POLICY_DENY)
 			return false;
-		if (!is_special || means_special(rule))
+		if (!is_special || means_special(rule, question))
 			return true;
 	}
 	return !is_special && policy->otherwise == POLICY_ALLOW;
 }
 
-static bool allows(const struct policy *policy, const struct target *target, const char *name,
+static bool allows(const struct policy *policy, const struct question *question,
 				   const struct address *address) {
 	struct address embedded[SPECIAL_EMBEDDED_MAX];
 	struct address unmapped = special_unmapped(address);
-	if (address_size(address) == 0 || target->port == 0 ||
-		!allows_one(policy, target, name, &unmapped))
+	if (address_size(address) == 0 || question->target->port == 0 ||
+		!allows_one(policy, question, &unmapped))
 		return false;
 	size_t count = special_embedded(&unmapped, embedded);
 	for (size_t i = 0; i < count; i++)
-		if (!allows_one(policy, target, name, &embedded[i]))
+		if (!allows_one(policy, question, &embedded[i]))
 			return false;
 	return true;
 }
@@ -99,10 +110,11 @@ static bool may_be_allowed(const struct policy *policy, const struct target *tar
 
 enum policy_verdict policy_judge(const struct policy *policy, const struct target *target) {
 	policy = policy ? policy : &nothing_said;
+	struct question question = {.target = target};
 	switch (target->type) {
 	case TARGET_V4:
 	case TARGET_V6:
-		return allows(policy, target, NULL, &target->address) ? POLICY_ALLOWED : POLICY_REFUSED;
+		return allows(policy, &question, &target->address) ? POLICY_ALLOWED : POLICY_REFUSED;
 	case TARGET_NAME:
 		return target->port != 0 && may_be_allowed(policy, target) ? POLICY_BY_ADDRESS
 																   : POLICY_REFUSED;
@@ -111,8 +123,22 @@ enum policy_verdict policy_judge(const struct policy *policy, const struct targe
 	}
 }
 
+static bool allows_address(const struct policy *policy, const struct target *target, bool is_own,
+						   const struct address *address) {
+	struct question question = {
+		.target = target,
+		.name = target->type == TARGET_NAME ? target->name : NULL,
+		.is_own = is_own,
+	};
+	return allows(policy ? policy : &nothing_said, &question, address);
+}
+
 bool policy_allows_address(const struct policy *policy, const struct target *target,
 						   const struct address *address) {
-	return allows(policy ? policy : &nothing_said, target,
-				  target->type == TARGET_NAME ? target->name : NULL, address);
+	return allows_address(policy, target, false, address);
+}
+
+bool policy_allows_own_address(const struct policy *policy, const struct target *target,
+							   const struct address *address) {
+	return allows_address(policy, target, true, address);
 }

@@ -48,3 +48,10 @@ enum policy_verdict policy_judge(const struct policy *policy, const struct targe
 /* Before a connection to, or a datagram for, an address that the target (a name) led to. */
 bool policy_allows_address(const struct policy *policy, const struct target *target,
 						   const struct address *address);
+
+/*
+ * The same of an address of this host's own, which is a special one wherever it is from: a rule
+ * about a prefix inside a special block lets it through, or one about this very address.
+ */
+bool policy_allows_own_address(const struct policy *policy, const struct target *target,
+							   const struct address *address);

@@ -92,6 +92,34 @@ static void lets_through_what_is_named(void **state) {
 	policy_free(policy);
 }
 
+static bool leads_to_own(const struct policy *policy, const char *to) {
+	struct target target;
+	struct address address;
+	assert_int_equal(target_parse("www.example.com", 443, false, &target), ERR_OK);
+	assert_int_equal(address_parse(to, &address), ERR_OK);
+	return policy_allows_own_address(policy, &target, &address);
+}
+
+static void keeps_this_hosts_own(void **state) {
+	assert_false(leads_to_own(NULL, "1.1.1.1"));
+	static const char *const texts[] = {
+		"allow any",         "allow 1.1.1.0/24",   "allow 2.2.2.2 tcp 443", "deny 10.1.1.1",
+		"allow 10.1.0.0/16", "allow 2606:4700::1", "allow *.example.com",   NULL};
+	struct policy *policy = make(texts, POLICY_ALLOW);
+	/* By its name, by a prefix around it: not enough. */
+	assert_true(leads(policy, "www.example.com", "1.1.1.1"));
+	assert_false(leads_to_own(policy, "1.1.1.1"));
+	assert_false(leads_to_own(policy, "::ffff:1.1.1.1"));
+	assert_true(leads_to_own(policy, "2.2.2.2"));
+	assert_true(leads_to_own(policy, "2606:4700::1"));
+	assert_false(leads_to_own(policy, "2606:4700::2"));
+	/* Special ones are as they always are. */
+	assert_true(leads_to_own(policy, "10.1.2.3"));
+	assert_false(leads_to_own(policy, "10.1.1.1"));
+	assert_false(leads_to_own(policy, "127.0.0.1"));
+	policy_free(policy);
+}
+
 static void denies(void **state) {
 	static const char *const texts[] = {"deny *.example.com", "deny example.org tcp 25",
 										"deny ::ffff:8.8.8.0/120", "deny 9.9.9.9", NULL};
@@ -159,11 +187,9 @@ static void has_limits(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refuses_special_ones),
-		cmocka_unit_test(lets_through_what_is_named),
-		cmocka_unit_test(denies),
-		cmocka_unit_test(keeps_their_order),
-		cmocka_unit_test(has_limits),
+		cmocka_unit_test(refuses_special_ones), cmocka_unit_test(lets_through_what_is_named),
+		cmocka_unit_test(keeps_this_hosts_own), cmocka_unit_test(denies),
+		cmocka_unit_test(keeps_their_order),    cmocka_unit_test(has_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

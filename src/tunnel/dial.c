@@ -87,7 +87,8 @@ static void attempt_made(struct attempt *attempt) {
 	for (size_t i = 0; i < dial->begun; i++)
 		drop(&dial->attempts[i]);
 	control_timer_stop(dial->timer);
-	dial->options.made(dial->options.context, descriptor, &attempt->endpoint);
+	struct endpoint peer = attempt->endpoint; /* for an owner who frees the dial first */
+	dial->options.made(dial->options.context, descriptor, &peer);
 }
 
 static void ready(void *context, uint32_t events) {

@@ -36,7 +36,10 @@ struct stream_socket_wish {
 
 /* Somebody who waits for a name's addresses. */
 struct stream_question {
-	struct list link; /* the host's */
+	struct list link; /* the host's, as the next three are */
+	uint64_t deadline;
+	uint32_t id;
+	enum err error;
 	/*
 	 * v6 and v4 in turn, v6 first (RFC 8305); only for the call. ERR_NOT_FOUND: no such name or no
 	 * address; ERR_AGAIN: nobody answered; ERR_LIMIT: too many ask.

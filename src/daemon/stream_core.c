@@ -1,0 +1,271 @@
+#include "daemon/stream_core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/wipe.h"
+#include "session/seen.h"
+#include "wire/base64url.h"
+
+struct stream_core {
+	struct stream_core_start start;
+	int listeners[STREAM_LISTENERS_MAX];
+	struct stream_peers *peers;
+	const struct stream_tunnel_ops *ops; /* of the tunnel; NULL: there are no options yet */
+	struct stream_tunnel *tunnel;
+	char *options; /* the last that were taken, as lines */
+	size_t options_size;
+};
+
+enum err stream_core_new(const struct stream_core_start *start, struct stream_core **out_core) {
+	if (start->listener_count > STREAM_LISTENERS_MAX)
+		return ERR_LIMIT;
+	struct stream_core *core = calloc(1, sizeof *core);
+	if (!core)
+		return ERR_NO_MEMORY;
+	enum err error = stream_peers_new(&core->peers);
+	if (error) {
+		free(core);
+		return error;
+	}
+	core->start = *start;
+	memcpy(core->listeners, start->listeners, start->listener_count * sizeof(int));
+	core->start.listeners = core->listeners;
+	*out_core = core;
+	return ERR_OK;
+}
+
+static void forget_options(struct stream_core *core) {
+	if (core->options)
+		wipe(core->options, core->options_size);
+	free(core->options);
+	core->options = NULL;
+}
+
+/* The tunnel has them as soon as there is one. */
+static void close_descriptors(const struct stream_core *core) {
+	for (size_t i = 0; i < core->start.listener_count; i++)
+		(void)close(core->listeners[i]);
+	if (core->start.queue >= 0)
+		(void)close(core->start.queue);
+}
+
+void stream_core_free(struct stream_core *core) {
+	if (!core)
+		return;
+	if (core->tunnel)
+		core->ops->free(core->tunnel);
+	else
+		close_descriptors(core);
+	stream_peers_free(core->peers);
+	forget_options(core);
+	free(core);
+}
+
+static int errno_of(enum err error) {
+	switch (error) {
+	case ERR_OK:
+		return 0;
+	case ERR_NO_MEMORY:
+		return ENOMEM;
+	case ERR_LIMIT:
+		return E2BIG;
+	case ERR_INVALID:
+	case ERR_MALFORMED:
+	case ERR_TRUNCATED:
+	case ERR_UNSUPPORTED:
+		return EINVAL;
+	default:
+		return EIO;
+	}
+}
+
+/* Options: */
+
+static enum err make_tunnel(struct stream_core *core, struct stream_options *options) {
+	const struct stream_core_start *own = &core->start;
+	const struct stream_tunnel_start start = {
+		.host = own->host,
+		.protocol = own->protocol,
+		.peers = core->peers,
+		.listeners = own->listeners,
+		.listener_count = own->listener_count,
+		.queue = own->queue,
+		.header = own->header,
+		.tcp = own->tcp,
+		.udp = own->udp,
+		.mtu = own->mtu,
+		.up = own->up,
+	};
+	if (options->listener_count != own->listener_count || (options->interface && own->queue < 0))
+		return ERR_INVALID;
+	const struct stream_tunnel_ops *ops =
+		options->role == STREAM_SERVER ? own->server : own->client;
+	enum err error = ops->new (&start, options, &core->tunnel);
+	if (!error)
+		core->ops = ops;
+	return error;
+}
+
+static enum err take_options(struct stream_core *core, struct slice text, size_t *out_taken) {
+	struct stream_options options;
+	size_t taken;
+	enum err error = stream_options_decode(text, &options, &taken);
+	if (error)
+		return error;
+	char *copy = malloc(taken);
+	if (!copy)
+		error = ERR_NO_MEMORY;
+	else if (core->tunnel)
+		error = core->ops->set(core->tunnel, &options);
+	else
+		error = make_tunnel(core, &options);
+	if (error) {
+		stream_options_done(&options);
+		free(copy);
+		return error;
+	}
+	forget_options(core);
+	memcpy(copy, text.data, taken);
+	core->options = copy;
+	core->options_size = taken;
+	*out_taken = taken;
+	return ERR_OK;
+}
+
+bool stream_core_brings_options(struct slice text) {
+	return stream_options_are_there(text);
+}
+
+/* What an earlier run has seen: */
+
+static bool begins_with(struct slice line, const char *start) {
+	size_t size = strlen(start);
+	return line.size >= size && memcmp(line.data, start, size) == 0;
+}
+
+/* The line without its newline, taken from the front. */
+static struct slice take_line(struct slice *text) {
+	const uint8_t *end = memchr(text->data, '\n', text->size);
+	size_t size = end ? (size_t)(end - text->data) : text->size;
+	struct slice line = slice_of(text->data, size);
+	size_t gone = size + (end ? 1 : 0);
+	*text = slice_of(text->data + gone, text->size - gone);
+	return line;
+}
+
+static const char seen_key[] = "seen=", admit_line[] = "admit=1";
+
+bool stream_core_is_recollection(struct slice text) {
+	return begins_with(text, seen_key) || begins_with(text, admit_line);
+}
+
+static enum err recollect(struct stream_core *core, struct slice line) {
+	uint8_t entry[sizeof(struct seen_entry)];
+	size_t size;
+	if (!core->tunnel || !core->ops->seen || !core->ops->admit)
+		return ERR_INVALID;
+	if (line.size == sizeof admit_line - 1 && begins_with(line, admit_line)) {
+		core->ops->admit(core->tunnel);
+		return ERR_OK;
+	}
+	if (!begins_with(line, seen_key))
+		return ERR_INVALID;
+	const struct slice value =
+		slice_of(line.data + sizeof seen_key - 1, line.size - (sizeof seen_key - 1));
+	enum err error = base64url_decode(value, entry, sizeof entry, &size);
+	return error ? error : core->ops->seen(core->tunnel, slice_of(entry, size));
+}
+
+static enum err recollect_all(struct stream_core *core, struct slice text) {
+	enum err error = ERR_OK;
+	while (text.size > 0 && !error)
+		error = recollect(core, take_line(&text));
+	return error;
+}
+
+/* Peers: */
+
+static void removed(void *context, struct stream_peer *peer) {
+	struct stream_core *core = context;
+	if (core->tunnel)
+		core->ops->removed(core->tunnel, peer);
+}
+
+static int take_peers(struct stream_core *core, struct slice lines) {
+	if (lines.size == 0)
+		return 0;
+	int number = stream_peers_set(core->peers, lines, removed, core);
+	if (!number && core->tunnel)
+		core->ops->peers(core->tunnel);
+	return number;
+}
+
+int stream_core_set(struct stream_core *core, struct slice text) {
+	size_t taken = 0;
+	if (stream_core_is_recollection(text))
+		return errno_of(recollect_all(core, text));
+	if (stream_options_are_there(text)) {
+		enum err error = take_options(core, text, &taken);
+		if (error) {
+			log_error("%sits options: %s", core->start.host->prefix, err_text(error));
+			return errno_of(error);
+		}
+	}
+	return take_peers(core, slice_of(text.data + taken, text.size - taken));
+}
+
+/* Out: */
+
+void stream_core_status(struct stream_core *core, struct uapi_text *out_text) {
+	if (core->tunnel)
+		core->ops->status(core->tunnel, out_text);
+}
+
+static void save_peer(const struct stream_peer *peer, struct uapi_text *text) {
+	char rule[POLICY_RULE_TEXT_MAX + 1];
+	uapi_put_key(text, "public_key", peer->public_key);
+	uapi_put_text(text, "name", peer->name);
+	if (peer->endpoint.address.family != ADDRESS_NONE)
+		uapi_put_endpoint(text, "endpoint", &peer->endpoint);
+	uapi_put_line(text, "replace_allowed_ips=true");
+	for (size_t i = 0; i < peer->allowed_ip_count; i++)
+		uapi_put_prefix(text, "allowed_ip", &peer->allowed_ips[i]);
+	uapi_put_line(text, "replace_rules=true");
+	for (size_t i = 0; i < peer->rule_count; i++) {
+		policy_rule_format(&peer->rules[i], rule);
+		uapi_put_text(text, "rule", rule);
+	}
+}
+
+void stream_core_save(struct stream_core *core, struct uapi_text *out_text) {
+	struct slice options = slice_of(core->options, core->options_size);
+	while (options.size > 0) {
+		struct slice line = take_line(&options);
+		char *copy = strndup((const char *)line.data, line.size);
+		if (!copy) {
+			out_text->error = ERR_NO_MEMORY;
+			return;
+		}
+		uapi_put_line(out_text, copy);
+		wipe(copy, line.size);
+		free(copy);
+	}
+	for (size_t i = 0; i < stream_peers_count(core->peers); i++)
+		save_peer(stream_peers_at(core->peers, i), out_text);
+}
+
+void stream_core_link(struct stream_core *core, uint32_t mtu, bool up) {
+	core->start.mtu = mtu;
+	core->start.up = up;
+	if (core->tunnel)
+		core->ops->link(core->tunnel, mtu, up);
+}
+
+void stream_core_network(struct stream_core *core) {
+	if (core->tunnel)
+		core->ops->network(core->tunnel);
+}

@@ -32,7 +32,9 @@ struct http1_reader {
 	struct part target, reason;
 	struct part names[HTTP1_FIELDS_MAX], values[HTTP1_FIELDS_MAX];
 	size_t names_count, values_count;
-	bool in_name; /* pieces belong to the last one */
+	bool in_name;     /* pieces belong to the last one */
+	uint8_t *content; /* for a call: where what chunks bring goes; NULL: nowhere */
+	size_t content_size;
 	struct http1_head head;
 	struct http1_field fields[HTTP1_FIELDS_MAX];
 };
@@ -140,6 +142,14 @@ static int pause_parser(llhttp_t *parser) {
 	return HPE_PAUSED;
 }
 
+static int on_body(llhttp_t *parser, const char *at, size_t size) {
+	struct http1_reader *reader = reader_of_parser(parser);
+	if (reader->content && size > 0)
+		memcpy(reader->content + reader->content_size, at, size);
+	reader->content_size += size;
+	return 0;
+}
+
 static const llhttp_settings_t settings = {
 	.on_url = on_url,
 	.on_status = on_status,
@@ -148,6 +158,7 @@ static const llhttp_settings_t settings = {
 	.on_header_value = on_value,
 	.on_header_value_complete = on_value_complete,
 	.on_headers_complete = pause_parser,
+	.on_body = on_body,
 	.on_message_complete = pause_parser,
 };
 
@@ -376,6 +387,26 @@ enum err http1_reader_body(struct http1_reader *reader, const uint8_t *data, siz
 	if (*out_ended)
 		reader->state = ENDED;
 	return error;
+}
+
+enum err http1_reader_content(struct http1_reader *reader, const uint8_t *data, size_t size,
+							  size_t *out_taken, uint8_t *out_content, size_t *out_content_size,
+							  bool *out_ended) {
+	size_t taken = 0;
+	reader->content = out_content;
+	reader->content_size = 0;
+	enum err error = http1_reader_body(reader, data, size, &taken, out_ended);
+	reader->content = NULL;
+	if (error)
+		return error;
+	if (reader->head.body != HTTP1_BODY_CHUNKED) {
+		if (taken > 0)
+			memcpy(out_content, data, taken);
+		reader->content_size = taken;
+	}
+	*out_taken = taken;
+	*out_content_size = reader->content_size;
+	return ERR_OK;
 }
 
 bool http1_text_is(struct slice text, const char *wanted) {

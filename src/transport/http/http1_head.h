@@ -79,6 +79,14 @@ void http1_reader_skip_body(struct http1_reader *reader);
 enum err http1_reader_body(struct http1_reader *reader, const uint8_t *data, size_t size,
 						   size_t *out_taken, bool *out_ended);
 
+/*
+ * The same, with what the bytes mean, chunks taken apart: out_content has room for size bytes, and
+ * *out_content_size of them are set.
+ */
+enum err http1_reader_content(struct http1_reader *reader, const uint8_t *data, size_t size,
+							  size_t *out_taken, uint8_t *out_content, size_t *out_content_size,
+							  bool *out_ended);
+
 /* Names of fields, methods and tokens do not regard case; methods do, which these are not for. */
 bool http1_text_is(struct slice text, const char *wanted);
 /* The first field of that name, NULL if there is none; out_count: how many there are (or NULL). */

@@ -1,0 +1,233 @@
+#include "decoy_world.h"
+
+static size_t count(const char *text, const char *what) {
+	size_t found = 0;
+	for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
+		found++;
+	return found;
+}
+
+static void takes_any_pieces(void **state) {
+	static const char request[] = "POST /zzz HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+								  "\r\n3\r\nabc\r\n0\r\n\r\nGET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+	for (size_t piece = 1; piece < sizeof request; piece++) {
+		struct world *world = world_new(false, true);
+		assert_int_equal(world_put(world, request, sizeof request - 1, piece), sizeof request - 1);
+		assert_int_equal(count(world->client, "HTTP/1.1 404 Not Found\r\n"), 1);
+		assert_int_equal(count(world->client, "HTTP/1.1 200 OK\r\n"), 1);
+		assert_int_equal(count(world->client, "hello world\n"), 1);
+		/* The one with a body cannot be taken over. */
+		assert_int_equal(world->candidates, 1);
+		world_free(world);
+	}
+}
+
+/* Status lines, and whether that is the end, as of nginx 1.22. */
+static void ends_what_it_cannot_read(void **state) {
+	static const struct {
+		const char *request, *status;
+	} rows[] = {
+		{"foo / HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/1.1\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/1.1\r\nHost: \r\n\r\n", "400 Bad Request"},
+		{"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET a HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET /../ HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/1.1\r\nHost: h\r\n y\r\n\r\n", "400 Bad Request"},
+		{"\x16\x03\x01garbage\r\n\r\n", "400 Bad Request"},
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "4"},
+		{"GET / HTTP/2.5\r\nHost: h\r\n\r\n", "505 HTTP Version Not Supported"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", ""},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+		 "400 Bad Request"},
+		{"TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", "405 Not Allowed"},
+		{"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "200 OK"},
+		{"GET /a.txt HTTP/1.0\r\n\r\n", "200 OK"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_new(false, true);
+		(void)world_text(world, rows[i].request);
+		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		char status[64];
+		(void)snprintf(status, sizeof status, "HTTP/1.1 %s", rows[i].status);
+		assert_int_equal(strncmp(world->client, status, strlen(status)), 0);
+		assert_non_null(strstr(world->client, "\r\nConnection: close\r\n"));
+		/* What comes behind is of no use, and does not wait. */
+		assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"x", 1), 1);
+		world_free(world);
+	}
+	struct world *world = world_new(false, true);
+	(void)world_text(world, "GET /a.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+	assert_non_null(strstr(world->client, "\r\nConnection: keep-alive\r\n"));
+	world_free(world);
+}
+
+static void bounds_requests(void **state) {
+	static char request[70000];
+	struct world *world = world_new(false, true);
+	(void)snprintf(request, sizeof request, "GET /%09000d HTTP/1.1\r\nHost: h\r\n\r\n", 0);
+	(void)world_text(world, request);
+	assert_int_equal(strncmp(world->client, "HTTP/1.1 414 Request-URI Too Large\r\n", 36), 0);
+	world_free(world);
+	world = world_new(false, true);
+	(void)snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: h\r\nX: %09000d\r\n\r\n", 0);
+	(void)world_text(world, request);
+	assert_non_null(strstr(world->client, "<title>400 Request Header Or Cookie Too Large</title>"));
+	assert_non_null(strstr(world->client, "Content-Length: 226\r\n"));
+	world_free(world);
+	world = world_new(false, true);
+	for (unsigned i = 0; i < DECOY_REQUESTS_MAX; i++) {
+		assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+		world->client_size = 0;
+		(void)world_text(world, "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+	}
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	world_free(world);
+}
+
+/* A body that nobody wants is read for a while, so that the answer is not lost. */
+static void lingers(void **state) {
+	struct world *world = world_new(false, true);
+	(void)world_text(world, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\nabc");
+	assert_int_equal(strncmp(world->client, "HTTP/1.1 413 Request Entity Too Large\r\n", 39), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+		assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"abc", 3), 3);
+		uint64_t next = decoy_run(world->decoy, world->now);
+		assert_int_equal(next, world->now + DECOY_LINGER_IDLE);
+		world->now = next;
+		if (i < 5)
+			world->now--;
+	}
+	(void)decoy_run(world->decoy, world->now);
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	world_free(world);
+}
+
+static void waits_for_the_verdict(void **state) {
+	struct world *world = world_new(false, true);
+	world->keeps_pending = true;
+	static const char request[] =
+		"GET /a.txt HTTP/1.1\r\nHost: h\r\nCookie: a=1; sid=abc_-9; b=2\r\n\r\n";
+	assert_int_equal(world_text(world, request), sizeof request - 1);
+	assert_string_equal(world->candidate, "abc_-9");
+	assert_int_equal(world->client_size, 0);
+	/* Nothing is taken, and nothing is due, until then. */
+	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"GET", 3), 0);
+	assert_int_equal(decoy_run(world->decoy, world->now + 1000 * CLOCK_SECOND), CLOCK_NEVER);
+	world_refuse(world);
+	world_run(world);
+	assert_int_equal(strncmp(world->client, "HTTP/1.1 200 OK\r\n", 17), 0);
+	static const char *const none[] = {"", "Cookie: x=1\r\n", "Cookie: sid=1; sid=2\r\n",
+									   "Cookie: sid=1\r\nCookie: sid=2\r\n", "Cookie: sid=\r\n"};
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+		char text[256];
+		(void)snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", none[i]);
+		(void)world_text(world, text);
+		assert_true(world->pending);
+		assert_string_equal(world->candidate, "");
+		world_refuse(world);
+		world_run(world);
+	}
+	world_free(world);
+}
+
+static void hands_over(void **state) {
+	struct world *world = world_new(false, true);
+	world->keeps_pending = true;
+	(void)world_text(world, "GET /a.txt HTTP/1.1\r\nHost: h\r\nCookie: sid=abc\r\n\r\n");
+	world->pending = false;
+	decoy_judged(world->decoy, world->now, true, slice_of_text("answer"));
+	assert_int_equal(decoy_state(world->decoy), DECOY_RAW);
+	world_run(world);
+	assert_string_equal(world->client,
+						"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+						"Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"
+						"Connection: keep-alive\r\n"
+						"Set-Cookie: sid=answer; Path=/; Secure; HttpOnly\r\n\r\n");
+	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"raw", 3), 0);
+	world_free(world);
+	/* What could not be answered so is answered as ever. */
+	static const char *const others[] = {"HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n",
+										 "GET /a.txt HTTP/1.0\r\n\r\n"};
+	for (size_t i = 0; i < 2; i++) {
+		world = world_new(false, true);
+		world->keeps_pending = true;
+		(void)world_text(world, others[i]);
+		world->pending = false;
+		decoy_judged(world->decoy, world->now, true, slice_of_text("answer"));
+		world_run(world);
+		assert_int_not_equal(decoy_state(world->decoy), DECOY_RAW);
+		assert_non_null(strstr(world->client, "ETag: \"6553f100-c\"\r\n"));
+		assert_null(strstr(world->client, "answer"));
+		world_free(world);
+	}
+}
+
+static void sends_no_more_than_fits(void **state) {
+	struct world *world = world_new(false, true);
+	static const char request[] = "GET /big.png HTTP/1.1\r\nHost: h\r\n\r\n";
+	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)request,
+							   sizeof request - 1),
+					 sizeof request - 1);
+	world_refuse(world);
+	assert_true(decoy_waiting(world->decoy).size <= DECOY_OUTGOING_MAX);
+	/* The next request waits for the end of the answer. */
+	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"GET", 3), 0);
+	world_run(world);
+	const char *body = strstr(world->client, "\r\n\r\n") + 4;
+	assert_int_equal(world->client + world->client_size - body, DECOY_SITE_BIG);
+	const struct site_file *file = site_find(world->site, "/big.png", 8);
+	assert_memory_equal(body, file->content.data, DECOY_SITE_BIG);
+	world_free(world);
+}
+
+static void ends_in_time(void **state) {
+	static const struct {
+		const char *text;
+		uint64_t timeout;
+	} rows[] = {
+		{"", DECOY_HEAD_TIMEOUT},
+		{"GET / HT", DECOY_HEAD_TIMEOUT},
+		{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", DECOY_IDLE_TIMEOUT},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na", DECOY_STALL_TIMEOUT},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_new(false, true);
+		if (rows[i].text[0])
+			(void)world_text(world, rows[i].text);
+		assert_int_equal(decoy_run(world->decoy, world->now), world->now + rows[i].timeout);
+		world->now += rows[i].timeout - 1;
+		(void)decoy_run(world->decoy, world->now);
+		assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+		world->now++;
+		(void)decoy_run(world->decoy, world->now);
+		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		world_free(world);
+	}
+	/* A client that is done gets its answer. */
+	struct world *world = world_new(false, true);
+	world->keeps_pending = true;
+	(void)world_text(world, "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+	decoy_end(world->decoy, world->now);
+	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+	world_refuse(world);
+	world_run(world);
+	assert_non_null(strstr(world->client, "hello world\n"));
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	world_free(world);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_any_pieces),      cmocka_unit_test(ends_what_it_cannot_read),
+		cmocka_unit_test(bounds_requests),       cmocka_unit_test(lingers),
+		cmocka_unit_test(waits_for_the_verdict), cmocka_unit_test(hands_over),
+		cmocka_unit_test(sends_no_more_than_fits), cmocka_unit_test(ends_in_time),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

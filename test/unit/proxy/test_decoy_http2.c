@@ -1,0 +1,275 @@
+#include "decoy_world.h"
+
+#include <nghttp2/nghttp2.h>
+
+/* The decoy against the library's client: many requests at once, and the one that takes over. */
+
+enum { STREAMS = 2100 };
+
+struct answer {
+	int status;
+	size_t size; /* of the body */
+	bool ended;
+	uint32_t error;
+	char fields[1024];
+};
+
+struct peer {
+	struct world *world;
+	nghttp2_session *session;
+	struct answer answers[STREAMS];
+	bool goaway;
+	const char *body; /* of the request */
+	size_t body_left;
+};
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+					 size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
+					 void *context) {
+	struct answer *answer = &((struct peer *)context)->answers[frame->hd.stream_id / 2];
+	size_t used = strlen(answer->fields);
+	if (name_size == 7 && memcmp(name, ":status", 7) == 0)
+		answer->status = atoi((const char *)value);
+	(void)snprintf(answer->fields + used, sizeof answer->fields - used, "%.*s: %.*s\n",
+				   (int)name_size, (const char *)name, (int)value_size, (const char *)value);
+	return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+				   size_t size, void *context) {
+	((struct peer *)context)->answers[id / 2].size += size;
+	return 0;
+}
+
+static int on_closed(nghttp2_session *session, int32_t id, uint32_t error, void *context) {
+	struct answer *answer = &((struct peer *)context)->answers[id / 2];
+	answer->ended = true;
+	answer->error = error;
+	return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
+	((struct peer *)context)->goaway |= frame->hd.type == NGHTTP2_GOAWAY;
+	return 0;
+}
+
+static struct peer *peer_new(bool with_site) {
+	struct peer *peer = calloc(1, sizeof *peer);
+	nghttp2_session_callbacks *callbacks;
+	assert_non_null(peer);
+	peer->world = world_new(true, with_site);
+	assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_closed);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	assert_int_equal(nghttp2_session_client_new(&peer->session, callbacks, peer), 0);
+	nghttp2_session_callbacks_del(callbacks);
+	assert_int_equal(nghttp2_submit_settings(peer->session, 0, NULL, 0), 0);
+	return peer;
+}
+
+static void peer_free(struct peer *peer) {
+	world_free(peer->world);
+	nghttp2_session_del(peer->session);
+	free(peer);
+}
+
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t room,
+						 uint32_t *out_flags, nghttp2_data_source *source, void *context) {
+	struct peer *peer = context;
+	size_t size = peer->body_left < room ? peer->body_left : room;
+	memset(out, 'x', size);
+	peer->body_left -= size;
+	if (peer->body_left == 0)
+		*out_flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)size;
+}
+
+static int32_t ask(struct peer *peer, const char *method, const char *path, const char *cookie,
+				   size_t body) {
+	const nghttp2_data_provider provider = {.read_callback = read_body};
+	const char *const text[][2] = {
+		{":method", method}, {":scheme", "https"}, {":authority", "h"}, {":path", path},
+		{"cookie", cookie},
+	};
+	nghttp2_nv list[5];
+	for (size_t i = 0; i < 5; i++)
+		list[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)text[i][0], (uint8_t *)(uintptr_t)text[i][1],
+							   strlen(text[i][0]), strlen(text[i][1]), 0};
+	peer->body_left = body;
+	int32_t id = nghttp2_submit_request(peer->session, NULL, list, 5, body ? &provider : NULL,
+										NULL);
+	assert_true(id > 0 && id / 2 < STREAMS);
+	return id;
+}
+
+/* Bytes both ways until nothing moves. */
+static void run(struct peer *peer) {
+	struct world *world = peer->world;
+	for (bool moved = true; moved;) {
+		const uint8_t *data;
+		ssize_t size;
+		moved = false;
+		while ((size = nghttp2_session_mem_send(peer->session, &data)) > 0) {
+			assert_int_equal(world_put(world, data, (size_t)size, SIZE_MAX), size);
+			moved = true;
+		}
+		world_run(world);
+		if (world->client_size > 0) {
+			moved = true;
+			assert_int_equal(nghttp2_session_mem_recv(peer->session, (uint8_t *)world->client,
+													  world->client_size),
+							 world->client_size);
+		}
+		world->client_size = 0;
+	}
+}
+
+static void answers(void **state) {
+	struct peer *peer = peer_new(true);
+	int32_t home = ask(peer, "GET", "/", "a=b", 0);
+	run(peer);
+	assert_string_equal(peer->answers[home / 2].fields,
+						":status: 200\nserver: nginx\ndate: Sun, 06 Nov 1994 08:49:37 GMT\n"
+						"content-type: text/html\ncontent-length: 14\n"
+						"last-modified: Tue, 14 Nov 2023 22:13:20 GMT\netag: \"6553f100-e\"\n"
+						"accept-ranges: bytes\n");
+	assert_int_equal(peer->answers[home / 2].size, 14);
+	assert_true(peer->answers[home / 2].ended);
+	int32_t folder = ask(peer, "GET", "/dir", "a=b", 0);
+	run(peer);
+	assert_non_null(strstr(peer->answers[folder / 2].fields, "location: https://h:8443/dir/\n"));
+	/* One after the other, each was the owner's to judge. */
+	assert_int_equal(peer->world->candidates, 2);
+	peer_free(peer);
+}
+
+static void answers_many(void **state) {
+	struct peer *peer = peer_new(true);
+	assert_int_equal(nghttp2_session_set_local_window_size(peer->session, 0, 0, 1 << 30), 0);
+	for (unsigned i = 0; i < 100; i++)
+		(void)ask(peer, i % 10 ? "GET" : "HEAD", i % 2 ? "/big.png" : "/a.txt", "", 0);
+	run(peer);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(peer->answers[i].status, 200);
+		assert_true(peer->answers[i].ended);
+		assert_int_equal(peer->answers[i].error, 0);
+		assert_int_equal(peer->answers[i].size, i % 2 ? DECOY_SITE_BIG : i % 10 ? 12 : 0);
+	}
+	peer_free(peer);
+}
+
+/* Those that came together cannot be taken over, and are nobody's to judge. */
+static void judges_only_the_lonely(void **state) {
+	struct peer *peer = peer_new(true);
+	const uint8_t *data;
+	uint8_t all[4096];
+	size_t used = 0;
+	ssize_t size;
+	(void)ask(peer, "GET", "/", "sid=1", 0);
+	(void)ask(peer, "GET", "/", "sid=2", 0);
+	while ((size = nghttp2_session_mem_send(peer->session, &data)) > 0) {
+		memcpy(all + used, data, (size_t)size);
+		used += (size_t)size;
+	}
+	assert_int_equal(world_put(peer->world, all, used, SIZE_MAX), used);
+	assert_int_equal(peer->world->candidates, 0);
+	run(peer);
+	assert_true(peer->answers[0].ended && peer->answers[1].ended);
+	(void)ask(peer, "POST", "/zzz", "sid=1", 5);
+	run(peer);
+	assert_int_equal(peer->world->candidates, 0);
+	assert_int_equal(peer->answers[2].status, 404);
+	peer_free(peer);
+}
+
+static void hands_over(void **state) {
+	struct peer *peer = peer_new(true);
+	struct world *world = peer->world;
+	run(peer); /* SETTINGS and their ACKs */
+	world->keeps_pending = true;
+	int32_t id = ask(peer, "GET", "/", "x=1; sid=abc", 0);
+	run(peer);
+	assert_true(world->pending);
+	assert_string_equal(world->candidate, "abc");
+	world->pending = false;
+	decoy_judged(world->decoy, world->now, true, slice_of_text("answer"));
+	assert_int_equal(decoy_state(world->decoy), DECOY_RAW);
+	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"raw", 3), 0);
+	run(peer);
+	assert_non_null(strstr(peer->answers[id / 2].fields,
+						   "set-cookie: sid=answer; Path=/; Secure; HttpOnly\n"));
+	assert_false(peer->answers[id / 2].ended);
+	peer_free(peer);
+}
+
+/* As browsers begin: all in one flight, and the SETTINGS ACK behind the server's. */
+static void hands_over_when_acknowledged(void **state) {
+	struct peer *peer = peer_new(true);
+	struct world *world = peer->world;
+	const uint8_t *data;
+	ssize_t size;
+	world->keeps_pending = true;
+	(void)ask(peer, "GET", "/", "sid=abc", 0);
+	while ((size = nghttp2_session_mem_send(peer->session, &data)) > 0)
+		assert_int_equal(decoy_put(world->decoy, world->now, data, (size_t)size), size);
+	assert_true(world->pending);
+	world->pending = false;
+	decoy_judged(world->decoy, world->now, true, slice_of_text("answer"));
+	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+	static const uint8_t ack_and_raw[] = {0, 0, 0, 4, 1, 0, 0, 0, 0, 'r', 'a', 'w'};
+	assert_int_equal(decoy_put(world->decoy, world->now, ack_and_raw, sizeof ack_and_raw), 9);
+	assert_int_equal(decoy_state(world->decoy), DECOY_RAW);
+	assert_true(decoy_waiting(world->decoy).size > 0);
+	peer_free(peer);
+}
+
+static void bounds_connections(void **state) {
+	struct peer *peer = peer_new(true);
+	for (unsigned i = 0; i < DECOY_REQUESTS_MAX; i++) {
+		assert_false(peer->goaway);
+		(void)ask(peer, "HEAD", "/a.txt", "", 0);
+		run(peer);
+	}
+	assert_true(peer->goaway);
+	assert_int_equal(decoy_state(peer->world->decoy), DECOY_FINISHED);
+	peer_free(peer);
+}
+
+static void ends_in_time(void **state) {
+	struct peer *peer = peer_new(true);
+	struct world *world = peer->world;
+	assert_int_equal(decoy_run(world->decoy, world->now), world->now + DECOY_HEAD_TIMEOUT);
+	(void)ask(peer, "GET", "/a.txt", "", 0);
+	run(peer);
+	assert_int_equal(decoy_run(world->decoy, world->now), world->now + DECOY_IDLE_TIMEOUT);
+	world->now += DECOY_IDLE_TIMEOUT;
+	(void)decoy_run(world->decoy, world->now);
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	run(peer);
+	assert_true(peer->goaway);
+	peer_free(peer);
+}
+
+static void ends_what_it_cannot_read(void **state) {
+	struct world *world = world_new(true, true);
+	(void)world_text(world, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	assert_int_equal(world->candidates, 0);
+	world_free(world);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers),
+		cmocka_unit_test(answers_many),
+		cmocka_unit_test(judges_only_the_lonely),
+		cmocka_unit_test(hands_over),
+		cmocka_unit_test(hands_over_when_acknowledged),
+		cmocka_unit_test(bounds_connections),
+		cmocka_unit_test(ends_in_time),
+		cmocka_unit_test(ends_what_it_cannot_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -149,8 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		uint16_t length = reader_u16_be(&reader);
 		size_t left = reader_left(&reader);
 		bool has_bytes = what % 8 <= 2;
-		struct slice bytes =
-			has_bytes ? reader_slice(&reader, length < left ? length : left) : slice_of(data, length);
+		struct slice bytes = has_bytes ? reader_slice(&reader, length < left ? length : left)
+									   : slice_of(data, length);
 		step(&world, what, bytes);
 	}
 	decoy_free(world.decoy);

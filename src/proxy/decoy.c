@@ -25,8 +25,8 @@ enum err decoy_new(const struct decoy_options *options, uint64_t now, struct dec
 	(void)snprintf(decoy->peer, sizeof decoy->peer, "%s", options->peer);
 	decoy->options.peer = decoy->peer;
 	list_init(&decoy->exchanges);
-	enum err error = options->http2 ? decoy_http2_open(decoy)
-									: http1_reader_new(HTTP1_REQUEST, &decoy->reader);
+	enum err error =
+		options->http2 ? decoy_http2_open(decoy) : http1_reader_new(HTTP1_REQUEST, &decoy->reader);
 	if (error) {
 		free(decoy);
 		return error;
@@ -66,8 +66,7 @@ static struct slice find_cookie(const struct decoy *decoy, const struct decoy_re
 		struct slice value;
 		if (!http1_text_is(request->fields[i].name, "cookie"))
 			continue;
-		enum err error =
-			http_cookie_find(request->fields[i].value, decoy->options.cookie, &value);
+		enum err error = http_cookie_find(request->fields[i].value, decoy->options.cookie, &value);
 		if (error == ERR_NOT_FOUND)
 			continue;
 		if (error || ++count > 1 || value.size > COOKIE_MAX)

@@ -20,9 +20,9 @@
  * whatever it says, and the answer waits for it; so nothing tells apart what is judged in vain.
  */
 
-#define DECOY_HEAD_TIMEOUT (60 * CLOCK_SECOND)    /* for a request, from its first byte */
-#define DECOY_IDLE_TIMEOUT (75 * CLOCK_SECOND)    /* between two of them */
-#define DECOY_STALL_TIMEOUT (60 * CLOCK_SECOND)   /* without a byte of body or answer */
+#define DECOY_HEAD_TIMEOUT (60 * CLOCK_SECOND)  /* for a request, from its first byte */
+#define DECOY_IDLE_TIMEOUT (75 * CLOCK_SECOND)  /* between two of them */
+#define DECOY_STALL_TIMEOUT (60 * CLOCK_SECOND) /* without a byte of body or answer */
 /* For the rest of a body that nobody wants, before the end: without a byte of it, and in total. */
 #define DECOY_LINGER_IDLE (5 * CLOCK_SECOND)
 #define DECOY_LINGER_MAX (30 * CLOCK_SECOND)

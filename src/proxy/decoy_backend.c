@@ -7,8 +7,8 @@
 #include "proxy/decoy_core.h"
 
 enum {
-	FROM_MAX = 32 << 10,    /* bytes of an answer that wait for the client */
-	TO_MAX = 64 << 10,      /* bytes of a request that wait for the backend */
+	FROM_MAX = 32 << 10, /* bytes of an answer that wait for the client */
+	TO_MAX = 64 << 10,   /* bytes of a request that wait for the backend */
 	CHUNK_OVERHEAD = 32,
 	CONTENT_ROOM = 16384,
 };

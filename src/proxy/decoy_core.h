@@ -46,18 +46,18 @@ extern const struct decoy_protocol decoy_http1_protocol, decoy_http2_protocol;
 struct decoy_exchange {
 	struct list link; /* of the decoy's */
 	struct decoy *decoy;
-	uint32_t stream;                   /* of HTTP/2 */
-	struct decoy_request *request;     /* a copy */
-	bool starts;                       /* nobody has looked at it yet */
-	bool waits;                        /* it was judged, and a backend has no place for it yet */
-	bool too_large;                    /* fields of it were left out */
-	bool ended;                        /* its body is whole */
-	bool answered, done;               /* the answer's head, all of it */
-	bool feeds;                        /* HTTP/2: counts as one whose body is being sent */
-	uint64_t received;                 /* bytes of the body */
-	struct slice left;                 /* of an answer's body */
-	uint8_t *more;                     /* what left is in, if it is the exchange's own */
-	struct decoy_backend *backend;     /* NULL: none */
+	uint32_t stream;               /* of HTTP/2 */
+	struct decoy_request *request; /* a copy */
+	bool starts;                   /* nobody has looked at it yet */
+	bool waits;                    /* it was judged, and a backend has no place for it yet */
+	bool too_large;                /* fields of it were left out */
+	bool ended;                    /* its body is whole */
+	bool answered, done;           /* the answer's head, all of it */
+	bool feeds;                    /* HTTP/2: counts as one whose body is being sent */
+	uint64_t received;             /* bytes of the body */
+	struct slice left;             /* of an answer's body */
+	uint8_t *more;                 /* what left is in, if it is the exchange's own */
+	struct decoy_backend *backend; /* NULL: none */
 };
 
 struct decoy {

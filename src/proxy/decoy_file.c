@@ -137,8 +137,7 @@ static void show_part(struct work *work, const struct decoy_range *range) {
 	decoy_answer_print(work->answer, "Content-Range", "bytes %llu-%llu/%zu",
 					   (unsigned long long)range->begin, (unsigned long long)range->end - 1,
 					   content.size);
-	work->answer->body =
-		slice_of(content.data + range->begin, (size_t)(range->end - range->begin));
+	work->answer->body = slice_of(content.data + range->begin, (size_t)(range->end - range->begin));
 }
 
 /* Several parts in one body (RFC 9110 section 14.6), which is put together. */

@@ -7,8 +7,16 @@
 /* What passes between a client and the web server behind: all but what is about a connection. */
 
 static const char *const hop_by_hop[] = {
-	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-	"te",         "trailer",    "transfer-encoding",  "upgrade",             "http2-settings",
+	"connection",
+	"keep-alive",
+	"proxy-authenticate",
+	"proxy-authorization",
+	"proxy-connection",
+	"te",
+	"trailer",
+	"transfer-encoding",
+	"upgrade",
+	"http2-settings",
 };
 /* Said anew. */
 static const char *const of_requests[] = {"host", "content-length", "expect", "x-forwarded-for",
@@ -103,8 +111,7 @@ static enum err find_target(struct slice target, struct slice *out_target, struc
 				  : target.size > 8 && strncasecmp((const char *)target.data, "https://", 8) == 0
 					  ? 8
 					  : 0;
-	const uint8_t *path =
-		skip > 0 ? memchr(target.data + skip, '/', target.size - skip) : NULL;
+	const uint8_t *path = skip > 0 ? memchr(target.data + skip, '/', target.size - skip) : NULL;
 	if (!path)
 		return ERR_INVALID;
 	size_t begin = (size_t)(path - target.data);

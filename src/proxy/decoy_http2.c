@@ -228,8 +228,8 @@ static void settle(struct decoy *decoy) {
 	}
 	look_at_state(decoy);
 	if (decoy->exchange_count == 0)
-		decoy->deadline = decoy->requests > 0 ? decoy->active + DECOY_IDLE_TIMEOUT
-											  : decoy->deadline;
+		decoy->deadline =
+			decoy->requests > 0 ? decoy->active + DECOY_IDLE_TIMEOUT : decoy->deadline;
 	else if (!decoy->judging)
 		decoy->deadline =
 			decoy->backend_count > 0 ? CLOCK_NEVER : decoy->active + DECOY_STALL_TIMEOUT;

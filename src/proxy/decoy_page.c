@@ -66,13 +66,13 @@ void decoy_page_answer(struct decoy_answer *answer, uint16_t status, struct slic
 	status = more ? 400 : status;
 	const struct row *row = find(status);
 	char page[512];
-	int size = snprintf(page, sizeof page,
-						"<html>\r\n<head><title>%u %s</title></head>\r\n<body>\r\n"
-						"<center><h1>%u %s</h1></center>\r\n%s%s%s"
-						"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
-						status, more ? more : decoy_page_reason(status), status,
-						decoy_page_reason(status), more ? "<center>" : "", more ? more : "",
-						more ? "</center>\r\n" : "");
+	int size =
+		snprintf(page, sizeof page,
+				 "<html>\r\n<head><title>%u %s</title></head>\r\n<body>\r\n"
+				 "<center><h1>%u %s</h1></center>\r\n%s%s%s"
+				 "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+				 status, more ? more : decoy_page_reason(status), status, decoy_page_reason(status),
+				 more ? "<center>" : "", more ? more : "", more ? "</center>\r\n" : "");
 	decoy_answer_init(answer, status, wall_now);
 	answer->close = row && row->closes;
 	answer->has_body = answer->has_length = true;

@@ -23,8 +23,8 @@ struct world {
 	struct site *site;
 	uint64_t now;
 	unsigned candidates;
-	bool pending;        /* a candidate waits for its verdict */
-	bool keeps_pending;  /* the test judges */
+	bool pending;       /* a candidate waits for its verdict */
+	bool keeps_pending; /* the test judges */
 	char candidate[2048];
 	struct decoy_backend *backends[DECOY_WORLD_BACKENDS]; /* NULL: closed */
 	size_t backend_count, resumed, closed;

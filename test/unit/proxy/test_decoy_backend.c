@@ -2,7 +2,7 @@
 
 /* The decoy before another web server. */
 
-#define ASKED                                                                          \
+#define ASKED \
 	"Host: h\r\nX-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n"
 #define OURS "Server: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
@@ -47,8 +47,7 @@ static void passes_requests(void **state) {
 		 "POST /p HTTP/1.1\r\n" ASKED "Content-Length: 3\r\nContent-Type: t\r\n\r\nabc"},
 		{"POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 		 "2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: 1\r\n\r\n",
-		 "POST /p HTTP/1.1\r\n" ASKED
-		 "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
+		 "POST /p HTTP/1.1\r\n" ASKED "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct world *world = world_new(false, false);
@@ -75,7 +74,8 @@ static void passes_answers(void **state) {
 		 false,
 		 "HTTP/1.1 200 Fine\r\n" OURS "Content-Type: t\r\nContent-Length: 3\r\n"
 		 "Connection: keep-alive\r\nX-A: 1\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nabc"},
-		{"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+		{"GET",
+		 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
 		 false,
 		 "HTTP/1.1 200 OK\r\n" OURS "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
 		 "3\r\nabc\r\n0\r\n\r\n"},

@@ -7,22 +7,22 @@
 
 #define DATE "Server: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 #define MODIFIED "Last-Modified: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
-#define PAGE(title)                                                                          \
-	"<html>\r\n<head><title>" title "</title></head>\r\n<body>\r\n<center><h1>" title          \
+#define PAGE(title)                                                                   \
+	"<html>\r\n<head><title>" title "</title></head>\r\n<body>\r\n<center><h1>" title \
 	"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-#define ERROR(title, length, rest)                                                          \
-	"HTTP/1.1 " title "\r\n" DATE "Content-Type: text/html\r\nContent-Length: " length      \
+#define ERROR(title, length, rest)                                                     \
+	"HTTP/1.1 " title "\r\n" DATE "Content-Type: text/html\r\nContent-Length: " length \
 	"\r\nConnection: keep-alive\r\n" rest "\r\n" PAGE(title)
-#define A_TXT                                                                               \
+#define A_TXT                                                                                \
 	"HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\nContent-Length: 12\r\n" MODIFIED \
-	"Connection: keep-alive\r\nETag: \"6553f100-c\"\r\nAccept-Ranges: bytes\r\n\r\n"          \
+	"Connection: keep-alive\r\nETag: \"6553f100-c\"\r\nAccept-Ranges: bytes\r\n\r\n"         \
 	"hello world\n"
-#define A_TXT_304 \
-	"HTTP/1.1 304 Not Modified\r\n" DATE MODIFIED "Connection: keep-alive\r\nETag: \"6553f100-c\"\r\n\r\n"
-#define PART(length)                                                                    \
-	"HTTP/1.1 206 Partial Content\r\n" DATE                                              \
-	"Content-Type: text/plain\r\nContent-Length: " length "\r\n" MODIFIED                \
-	"Connection: keep-alive\r\nETag: \"6553f100-c\"\r\n"
+#define A_TXT_304                                 \
+	"HTTP/1.1 304 Not Modified\r\n" DATE MODIFIED \
+	"Connection: keep-alive\r\nETag: \"6553f100-c\"\r\n\r\n"
+#define PART(length)                                                                              \
+	"HTTP/1.1 206 Partial Content\r\n" DATE "Content-Type: text/plain\r\nContent-Length: " length \
+	"\r\n" MODIFIED "Connection: keep-alive\r\nETag: \"6553f100-c\"\r\n"
 
 static const struct {
 	const char *request; /* without "HTTP/1.1" and Host */
@@ -61,12 +61,12 @@ static const struct {
 	{"GET /a.txt", "If-None-Match: *\r\n", A_TXT_304},
 	{"GET /a.txt", "If-None-Match: \"6553f100-d\"\r\n", A_TXT},
 	{"GET /a.txt",
-	 "If-None-Match: \"6553f100-c\"\r\nIf-Modified-Since: Tue, 14 Nov 2023 22:13:21 GMT\r\n", A_TXT},
+	 "If-None-Match: \"6553f100-c\"\r\nIf-Modified-Since: Tue, 14 Nov 2023 22:13:21 GMT\r\n",
+	 A_TXT},
 	{"GET /a.txt", "If-Match: \"x\"\r\n", ERROR("412 Precondition Failed", "166", "")},
 	{"GET /a.txt", "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:19 GMT\r\n",
 	 ERROR("412 Precondition Failed", "166", "")},
-	{"GET /a.txt", "Range: bytes=2-4\r\n",
-	 PART("3") "Content-Range: bytes 2-4/12\r\n\r\nllo"},
+	{"GET /a.txt", "Range: bytes=2-4\r\n", PART("3") "Content-Range: bytes 2-4/12\r\n\r\nllo"},
 	{"HEAD /a.txt", "Range: bytes=2-4\r\n", PART("3") "Content-Range: bytes 2-4/12\r\n\r\n"},
 	{"GET /a.txt", "Range: bytes=200-400\r\n",
 	 ERROR("416 Requested Range Not Satisfiable", "190", "Content-Range: bytes */12\r\n")},

@@ -144,11 +144,11 @@ static void hands_over(void **state) {
 	decoy_judged(world->decoy, world->now, true, slice_of_text("answer"));
 	assert_int_equal(decoy_state(world->decoy), DECOY_RAW);
 	world_run(world);
-	assert_string_equal(world->client,
-						"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-						"Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"
-						"Connection: keep-alive\r\n"
-						"Set-Cookie: sid=answer; Path=/; Secure; HttpOnly\r\n\r\n");
+	assert_string_equal(
+		world->client, "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+					   "Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"
+					   "Connection: keep-alive\r\n"
+					   "Set-Cookie: sid=answer; Path=/; Secure; HttpOnly\r\n\r\n");
 	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"raw", 3), 0);
 	world_free(world);
 	/* What could not be answered so is answered as ever. */
@@ -171,9 +171,9 @@ static void hands_over(void **state) {
 static void sends_no_more_than_fits(void **state) {
 	struct world *world = world_new(false, true);
 	static const char request[] = "GET /big.png HTTP/1.1\r\nHost: h\r\n\r\n";
-	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)request,
-							   sizeof request - 1),
-					 sizeof request - 1);
+	assert_int_equal(
+		decoy_put(world->decoy, world->now, (const uint8_t *)request, sizeof request - 1),
+		sizeof request - 1);
 	world_refuse(world);
 	assert_true(decoy_waiting(world->decoy).size <= DECOY_OUTGOING_MAX);
 	/* The next request waits for the end of the answer. */
@@ -224,9 +224,9 @@ static void ends_in_time(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_any_pieces),      cmocka_unit_test(ends_what_it_cannot_read),
-		cmocka_unit_test(bounds_requests),       cmocka_unit_test(lingers),
-		cmocka_unit_test(waits_for_the_verdict), cmocka_unit_test(hands_over),
+		cmocka_unit_test(takes_any_pieces),        cmocka_unit_test(ends_what_it_cannot_read),
+		cmocka_unit_test(bounds_requests),         cmocka_unit_test(lingers),
+		cmocka_unit_test(waits_for_the_verdict),   cmocka_unit_test(hands_over),
 		cmocka_unit_test(sends_no_more_than_fits), cmocka_unit_test(ends_in_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,7 @@ static void refuses_bad_images(void **state) {
 		uint8_t value;
 		enum err error;
 	} rows[] = {
-		{0, 'x', ERR_UNSUPPORTED}, {8, 1, ERR_MALFORMED}, {11, 1, ERR_TRAILING},
+		{0, 'x', ERR_UNSUPPORTED}, {8, 1, ERR_MALFORMED},    {11, 1, ERR_TRAILING},
 		{12, 2, ERR_MALFORMED},    {31, 'x', ERR_MALFORMED},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -59,8 +59,8 @@ static void refuses_bad_images(void **state) {
 }
 
 static void refuses_bad_entries(void **state) {
-	static const char *const paths[] = {"",   "a",      "//",    "/a/",   "/.", "/..",
-										"/a/../b", "/a/./b", "/a//b", "/a/.."};
+	static const char *const paths[] = {"",    "a",       "//",     "/a/",   "/.",
+										"/..", "/a/../b", "/a/./b", "/a//b", "/a/.."};
 	uint8_t *head;
 	size_t size;
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -106,7 +106,7 @@ static void knows_types(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_files),        cmocka_unit_test(refuses_bad_images),
+		cmocka_unit_test(finds_files),         cmocka_unit_test(refuses_bad_images),
 		cmocka_unit_test(refuses_bad_entries), cmocka_unit_test(has_one_of_its_own),
 		cmocka_unit_test(knows_types),
 	};

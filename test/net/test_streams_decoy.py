@@ -26,7 +26,7 @@ from harness.streams import PORT, SERVER, SERVER_NAME, WEB, Streams, make_stream
 from harness.streams import serve_site
 from harness.tls import End, Tls
 
-pytestmark = [pytest.mark.umbra, needs_streams]
+pytestmark = [pytest.mark.umbra, pytest.mark.calm, needs_streams]
 
 TRIES = 50
 APART_SECONDS = 0.005

@@ -29,7 +29,7 @@ from harness.streams import (
     needs_streams,
 )
 
-pytestmark = [pytest.mark.umbra, needs_streams]
+pytestmark = [pytest.mark.umbra, pytest.mark.calm, needs_streams]
 
 
 def pin(certificate: pathlib.Path) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from typing import Any
+
 import pytest
 
 from harness.lab import Lab
-from harness.streams import Streams, make_streams, needs_streams
+from harness.process import wait_until
+from harness.streams import INSIDE, SERVER, SITE, WEB, Streams, make_streams, needs_streams
 from harness.traffic import IperfServer, assert_pings, exchange_datagrams, iperf
 from harness.traffic import reachable, transfer
 
@@ -14,14 +19,15 @@ pytestmark = [pytest.mark.umbra, needs_streams]
 NEAR, FAR, OTHER = "10.80.0.2", "10.80.0.1", "10.80.0.3"
 
 
-def make(lab: Lab) -> Streams:
+def make(lab: Lab, *allowed: str, **server: Any) -> Streams:
     streams = make_streams(
         lab,
         addresses=([f"{NEAR}/24", "fd80::2/64"], [f"{FAR}/24", "fd80::1/64"]),
         peer={"allowed_ips": [f"{NEAR}/32", "fd80::2/128"]},
+        server=server,
     )
     (peer,) = streams.client_rows["peers"]
-    peer["allowed_ips"] = ["10.80.0.0/24", "fd80::/64"]
+    peer["allowed_ips"] = list(allowed) or ["10.80.0.0/24", "fd80::/64"]
     return streams.start()
 
 
@@ -44,6 +50,33 @@ def test_packets(lab: Lab) -> None:
     assert not reachable(near, FAR)
     near.ip(f"route del {FAR}/32 dev {name}", f"address del {OTHER}/32 dev {name}")
     assert_pings(near, FAR)
+
+
+def test_everything(lab: Lab) -> None:
+    """With a default route and its kill switch nothing but the carrier passes beside it."""
+    streams = make(lab, "0.0.0.0/0", "::/0", forward=True, masquerade=True)
+    near = streams.space
+    wait_until(lambda: reachable(near, FAR), 10, "the server inside")
+
+    def page() -> str:
+        command = ("curl", "-sS", "-m", "2", f"http://{SITE}:{WEB}/who")
+        return near.run(*command, check=False).stdout
+
+    assert page() == INSIDE
+    assert streams.works()
+    ear = streams.server.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ear.bind((SERVER, 5353))
+    ear.settimeout(0.5)
+    # To the server's own address, but not the carrier: that goes inside, or nowhere.
+    mouth = near.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    mouth.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, streams.cable[0].encode())
+    with contextlib.suppress(OSError):
+        mouth.sendto(b"past it", (SERVER, 5353))
+    with pytest.raises(TimeoutError):
+        ear.recv(100)
+    streams.server.kill()
+    streams.server.start()
+    wait_until(lambda: page() == INSIDE, 20, "a page from the new server")
 
 
 @pytest.mark.long

@@ -2,6 +2,9 @@
 
 #include "base/wipe.h"
 #include "conf/check_domains.h"
+#include "conf/check_keys.h"
+#include "conf/check_sockets.h"
+#include "conf/check_streams.h"
 #include "conf/fault.h"
 #include "conf/set.h"
 
@@ -85,38 +88,6 @@ static enum err check_peers(const struct config_tunnel *tunnel, const struct tre
 	}
 	seen_done(&seen);
 	return error;
-}
-
-static bool is_unspecified(const struct address *address) {
-	return wipe_is_zero(address->bytes, sizeof address->bytes);
-}
-
-/* Whether datagrams could be for either: [::] takes both families. */
-static bool overlap(const struct endpoint *left, const struct endpoint *right) {
-	if (left->port == 0 || left->port != right->port)
-		return false;
-	const struct address *a = &left->address, *b = &right->address;
-	if (address_equal(a, b))
-		return true;
-	if ((a->family == ADDRESS_V6 && is_unspecified(a)) ||
-		(b->family == ADDRESS_V6 && is_unspecified(b)))
-		return true;
-	return a->family == b->family && (is_unspecified(a) || is_unspecified(b));
-}
-
-static void check_listen(const struct config *config, size_t index, const struct tree_node *node,
-						 const struct tree_node *first, struct config_errors *errors) {
-	const struct config_tunnel *tunnel = &config->tunnels[index];
-	const struct tree_node *listen = tree_get(node, "listen"), *other = first;
-	for (size_t i = 0; listen && i < index; i++, other = other->next) {
-		if (!overlap(&tunnel->listen, &config->tunnels[i].listen))
-			continue;
-		char place[FAULT_PLACE_SIZE];
-		fault_add(errors, listen, NULL,
-				  "port %u is taken by the tunnel at %s; another port or address",
-				  tunnel->listen.port, fault_place(other, place));
-		return;
-	}
 }
 
 static void check_mtu(const struct config_tunnel *tunnel, const struct tree_node *node,
@@ -234,17 +205,21 @@ static void check_dns(const struct config_tunnel *tunnel, const struct tree_node
 enum err check_config(const struct config *config, const struct tree_node *root,
 					  struct config_errors *errors) {
 	const struct tree_node *tunnels = tree_get(root, "tunnels");
-	const struct tree_node *first = tunnels ? tunnels->first : NULL, *node = first;
+	const struct tree_node *node = tunnels ? tunnels->first : NULL;
 	check_domains(config, root, errors);
+	enum err error = check_sockets(config, root, errors);
+	if (error)
+		return error;
 	for (size_t i = 0; node && i < config->tunnel_count; i++, node = node->next) {
 		const struct config_tunnel *tunnel = &config->tunnels[i];
-		check_listen(config, i, node, first, errors);
+		check_keys(tunnel, node, errors);
 		check_mtu(tunnel, node, errors);
 		check_mark(tunnel, node, errors);
 		check_kill_switch(tunnel, node, errors);
 		check_addresses(tunnel, node, errors);
 		check_dns(tunnel, node, errors);
-		enum err error = check_exclude(tunnel, node, errors);
+		check_streams(tunnel, node, errors);
+		error = check_exclude(tunnel, node, errors);
 		if (!error)
 			error = check_peers(tunnel, tree_get(node, "peers"), errors);
 		if (error)

@@ -95,3 +95,7 @@ const struct config_tunnel *config_find(const struct config *config, const char 
 const char *config_default_protocol(void) {
 	return schema_protocols[0];
 }
+
+const char *config_stream_protocol(void) {
+	return schema_stream_protocols[0];
+}

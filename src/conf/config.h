@@ -119,6 +119,7 @@ struct config_tunnel {
 
 	/* Of a tunnel that carries streams; without addresses it has no interface. */
 	enum config_role role;
+	bool role_absent; /* only while it is checked */
 	struct config_tls tls;
 	struct config_decoy decoy;
 	struct {
@@ -221,11 +222,13 @@ enum err config_dump(const struct config *config, char **out_text, size_t *out_s
 
 /* The protocol of a tunnel that a new file gets; the first of the build's list. */
 const char *config_default_protocol(void);
+/* The first that carries streams; NULL: the build has none. */
+const char *config_stream_protocol(void);
 
 /*
  * The reference of every key, from the schema's rows. *out_text is the caller's (free).
  *   CONFIG_REFERENCE_TEXT  for a terminal
- *   CONFIG_REFERENCE_YAML  a commented configuration with every default
+ *   CONFIG_REFERENCE_YAML  a commented configuration with every default of a tunnel of packets
  *   CONFIG_REFERENCE_MAN   the KEYS section of umbra.yaml(5) in man(7) macros
  */
 enum config_reference { CONFIG_REFERENCE_TEXT, CONFIG_REFERENCE_YAML, CONFIG_REFERENCE_MAN };

@@ -7,11 +7,6 @@
 
 enum { WIDTH = 78, INDENT = 2, MARGIN_SIZE = 64 };
 
-static bool is_list(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
-		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
-}
-
 /* "true or false", or nothing for groups, whose help says enough. */
 static const char *expected_of(const struct schema_row *row,
 							   char expected[static VALUE_EXPECTED_SIZE]) {
@@ -29,7 +24,21 @@ static const char *default_of(const struct schema_row *row) {
 		return "";
 	if (row->absent)
 		return row->absent;
-	return is_list(row) ? "empty" : schema_standard(row);
+	return schema_is_list(row) ? "empty" : schema_standard(row);
+}
+
+/* Of what tunnels the key is; nothing where it is of all. */
+static const char *tunnels_of(const struct schema_row *row) {
+	unsigned kinds = row->flags & (SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS);
+	if (!schema_stream_protocols[0])
+		return "";
+	if (kinds == SCHEMA_OF_PACKETS)
+		return "those that carry packets";
+	if (row->flags & SCHEMA_OF_SERVER)
+		return kinds ? "servers of streams" : "those that carry packets, and servers of streams";
+	if (row->flags & SCHEMA_OF_CLIENT)
+		return kinds ? "clients of streams" : "those that carry packets, and clients of streams";
+	return kinds ? "those that carry streams" : "";
 }
 
 static void add_text_row(void *context, const struct schema_row *row, const char *path,
@@ -43,6 +52,8 @@ static void add_text_row(void *context, const struct schema_row *row, const char
 		buffer_format(buffer, "    Value:   %s\n", expected);
 	if (standard[0])
 		buffer_format(buffer, "    Default: %s\n", standard);
+	if (tunnels_of(row)[0])
+		buffer_format(buffer, "    Tunnels: %s\n", tunnels_of(row));
 }
 
 /* A text of man(7): no line is taken for a request, and hyphens can be copied into a terminal. */
@@ -81,6 +92,8 @@ static void add_man_row(void *context, const struct schema_row *row, const char 
 		add_escaped(buffer, standard);
 		buffer_text(buffer, "\n");
 	}
+	if (tunnels_of(row)[0])
+		buffer_format(buffer, ".br\nTunnels: %s\n", tunnels_of(row));
 }
 
 static void add_comment(struct buffer *buffer, size_t indent, const char *text) {
@@ -109,7 +122,7 @@ static void add_yaml_row(struct buffer *buffer, const struct schema_row *row, si
 	buffer_text(&text, row->help);
 	if (expected_of(row, expected)[0] && row->type != SCHEMA_PEERS)
 		buffer_format(&text, " Value: %s.", expected);
-	if (standard[0] && (row->absent || is_list(row)))
+	if (standard[0] && (row->absent || schema_is_list(row)))
 		buffer_format(&text, " Default: %s.", standard);
 	if (text.text)
 		add_comment(buffer, indent, text.text);
@@ -133,8 +146,12 @@ static void add_yaml_row(struct buffer *buffer, const struct schema_row *row, si
 	add_yaml_rows(buffer, row, inner);
 }
 
+/* The example's tunnel carries packets. */
 static void add_yaml_rows(struct buffer *buffer, const struct schema_row *group, size_t indent) {
+	const struct config_tunnel tunnel = {.carries_streams = false};
 	for (const struct schema_row *row = group->rows; row->key; row++) {
+		if (!schema_suits(row, &tunnel))
+			continue;
 		if (row != group->rows)
 			buffer_text(buffer, "\n");
 		add_yaml_row(buffer, row, indent);
@@ -149,6 +166,9 @@ enum err config_reference(enum config_reference form, char **out_text, size_t *o
 		break;
 	case CONFIG_REFERENCE_YAML:
 		add_yaml_rows(&buffer, &schema_root, 0);
+		if (schema_stream_protocols[0])
+			add_comment(&buffer, 0,
+						"Tunnels that carry streams have further keys: umbra config reference.");
 		break;
 	case CONFIG_REFERENCE_MAN:
 		buffer_text(&buffer, ".SH KEYS\n");

@@ -73,6 +73,30 @@ static void fill_peers(struct fill *fill, const struct schema_row *row,
 	}
 }
 
+static void fill_items(struct fill *fill, const struct schema_row *row,
+					   const struct tree_node *list, struct value_items *member) {
+	if (list->kind != TREE_LIST) {
+		fault_expected(fill, row, list,
+					   list->kind == TREE_MAP ? "a map stands here" : "a text stands here");
+		return;
+	}
+	if (list->count > row->maximum) {
+		fault_add(fill->reader->errors, list, NULL, "the list has %u items; at most %u",
+				  list->count, row->maximum);
+		return;
+	}
+	char *item = list->count > 0 ? arena_take(fill->reader->memory, list->count * row->size) : NULL;
+	if (!item)
+		return;
+	*member = (struct value_items){.items = item, .count = list->count};
+	for (const struct tree_node *node = list->first; node; node = node->next, item += row->size) {
+		if (node->kind == TREE_MAP)
+			fill_group(fill, row, node, node, item);
+		else
+			fault_expected(fill, row, node, "an item is no map");
+	}
+}
+
 static void fill_tunnel(struct fill *fill, const struct schema_row *row,
 						const struct tree_node *node, struct config_tunnel *tunnel) {
 	tunnel->position = position_of(node);
@@ -88,6 +112,7 @@ static void fill_tunnel(struct fill *fill, const struct schema_row *row,
 	else
 		fault_expected(fill, row, node,
 					   node->kind == TREE_LIST ? "a list stands here" : "a text stands here");
+	tunnel->carries_streams = schema_carries_streams(tunnel->protocol);
 }
 
 static void fill_tunnels(struct fill *fill, const struct schema_row *row,
@@ -132,8 +157,13 @@ static void fill_present(struct fill *fill, const struct schema_row *row,
 	case SCHEMA_PEERS:
 		fill_peers(fill, row, node, base);
 		break;
+	case SCHEMA_ITEMS:
+		fill_items(fill, row, node, member);
+		break;
 	default:
-		(void)value_read(fill->reader, row, node, member);
+		/* A value that is none is like one that is absent. */
+		if (!value_read(fill->reader, row, node, member) && (row->flags & SCHEMA_ABSENCE))
+			*(bool *)((char *)base + row->absence) = true;
 		break;
 	}
 }
@@ -155,9 +185,7 @@ static void fill_absent(struct fill *fill, const struct schema_row *row,
 
 /* A map, list or list of values with nothing behind its colon is one that is absent. */
 static bool may_be_empty(const struct schema_row *row) {
-	return row->rows || row->type == SCHEMA_INCLUDE || row->type == SCHEMA_ADDRESSES ||
-		   row->type == SCHEMA_NAMES || row->type == SCHEMA_NETWORKS ||
-		   row->type == SCHEMA_PREFIXES;
+	return row->rows || row->type == SCHEMA_INCLUDE || schema_is_list(row);
 }
 
 /* map: NULL when the group is absent; owner: where to tell that a key is missing. */

@@ -38,11 +38,6 @@ static struct tree_node *map_at(struct override *override, struct tree_node *map
 	return node->kind == TREE_MAP ? node : NULL;
 }
 
-static bool is_list(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
-		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
-}
-
 /* "a,b" as two items; nothing for an empty text. */
 static void add_items(struct override *override, struct tree_node *list, const char *text) {
 	while (*text) {
@@ -76,12 +71,12 @@ static void set_value(struct override *override, const struct schema_row *row,
 	node->count = node->line = node->key_line = 0;
 	node->file = &command_line;
 	node->empty = false;
-	node->kind = is_list(row) ? TREE_LIST : TREE_TEXT;
-	if (is_list(row))
+	node->kind = schema_is_list(row) ? TREE_LIST : TREE_TEXT;
+	if (schema_is_list(row))
 		add_items(override, node, value);
 	else
 		node->text = arena_text(&override->tree->memory, value, strlen(value));
-	if (!is_list(row) && !node->text)
+	if (!schema_is_list(row) && !node->text)
 		node->text = "";
 }
 
@@ -101,7 +96,8 @@ static struct tree_node *find_tunnel(struct tree_node *tunnels, const char **pat
 	return found;
 }
 
-/* A peer by its name, or by its number from 1. Keys have no dots, so the last one ends the name. */
+/* A peer or other item by its name, or by its number from 1. Keys have no dots, so the last one
+ * ends the name. */
 static struct tree_node *find_peer(const struct tree_node *peers, const char **path) {
 	const char *dot = strrchr(*path, '.');
 	if (!dot)
@@ -163,7 +159,9 @@ static struct tree_node *step_into_many(struct override *override, const struct 
 	found = many && many->kind == TREE_LIST ? find_peer(many, path) : NULL;
 	if (!found)
 		fault_override(override->errors, override->source->path,
-					   "no such peer; the name of a peer of the file, or its number from 1");
+					   row->type == SCHEMA_PEERS
+						   ? "no such peer; the name of a peer of the file, or its number from 1"
+						   : "no such item; its name in the file, or its number from 1");
 	return found;
 }
 

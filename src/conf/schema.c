@@ -1,9 +1,6 @@
 #include "conf/schema.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "conf/config.h"
 
@@ -20,9 +17,6 @@ _Static_assert(offsetof(struct config_tunnel, clients.dns_count) ==
 			   offsetof(struct config_tunnel, clients.dns) + sizeof(void *));
 _Static_assert(offsetof(struct config, node.resolver_count) ==
 			   offsetof(struct config, node.resolvers) + sizeof(void *));
-
-/* From the list of the build, as this folder knows none. */
-const char *const schema_protocols[] = {UMBRA_PROTOCOLS, NULL};
 
 /* In the order of the enums that they stand for. */
 static const char *const log_levels[] = {"silent", "error", "warning", "info", "debug", NULL};
@@ -242,6 +236,7 @@ static const struct schema_row peer_rows[] = {
 	 .help = "The peer's public key. \"umbra pubkey\" prints that of a private key."},
 	{.key = "preshared_key_file",
 	 .type = SCHEMA_PATH,
+	 .flags = SCHEMA_OF_PACKETS,
 	 AT_PEER(preshared_key_file),
 	 .maximum = PATH_CHARACTERS_MAX,
 	 .absent = "none",
@@ -250,6 +245,7 @@ static const struct schema_row peer_rows[] = {
 			 "by its owner alone."},
 	{.key = "endpoint",
 	 .type = SCHEMA_HOST,
+	 .flags = SCHEMA_OF_CLIENT,
 	 AT_PEER(endpoint),
 	 .absent = "the peer comes here first",
 	 .example = "vpn.example.org:51820",
@@ -264,6 +260,7 @@ static const struct schema_row peer_rows[] = {
 	 .help = "What goes to this peer, and the only source addresses taken from it."},
 	{.key = "persistent_keepalive",
 	 .type = SCHEMA_SECONDS,
+	 .flags = SCHEMA_OF_PACKETS,
 	 AT_PEER(persistent_keepalive),
 	 .maximum = UINT16_MAX,
 	 .standard = "off",
@@ -271,11 +268,20 @@ static const struct schema_row peer_rows[] = {
 			 "behind address translation; 25 does for most."},
 	{.key = "umbra",
 	 .type = SCHEMA_BOOL,
+	 .flags = SCHEMA_OF_PACKETS,
 	 AT_PEER(umbra),
 	 .standard = "false",
 	 .help = "The other end runs Umbra, too: it is asked which packets its way carries whole. One "
 			 "end's word is enough, and the files that umbra makes for clients have it. Other "
 			 "implementations throw away what they are asked."},
+	{.key = "rules",
+	 .type = SCHEMA_RULES,
+	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SERVER,
+	 AT_PEER(rules),
+	 .maximum = CONFIG_RULES_MAX,
+	 .standard = "",
+	 .example = "[\"allow 10.9.0.0/16\"]",
+	 .help = "Where this client's streams may lead, before the rules of policy and in their form."},
 	{0},
 };
 
@@ -288,6 +294,7 @@ static const struct schema_row client_rows[] = {
 	 .help = "Where clients reach this tunnel: a name or an address, and the port."},
 	{.key = "dns",
 	 .type = SCHEMA_ADDRESSES,
+	 .flags = SCHEMA_OF_PACKETS,
 	 AT_TUNNEL(clients.dns),
 	 .maximum = RESOLVERS_MAX,
 	 .standard = "",
@@ -295,6 +302,7 @@ static const struct schema_row client_rows[] = {
 	 .help = "Name servers that clients ask."},
 	{.key = "allowed_ips",
 	 .type = SCHEMA_PREFIXES,
+	 .flags = SCHEMA_OF_PACKETS,
 	 AT_TUNNEL(clients.allowed_ips),
 	 .maximum = ALLOWED_IPS_MAX,
 	 .standard = "",
@@ -303,6 +311,7 @@ static const struct schema_row client_rows[] = {
 	 .help = "What clients send through the tunnel."},
 	{.key = "persistent_keepalive",
 	 .type = SCHEMA_SECONDS,
+	 .flags = SCHEMA_OF_PACKETS,
 	 AT_TUNNEL(clients.persistent_keepalive),
 	 .maximum = UINT16_MAX,
 	 .standard = "off",
@@ -313,12 +322,14 @@ static const struct schema_row client_rows[] = {
 static const struct schema_row tunnel_rows[] = {
 	{TUNNEL_KEY(protocol, SCHEMA_WORD), .choices = schema_protocols,
 	 .help = "What is spoken with the peers."},
+	SCHEMA_ROLE,
 	{TUNNEL_KEY(autostart, SCHEMA_BOOL), .standard = "true",
 	 .help = "Whether the tunnel comes up with the daemon. false: \"umbra up\" brings it up."},
-	{TUNNEL_KEY(listen, SCHEMA_LISTEN), .maximum = UINT16_MAX, .standard = "0",
-	 .absent = "any free port", .example = "\"[::]:51820\"",
-	 .help = "Port, or address and port, of the tunnel's UDP sockets. A port alone and [::] are "
-			 "IPv4 and IPv6."},
+	{TUNNEL_KEY(listen, SCHEMA_LISTEN), .flags = SCHEMA_OF_SERVER, .maximum = UINT16_MAX,
+	 .standard = "0", .absent = "any free port", .example = "\"[::]:51820\"",
+	 .help =
+		 "Port, or address and port, where peers come: of UDP sockets, or of a TCP socket where "
+		 "the protocol carries streams. A port alone and [::] are IPv4 and IPv6."},
 	{TUNNEL_KEY(private_key_file, SCHEMA_PATH), .flags = SCHEMA_REQUIRED,
 	 .maximum = PATH_CHARACTERS_MAX, .example = "keys/um0.key",
 	 .help = "File with this side's private key (\"umbra genkey\" makes one); readable by its "
@@ -362,8 +373,10 @@ static const struct schema_row tunnel_rows[] = {
 	 .help = "The other sides; more can be added with \"umbra peer add\"."},
 	{.key = "clients",
 	 .type = SCHEMA_GROUP,
+	 .flags = SCHEMA_OF_SERVER,
 	 .rows = client_rows,
 	 .help = "What \"umbra peer add\" and \"umbra peer export\" write into the files of clients."},
+	SCHEMA_STREAMS,
 	{0},
 };
 
@@ -390,119 +403,3 @@ static const struct schema_row root_rows[] = {
 };
 
 const struct schema_row schema_root = {.key = "", .type = SCHEMA_GROUP, .rows = root_rows};
-
-const char *schema_standard(const struct schema_row *row) {
-	return row->type == SCHEMA_WORD && !row->standard ? row->choices[0] : row->standard;
-}
-
-const struct schema_row *schema_find(const struct schema_row *group, const char *key,
-									 size_t key_size) {
-	for (const struct schema_row *row = group->rows; row->key; row++)
-		if (strncmp(row->key, key, key_size) == 0 && row->key[key_size] == '\0')
-			return row;
-	return NULL;
-}
-
-enum {
-	DISTANCE_MAX = 2, /* typing mistakes that are recognized */
-	DISTANCE_KEY_MAX = 32,
-};
-
-static size_t least(size_t left, size_t right) {
-	return left < right ? left : right;
-}
-
-/* Insertions, removals and replacements that lead from one key to the other (Levenshtein 1965). */
-static size_t distance(const char *left, const char *right) {
-	size_t left_size = strlen(left), right_size = strlen(right);
-	size_t row[DISTANCE_KEY_MAX + 1];
-	if (left_size > DISTANCE_KEY_MAX || right_size > DISTANCE_KEY_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= right_size; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= left_size; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= right_size; j++) {
-			size_t replaced = diagonal + (left[i - 1] != right[j - 1]);
-			diagonal = row[j];
-			row[j] = least(replaced, 1 + least(row[j], row[j - 1]));
-		}
-	}
-	return row[right_size];
-}
-
-struct search {
-	const char *key;
-	char *hint;
-};
-
-static void find_elsewhere(void *context, const struct schema_row *row, const char *path,
-						   unsigned depth) {
-	struct search *search = context;
-	if (strcmp(row->key, search->key) == 0 && !search->hint[0])
-		(void)snprintf(search->hint, SCHEMA_HINT_SIZE, "did you mean %s?", path);
-}
-
-/* Whether one begins with the other, as private_key and private_key_file. */
-static bool is_part(const char *left, const char *right) {
-	enum { PART_MIN = 3 };
-	size_t size = least(strlen(left), strlen(right));
-	return size >= PART_MIN && strncmp(left, right, size) == 0;
-}
-
-void schema_hint(const struct schema_row *group, const char *key,
-				 char hint[static SCHEMA_HINT_SIZE]) {
-	const struct schema_row *nearest = NULL;
-	size_t nearest_distance = DISTANCE_MAX + 1;
-	for (const struct schema_row *row = group->rows; row->key; row++) {
-		size_t found = distance(key, row->key);
-		if (found < nearest_distance && found < strlen(key)) {
-			nearest = row;
-			nearest_distance = found;
-		}
-	}
-	for (const struct schema_row *row = group->rows; row->key && !nearest; row++)
-		if (is_part(key, row->key))
-			nearest = row;
-	hint[0] = '\0';
-	if (nearest) {
-		(void)snprintf(hint, SCHEMA_HINT_SIZE, "did you mean %s?", nearest->key);
-		return;
-	}
-	schema_walk(&schema_root, find_elsewhere, &(struct search){.key = key, .hint = hint});
-	if (hint[0])
-		return;
-	size_t used = 0;
-	for (const struct schema_row *row = group->rows; row->key && used < SCHEMA_HINT_SIZE; row++)
-		used += (size_t)snprintf(hint + used, SCHEMA_HINT_SIZE - used, "%s%s",
-								 row == group->rows ? ""
-								 : row[1].key       ? ", "
-													: " or ",
-								 row->key);
-}
-
-struct walk {
-	void (*visit)(void *context, const struct schema_row *row, const char *path, unsigned depth);
-	void *context;
-};
-
-static void walk_rows(const struct walk *walk, const struct schema_row *group, const char *prefix,
-					  unsigned depth) {
-	for (const struct schema_row *row = group->rows; row->key; row++) {
-		char path[SCHEMA_PATH_SIZE], below[SCHEMA_PATH_SIZE + 4];
-		bool many = row->type == SCHEMA_TUNNELS || row->type == SCHEMA_PEERS;
-		(void)snprintf(path, sizeof path, "%s%s", prefix, row->key);
-		(void)snprintf(below, sizeof below, "%s.%s", path, many ? "*." : "");
-		walk->visit(walk->context, row, path, depth);
-		if (row->rows)
-			walk_rows(walk, row, below, depth + 1);
-	}
-}
-
-void schema_walk(const struct schema_row *group,
-				 void (*visit)(void *context, const struct schema_row *row, const char *path,
-							   unsigned depth),
-				 void *context) {
-	walk_rows(&(struct walk){.visit = visit, .context = context}, group, "", 0);
-}

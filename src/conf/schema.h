@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,13 @@ enum schema_type {
 	SCHEMA_NETWORKS,  /* struct config_prefixes   list; host bits stay                      */
 	SCHEMA_PREFIXES,  /* struct config_prefixes   list; host bits are cleared               */
 	SCHEMA_KEY,       /* TEXT_KEY_SIZE bytes      base64                                    */
+	SCHEMA_ITEMS,     /* pointer and size_t       list of maps of its rows                  */
+	SCHEMA_NAME,      /* const char *             name in lower case, or address            */
+	SCHEMA_TOKEN,     /* const char *             name of a cookie                          */
+	SCHEMA_URL_PATH,  /* const char *             path of a URL                             */
+	SCHEMA_ORIGIN,    /* struct endpoint          http:// and an address with its port      */
+	SCHEMA_RULES,     /* struct config_texts      list of proxy/policy_rule.h               */
+	SCHEMA_PINS,      /* struct config_pins       list of sha256/ and base64                */
 };
 
 enum schema_flag {
@@ -37,6 +45,12 @@ enum schema_flag {
 	SCHEMA_HEXADECIMAL = 8, /* or 0x..., and is dumped so */
 	SCHEMA_LOOPBACK = 32,   /* a port alone is one of 127.0.0.1 */
 	SCHEMA_ABSENCE = 16,    /* the bool at `absence` tells that the key is absent */
+	/* Of what tunnels the key is, see schema_suits(); without one of a pair: of both. */
+	SCHEMA_OF_PACKETS = 64,
+	SCHEMA_OF_STREAMS = 128,
+	SCHEMA_OF_SERVER = 256, /* these two: among those that carry streams */
+	SCHEMA_OF_CLIENT = 512,
+	SCHEMA_NEEDED = 1024, /* required by the tunnels that it is of */
 };
 
 struct schema_row {
@@ -45,14 +59,15 @@ struct schema_row {
 	unsigned flags;
 	size_t offset; /* in struct config, config_tunnel or config_peer, whichever is innermost */
 	size_t absence;
-	uint32_t minimum, maximum;  /* of a number; maximum of a path's characters, list's items */
+	uint32_t minimum, maximum;  /* of a number; maximum of a text's characters, list's items */
 	const uint32_t *excluded;   /* numbers within the range that are refused; 0 ends */
 	const char *const *choices; /* NULL ends */
 	const char *standard; /* text that stands for an absent key; NULL: see schema_standard() */
 	const char *absent;   /* in words: what an absent key means */
 	const char *example;  /* for the reference's configuration */
 	const char *help;     /* sentences */
-	const struct schema_row *rows; /* of groups, tunnels, peers */
+	const struct schema_row *rows; /* of groups, tunnels, peers, items */
+	size_t size;                   /* of an item */
 };
 
 /* Groups of a tunnel that have files of their own, as rows of the tunnel's. */
@@ -63,16 +78,63 @@ extern const struct schema_row schema_dns_rows[];
 		.help = "Name servers that come with the tunnel."            \
 	}
 
+extern const struct schema_row schema_tls_rows[], schema_decoy_rows[], schema_stream_rows[],
+	schema_policy_rows[], schema_proxy_rows[], schema_forward_rows[];
+extern const char *const schema_roles[];
+#define SCHEMA_ROLE                                                                             \
+	{                                                                                           \
+		.key = "role", .type = SCHEMA_INDEX,                                                    \
+		.flags = SCHEMA_OF_STREAMS | SCHEMA_ABSENCE | SCHEMA_NEEDED,                            \
+		.offset = offsetof(struct config_tunnel, role),                                         \
+		.absence = offsetof(struct config_tunnel, role_absent), .choices = schema_roles,        \
+		.absent = "none; tunnels that carry streams need it", .example = "server",              \
+		.help = "Which end this is: clients open connections to a server, and streams in them." \
+	}
+#define SCHEMA_STREAM_GROUP(name, more, group_rows, text)                         \
+	{                                                                             \
+		.key = (name), .type = SCHEMA_GROUP, .flags = SCHEMA_OF_STREAMS | (more), \
+		.rows = (group_rows), .help = (text)                                      \
+	}
+#define SCHEMA_STREAMS                                                                          \
+	SCHEMA_STREAM_GROUP("tls", 0, schema_tls_rows, "TLS, which carries the streams."),          \
+		SCHEMA_STREAM_GROUP("decoy", SCHEMA_OF_SERVER, schema_decoy_rows,                       \
+							"The web site that everybody sees who is no client."),              \
+		SCHEMA_STREAM_GROUP("streams", 0, schema_stream_rows,                                   \
+							"Streams, and the connections that they are in."),                  \
+		SCHEMA_STREAM_GROUP("policy", SCHEMA_OF_SERVER, schema_policy_rows,                     \
+							"Where the streams of clients may lead."),                          \
+		SCHEMA_STREAM_GROUP("proxy", SCHEMA_OF_CLIENT, schema_proxy_rows,                       \
+							"A port of this host by which programs get to the server."),        \
+	{                                                                                           \
+		.key = "forwards", .type = SCHEMA_ITEMS, .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_CLIENT, \
+		.offset = offsetof(struct config_tunnel, forwards), .maximum = CONFIG_FORWARDS_MAX,     \
+		.size = sizeof(struct config_forward), .rows = schema_forward_rows,                     \
+		.help = "Ports of this host that lead to one target each."                              \
+	}
+
 /* The group of everything; its key is "". */
 extern const struct schema_row schema_root;
 
 /* The protocols of the build, the default first; NULL ends. */
 extern const char *const schema_protocols[];
+/* Those of them that carry streams, not packets; conf/protocols.c has both. */
+extern const char *const schema_stream_protocols[];
+bool schema_carries_streams(const char *protocol);
+
+/* Whether the key is of such a tunnel; by what it carries alone where its role is not known. */
+struct config_tunnel;
+bool schema_suits(const struct schema_row *row, const struct config_tunnel *tunnel);
+
+/* Whether a protocol of the build may have the key; otherwise it is as if it had no row. */
+bool schema_is_there(const struct schema_row *row);
+
+/* Whether its value is a list of texts. */
+bool schema_is_list(const struct schema_row *row);
 
 /* What stands for the key when it is absent: `standard`, or the first of a word's choices. */
 const char *schema_standard(const struct schema_row *row);
 
-/* NULL without one. */
+/* NULL without one. Keys that no protocol of the build has are not there, here and below. */
 const struct schema_row *schema_find(const struct schema_row *group, const char *key,
 									 size_t key_size);
 

@@ -7,13 +7,8 @@
 #include "conf/utf8.h"
 #include "conf/value_parse.h"
 
-/* How addresses and prefixes are kept: a pointer and a count, in this order. */
-struct items {
-	void *items;
-	size_t count;
-};
-_Static_assert(sizeof(struct items) == sizeof(struct config_prefixes));
-_Static_assert(offsetof(struct config_prefixes, count) == offsetof(struct items, count));
+_Static_assert(sizeof(struct value_items) == sizeof(struct config_prefixes));
+_Static_assert(offsetof(struct config_prefixes, count) == offsetof(struct value_items, count));
 
 static bool is_alphanumeric(char character) {
 	return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') ||
@@ -101,6 +96,22 @@ static const char *read_label(struct value_reader *reader, const char *text, con
 	return NULL;
 }
 
+/* problem is what was found wrong with the text. */
+static const char *read_copy(struct value_reader *reader, const char *text, const char *problem,
+							 const char **out) {
+	const char *copy = problem ? NULL : arena_text(reader->memory, text, strlen(text));
+	if (copy)
+		*out = copy;
+	return problem ? problem : copy ? NULL : "is too much";
+}
+
+static const char *read_server_name(struct value_reader *reader, const char *text,
+									const char **out) {
+	char name[VALUE_NAME_SIZE];
+	const char *problem = value_parse_server_name(text, name);
+	return read_copy(reader, name, problem, out);
+}
+
 /* One text into a member that is no list. */
 static const char *read_text(struct value_reader *reader, const struct schema_row *row,
 							 const struct tree_node *node, void *member) {
@@ -133,14 +144,19 @@ static const char *read_text(struct value_reader *reader, const struct schema_ro
 		return read_host(reader, node->text, member);
 	case SCHEMA_KEY:
 		return value_parse_key(node->text, member);
+	case SCHEMA_NAME:
+		return read_server_name(reader, node->text, member);
+	case SCHEMA_TOKEN:
+		problem = value_parse_token(node->text, row->maximum);
+		return read_copy(reader, node->text, problem, member);
+	case SCHEMA_URL_PATH:
+		problem = value_parse_url_path(node->text, row->maximum);
+		return read_copy(reader, node->text, problem, member);
+	case SCHEMA_ORIGIN:
+		return value_parse_origin(node->text, member);
 	default:
 		return "has no place here";
 	}
-}
-
-static bool is_list(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
-		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES;
 }
 
 static const char *read_name(struct value_reader *reader, const char *text, const char **out) {
@@ -156,9 +172,17 @@ static const char *read_name(struct value_reader *reader, const char *text, cons
 }
 
 static size_t item_size(const struct schema_row *row) {
-	return row->type == SCHEMA_ADDRESSES ? sizeof(struct address)
-		   : row->type == SCHEMA_NAMES   ? sizeof(const char *)
-										 : sizeof(struct prefix);
+	switch (row->type) {
+	case SCHEMA_ADDRESSES:
+		return sizeof(struct address);
+	case SCHEMA_NAMES:
+	case SCHEMA_RULES:
+		return sizeof(const char *);
+	case SCHEMA_PINS:
+		return sizeof(struct config_pin);
+	default:
+		return sizeof(struct prefix);
+	}
 }
 
 static const char *read_item(struct value_reader *reader, const struct schema_row *row,
@@ -166,6 +190,10 @@ static const char *read_item(struct value_reader *reader, const struct schema_ro
 	struct prefix prefix;
 	if (row->type == SCHEMA_NAMES)
 		return read_name(reader, text, (const char **)items + index);
+	if (row->type == SCHEMA_RULES)
+		return read_copy(reader, text, value_parse_rule(text), (const char **)items + index);
+	if (row->type == SCHEMA_PINS)
+		return value_parse_pin(text, (struct config_pin *)items + index);
 	if (row->type == SCHEMA_ADDRESSES)
 		return value_parse_address(text, (struct address *)items + index);
 	const char *problem = row->type == SCHEMA_NETWORKS ? value_parse_interface(text, &prefix)
@@ -195,7 +223,7 @@ static bool fault_of(struct value_reader *reader, const struct schema_row *row,
 }
 
 static bool read_list(struct value_reader *reader, const struct schema_row *row,
-					  const struct tree_node *node, struct items *out_items) {
+					  const struct tree_node *node, struct value_items *out_items) {
 	size_t count = node->kind == TREE_LIST ? node->count : 1, done = 0;
 	if (count > row->maximum || count > reader->prefixes_left) {
 		fault_add(reader->errors, node, NULL, "the list has %zu items; at most %zu", count,
@@ -216,14 +244,14 @@ static bool read_list(struct value_reader *reader, const struct schema_row *row,
 	}
 	if (good) {
 		reader->prefixes_left -= count;
-		*out_items = (struct items){.items = items, .count = count};
+		*out_items = (struct value_items){.items = items, .count = count};
 	}
 	return good;
 }
 
 bool value_read(struct value_reader *reader, const struct schema_row *row,
 				const struct tree_node *node, void *member) {
-	if (is_list(row) && node->kind != TREE_MAP)
+	if (schema_is_list(row) && node->kind != TREE_MAP)
 		return read_list(reader, row, node, member);
 	if (node->kind != TREE_TEXT)
 		return fault_of(reader, row, node, "stands where a value belongs");
@@ -234,7 +262,7 @@ bool value_read(struct value_reader *reader, const struct schema_row *row,
 void value_set_standard(struct value_reader *reader, const struct schema_row *row, void *member) {
 	static const struct tree_file file = {.name = "default"};
 	const char *standard = schema_standard(row);
-	if (!standard || is_list(row))
+	if (!standard || schema_is_list(row))
 		return;
 	struct tree_node node = {.kind = TREE_TEXT, .text = standard, .file = &file};
 	(void)value_read(reader, row, &node, member);
@@ -245,7 +273,12 @@ bool value_is_present(const struct schema_row *row, const void *member) {
 	switch (row->type) {
 	case SCHEMA_WORD:
 	case SCHEMA_PATH:
+	case SCHEMA_NAME:
+	case SCHEMA_TOKEN:
+	case SCHEMA_URL_PATH:
 		return *(const char *const *)member;
+	case SCHEMA_ORIGIN:
+		return ((const struct endpoint *)member)->port != 0;
 	case SCHEMA_LABEL:
 		/* A peer's name that was made from its key may be no name; it is made again. */
 		text = *(const char *const *)member;
@@ -257,21 +290,39 @@ bool value_is_present(const struct schema_row *row, const void *member) {
 	}
 }
 
-static void write_list(const struct schema_row *row, const struct items *list,
+static void write_pin(const struct config_pin *pin, struct buffer *buffer) {
+	char text[TEXT_KEY_BASE64_SIZE];
+	text_key_encode(pin->bytes, text);
+	buffer_format(buffer, "\"sha256/%s\"", text);
+}
+
+static void write_item(const struct schema_row *row, const void *items, size_t index,
+					   struct buffer *buffer) {
+	char text[ADDRESS_TEXT_SIZE];
+	switch (row->type) {
+	case SCHEMA_NAMES:
+	case SCHEMA_RULES:
+		buffer_quoted(buffer, ((const char *const *)items)[index]);
+		return;
+	case SCHEMA_PINS:
+		write_pin((const struct config_pin *)items + index, buffer);
+		return;
+	case SCHEMA_ADDRESSES:
+		address_format((const struct address *)items + index, text);
+		break;
+	default:
+		prefix_format((const struct prefix *)items + index, text);
+		break;
+	}
+	buffer_format(buffer, "\"%s\"", text);
+}
+
+static void write_list(const struct schema_row *row, const struct value_items *list,
 					   struct buffer *buffer) {
 	buffer_text(buffer, "[");
 	for (size_t i = 0; i < list->count; i++) {
-		char text[ADDRESS_TEXT_SIZE];
-		if (row->type == SCHEMA_NAMES) {
-			buffer_format(buffer, "%s\"%s\"", i > 0 ? ", " : "",
-						  ((const char *const *)list->items)[i]);
-			continue;
-		}
-		if (row->type == SCHEMA_ADDRESSES)
-			address_format((const struct address *)list->items + i, text);
-		else
-			prefix_format((const struct prefix *)list->items + i, text);
-		buffer_format(buffer, "%s\"%s\"", i > 0 ? ", " : "", text);
+		buffer_text(buffer, i > 0 ? ", " : "");
+		write_item(row, list->items, i, buffer);
 	}
 	buffer_text(buffer, "]");
 }
@@ -315,11 +366,18 @@ void value_write(const struct schema_row *row, const void *member, struct buffer
 	case SCHEMA_WORD:
 	case SCHEMA_LABEL:
 	case SCHEMA_PATH:
+	case SCHEMA_NAME:
+	case SCHEMA_TOKEN:
+	case SCHEMA_URL_PATH:
 		buffer_quoted(buffer, *(const char *const *)member);
 		break;
 	case SCHEMA_LISTEN:
 		endpoint_format(member, text);
 		buffer_format(buffer, "\"%s\"", text);
+		break;
+	case SCHEMA_ORIGIN:
+		endpoint_format(member, text);
+		buffer_format(buffer, "\"http://%s\"", text);
 		break;
 	case SCHEMA_HOST:
 		write_host(member, buffer);

@@ -11,6 +11,12 @@
 
 /* Values between a row's text and the member that it fills. */
 
+/* How lists are kept: a pointer and a count, in this order. */
+struct value_items {
+	void *items;
+	size_t count;
+};
+
 struct value_reader {
 	struct arena *memory;
 	struct config_errors *errors;

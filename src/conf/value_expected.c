@@ -54,6 +54,16 @@ static const char *expected_text(const struct schema_row *row) {
 		return "a list of addresses with lengths like [10.66.0.1/24, \"fd66::1/64\"]";
 	case SCHEMA_PREFIXES:
 		return "a list of prefixes like [10.66.0.0/24, \"fd66::/64\"]";
+	case SCHEMA_ITEMS:
+		return "a list of maps";
+	case SCHEMA_NAME:
+		return "a domain name like vpn.example.org, or an address";
+	case SCHEMA_ORIGIN:
+		return "an address and port like http://127.0.0.1:8080";
+	case SCHEMA_RULES:
+		return "a list of rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]";
+	case SCHEMA_PINS:
+		return "a list of sha256/ and 44 characters of base64 each";
 	case SCHEMA_KEY:
 		return "44 characters of base64, as \"umbra pubkey\" prints them";
 	default:
@@ -69,6 +79,12 @@ void value_expected(const struct schema_row *row, char expected[static VALUE_EXP
 	else if (row->type == SCHEMA_PATH)
 		(void)snprintf(expected, VALUE_EXPECTED_SIZE, "a path like %s, at most %u characters",
 					   row->example ? row->example : row->standard, row->maximum);
+	else if (row->type == SCHEMA_TOKEN)
+		(void)snprintf(expected, VALUE_EXPECTED_SIZE,
+					   "1 to %u letters, digits and !#$%%&'*+-.^_`|~", row->maximum);
+	else if (row->type == SCHEMA_URL_PATH)
+		(void)snprintf(expected, VALUE_EXPECTED_SIZE,
+					   "a path of a URL like /news, at most %u characters", row->maximum);
 	else
 		(void)snprintf(expected, VALUE_EXPECTED_SIZE, "%s", expected_text(row));
 }

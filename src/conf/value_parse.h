@@ -32,4 +32,12 @@ const char *value_parse_address(const char *text, struct address *out_address);
 /* Host bits stay. The second takes only what a host can have: no group, not :: or 0.0.0.0. */
 const char *value_parse_network(const char *text, struct prefix *out_prefix);
 const char *value_parse_interface(const char *text, struct prefix *out_prefix);
+/* value_parse_streams.c; maximum is of characters. */
+const char *value_parse_token(const char *text, size_t maximum);
+const char *value_parse_url_path(const char *text, size_t maximum);
+const char *value_parse_origin(const char *text, struct endpoint *out_endpoint);
+/* A domain name as value_parse_name(), or an address in its usual form. */
+const char *value_parse_server_name(const char *text, char out_name[static VALUE_NAME_SIZE]);
+const char *value_parse_rule(const char *text);
+const char *value_parse_pin(const char *text, struct config_pin *out_pin);
 const char *value_parse_key(const char *text, uint8_t out_key[static TEXT_KEY_SIZE]);

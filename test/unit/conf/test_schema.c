@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/arena.h"
+#include "conf/both_kinds.h"
 #include "conf/schema.h"
 #include "conf/value.h"
 
@@ -16,8 +17,10 @@ static void check_row(void *context, const struct schema_row *row, const char *p
 					  unsigned depth) {
 	char expected[VALUE_EXPECTED_SIZE];
 	size_t size = strlen(row->help);
-	bool many =
-		row->type == SCHEMA_GROUP || row->type == SCHEMA_TUNNELS || row->type == SCHEMA_PEERS;
+	bool items = row->type == SCHEMA_ITEMS;
+	bool many = row->type == SCHEMA_GROUP || row->type == SCHEMA_TUNNELS ||
+				row->type == SCHEMA_PEERS || items;
+	assert_int_equal(row->size > 0, items);
 	assert_int_equal(row->rows != NULL, many);
 	assert_true(size > 0 && row->help[size - 1] == '.');
 	assert_true(strlen(path) + 1 < SCHEMA_PATH_SIZE);
@@ -87,8 +90,11 @@ static void test_hints(void **state) {
 		{"prot", "did you mean protocol?"},
 		{"level", "did you mean node.log.level?"},
 		{"allowed_ips", "did you mean tunnels.*.peers.*.allowed_ips?"},
-		{"xy", "protocol, autostart, listen, private_key_file, addresses, mtu, fwmark, masquerade, "
-			   "forward, kill_switch, allow_lan, routes, dns, peers or clients"},
+		{"role_", "did you mean role?"},
+		{"pins", "did you mean tunnels.*.tls.pins?"},
+		{"xyz", "protocol, role, autostart, listen, private_key_file, addresses, mtu, fwmark, "
+				"masquerade, forward, kill_switch, allow_lan, routes, dns, peers, clients, tls, "
+				"decoy, streams, policy, proxy or forwards"},
 	};
 	char hint[SCHEMA_HINT_SIZE];
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

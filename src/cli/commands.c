@@ -7,6 +7,7 @@
 #include "cli/import.h"
 #include "cli/init.h"
 #include "cli/qr.h"
+#include "cli/streams.h"
 
 static const char peer_help[] =
 	"Peers beside those of the configuration: the daemon keeps them in its state folder.\n";
@@ -52,5 +53,8 @@ const struct command commands_all[] = {
 	{"completion", "print a shell's completion script", completion_help, completion_run,
 	 "bash|zsh|fish", NULL, NULL},
 	{"version", "print the version", version_help, version_run, NULL, NULL, NULL},
+	/* The build's protocol that carries streams; without one the table ends here. */
+	{UMBRA_STREAM_PROTOCOL, "keys, and clients of servers of streams", streams_help, NULL, NULL,
+	 NULL, streams_commands},
 	{0},
 };

@@ -52,6 +52,40 @@ static void tell_notes(const struct streams *streams, const char *command, const
 					   file->notes[i].text);
 }
 
+static int parse(const struct streams *streams, const char *command,
+				 const struct import_source *source, struct import_tunnel *out_tunnel) {
+	struct import_tunnel tunnel = *out_tunnel;
+	char problem[WG_QUICK_ERROR_SIZE];
+	enum err error = wg_quick_parse(source->text, source->size, &tunnel.file, problem);
+	if (error) {
+		output_message(streams, "%s: %s: %s", command, source->name, problem);
+		return STATUS_FAILED;
+	}
+	tell_notes(streams, command, source->name, &tunnel.file);
+	if (!tunnel.file.has_private_key) {
+		output_message(streams, "%s: %s has no PrivateKey in its [Interface]", command,
+					   source->name);
+		import_tunnel_done(&tunnel);
+		return STATUS_FAILED;
+	}
+	memcpy(tunnel.file.tunnel.name, tunnel.name, sizeof tunnel.name);
+	*out_tunnel = tunnel;
+	wipe(&tunnel, sizeof tunnel);
+	return STATUS_OK;
+}
+
+int import_tunnel_take(const struct streams *streams, const char *command,
+					   const struct import_source *source, const char *name,
+					   struct import_tunnel *out_tunnel) {
+	struct import_tunnel tunnel = {0};
+	int status = take_name(streams, command, "", name, &tunnel);
+	if (status == STATUS_OK)
+		status = parse(streams, command, source, &tunnel);
+	if (status == STATUS_OK)
+		*out_tunnel = tunnel;
+	return status;
+}
+
 int import_tunnel_read(const struct streams *streams, const char *command, const char *path,
 					   const char *name, struct import_tunnel *out_tunnel) {
 	struct import_tunnel tunnel = {0};
@@ -61,24 +95,11 @@ int import_tunnel_read(const struct streams *streams, const char *command, const
 		status = import_source_read(streams, command, path, &source);
 	if (status != STATUS_OK)
 		return status;
-	char problem[WG_QUICK_ERROR_SIZE];
-	enum err error = wg_quick_parse(source.text, source.size, &tunnel.file, problem);
+	status = parse(streams, command, &source, &tunnel);
 	import_source_done(&source);
-	if (error) {
-		output_message(streams, "%s: %s: %s", command, source.name, problem);
-		return STATUS_FAILED;
-	}
-	tell_notes(streams, command, source.name, &tunnel.file);
-	if (!tunnel.file.has_private_key) {
-		output_message(streams, "%s: %s has no PrivateKey in its [Interface]", command,
-					   source.name);
-		import_tunnel_done(&tunnel);
-		return STATUS_FAILED;
-	}
-	memcpy(tunnel.file.tunnel.name, tunnel.name, sizeof tunnel.name);
-	*out_tunnel = tunnel;
-	wipe(&tunnel, sizeof tunnel);
-	return STATUS_OK;
+	if (status == STATUS_OK)
+		*out_tunnel = tunnel;
+	return status;
 }
 
 enum { KEY_FILE_SIZE = 64 };

@@ -26,6 +26,11 @@ struct import_target {
 [[nodiscard]] int import_tunnel_read(const struct streams *streams, const char *command,
 									 const char *path, const char *name,
 									 struct import_tunnel *out_tunnel);
+/* The same of what was read already. */
+struct import_source;
+[[nodiscard]] int import_tunnel_take(const struct streams *streams, const char *command,
+									 const struct import_source *source, const char *name,
+									 struct import_tunnel *out_tunnel);
 /* Wipes it. */
 void import_tunnel_done(struct import_tunnel *tunnel);
 

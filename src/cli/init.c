@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "cli/init_streams.h"
+
 const char init_help[] =
 	"Makes a configuration to begin with: keys, umbra.yaml, a client's file.\n";
 
@@ -10,5 +12,8 @@ const struct command init_commands[] = {
 	 init_server_options, NULL},
 	{"client", "make a client of the file that a server gave", init_client_help, init_client_run,
 	 "FILE", init_client_options, NULL},
+	/* Named after the build's protocol that carries streams; without one the table ends here. */
+	{UMBRA_STREAM_SERVER, "make a server of streams and its first client's line",
+	 init_stream_server_help, init_stream_server_run, NULL, init_stream_server_options, NULL},
 	{0},
 };

@@ -297,7 +297,9 @@ static void add(struct control_tunnel *tunnel, struct ctl_request *request,
 	}
 	if (!prefixes_are_good(request, wanted))
 		return;
-	if (s.peer.allowed_ip_count == 0) {
+	/* Without an interface there is nothing that addresses could be for. */
+	bool without = tunnel->config->carries_streams && tunnel->config->addresses.count == 0;
+	if (s.peer.allowed_ip_count == 0 && !without) {
 		s.peer.allowed_ips = addresses;
 		/* Who it meets anyway gets no address. */
 		if (!check(tunnel, request, &s.peer) ||

@@ -1,0 +1,189 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+#include "cli/connection.h"
+#include "cli/peer_request.h"
+#include "cli/qr.h"
+#include "cli/stream_line.h"
+#include "cli/streams.h"
+#include "crypto/certificate.h"
+#include "crypto/csprng.h"
+#include "crypto/x25519.h"
+#include "ctl/client.h"
+
+#define DEFAULT_FILE "/etc/umbra/umbra.yaml"
+
+enum { PUBLIC_KEY, ALLOWED_IPS, CONFIG, QR, SOCKET };
+
+const struct command_option streams_allow_options[] = {
+	[PUBLIC_KEY] = {"--public-key", "KEY",
+					"the client made its own keys, and this is its public "
+					"one",
+					false},
+	[ALLOWED_IPS] = {"--allowed-ips", "LIST", "its addresses, with commas; else the next free ones",
+					 false},
+	[CONFIG] = {"--config", "FILE", "of the server, for the line; " DEFAULT_FILE, false},
+	[QR] = {"--qr", NULL, "show the line as a QR code, too", false},
+	[SOCKET] = COMMAND_SOCKET_OPTION,
+	{0},
+};
+
+const char streams_allow_help[] =
+	"Lets a client in, now and for good; the configuration stays as it is.\n"
+	"\n"
+	"Without --public-key it makes the client's keys, tells the daemon the public one, and\n"
+	"prints the line that 'umbra init client -' takes, the private key inside. Nobody else\n"
+	"has that key, and it cannot be shown again.\n";
+
+struct work {
+	const struct streams *streams;
+	const char *command;
+	const struct command_line *line;
+	struct {
+		struct stream_line line;
+		struct view_peer_request request;
+	} secrets;
+};
+
+static int fail(const struct work *work, enum err error) {
+	output_message(work->streams, "%s: %s", work->command, err_text(error));
+	return STATUS_FAILED;
+}
+
+static int load(const struct work *work, struct config **out_config) {
+	const char *path = work->line->values[CONFIG];
+	const struct config_source source = {.path = path ? path : DEFAULT_FILE,
+										 .flags = CONFIG_SECRETS};
+	struct config_errors errors;
+	enum err error = config_load(&source, out_config, &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		output_message(work->streams, "%s: %s", work->command, errors.lines[i]);
+	config_errors_done(&errors);
+	return error ? STATUS_FAILED : STATUS_OK;
+}
+
+/* What is not the default. */
+static void take_text(const char *text, const char *standard, char *out_text, size_t size) {
+	if (strcmp(text, standard) != 0)
+		(void)snprintf(out_text, size, "%s", text);
+}
+
+static int take_server(struct work *work, const struct config_tunnel *tunnel) {
+	struct stream_line *line = &work->secrets.line;
+	struct certificate_facts facts;
+	if (!tunnel->clients.endpoint.name) {
+		output_message(work->streams,
+					   "%s: tunnels.%s.clients.endpoint is missing, where clients reach the server",
+					   work->command, tunnel->name);
+		return STATUS_FAILED;
+	}
+	(void)snprintf(line->host, sizeof line->host, "%s", tunnel->clients.endpoint.name);
+	line->port = tunnel->clients.endpoint.port;
+	take_text(tunnel->streams.cookie, "session", line->cookie, sizeof line->cookie);
+	take_text(tunnel->streams.path, "/", line->path, sizeof line->path);
+	enum err error = x25519_public(tunnel->private_key, line->server_key);
+	if (!error)
+		error = certificate_read(slice_of_text(tunnel->tls.certificates), &facts);
+	if (error) {
+		output_message(work->streams, "%s: %s: %s", work->command, tunnel->tls.certificate_file,
+					   err_text(error));
+		return STATUS_FAILED;
+	}
+	memcpy(line->pins[0], facts.pin, sizeof facts.pin);
+	/* Others know a certificate of a public authority by its name, also when it was renewed. */
+	line->pin_count = facts.self_signed;
+	return STATUS_OK;
+}
+
+static int prepare(struct work *work) {
+	struct config *config;
+	const char *name = work->line->operands[0];
+	int status = load(work, &config);
+	if (status != STATUS_OK)
+		return status;
+	const struct config_tunnel *tunnel = config_find(config, name);
+	if (tunnel && tunnel->carries_streams && tunnel->role == CONFIG_SERVER) {
+		status = take_server(work, tunnel);
+	} else {
+		output_message(work->streams, "%s: %s is no server of streams in the configuration",
+					   work->command, command_repeatable(name));
+		status = STATUS_FAILED;
+	}
+	config_free(config);
+	if (status != STATUS_OK)
+		return status;
+	struct stream_line *line = &work->secrets.line;
+	x25519_generate(&csprng, line->private_key);
+	(void)snprintf(line->label, sizeof line->label, "%s", work->line->operands[1]);
+	enum err error = x25519_public(line->private_key, work->secrets.request.public_key);
+	return error ? fail(work, error) : STATUS_OK;
+}
+
+static int make_request(struct work *work) {
+	const struct command_line *line = work->line;
+	struct view_peer_request *request = &work->secrets.request;
+	int status = peer_request_set_name(work->streams, work->command, line->operands[1], request);
+	if (status == STATUS_OK && line->values[ALLOWED_IPS])
+		status = peer_request_set_allowed_ips(work->streams, work->command,
+											  line->values[ALLOWED_IPS], request);
+	if (status != STATUS_OK)
+		return status;
+	if (line->values[PUBLIC_KEY])
+		return peer_request_set_key(work->streams, work->command, line->values[PUBLIC_KEY],
+									request);
+	return prepare(work);
+}
+
+static int add(const struct work *work) {
+	struct ctl_client *client;
+	struct view_peer peer;
+	struct view_error problem = {0};
+	int status = connection_open(work->streams, work->command, work->line->values[SOCKET], &client);
+	if (status != STATUS_OK)
+		return status;
+	enum err error = ctl_client_add_peer(client, work->line->operands[0], &work->secrets.request,
+										 &peer, &problem);
+	ctl_client_free(client);
+	if (error)
+		return connection_fail(work->streams, work->command, error, &problem);
+	view_peer_done(&peer);
+	output_message(work->streams, "%s: %s may come in", work->command,
+				   command_repeatable(work->line->operands[1]));
+	return STATUS_OK;
+}
+
+static int show(const struct work *work) {
+	char *text;
+	enum err error = stream_line_format(&work->secrets.line, &text);
+	if (error)
+		return fail(work, error);
+	output_warn_if_public(work->streams);
+	int status = output_text(work->streams, text);
+	if (status == STATUS_OK)
+		status = output_text(work->streams, "\n");
+	if (status == STATUS_OK && work->line->values[QR])
+		status = qr_print(work->streams, text, qr_locale_is_utf8());
+	wipe(text, strlen(text));
+	free(text);
+	return status;
+}
+
+int streams_allow_run(const struct streams *streams, int count, char **arguments) {
+	char command[64];
+	struct command_line line;
+	struct work work = {.streams = streams, .command = command, .line = &line};
+	WIPE_ON_EXIT(work);
+	(void)snprintf(command, sizeof command, "%s allow", config_stream_protocol());
+	int status =
+		command_parse(streams, command, streams_allow_options, 2, 2, count, arguments, &line);
+	if (status == STATUS_OK)
+		status = make_request(&work);
+	if (status == STATUS_OK)
+		status = add(&work);
+	if (status == STATUS_OK && !line.values[PUBLIC_KEY])
+		status = show(&work);
+	view_peer_request_done(&work.secrets.request);
+	return status;
+}

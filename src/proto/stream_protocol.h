@@ -74,7 +74,8 @@ struct stream_protocol {
 	/*
 	 * A server judges any text, empty ones too. exporter is NULL where there is none: then nobody
 	 * is admitted, at the same cost. ERR_AUTHENTICATION: refused; every other error is this end's
-	 * own failure and must look the same to who asked.
+	 * own failure and must look the same to who asked. After any error only client (NULL) and
+	 * verdict are set.
 	 */
 	enum err (*admit)(const struct stream_judge *judge, const uint8_t *exporter, uint64_t wall_now,
 					  struct slice text, bool padding, struct stream_admitted *out_admitted);

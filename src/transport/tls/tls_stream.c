@@ -300,6 +300,14 @@ size_t tls_stream_send(struct tls_stream *stream, const uint8_t *data, size_t si
 	return taken;
 }
 
+bool tls_stream_has_room(struct tls_stream *stream) {
+	if (!stream->opened || stream->finishing || stream->told || stream->number)
+		return false;
+	bool has_room = flush(stream);
+	stream->waiting |= !has_room;
+	return has_room;
+}
+
 void tls_stream_finish(struct tls_stream *stream) {
 	stream->finishing = true;
 	turn_later(stream);
@@ -307,6 +315,12 @@ void tls_stream_finish(struct tls_stream *stream) {
 
 void tls_stream_resume(struct tls_stream *stream) {
 	turn_later(stream);
+}
+
+void tls_stream_set_owner(struct tls_stream *stream, const struct tls_stream_ops *ops,
+						  void *context) {
+	stream->ops = ops;
+	stream->context = context;
 }
 
 struct tls *tls_stream_tls(struct tls_stream *stream) {

@@ -30,9 +30,9 @@ struct tls_stream_ops {
 	size_t (*room)(void *context);
 	/*
 	 * At most as many as room() said, at least one; right behind open() up to TLS_RECORD_SIZE_MAX,
-	 * which came with the handshake's end.
+	 * which came with the handshake's end. The bytes may be overwritten.
 	 */
-	void (*received)(void *context, const uint8_t *data, size_t size);
+	void (*received)(void *context, uint8_t *data, size_t size);
 	/*
 	 * Nothing more will come, though things may still be sent. cut: the connection ended without
 	 * TLS saying so, and somebody may have cut the end off. At most once.
@@ -72,10 +72,19 @@ void tls_stream_abort(struct tls_stream *stream);
  * which failed() tells, that is nothing.
  */
 size_t tls_stream_send(struct tls_stream *stream, const uint8_t *data, size_t size);
+/*
+ * Whether tls_stream_send() would take TLS_STREAM_SEND_MAX bytes now; if not, writable() follows as
+ * after a call that did not take everything.
+ */
+bool tls_stream_has_room(struct tls_stream *stream);
 /* close_notify, and the end of what is sent; once what was taken is on its way. */
 void tls_stream_finish(struct tls_stream *stream);
 /* There is room again, after room() was 0. */
 void tls_stream_resume(struct tls_stream *stream);
+
+/* From now on its news are another owner's; also from inside a callback, which it must not free. */
+void tls_stream_set_owner(struct tls_stream *stream, const struct tls_stream_ops *ops,
+						  void *context);
 
 /* For its facts, secrets and tickets. */
 struct tls *tls_stream_tls(struct tls_stream *stream);

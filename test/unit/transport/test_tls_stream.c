@@ -67,7 +67,7 @@ static size_t on_room(void *context) {
 	return ((struct end *)context)->room;
 }
 
-static void on_received(void *context, const uint8_t *data, size_t size) {
+static void on_received(void *context, uint8_t *data, size_t size) {
 	struct end *end = context;
 	assert_true(size > 0 && size <= end->room);
 	assert_int_equal(end->finished + end->failures, 0);

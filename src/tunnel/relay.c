@@ -7,12 +7,14 @@
 #include "stream/mux.h"
 #include "transport/tcp/tcp_connection.h"
 #include "tunnel/carrier.h"
+#include "tunnel/farewell.h"
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_user.h"
 
 struct relay {
 	struct stream_user user;
 	struct carrier *carrier;
+	struct farewell *farewell;         /* or NULL */
 	struct mux_stream *stream;         /* NULL: it is gone */
 	struct tcp_connection *connection; /* NULL: so is it */
 	void (*ended)(void *context, bool in_peace);
@@ -23,20 +25,27 @@ struct relay {
 	struct relay_figures figures;
 };
 
+/* What is left of the stream. */
+static void leave_stream(struct relay *relay) {
+	struct mux_stream *stream = relay->stream;
+	relay->stream = NULL;
+	if (stream && relay->farewell) {
+		farewell_reset(relay->farewell, relay->carrier, stream);
+	} else if (stream) {
+		mux_stream_reset(stream, STREAM_ERROR_CANCEL);
+		carrier_touch(relay->carrier);
+	}
+}
+
 /* The last thing that is done: the owner may free the relay. */
 static void end(struct relay *relay, bool in_peace) {
 	struct tcp_connection *connection = relay->connection;
-	struct mux_stream *stream = relay->stream;
 	relay->connection = NULL;
-	relay->stream = NULL;
 	if (in_peace)
 		tcp_connection_free(connection);
 	else
 		tcp_connection_abort(connection);
-	if (stream) {
-		mux_stream_reset(stream, STREAM_ERROR_CANCEL);
-		carrier_touch(relay->carrier);
-	}
+	leave_stream(relay);
 	relay->ended(relay->context, in_peace);
 }
 
@@ -50,7 +59,6 @@ static bool send_first(struct relay *relay) {
 	struct iovec piece = {.iov_base = (void *)(uintptr_t)first.data, .iov_len = first.size};
 	size_t sent = tcp_connection_send(relay->connection, &piece, 1);
 	byte_queue_drop(&relay->first, sent);
-	relay->figures.sent += sent;
 	if (sent < first.size)
 		return false;
 	byte_queue_done(&relay->first);
@@ -231,6 +239,7 @@ enum err relay_new(const struct relay_options *options, struct relay **out_relay
 	}
 	relay->user.ops = &user_ops;
 	relay->carrier = options->carrier;
+	relay->farewell = options->farewell;
 	relay->ended = options->ended;
 	relay->context = options->context;
 	enum err error = take_connection(relay, options);
@@ -248,10 +257,7 @@ void relay_free(struct relay *relay) {
 	if (!relay)
 		return;
 	tcp_connection_abort(relay->connection);
-	if (relay->stream) {
-		mux_stream_reset(relay->stream, STREAM_ERROR_CANCEL);
-		carrier_touch(relay->carrier);
-	}
+	leave_stream(relay);
 	byte_queue_done(&relay->first);
 	free(relay);
 }

@@ -17,6 +17,7 @@
  */
 
 struct carrier;
+struct farewell;
 struct mux_stream;
 struct relay;
 struct stream_host;
@@ -36,6 +37,8 @@ struct relay_options {
 	bool is_finished;                  /* who had the connection was told its end already */
 	/* What goes before everything else; copied. At most 16 KiB to the stream, a fresh one. */
 	struct slice to_stream, to_connection;
+	/* Takes a stream whose connection has failed, see there; NULL: it is reset. Outlives it. */
+	struct farewell *farewell;
 	/*
 	 * It is over, in peace or not: there is neither stream nor connection any more. The owner frees
 	 * the relay, from inside or later.
@@ -54,6 +57,6 @@ enum err relay_new(const struct relay_options *options, struct relay **out_relay
 void relay_free(struct relay *relay);
 
 struct relay_figures {
-	uint64_t received, sent; /* bytes of and to the connection */
+	uint64_t received, sent; /* bytes to and from the stream */
 };
 struct relay_figures relay_figures(const struct relay *relay);

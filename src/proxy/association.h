@@ -32,7 +32,10 @@ enum {
 
 /* News, from inside the functions below; association_free() may not be called there. */
 struct association_ops {
-	/* A new flow; what is sent before the target is there is the owner's to keep or drop. */
+	/*
+	 * A new flow, whose number modulo ASSOCIATION_FLOWS_MAX is its own as long as it lasts. What is
+	 * sent before the target is there is the owner's to keep or drop.
+	 */
 	void (*open)(void *context, uint32_t flow, const struct target *target);
 	/* A datagram for the flow's target. */
 	void (*send)(void *context, uint32_t flow, struct slice payload);

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "tunnel/fake_carrier.h"
+#include "tunnel/uplink.h"
+
+/* An uplink that has one connection, and gives and refuses as the test says. */
+
+struct uplink {
+	struct fake_carriers *carriers;
+	enum refusal refusal; /* REFUSAL_COUNT: none */
+	bool is_waiting;      /* wishes wait until fake_uplink_go_on() */
+	unsigned opened;
+	struct list wishes;
+};
+
+void fake_uplink_init(struct uplink *uplink, struct fake_carriers *carriers);
+/* Nobody may wait any more. */
+void fake_uplink_done(struct uplink *uplink);
+void fake_uplink_go_on(struct uplink *uplink);

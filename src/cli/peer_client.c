@@ -15,6 +15,12 @@
 
 int peer_client_check(const struct streams *streams, const char *command,
 					  const struct view_tunnel *tunnel) {
+	if (config_carries_streams(tunnel->protocol)) {
+		output_message(streams,
+					   "%s: clients of %s take a line in place of a file: 'umbra %s allow'",
+					   command, tunnel->name, tunnel->protocol);
+		return STATUS_FAILED;
+	}
 	if (tunnel->has_public_key)
 		return STATUS_OK;
 	output_message(streams,

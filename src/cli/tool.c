@@ -46,8 +46,12 @@ static struct found find(const struct command *commands, int count, char *const 
 }
 
 static void add_list(struct text_buffer *text, const struct command *commands) {
+	enum { WIDTH_MIN = 10 };
+	size_t widest = WIDTH_MIN;
+	for (const struct command *command = commands; command->name; command++)
+		widest = strlen(command->name) > widest ? strlen(command->name) : widest;
 	for (; commands->name; commands++)
-		text_buffer_add(text, "  %-10s %s\n", commands->name, commands->summary);
+		text_buffer_add(text, "  %-*s %s\n", (int)widest, commands->name, commands->summary);
 }
 
 /* "--json", "--socket PATH", "--watch[=SECONDS]" */

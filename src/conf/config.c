@@ -96,6 +96,10 @@ const char *config_default_protocol(void) {
 	return schema_protocols[0];
 }
 
+bool config_carries_streams(const char *protocol) {
+	return schema_carries_streams(protocol);
+}
+
 const char *config_stream_protocol(void) {
 	return schema_stream_protocols[0];
 }

@@ -224,6 +224,8 @@ enum err config_dump(const struct config *config, char **out_text, size_t *out_s
 const char *config_default_protocol(void);
 /* The first that carries streams; NULL: the build has none. */
 const char *config_stream_protocol(void);
+/* NULL: false. */
+bool config_carries_streams(const char *protocol);
 
 /*
  * The reference of every key, from the schema's rows. *out_text is the caller's (free).

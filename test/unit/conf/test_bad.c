@@ -8,6 +8,7 @@
 
 #include "conf/bad_table.h"
 #include "conf/loading.h"
+#include "conf/packets_only.h"
 
 enum { ROWS = sizeof bad_rows / sizeof bad_rows[0] };
 

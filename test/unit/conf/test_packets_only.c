@@ -6,12 +6,9 @@
 #include <cmocka.h>
 
 #include "conf/loading.h"
-#include "conf/schema.h"
+#include "conf/packets_only.h"
 
 /* A build without protocols that carry streams does not know their keys. */
-
-const char *const schema_protocols[] = {"wireguard", NULL};
-const char *const schema_stream_protocols[] = {NULL};
 
 static void test_keys_are_unknown(void **state) {
 	static const char text[] = "tunnels:\n"

@@ -32,9 +32,10 @@ const struct command_option init_stream_server_options[] = {
 };
 
 const char init_stream_server_help[] =
-	"Makes a server of streams: its keys, a certificate of its own, umbra.yaml, and a line\n"
-	"for a first client, which is printed once and kept nowhere: the client's private key\n"
-	"is inside. 'umbra init client -' takes it.\n";
+	"Makes a server of streams: its keys, a certificate of its own, umbra.yaml, or\n"
+	"tunnels/NAME.yaml where there is an umbra.yaml, and a line for a first client, which is\n"
+	"printed once and kept nowhere: the client's private key is inside. 'umbra init client -' "
+	"takes it.\n";
 
 enum {
 	PORT = 443,
@@ -53,6 +54,7 @@ struct plan {
 		struct stream_line line;
 	} secrets;
 	uint8_t client_public[TEXT_KEY_SIZE];
+	char file[CONFIG_NAME_SIZE + 16]; /* of the tunnel */
 };
 
 static int take_names(const struct streams *streams, const struct command_line *line,
@@ -186,23 +188,25 @@ static int make_keys(const struct streams *streams, struct plan *plan) {
 	return STATUS_FAILED;
 }
 
-static char *make_yaml(const struct plan *plan) {
+/* way: from the file to the directory. */
+static char *make_yaml(const struct plan *plan, const char *way) {
 	char key[TEXT_KEY_BASE64_SIZE];
 	text_key_encode(plan->client_public, key);
 	auto_text_buffer struct text_buffer yaml = {0};
 	text_buffer_add(&yaml,
-					"%s\ntunnels:\n  %s:\n    protocol: %s\n    role: server\n"
+					"%s%stunnels:\n  %s:\n    protocol: %s\n    role: server\n"
 					"    # The TCP port that clients come to; the firewall has to let them in.\n"
-					"    listen: \"[::]:%u\"\n    private_key_file: keys/%s.key\n",
-					init_plan_head, plan->name, config_stream_protocol(), plan->listen, plan->name);
+					"    listen: \"[::]:%u\"\n    private_key_file: %skeys/%s.key\n",
+					way[0] ? "" : init_plan_head, way[0] ? "" : "\n", plan->name,
+					config_stream_protocol(), plan->listen, way, plan->name);
 	text_buffer_add(&yaml,
 					"    # Made for %s, by nobody whom browsers trust: a certificate of a public "
 					"authority\n"
 					"    # draws less attention. Clients know the key by its pin: with another key "
 					"they need\n"
 					"    # another line.\n"
-					"    tls: { certificate_file: tls/%s.pem, key_file: tls/%s.key }\n",
-					plan->server_name, plan->name, plan->name);
+					"    tls: { certificate_file: %stls/%s.pem, key_file: %stls/%s.key }\n",
+					plan->server_name, way, plan->name, way, plan->name);
 	text_buffer_add(&yaml,
 					"    # What everybody else sees: a folder of a web site, or a web server.\n"
 					"    # decoy: { folder: site }\n"
@@ -213,10 +217,15 @@ static char *make_yaml(const struct plan *plan) {
 	return yaml.failed ? NULL : cleanup_steal(yaml.text);
 }
 
-static enum err collect(struct init_files *files, const struct plan *plan) {
+/* Where there is a configuration, which may include it, the tunnel gets a file of its own. */
+static enum err collect(struct init_files *files, const struct command_line *line,
+						struct plan *plan) {
 	char path[CONFIG_NAME_SIZE + 16];
 	const struct certificate_pair *pair = &plan->secrets.pair;
-	auto_free char *yaml = make_yaml(plan);
+	bool beside = !line->values[FORCE] && init_files_exists(files, "umbra.yaml");
+	(void)snprintf(plan->file, sizeof plan->file, beside ? "tunnels/%s.yaml" : "umbra.yaml",
+				   plan->name);
+	auto_free char *yaml = make_yaml(plan, beside ? "../" : "");
 	if (!yaml)
 		return ERR_NO_MEMORY;
 	enum err error = init_stream_add_key(files, plan->name, plan->secrets.server_private);
@@ -227,16 +236,23 @@ static enum err collect(struct init_files *files, const struct plan *plan) {
 	if (!error)
 		error = init_files_add(files, path, 0600, pair->key, strlen(pair->key));
 	if (!error)
-		error = init_files_add(files, "umbra.yaml", 0600, yaml, strlen(yaml));
+		error = init_files_add(files, plan->file, 0600, yaml, strlen(yaml));
 	return error;
 }
 
 /* People on the error stream, so that the line alone can be kept. */
 static void tell(const struct streams *streams, const struct plan *plan) {
-	output_message(streams, "%s: made umbra.yaml, keys/%s.key, tls/%s.pem and tls/%s.key in %s",
-				   plan->command, plan->name, plan->name, plan->name, plan->directory);
-	output_message(streams, "%s: 'umbrad -c %s/umbra.yaml' starts the server on TCP port %u",
-				   plan->command, plan->directory, plan->listen);
+	bool beside = strcmp(plan->file, "umbra.yaml") != 0;
+	output_message(streams, "%s: made %s, keys/%s.key, tls/%s.pem and tls/%s.key in %s",
+				   plan->command, plan->file, plan->name, plan->name, plan->name, plan->directory);
+	if (beside)
+		output_message(streams,
+					   "%s: 'umbra reload' brings it up on TCP port %u, if umbra.yaml has include: "
+					   "[tunnels/*.yaml]",
+					   plan->command, plan->listen);
+	else
+		output_message(streams, "%s: 'umbrad -c %s/umbra.yaml' starts the server on TCP port %u",
+					   plan->command, plan->directory, plan->listen);
 	output_message(streams,
 				   "%s: the line of %s, whose private key is inside and kept nowhere else; on the "
 				   "client, 'umbra init client -' reads it:",
@@ -280,7 +296,7 @@ int init_stream_server_run(const struct streams *streams, int count, char **argu
 		return status;
 	struct init_files files;
 	init_files_init(&files, plan.directory);
-	enum err error = collect(&files, &plan);
+	enum err error = collect(&files, &line, &plan);
 	if (error) {
 		output_message(streams, "%s: %s", command, err_text(error));
 		status = STATUS_FAILED;

@@ -167,6 +167,9 @@ static int show(const struct work *work) {
 		status = qr_print(work->streams, text, qr_locale_is_utf8());
 	wipe(text, strlen(text));
 	free(text);
+	if (status != STATUS_OK)
+		output_message(work->streams, "%s: the line is lost; 'umbra %s deny' takes the client back",
+					   work->command, config_stream_protocol());
 	return status;
 }
 

@@ -131,6 +131,28 @@ static void a_second_tunnel(void **state) {
 	folder_done(&client);
 }
 
+/* Beside what there is; with force in its place. */
+static void a_second_server(void **state) {
+	struct folder folder;
+	struct capture capture;
+	folder_init(&folder);
+	assert_int_equal(RUN(init_stream_server_run, &capture, &folder, "", "--endpoint", "a.example"),
+					 STATUS_OK);
+	assert_int_equal(RUN(init_stream_server_run, &capture, &folder, "", "--endpoint", "a.example",
+						 "--listen", "8443", "--name", "second"),
+					 STATUS_OK);
+	assert_non_null(strstr(capture.error, "umbra reload"));
+	struct config *config = load(&folder);
+	assert_non_null(config_find(config, "web"));
+	assert_non_null(config_find(config, "second"));
+	config_free(config);
+	assert_int_equal(RUN(init_stream_server_run, &capture, &folder, "", "--endpoint", "a.example",
+						 "--name", "second"),
+					 STATUS_FAILED);
+	assert_string_equal(capture.output, "");
+	folder_done(&folder);
+}
+
 static void bad_orders(void **state) {
 	static const char line[] = "phantom://AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE@a:1";
 	struct folder folder;
@@ -160,6 +182,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pair),
 		cmocka_unit_test(a_second_tunnel),
+		cmocka_unit_test(a_second_server),
 		cmocka_unit_test(bad_orders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

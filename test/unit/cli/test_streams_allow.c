@@ -1,0 +1,117 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/fake_client.h"
+#include "cli/init_folder.h"
+#include "cli/init_streams.h"
+#include "cli/streams.h"
+#include "conf/both_kinds.h"
+#include "crypto/x25519.h"
+
+/* allow, against a daemon that is none. */
+
+#define ONES "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+
+struct fixture {
+	struct folder folder;
+	struct capture capture;
+	struct stream_line first; /* of the server's first client */
+	char path[2 * FOLDER_PATH_SIZE];
+};
+
+static int set_up(void **state) {
+	struct fixture *fixture = calloc(1, sizeof *fixture);
+	assert_non_null(fixture);
+	folder_init(&fixture->folder);
+	char *arguments[] = {(char *)"--directory", fixture->folder.path, (char *)"--endpoint",
+						 (char *)"vpn.example.org:8443"};
+	const char *problem;
+	capture_init(&fixture->capture, "");
+	assert_int_equal(init_stream_server_run(&fixture->capture.streams, 4, arguments), STATUS_OK);
+	capture_done(&fixture->capture);
+	assert_int_equal(stream_line_parse(fixture->capture.output, &fixture->first, &problem), ERR_OK);
+	folder_join(&fixture->folder, "umbra.yaml", fixture->path);
+	fake_client_reset();
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state) {
+	struct fixture *fixture = *state;
+	folder_done(&fixture->folder);
+	free(fixture);
+	return 0;
+}
+
+static int allow(struct fixture *fixture, const char *tunnel, const char *option,
+				 const char *value) {
+	char *arguments[] = {(char *)tunnel, (char *)"bob",  (char *)"--config",
+						 fixture->path,  (char *)option, (char *)value};
+	capture_init(&fixture->capture, "");
+	int status =
+		streams_allow_run(&fixture->capture.streams, option ? value ? 6 : 5 : 4, arguments);
+	capture_done(&fixture->capture);
+	assert_int_equal(fake.open, 0);
+	return status;
+}
+
+/* The line leads to the same server, with the key that the daemon was told. */
+static void a_line(void **state) {
+	struct fixture *fixture = *state;
+	struct stream_line line;
+	const char *problem;
+	uint8_t key[TEXT_KEY_SIZE];
+	assert_int_equal(allow(fixture, "web", NULL, NULL), STATUS_OK);
+	if (stream_line_parse(fixture->capture.output, &line, &problem))
+		fail_msg("%s", problem);
+	assert_int_equal(x25519_public(line.private_key, key), ERR_OK);
+	assert_memory_equal(key, fake.public_key, sizeof key);
+	assert_memory_equal(line.server_key, fixture->first.server_key, sizeof line.server_key);
+	assert_memory_equal(line.pins[0], fixture->first.pins[0], sizeof line.pins[0]);
+	assert_int_equal(line.pin_count, 1);
+	assert_string_equal(line.host, "vpn.example.org");
+	assert_int_equal(line.port, 8443);
+	assert_string_equal(line.label, "bob");
+	assert_string_equal(line.cookie, "");
+	assert_memory_equal(fake.asked, "add web bob", strlen("add web bob"));
+}
+
+/* A client with keys of its own needs no line, and no configuration is read for it. */
+static void a_key_of_its_own(void **state) {
+	struct fixture *fixture = *state;
+	strcpy(fixture->path, "/nowhere");
+	assert_int_equal(allow(fixture, "web", "--public-key", ONES), STATUS_OK);
+	assert_string_equal(fixture->capture.output, "");
+	assert_int_equal(fake.public_key[31], 1);
+}
+
+static void what_does_not_work(void **state) {
+	struct fixture *fixture = *state;
+	assert_int_equal(allow(fixture, "um0", NULL, NULL), STATUS_FAILED);
+	assert_non_null(strstr(fixture->capture.error, "um0 is no server of streams"));
+	assert_int_equal(fake.questions, 0);
+	fake.error = ERR_EXISTS;
+	fake.status = 409;
+	fake.error_message = "there is one";
+	assert_int_equal(allow(fixture, "web", NULL, NULL), STATUS_FAILED);
+	assert_string_equal(fixture->capture.output, "");
+	assert_non_null(strstr(fixture->capture.error, "there is one"));
+	strcpy(fixture->path, "/nowhere");
+	assert_int_equal(allow(fixture, "web", NULL, NULL), STATUS_FAILED);
+	assert_non_null(strstr(fixture->capture.error, "/nowhere"));
+}
+
+#define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(a_line),
+		FIXTURE_TEST(a_key_of_its_own),
+		FIXTURE_TEST(what_does_not_work),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import statistics
 import struct
@@ -18,19 +17,19 @@ from collections.abc import Callable
 import pytest
 
 from harness import cookies
+from harness.browser import page
 from harness.device import Key, new_key
 from harness.lab import Lab
 from harness.process import SLOW
 from harness.site import HELLO, PAGE, PICTURE, RAN, SCRIPT, content_digest
 from harness.streams import PORT, SERVER, SERVER_NAME, WEB, Streams, make_streams, needs_streams
 from harness.streams import serve_site
-from harness.tls import End, Tls
+from harness.tls import TLS1_2, End, Tls
 
 pytestmark = [pytest.mark.umbra, pytest.mark.calm, needs_streams]
 
 TRIES = 50
 APART_SECONDS = 0.005
-BROWSERS = ("chromium", "chromium-headless-shell")
 Cookie = Callable[[Tls], str | None]
 
 
@@ -46,8 +45,8 @@ def make_site(lab: Lab) -> Streams:
     return streams
 
 
-def open_tls(streams: Streams, alpn: str = "http/1.1") -> Tls:
-    return Tls(streams.space, SERVER, PORT, SERVER_NAME, alpn)
+def open_tls(streams: Streams, alpn: str = "http/1.1", version_max: int | None = None) -> Tls:
+    return Tls(streams.space, SERVER, PORT, SERVER_NAME, alpn, version_max)
 
 
 def curl(streams: Streams, path: str, *options: str) -> str:
@@ -133,26 +132,20 @@ def test_proxied_site(lab: Lab) -> None:
 
 @pytest.mark.long
 def test_browser_sees_the_site(lab: Lab) -> None:
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if not browser:
-        pytest.skip("there is no chromium")
-    streams = make_site(lab)
-    home = lab.folder / "browser"
-    home.mkdir()
-    shown = streams.space.run(
-        *(browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-        *("--disable-background-networking", f"--user-data-dir={home}"),
-        *("--ignore-certificate-errors", f"--host-resolver-rules=MAP {SERVER_NAME} {SERVER}"),
+    shown = page(
+        make_site(lab).space,
         f"https://{SERVER_NAME}/",
-        env={**os.environ, "HOME": str(home)},
-        timeout=60,
-    ).stdout
+        "--ignore-certificate-errors",
+        f"--host-resolver-rules=MAP {SERVER_NAME} {SERVER}",
+    )
     assert RAN in shown
 
 
-def knock(streams: Streams, cookie: Cookie) -> tuple[bytes, End]:
+def knock(
+    streams: Streams, cookie: Cookie, version_max: int | None = None
+) -> tuple[bytes, End]:
     """One request that may be one, then another one that ends the connection."""
-    with open_tls(streams) as tls:
+    with open_tls(streams, version_max=version_max) as tls:
         tls.write(request(cookie(tls)))
         answer = tls.read_head_and_body()
         tls.write(request(None, "connection: close"))
@@ -176,6 +169,21 @@ def test_refusals_look_alike(lab: Lab) -> None:
         tls.write(request(cookies.first(mine, server, tls.exporter(cookies.EXPORTER))))
         said = tls.read()
     assert re.search(rb"(?i)set-cookie: " + cookies.NAME.encode() + rb"=[A-Za-z0-9_-]{99,}", said)
+
+
+def test_older_tls(lab: Lab) -> None:
+    """Which nothing can be bound to: a web site, whatever is shown."""
+    streams = make_site(lab)
+    server = streams.server.keys[streams.web].public
+    mine = streams.client.keys[streams.out].private
+    answer, end = knock(streams, lambda tls: None, TLS1_2)
+    assert answer.endswith(PAGE)
+    bound = (
+        lambda tls: cookies.first(mine, server, tls.exporter(cookies.EXPORTER)),
+        lambda tls: cookies.first(mine, server, bytes(32)),
+    )
+    for cookie in bound:
+        assert knock(streams, cookie, TLS1_2) == (answer, end)
 
 
 def headers_frame(cookie: str | None) -> bytes:

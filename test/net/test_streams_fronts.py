@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pathlib
-import shutil
 import socket
+import sys
+from functools import partial
 
 import pytest
 
 from harness import socks
+from harness.browser import page
 from harness.lab import Lab
+from harness.privacy import Private
 from harness.process import SLOW, wait_until
 from harness.site import HELLO, RAN, content_digest
 from harness.socks import Association, dns_address, dns_query
 from harness.streams import (
     ECHO,
     FRONT,
+    HARNESS,
     INSIDE,
+    SECRET_NAME,
     SITE,
     SITE_NAME,
     STRANGE,
@@ -32,17 +36,17 @@ from harness.traffic import IperfServer, iperf
 pytestmark = [pytest.mark.umbra, needs_streams]
 
 PASSWORD = "correct horse"
-BROWSERS = ("chromium", "chromium-headless-shell")
+SECRET_PORT, LOST_NAME = 41873, "whistle-blower.test"
 
 
 def test_proxies(lab: Lab) -> None:
     """curl by SOCKS5, by HTTP, and by CONNECT, with a name that only the far end can resolve."""
     streams = make_streams(lab).start()
-    page = HELLO.decode()
-    assert streams.curl("/hello").stdout == page
+    text = HELLO.decode()
+    assert streams.curl("/hello").stdout == text
     for way in ((), ("-p",)):
         http = ("-x", f"http://127.0.0.1:{FRONT}", *way)
-        assert streams.space.run("curl", "-sS", *http, f"{URL}/hello").stdout == page
+        assert streams.space.run("curl", "-sS", *http, f"{URL}/hello").stdout == text
     assert streams.curl("/who").stdout == INSIDE
     sizes = (1, 65535, 3_000_000)
     for size in sizes:
@@ -141,6 +145,35 @@ def test_datagrams_by_socks(lab: Lab) -> None:
         assert dns_address(association.receive(), 7) == SITE
 
 
+def test_log_privacy(lab: Lab) -> None:
+    """The most talkative logs of both ends tell nothing of where people go, or try to."""
+    private = Private([STRANGE], (SECRET_PORT, SECRET_PORT + 1), [SECRET_NAME, LOST_NAME])
+    streams = make_streams(lab, server={"policy": {"rules": [f"allow {STRANGE}/32"]}})
+    program = str(HARNESS / "site.py")
+    site = streams.site.spawn(sys.executable, program, STRANGE, str(SECRET_PORT))
+    wait_until(lambda: "ready" in site.output(), 10, "the site")
+    streams.start()
+    by_socks = ("curl", "-sS", "--socks5-hostname", f"127.0.0.1:{FRONT}")
+    by_http = ("curl", "-sS", "-x", f"http://127.0.0.1:{FRONT}")
+    for way in (by_socks, by_http, (*by_http, "-p")):
+        for host in (SECRET_NAME, STRANGE):
+            shown = streams.space.run(*way, f"http://{host}:{SECRET_PORT}/hello").stdout
+            assert shown == HELLO.decode()
+            streams.space.run(*way, "-m", "2", f"http://{host}:9/", check=False)
+        streams.space.run(*way, "-m", "2", f"http://{LOST_NAME}:{SECRET_PORT}/", check=False)
+    with (association := Association.open(streams.space, FRONT)).control:
+        for host in (SECRET_NAME, STRANGE, LOST_NAME):
+            association.send(host, SECRET_PORT, b"nobody answers this")
+    streams.server_rows["policy"]["rules"] = []
+    streams.server.reload()
+    for host in (SECRET_NAME, STRANGE):
+        reply = partial(socks.reply_to, streams.space, FRONT, host, SECRET_PORT)
+        wait_until(lambda reply=reply: reply() == socks.NOT_ALLOWED, 5, "the refusal")
+    for node in (streams.client, streams.server):
+        assert node.stop() == 0
+        assert private.lines(node.log_text()) == []
+
+
 def test_forwards(lab: Lab) -> None:
     """iperf3 both ways through a TCP forward, a name server through a UDP one."""
     streams = make_streams(lab)
@@ -165,18 +198,7 @@ def test_forwards(lab: Lab) -> None:
 @pytest.mark.long
 def test_browser(lab: Lab) -> None:
     """Chromium loads a page, its picture and its script over the proxy."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if not browser:
-        pytest.skip("there is no chromium")
     streams = make_streams(lab).start()
     for scheme in ("socks5", "http"):
-        home = pathlib.Path(lab.folder, f"browser-{scheme}")
-        home.mkdir()
-        shown = streams.space.run(
-            *(browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-            *("--disable-background-networking", f"--user-data-dir={home}"),
-            *(f"--proxy-server={scheme}://127.0.0.1:{FRONT}", f"{URL}/page"),
-            env={**os.environ, "HOME": str(home)},
-            timeout=60,
-        ).stdout
+        shown = page(streams.space, f"{URL}/page", f"--proxy-server={scheme}://127.0.0.1:{FRONT}")
         assert RAN in shown, scheme

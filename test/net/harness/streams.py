@@ -30,6 +30,8 @@ PROTOCOL = "phantom"
 SERVER, INSIDE, SITE, STRANGE = outer_address(1, 4), "10.97.0.1", "10.97.0.2", "10.97.0.3"
 PORT, FRONT, WEB, ECHO = 443, 1080, 8000, 8001
 SITE_NAME, SERVER_NAME = "site.umbra.test", "vpn.umbra.test"
+# Of STRANGE; nobody else has this name, or these labels.
+SECRET_NAME = "clinic.secretive.test"
 URL = f"http://{SITE_NAME}:{WEB}"
 HARNESS = pathlib.Path(__file__).parent
 
@@ -146,7 +148,7 @@ def make_streams(
     cable = lab.link(near, middle, [f"{outer_address(2, 4)}/24"], [f"{SERVER}/24"])
     lab.link(middle, far, [f"{INSIDE}/24"], [f"{SITE}/24", f"{STRANGE}/24"])
     serve_site(lab, far)
-    serve_names(lab, far, SITE, {SITE_NAME: SITE})
+    serve_names(lab, far, SITE, {SITE_NAME: SITE, SECRET_NAME: STRANGE})
     end = Node(lab, middle, "server", settings={"resolvers": [SITE]})
     start = Node(lab, near, "client")
     certificate = make_certificate(end.folder, "tls")

@@ -14,6 +14,7 @@ from harness.lab import Namespace
 from harness.process import SLOW
 
 CTRL_SET_SERVER_NAME, NAMETYPE_HOST_NAME = 55, 0
+CTRL_SET_VERSION_MAX, TLS1_2 = 124, 0x0303
 ERROR_SSL, ERROR_WANT_READ, ERROR_ZERO_RETURN = 1, 2, 6
 ROOM = 1 << 16
 
@@ -45,7 +46,13 @@ class End:
 
 class Tls:
     def __init__(
-        self, space: Namespace, address: str, port: int, name: str, alpn: str = "http/1.1"
+        self,
+        space: Namespace,
+        address: str,
+        port: int,
+        name: str,
+        alpn: str = "http/1.1",
+        version_max: int | None = None,
     ) -> None:
         self.socket = space.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.settimeout(10 * SLOW)
@@ -59,6 +66,8 @@ class Tls:
         protocols = bytes([len(alpn)]) + alpn.encode()
         assert _ssl.SSL_set_alpn_protos(self._ssl, protocols, len(protocols)) == 0
         _ssl.SSL_ctrl(self._ssl, CTRL_SET_SERVER_NAME, NAMETYPE_HOST_NAME, name.encode())
+        if version_max:
+            assert _ssl.SSL_ctrl(self._ssl, CTRL_SET_VERSION_MAX, version_max, None) == 1
         self.raw = b""  # of what came, that is no whole record yet
         self.records: list[tuple[int, int]] = []
         self.last = "open"

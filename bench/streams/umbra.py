@@ -30,7 +30,7 @@ class Umbra(StreamContender):
             reference = run([self.tool, "config", "reference"])
         except Failure:
             reference = ""
-        row = re.search(r"^tunnels\.\S+\.protocol\n(?: .*\n)+", reference, re.MULTILINE)
+        row = re.search(r"^tunnels\.\*\.protocol\n(?: .*\n)+", reference, re.MULTILINE)
         return None if row and PROTOCOL in row[0] else f"{self.daemon}'s protocol {PROTOCOL}"
 
     def version(self) -> str:

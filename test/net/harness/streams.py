@@ -43,7 +43,7 @@ def known() -> bool:
         text = run([str(BIN / "umbra"), "config", "reference"]).stdout
     except (OSError, AssertionError):
         return False
-    row = re.search(r"^tunnels\.\S+\.protocol\n(?: .*\n)+", text, re.MULTILINE)
+    row = re.search(r"^tunnels\.\*\.protocol\n(?: .*\n)+", text, re.MULTILINE)
     return bool(row) and PROTOCOL in row[0]
 
 

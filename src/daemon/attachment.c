@@ -202,6 +202,10 @@ enum err attachment_new(struct privileged *privileged, uint16_t slot,
 	return ERR_OK;
 }
 
+bool attachment_has_interface(const struct attachment *attachment) {
+	return attachment->link != NULL;
+}
+
 void attachment_close(struct attachment *attachment) {
 	struct loop *loop = attachment->privileged->loop;
 	attachment_listen_stop(attachment);

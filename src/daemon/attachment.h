@@ -108,6 +108,8 @@ enum err attachment_new(struct privileged *privileged, uint16_t slot,
  * was given to privileged_attach() there is privileged_detach().
  */
 void attachment_free(struct attachment *attachment);
+/* Not one that carries streams alone. */
+bool attachment_has_interface(const struct attachment *attachment);
 /* The first half of it: closes all and keeps the memory. */
 void attachment_close(struct attachment *attachment);
 

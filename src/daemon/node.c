@@ -16,6 +16,7 @@
 #include "daemon/node_network.h"
 #include "daemon/node_policy.h"
 #include "daemon/node_store.h"
+#include "daemon/node_streams.h"
 #include "daemon/node_watch.h"
 
 /* Without a control process for so long, tunnels come up by the configuration alone. */
@@ -134,6 +135,7 @@ static const struct privileged_ops ops = {
 	.changed = changed,
 	.may_listen = node_policy_listen,
 	.may_mark = node_policy_mark,
+	.may_open = node_streams_may_open,
 	.run = run,
 	.reap = reap,
 };

@@ -43,11 +43,12 @@ bool node_kill_request_wants(const struct node *node, const struct node_tunnel *
 	return wanted && memory && memory->state == KILL_MEMORY_ENGAGED;
 }
 
-static enum err add_endpoint(struct node_kill_request *request, uint32_t mark,
+static enum err add_endpoint(struct node_kill_request *request, uint32_t mark, bool streams,
 							 const struct endpoint *endpoint) {
 	for (size_t i = 0; i < request->rules.endpoint_count; i++) {
 		const struct kill_switch_endpoint *item = &request->endpoints[i];
-		if (item->mark == mark && item->endpoint.port == endpoint->port &&
+		if (item->mark == mark && item->streams == streams &&
+			item->endpoint.port == endpoint->port &&
 			address_equal(&item->endpoint.address, &endpoint->address))
 			return ERR_OK;
 	}
@@ -60,7 +61,7 @@ static enum err add_endpoint(struct node_kill_request *request, uint32_t mark,
 		request->endpoint_room = room;
 	}
 	request->endpoints[request->rules.endpoint_count++] =
-		(struct kill_switch_endpoint){.mark = mark, .endpoint = *endpoint};
+		(struct kill_switch_endpoint){.mark = mark, .streams = streams, .endpoint = *endpoint};
 	return ERR_OK;
 }
 
@@ -70,11 +71,12 @@ static enum err add_endpoints(struct node_kill_request *request, const struct no
 	for (size_t i = 0; i < config->peer_count && !error; i++) {
 		struct endpoint endpoint;
 		if (plan_endpoint(&config->peers[i].endpoint, &endpoint))
-			error = add_endpoint(request, mark, &endpoint);
+			error = add_endpoint(request, mark, config->carries_streams, &endpoint);
 	}
 	const struct kill_memory_tunnel *memory = memory_of(node, config->name);
 	for (size_t i = 0; memory && i < memory->endpoint_count && !error; i++)
-		error = add_endpoint(request, mark, &memory->endpoints[i].endpoint);
+		error =
+			add_endpoint(request, mark, config->carries_streams, &memory->endpoints[i].endpoint);
 	return error;
 }
 

@@ -75,6 +75,8 @@ static enum err make_plan(struct node_tunnel *tunnel, struct plan_network *out_p
 enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 						 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
 	struct plan_network plan;
+	if (!attachment_has_interface(tunnel->attachment))
+		return ERR_OK;
 	enum err error = make_plan(tunnel, &plan, out_problem);
 	if (error)
 		return error;
@@ -110,6 +112,8 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 enum err node_network_change(struct node_tunnel *tunnel,
 							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
 	struct plan_network plan;
+	if (!tunnel->network)
+		return ERR_OK; /* without an interface there is none */
 	enum err error = make_plan(tunnel, &plan, out_problem);
 	if (error)
 		return error;
@@ -128,7 +132,7 @@ enum err node_network_reload(struct node *node,
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		struct node_tunnel *tunnel = &node->tunnels[i];
 		before[i] = tunnel->firewalled;
-		if (!tunnel->used || tunnel->state != PROCESS_STATE_UP)
+		if (!tunnel->used || tunnel->state != PROCESS_STATE_UP || !tunnel->network)
 			continue;
 		const struct config_tunnel *now = config_find(node->config, tunnel->name);
 		any = tunnel->firewalled = true;

@@ -29,8 +29,10 @@ static bool mark_fits(const struct held *held, uint32_t mark) {
 	return false;
 }
 
-/* A port that the system chose is asked for by its number after a restart. */
+/* A port that the system chose is asked for by its number after a restart. Streams have none. */
 bool node_policy_port_fits(const struct config_tunnel *tunnel, uint16_t port) {
+	if (tunnel->carries_streams)
+		return false;
 	return port == tunnel->listen.port || (tunnel->listen.port == 0 && port >= FIRST_FREE_PORT);
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/node_core.h"
 #include "daemon/node_mtu.h"
 #include "daemon/node_network.h"
+#include "daemon/node_streams.h"
 #include "tunnel/plan.h"
 
 /*
@@ -218,14 +219,18 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 		return;
 	}
 	const struct config_tunnel *config = tunnel->config;
-	const struct attachment_request request = {
+	struct stream_socket_request sockets[STREAM_LISTENERS_MAX];
+	struct attachment_request request = {
 		.name = tunnel->name,
+		.protocol = config->protocol,
 		.shards = count_shards(node->config),
 		.no_header = !node->config->node.offload.tun,
 		.no_udp = !node->config->node.offload.tun_udp,
 		.mtu = node_mtu(tunnel),
 		.listen = config->listen.address,
 	};
+	if (config->carries_streams)
+		node_streams_request(tunnel, sockets, &request);
 	char problem[NODE_REASON_SIZE];
 	if (node_kill_switch_engage(node, tunnel, problem)) {
 		fail(node, tunnel, problem);
@@ -234,8 +239,8 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 	enum err error =
 		attachment_new(&node->privileged, tunnel->slot, &request, &tunnel->attachment, problem);
 	uint64_t now = clock_now();
-	if (error == ERR_EXISTS && now < order->give_up) {
-		/* The interface of a run that was killed goes with its last process, any moment now. */
+	if ((error == ERR_EXISTS || error == ERR_ADDRESS_IN_USE) && now < order->give_up) {
+		/* What a run had that was killed goes with its last process, any moment now. */
 		node->retry_at = now + RETRY_INTERVAL;
 		return;
 	}

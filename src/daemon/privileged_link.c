@@ -54,8 +54,8 @@ static void limit_large_packets(struct attachment *attachment) {
 
 void privileged_refresh_link(struct attachment *attachment) {
 	struct link_state state;
-	if (!attachment->link)
-		return; /* there is no interface */
+	if (!attachment_has_interface(attachment))
+		return;
 	enum err error = link_refresh(attachment->link, &state);
 	uint64_t interval = link_poll_interval(attachment->link); /* of where it is now */
 	if (error == ERR_NO_DEVICE) {

@@ -28,7 +28,8 @@ struct firewall_tunnel {
 	size_t address_count;
 	bool forward;      /* packets from and to the tunnel pass on; sets the forwarding sysctls */
 	bool masquerade;   /* sources inside addresses' networks are hidden when they leave elsewhere */
-	bool default_mark; /* marked datagrams: replies keep the mark, for rp_filter */
+	bool default_mark; /* what is sent has the mark: replies keep it, for rp_filter */
+	bool streams;      /* it is TCP, otherwise UDP */
 	uint32_t mark;
 };
 

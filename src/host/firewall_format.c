@@ -14,7 +14,7 @@
 #define FROM_NETWORK \
 	NFT_MATCH("==", NFT_PAYLOAD("%s", "saddr"), "{'prefix':{'addr':'%s','len':%u}}")
 #define NOT_FROM_HERE NFT_MATCH("!=", "{'fib':{'result':'type','flags':['saddr']}}", "'local'")
-#define UDP NFT_MATCH("==", NFT_META("l4proto"), "'udp'")
+#define TRANSPORT NFT_MATCH("==", NFT_META("l4proto"), "'%s'")
 #define MARKED NFT_MATCH("==", NFT_META("mark"), "%" PRIu32)
 #define FLOW_MARKED NFT_MATCH("==", "{'ct':{'key':'mark'}}", "%" PRIu32)
 #define SET_MARK "{'mangle':{'key':{'meta':{'key':'mark'}},'value':%" PRIu32 "}}"
@@ -48,8 +48,11 @@ static void put_guard(struct nft_text *text, const struct firewall_tunnel *tunne
 
 /* Only marks of ours are given to packets: others' use of flows' marks stays as it is. */
 static void put_mark(struct nft_text *text, const struct firewall_tunnel *tunnel) {
-	put_rule(text, "restore", UDP "," FLOW_MARKED "," SET_MARK, tunnel->mark, tunnel->mark);
-	put_rule(text, "save", UDP "," MARKED "," SET_FLOW_MARK, tunnel->mark, tunnel->mark);
+	const char *transport = tunnel->streams ? "tcp" : "udp";
+	put_rule(text, "restore", TRANSPORT "," FLOW_MARKED "," SET_MARK, transport, tunnel->mark,
+			 tunnel->mark);
+	put_rule(text, "save", TRANSPORT "," MARKED "," SET_FLOW_MARK, transport, tunnel->mark,
+			 tunnel->mark);
 }
 
 /* nft looks at the routes of both directions, takes the smaller MTU, and never raises a size. */

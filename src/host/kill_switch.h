@@ -15,7 +15,7 @@
  * included.
  *
  *   passes     loopback; tunnels' interfaces; DHCP and DHCPv6 of a client; neighbour discovery and
- *              MLD of this host; marked datagrams to the endpoints; marked questions to resolvers
+ *              MLD of this host; what is marked to the endpoints; marked questions to resolvers
  *   on demand  the LAN: private and link-local networks, and multicast and broadcast that stay on
  *              the link; prefixes; packets with a mark
  *   forwarded  into a tunnel and out of one, and what is on demand; nothing else
@@ -24,7 +24,8 @@
  */
 
 struct kill_switch_endpoint {
-	uint32_t mark; /* of the datagrams, not 0 */
+	uint32_t mark; /* of what is sent there, not 0 */
+	bool streams;  /* TCP, otherwise UDP */
 	struct endpoint endpoint;
 };
 

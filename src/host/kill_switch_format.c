@@ -26,10 +26,10 @@ enum { PRIORITY = 10 /* behind the chains of others, which may still set marks *
 #define PORT(protocol, field, number) NFT_MATCH("==", NFT_PAYLOAD(protocol, field), number)
 #define HOP_LIMIT(number) NFT_MATCH("==", NFT_PAYLOAD("ip6", "hoplimit"), number)
 #define ICMP6(types) NFT_MATCH("==", NFT_PAYLOAD("icmpv6", "type"), "{'set':[" types "]}")
-#define TO_ENDPOINT(protocol, set)                                                               \
+#define TO_ENDPOINT(protocol, transport, set)                                                    \
 	NFT_MATCH("==",                                                                              \
 			  "{'concat':[" NFT_META("mark") "," NFT_PAYLOAD(protocol, "daddr") "," NFT_PAYLOAD( \
-				  "udp", "dport") "]}",                                                          \
+				  transport, "dport") "]}",                                                      \
 			  "'@" set "'")
 
 #define put_rule(text, chain, expressions, ...)                                         \
@@ -64,16 +64,16 @@ static const char *type_of(uint8_t family) {
 
 /* nft takes no empty list of elements. */
 static void put_endpoints(struct nft_text *text, const struct kill_switch_request *request,
-						  uint8_t family) {
+						  const char *name, bool streams, uint8_t family) {
 	char address[ADDRESS_TEXT_SIZE];
 	bool any = false;
 	nft_text_put(text,
-				 ",\n{'add':{'set':{'family':'inet','table':'" TABLE "','name':'endpoints%u',"
+				 ",\n{'add':{'set':{'family':'inet','table':'" TABLE "','name':'%s%u',"
 				 "'type':['mark','%s','inet_service']",
-				 family, type_of(family));
+				 name, family, type_of(family));
 	for (size_t i = 0; i < request->endpoint_count; i++) {
 		const struct kill_switch_endpoint *item = &request->endpoints[i];
-		if (item->endpoint.address.family != family)
+		if (item->endpoint.address.family != family || item->streams != streams)
 			continue;
 		address_format(&item->endpoint.address, address);
 		nft_text_put(text, "%s{'concat':[%" PRIu32 ",'%s',%u]}", any ? "," : ",'elem':[",
@@ -81,6 +81,13 @@ static void put_endpoints(struct nft_text *text, const struct kill_switch_reques
 		any = true;
 	}
 	nft_text_put(text, "%s}}}", any ? "]" : "");
+}
+
+static bool has_streams(const struct kill_switch_request *request) {
+	for (size_t i = 0; i < request->endpoint_count; i++)
+		if (request->endpoints[i].streams)
+			return true;
+	return false;
 }
 
 static int compare(const void *left_item, const void *right_item) {
@@ -154,7 +161,9 @@ static enum err put_sets(struct nft_text *text, const struct kill_switch_request
 				 "'type':'mark'}}}",
 				 seal);
 	for (size_t i = 0; i < sizeof families && !error; i++) {
-		put_endpoints(text, request, families[i]);
+		put_endpoints(text, request, "endpoints", false, families[i]);
+		if (has_streams(request))
+			put_endpoints(text, request, "streams", true, families[i]);
 		error = put_prefixes(text, "inside", request->inside, request->inside_count, families[i]);
 		if (!error)
 			error = put_prefixes(text, "allowed", request->allowed, request->allowed_count,
@@ -249,8 +258,12 @@ static void put_sent(struct nft_text *text, const char *chain,
 					 const struct kill_switch_request *request) {
 	put_rule(text, chain, OUT "," NFT_ACCEPT, "lo");
 	put_interfaces(text, chain, "oifname", request);
-	put_rule(text, chain, TO_ENDPOINT("ip", "endpoints4") "," NFT_ACCEPT);
-	put_rule(text, chain, TO_ENDPOINT("ip6", "endpoints6") "," NFT_ACCEPT);
+	put_rule(text, chain, TO_ENDPOINT("ip", "udp", "endpoints4") "," NFT_ACCEPT);
+	put_rule(text, chain, TO_ENDPOINT("ip6", "udp", "endpoints6") "," NFT_ACCEPT);
+	if (has_streams(request)) {
+		put_rule(text, chain, TO_ENDPOINT("ip", "tcp", "streams4") "," NFT_ACCEPT);
+		put_rule(text, chain, TO_ENDPOINT("ip6", "tcp", "streams6") "," NFT_ACCEPT);
+	}
 	for (size_t i = 0; i < request->resolver_count; i++) {
 		char address[ADDRESS_TEXT_SIZE];
 		address_format(&request->resolvers[i], address);

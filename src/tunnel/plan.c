@@ -180,6 +180,7 @@ struct firewall_tunnel plan_firewall(const struct config_tunnel *tunnel, uint16_
 		.forward = tunnel->forward || tunnel->masquerade,
 		.masquerade = tunnel->masquerade,
 		.default_mark = plan_takes_default(tunnel),
+		.streams = tunnel->carries_streams,
 		.mark = plan_mark(tunnel, slot),
 	};
 }

@@ -21,6 +21,8 @@ static void test_ports(void **state) {
 	assert_false(node_policy_port_fits(&tunnel, 53));
 	tunnel.listen.port = 53;
 	assert_true(node_policy_port_fits(&tunnel, 53));
+	tunnel.carries_streams = true;
+	assert_false(node_policy_port_fits(&tunnel, 53));
 }
 
 static void test_routes(void **state) {

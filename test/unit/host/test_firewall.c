@@ -101,6 +101,23 @@ static void test_marks_are_kept(void **state) {
 														  "\"mark\"}},\"value\":4294967295}}") END);
 }
 
+static void test_marks_of_streams(void **state) {
+	const struct firewall_tunnel tunnel = {
+		.name = "um0", .default_mark = true, .streams = true, .mark = 7};
+	assert_format(
+		&tunnel, 1,
+		RESET TABLE CHAIN("restore", "filter", "prerouting", "-150")
+			CHAIN("save", "filter", "postrouting", "-150")
+				RULE("restore", META("==", "l4proto", "\"tcp\"") "," MATCH(
+									"==", "{\"ct\":{\"key\":\"mark\"}}",
+									"7") ",{\"mangle\":{\"key\":{\"meta\":{\"key\":\"mark\"}},"
+										 "\"value\":7}}")
+					RULE("save", META("==", "l4proto", "\"tcp\"") "," META(
+									 "==", "mark",
+									 "7") ",{\"mangle\":{"
+										  "\"key\":{\"ct\":{\"key\":\"mark\"}},\"value\":7}}") END);
+}
+
 static void test_server(void **state) {
 	const struct prefix addresses[] = {prefix_of("10.66.0.1", 24), prefix_of("fd66::1:1", 112)};
 	const struct firewall_tunnel tunnel = {.name = "a.b-c_9",
@@ -165,10 +182,10 @@ static void test_limit(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_addresses_are_guarded),
-		cmocka_unit_test(test_server),    cmocka_unit_test(test_marks_are_kept),
-		cmocka_unit_test(test_bad_names), cmocka_unit_test(test_bad_address),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_nothing),          cmocka_unit_test(test_addresses_are_guarded),
+		cmocka_unit_test(test_server),           cmocka_unit_test(test_marks_are_kept),
+		cmocka_unit_test(test_marks_of_streams), cmocka_unit_test(test_bad_names),
+		cmocka_unit_test(test_bad_address),      cmocka_unit_test(test_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

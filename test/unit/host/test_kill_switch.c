@@ -241,6 +241,37 @@ static void test_neighbours(void **state) {
 	free(text);
 }
 
+/* Of streams TCP passes and no UDP, and the other way round. */
+static void test_streams(void **state) {
+	struct kill_switch_endpoint endpoints[] = {endpoint_of(7, "192.0.2.1:443"),
+											   endpoint_of(8, "192.0.2.2:51820")};
+	endpoints[0].streams = true;
+	const struct kill_switch_request request = {.endpoints = endpoints, .endpoint_count = 2};
+	char *text = format_exceptions(&request);
+#define TO_STREAM(chain, family, set)                                                          \
+	RULE(chain, IS("{'concat':[{'meta':{'key':'mark'}}," PAYLOAD(family, "daddr") "," PAYLOAD( \
+					   "tcp", "dport") "]}",                                                   \
+				   "'@" set "'") ACCEPT)
+#define WITH_ELEMENT(name, element) \
+	SET(name, ENDPOINT_TYPE("ipv4_addr") ",'elem':[{'concat':[" element "]}]")
+	const char *const pieces[] = {
+		WITH_ELEMENT("endpoints4", "8,'192.0.2.2',51820"),
+		WITH_ELEMENT("streams4", "7,'192.0.2.1',443"),
+		SET("streams6", ENDPOINT_TYPE("ipv6_addr")),
+		TO_STREAM("output", "ip", "streams4"),
+		TO_STREAM("output", "ip6", "streams6"),
+		RULE("output", DROP),
+		TO_STREAM("leaving", "ip", "streams4"),
+		RULE("leaving", DROP),
+	};
+	assert_order(text, pieces, sizeof pieces / sizeof *pieces);
+	free(text);
+	endpoints[0].streams = false;
+	text = format_exceptions(&request);
+	assert_null(strstr(text, "streams"));
+	free(text);
+}
+
 /* Without allow_lan what is inside needs no rule. */
 static void test_no_lan(void **state) {
 	const struct kill_switch_request request = {.interface_count = 0};
@@ -316,6 +347,7 @@ int main(void) {
 		cmocka_unit_test(test_exceptions), cmocka_unit_test(test_no_lan),
 		cmocka_unit_test(test_seal),       cmocka_unit_test(test_order),
 		cmocka_unit_test(test_refused),    cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,9 @@ struct tls_ops {
 	void (*free)(void *context);
 };
 
+/* Has the library read what it needs of files, for a process that will not be able to. */
+void tls_prepare(void);
+
 struct tls {
 	const struct tls_ops *ops; /* NULL: none */
 	void *context;

@@ -33,6 +33,7 @@ struct route;
 struct control_loop;
 struct control_timer;
 struct control_dns_step;
+struct control_streams;
 struct control;
 
 enum {
@@ -82,6 +83,7 @@ struct control {
 	struct resolver *resolver;         /* NULL: names have no addresses */
 	struct route *route;               /* NULL: interfaces are not asked for their drops */
 	struct control_dns_step *dns_step; /* NULL: there was never one */
+	struct control_streams *streams;   /* NULL: streams' names have no addresses */
 	struct list lookups;
 	size_t lookup_count;
 	struct list sets; /* that wait for a net process */
@@ -127,6 +129,7 @@ void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
 bool control_net_refresh(struct control_tunnel *tunnel);
 /* The tunnel is gone: what waits for it fails. */
 void control_net_drop(struct control_tunnel *tunnel);
+/* Events and questions. */
 void control_net_event(void *context, struct channel_message *message);
 void control_net_done(struct control *control);
 

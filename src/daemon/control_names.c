@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_streams.h"
 #include "transport/dns/resolver.h"
 
 struct lookup {
@@ -93,6 +94,9 @@ void control_names_open(struct control *control) {
 	enum err error = resolver_new(&options, &control->resolver);
 	if (error)
 		log_error("endpoints by name do not work: %s", err_text(error));
+	error = control_streams_open(control);
+	if (error)
+		log_error("streams do not lead to names: %s", err_text(error));
 	const struct names_host host = {.context = control, .ask = ask, .use = use, .tell = tell};
 	error = names_new(&host, &control->names);
 	if (error) {
@@ -104,6 +108,7 @@ void control_names_open(struct control *control) {
 void control_names_done(struct control *control) {
 	resolver_free(control->resolver);
 	control->resolver = NULL;
+	control_streams_done(control);
 	list_for_each (link, &control->lookups)
 		lookup_free(list_item(link, struct lookup, link));
 	names_free(control->names);
@@ -181,6 +186,7 @@ void control_names_configure(struct control *control) {
 		error =
 			resolver_set_servers(control->resolver, servers ? servers : system_servers(control));
 	free(servers);
+	control_streams_forget(control);
 	if (error)
 		log_error("node.resolvers: %s", err_text(error));
 }
@@ -218,5 +224,6 @@ static bool any_sets_servers(const struct control *control) {
 void control_names_refresh(struct control *control) {
 	if (control->resolver && !any_sets_servers(control) && resolver_reload(control->resolver))
 		log_warning("the resolver's servers could not be read again");
+	control_streams_forget(control);
 	names_retry(control->names, clock_now());
 }

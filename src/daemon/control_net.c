@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/wipe.h"
 #include "daemon/control_core.h"
+#include "daemon/control_streams.h"
 #include "daemon/shared_text.h"
 
 /* One set operation, from its making to its end. */
@@ -257,6 +258,8 @@ static void cannot_reach(struct control_tunnel *tunnel, struct directory_peer *p
 void control_net_event(void *context, struct channel_message *message) {
 	struct control *control = context;
 	const struct process_message *body = &message->message;
+	if (body->type == PROCESS_RESOLVE)
+		control_streams_resolve(control, body);
 	if (body->type != PROCESS_EVENT)
 		return;
 	struct control_tunnel *tunnel = control_tunnel_of_slot(control, body->tunnel);

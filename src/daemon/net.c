@@ -190,7 +190,8 @@ static enum err start(struct net *net) {
 		error = open_loop(net);
 	}
 	if (!error)
-		error = sandbox_enter_net(&net->arguments.sandbox, net->arguments.aead);
+		error =
+			sandbox_enter_net(&net->arguments.sandbox, net->arguments.aead, net->arguments.streams);
 	if (!error)
 		error = net_channel_ready(&net->channel);
 	if (!error)

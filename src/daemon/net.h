@@ -125,6 +125,9 @@ typedef const struct net_device_ops *net_find(const char *protocol);
 /* For whoever looks at the list of processes; the name in force comes with the start message. */
 #define NET_INTERFACE_ARGUMENT "--interface="
 
+/* It may have tunnels of streams, which take more of the system. */
+#define NET_STREAMS_ARGUMENT "--streams"
+
 /* Where this process logs to: standard error, syslog, or syslog once it is ready. */
 #define NET_LOG_ARGUMENT "--log="
 #define NET_LOG_STDERR "stderr"

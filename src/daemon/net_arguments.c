@@ -21,6 +21,8 @@ enum err net_arguments_parse(int count, char *const *arguments, struct net_argum
 			out->log = log;
 		else if (aead && options_find_aead(aead))
 			out->aead = options_find_aead(aead);
+		else if (strcmp(arguments[i], NET_STREAMS_ARGUMENT) == 0)
+			out->streams = true;
 		else if (sandbox && !sandbox_parse(sandbox, &out->sandbox))
 			has_sandbox = true;
 		else if (no_offload ? options_parse_offloads(no_offload, &out->no_offload)

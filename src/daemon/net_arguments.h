@@ -8,6 +8,7 @@
 struct net_arguments {
 	const char *log, *aead;
 	unsigned no_offload;
+	bool streams; /* there may be tunnels of them */
 	struct sandbox sandbox;
 };
 

@@ -167,6 +167,7 @@ static enum err prepare(struct node *node) {
 		.log_level = config->node.log.level,
 		.log_json = config->node.log.format == CONFIG_LOG_JSON,
 		.foreground = !node->options.background,
+		.streams = true,
 		.sandbox = sandbox,
 	};
 	error = privileged_init(&node->privileged, &options, &ops, node);

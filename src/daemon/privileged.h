@@ -24,7 +24,7 @@
  */
 
 enum {
-	PRIVILEGED_ARGUMENTS_MAX = 8, /* of the net process, with the NULL */
+	PRIVILEGED_ARGUMENTS_MAX = 9, /* of the net process, with the NULL */
 	PRIVILEGED_ARGUMENT_SIZE = 32 + OPTIONS_LIST_SIZE,
 	PRIVILEGED_ASKED_MAX = 256, /* requests to the net process that wait for their results */
 };
@@ -65,6 +65,7 @@ struct privileged_options {
 	const char *interface; /* for the list of processes; NULL: none */
 	const char *aead;
 	unsigned no_offload; /* enum options_offload */
+	bool streams;        /* there may be tunnels of them */
 	enum log_level log_level;
 	bool log_json;
 	bool foreground; /* log to standard error */

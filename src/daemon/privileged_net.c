@@ -132,15 +132,14 @@ static enum err spawn(struct privileged *privileged, uint64_t now) {
 	(void)snprintf(texts[4], sizeof texts[4], SANDBOX_ARGUMENT "%s", sandbox);
 	(void)snprintf(texts[3], sizeof texts[3], NET_INTERFACE_ARGUMENT "%s",
 				   options->interface ? options->interface : "");
-	char program[] = "umbrad", process[] = NET_ARGUMENT;
-	char *const arguments[PRIVILEGED_ARGUMENTS_MAX] = {program,
-													   process,
-													   texts[0],
-													   texts[1],
-													   texts[2],
-													   texts[4],
-													   options->interface ? texts[3] : NULL,
-													   NULL};
+	char program[] = "umbrad", process[] = NET_ARGUMENT, streams[] = NET_STREAMS_ARGUMENT;
+	char *arguments[PRIVILEGED_ARGUMENTS_MAX] = {program,  process,  texts[0],
+												 texts[1], texts[2], texts[4]};
+	size_t count = 6;
+	if (options->interface)
+		arguments[count++] = texts[3];
+	if (options->streams)
+		arguments[count++] = streams;
 	privileged->net_given_up = false;
 	privileged->no_room_since = 0;
 	enum err error = supervisor_start(&privileged->net, arguments, now);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "crypto/aead.h"
+#include "crypto/tls.h"
 #include "daemon/sandbox_build.h"
 #include "daemon/sandbox_filter.h"
 #include "daemon/sandbox_identity.h"
@@ -126,22 +127,26 @@ static enum err enter(const char *process, const struct sandbox *sandbox,
 }
 
 /* What the libraries of cryptography read from files at their first use. */
-static void warm_up(const char *aead) {
+static void warm_up(const char *aead, bool streams) {
 	struct aead_worker *worker = NULL;
+	if (streams)
+		tls_prepare();
 	const struct aead_backend *backend = aead_backend_find(aead);
 	if (backend && aead_worker_new(backend, &worker) == ERR_OK)
 		aead_worker_free(worker);
 }
 
-enum err sandbox_enter_net(const struct sandbox *sandbox, const char *aead) {
-	static const struct sandbox_call *const fatal[] = {sandbox_calls_fatal, sandbox_calls_debug,
-													   sandbox_calls_fatal_net, NULL};
-	static const struct sandbox_call *const allowed[] = {sandbox_calls_common, NULL};
-	static const struct sandbox_landlock nothing = {.paths = NULL};
+enum err sandbox_enter_net(const struct sandbox *sandbox, const char *aead, bool streams) {
+	const struct sandbox_call *const fatal[] = {sandbox_calls_fatal, sandbox_calls_debug,
+												sandbox_calls_fatal_net,
+												streams ? NULL : sandbox_calls_fatal_packets, NULL};
+	const struct sandbox_call *const allowed[] = {sandbox_calls_common,
+												  streams ? sandbox_calls_streams : NULL, NULL};
+	const struct sandbox_landlock rules = {.paths = NULL, .connect_anywhere = streams};
 	if (!sandbox->on)
 		return ERR_OK;
-	warm_up(aead);
-	return enter("net", sandbox, &nothing, fatal, allowed);
+	warm_up(aead, streams);
+	return enter("net", sandbox, &rules, fatal, allowed);
 }
 
 /* Where /etc/resolv.conf leads to: whoever writes it puts a new file in the old one's place. */

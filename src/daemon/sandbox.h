@@ -41,8 +41,11 @@ enum err sandbox_parse(const char *text, struct sandbox *out_sandbox);
  * of a stranger is read. Nothing is done where it is off. On a failure, which is logged, the
  * process must end.
  */
-/* aead: the back end that will be used, which reads what it needs from files before. */
-enum err sandbox_enter_net(const struct sandbox *sandbox, const char *aead);
+/*
+ * aead: the back end that will be used, which reads what it needs from files before. streams: it
+ * may get tunnels of these, so it takes connections of sockets that it is given, and connects them.
+ */
+enum err sandbox_enter_net(const struct sandbox *sandbox, const char *aead, bool streams);
 /* folder is the store's; it becomes the current one, as the account may not reach it otherwise. */
 enum err sandbox_enter_control(const struct sandbox *sandbox, const char *folder);
 /* Before net and control are started; they inherit the bounds of it. */

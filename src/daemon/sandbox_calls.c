@@ -63,9 +63,14 @@ const struct sandbox_call sandbox_calls_debug[] = {
 };
 
 const struct sandbox_call sandbox_calls_fatal_net[] = {
-	ANY(accept), ANY(accept4), ANY(unlink), ANY(unlinkat), ANY(rename), ANY(renameat),
+	ANY(unlink), ANY(unlinkat), ANY(rename), ANY(renameat),
 	ANY(renameat2), ANY(link), ANY(linkat), ANY(symlink), ANY(symlinkat), ANY(chmod),
 	ANY(fchmod), ANY(fchmodat), ANY(chown), ANY(fchown), ANY(fchownat), ANY(lchown),
+	{0},
+};
+
+const struct sandbox_call sandbox_calls_fatal_packets[] = {
+	ANY(accept), ANY(accept4),
 	{0},
 };
 
@@ -104,6 +109,20 @@ const struct sandbox_call sandbox_calls_common[] = {
 	ANY(getpid), ANY(gettid), ANY(getppid), ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid),
 	ANY(sigaltstack), ANY(rt_sigaction), ANY(rt_sigprocmask), ANY(rt_sigreturn), OWN(tgkill, 0),
 	ANY(restart_syscall), ANY(exit), ANY(exit_group),
+	{0},
+};
+
+/* A pair of any other type could be connected to other processes' sockets. */
+#define PAIR (SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+const struct sandbox_call sandbox_calls_streams[] = {
+	/* sockets that were given: what they may be connected to is not looked at */
+	ANY(connect), ANY(accept4),
+	/* a stranger's connection to control */
+	{.name = "socketpair", .when = {{SANDBOX_MASKED, 0, UINT64_C(0xffffffff), AF_UNIX},
+									{SANDBOX_MASKED, 1, UINT64_C(0xffffffff), PAIR}}},
+	/* the loop of a tunnel's thread */
+	EQUAL(ioctl, 1, 0x5421 /* FIONBIO */), ANY(pipe2), ANY(uname),
 	{0},
 };
 

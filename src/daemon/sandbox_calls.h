@@ -33,8 +33,9 @@ struct sandbox_call {
 extern const struct sandbox_call sandbox_calls_fatal[];
 /* Other processes' memory and descriptors, for all processes; a sanitizer makes such calls. */
 extern const struct sandbox_call sandbox_calls_debug[];
-/* Besides, for net alone. */
+/* Besides, for net alone; and for one that has no tunnels of streams. */
 extern const struct sandbox_call sandbox_calls_fatal_net[];
+extern const struct sandbox_call sandbox_calls_fatal_packets[];
 
 /* Of what they may do otherwise: EPERM. A library may try it. */
 extern const struct sandbox_call sandbox_calls_refused[];
@@ -42,6 +43,8 @@ extern const struct sandbox_call sandbox_calls_refused[];
 /* All that these may do; anything else fails with EPERM. */
 extern const struct sandbox_call sandbox_calls_common[];
 extern const struct sandbox_call sandbox_calls_control[];
+/* Of a net that may have tunnels of streams. */
+extern const struct sandbox_call sandbox_calls_streams[];
 
 /* What the privileged process and the programs that it starts may not: EPERM. */
 extern const struct sandbox_call sandbox_calls_forbidden[];

@@ -100,6 +100,8 @@ enum err sandbox_landlock_apply(const struct sandbox_landlock *rules) {
 	if (version == 0)
 		return ERR_UNSUPPORTED;
 	size_t size = everything(version, &attributes);
+	if (rules->connect_anywhere)
+		attributes.net &= ~NET_CONNECT_TCP;
 	auto_close int ruleset = (int)syscall(CREATE, &attributes, size, 0);
 	if (ruleset < 0)
 		return err_from_errno(errno);

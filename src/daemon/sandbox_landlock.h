@@ -27,6 +27,7 @@ struct sandbox_landlock {
 	const struct sandbox_landlock_path *paths;
 	size_t path_count;
 	uint16_t connect_port; /* TCP connections to it are allowed; 0: none at all */
+	bool connect_anywhere; /* or to all */
 };
 
 /*

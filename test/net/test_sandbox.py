@@ -71,16 +71,19 @@ ATTACKS = {
     "signal-number": "",
     "lease": "",
     "watch": "",
+    "pair": "",
+    "bind": "",
 }
 
-# The store is control's own.
-ALLOWED = {("control", "read store"), ("control", "write")}
+# The store is control's own; streams lead to all ports.
+ALLOWED = {("control", "read store"), ("control", "write"), ("streams", "other port")}
+PROCESSES = ("net", "streams", "control")
 
 # What a library may try with no bad intent is refused; the process that tries the rest is ended.
 REFUSED = {
     *("read key", "read shadow", "read store", "read program", "write", "write elsewhere"),
     *("control socket", "other port", "abstract socket", "open-memory", "code", "linger"),
-    *("signal-owner", "signal-number", "lease", "watch"),
+    *("signal-owner", "signal-number", "lease", "watch", "pair"),
 }
 
 # Only this refuses them to control, in the version of Landlock that came with them.
@@ -114,7 +117,8 @@ def attack(process: str, name: str, argument: str, folder: pathlib.Path) -> str:
 
 @whole
 def test_attacks_on_the_system(lab: Lab) -> None:
-    """Each is possible outside of the sandbox, and not inside it, for net as for control."""
+    """Each is possible outside of the sandbox, and not inside it, for net as for control; but for a
+    net that carries streams, which connects where it likes."""
     node = Node(lab, lab.namespace("alone"), "node")
     node.tunnel(["10.66.0.1/24"])
     node.start()
@@ -153,11 +157,11 @@ def test_attacks_on_the_system(lab: Lab) -> None:
             continue
         argument = arguments.get(label, str(victim.pid))
         found = {}
-        for process in ("none", "net", "control"):
+        for process in ("none", *PROCESSES):
             found[process] = attack(process, name or label, argument, store)
             for folder in (store, everyones):
                 (folder / "written").unlink(missing_ok=True)
-        for process in ("net", "control"):
+        for process in PROCESSES:
             if found[process] != expected(process, label):
                 wrong.append((label, process, found[process]))
         if found["none"] != "done":
@@ -165,6 +169,7 @@ def test_attacks_on_the_system(lab: Lab) -> None:
     assert not wrong
     # The sandbox itself is no obstacle to what is not forbidden.
     assert attack("net", "nothing", "", store) == "done"
+    assert attack("streams", "streams", "8080", store) == "done"
 
 
 def status_of(pid: int) -> dict[str, str]:
@@ -296,11 +301,12 @@ def kept(node: Node, name: str) -> int:
 
 
 def test_messages_of_net(lab: Lab) -> None:
-    """Ports, marks and shards that the configuration does not say are refused; packets pass on."""
+    """Ports, marks, shards and other sockets that the configuration does not say are refused; packets
+    pass on."""
     server, client, _ = compromise(lab, "messages")
     before = sockets(server)
     wait_until(lambda: "the messages were sent" in server.log_text(), 10, "the attack")
-    wait_until(lambda: "refused so far: 4" in server.log_text(), 5, "four refusals")
+    wait_until(lambda: "refused so far: 5" in server.log_text(), 5, "five refusals")
     assert ":53 " not in sockets(server) and sockets(server) == before
     assert_pings(client.namespace, inner_address(1, 4))
     assert "the net process ended" not in server.log_text()

@@ -384,3 +384,7 @@ struct tls tls_end_hand_over(struct tls_end *end) {
 	};
 	return (struct tls){&ops, end};
 }
+
+void tls_prepare(void) {
+	SSL_CTX_free(SSL_CTX_new(TLS_method()));
+}

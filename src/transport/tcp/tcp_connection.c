@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "loop/control_loop.h"
+#include "transport/tcp/tcp_reset.h"
 
 /* A full TLS record with what it comes in, four times over: a system call for many bytes, and no
  * more of the thread's stack than it can spare. */
@@ -193,8 +194,7 @@ void tcp_connection_free(struct tcp_connection *connection) {
 void tcp_connection_abort(struct tcp_connection *connection) {
 	if (!connection)
 		return;
-	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-	(void)setsockopt(connection->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	tcp_reset(connection->descriptor);
 	tcp_connection_free(connection);
 }
 

@@ -22,7 +22,7 @@
 #include "daemon/sandbox.h"
 
 /* Sockets of before the sandbox. */
-static int given = -1, given_unix = -1;
+static int given = -1, given_unix = -1, given_listener = -1;
 
 static int number_of(const char *text) {
 	return text ? atoi(text) : 0;
@@ -215,6 +215,23 @@ static long make_code(const char *argument) {
 			   : 0;
 }
 
+/* One that could be connected to other processes' sockets; then to more than one. */
+static long make_pair(const char *argument) {
+	int ends[2];
+	(void)argument;
+	return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
+}
+
+static long serve(const char *argument) {
+	const struct sockaddr_in address = {.sin_family = AF_INET};
+	(void)argument;
+	return bind(given, (const void *)&address, sizeof address);
+}
+
+static long run_streams(const char *port) {
+	return attacks_run_streams(given, given_listener, (uint16_t)number_of(port));
+}
+
 static const struct attack {
 	const char *name;
 	long (*run)(const char *argument);
@@ -250,6 +267,9 @@ static const struct attack {
 	{"signal-number", choose_signal},
 	{"lease", lease},
 	{"watch", watch_folder},
+	{"pair", make_pair},
+	{"bind", serve},
+	{"streams", run_streams},
 };
 
 static int run_attack(const struct attack *attack, const char *argument) {
@@ -270,7 +290,11 @@ int attacks_main(const char *process, const char *name, const char *argument) {
 	given_unix = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (sandbox_prepare(inside, "umbra", &sandbox))
 		return 3;
-	if (strcmp(process, "net") == 0 && sandbox_enter_net(&sandbox, "auto"))
+	given_listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (listen(given_listener, 1))
+		return 3;
+	bool streams = strcmp(process, "streams") == 0;
+	if ((streams || strcmp(process, "net") == 0) && sandbox_enter_net(&sandbox, "auto", streams))
 		return 3;
 	if (strcmp(process, "control") == 0 && sandbox_enter_control(&sandbox, "."))
 		return 3;

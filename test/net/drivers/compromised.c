@@ -1,14 +1,13 @@
 /*
  * Processes of the daemon that strangers have taken over.
  *
- *   compromised attack net|control|none NAME [ARGUMENT]
- *       enters the sandbox as the process does, in the current folder, and tries one thing. Exit
- *       status 0: it was done; 1: it was refused; or the end by a signal.
- *   compromised -c FILE
- *       umbrad. With UMBRA_ATTACK=messages, journals, slot, type, length, descriptors or flood its
- * net process sends what the configuration does not say or what is no message, with
- *       UMBRA_ATTACK=control its control process does; once, for which UMBRA_ATTACK_ONCE names a
- *       file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
+ *   compromised attack net|streams|control|none NAME [ARGUMENT]
+ *       enters the sandbox as the process does (net of umbra-wg, net of umbrad), in the current
+ * folder, and tries one thing. Exit status 0: it was done; 1: it was refused; or the end by a
+ * signal. compromised -c FILE umbrad. With UMBRA_ATTACK=messages, journals, slot, type, length,
+ * descriptors or flood its net process sends what the configuration does not say or what is no
+ * message, with UMBRA_ATTACK=control its control process does; once, for which UMBRA_ATTACK_ONCE
+ * names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -81,6 +80,8 @@ static void send_journals(int descriptor) {
 
 static void send_all(void) {
 	struct process_message mark = {.type = PROCESS_MARK, .request = 60000, .mark = {0x756dff00}};
+	const struct process_message sockets = {
+		.type = PROCESS_SOCKETS, .sockets = {.kind = PROCESS_SOCKET_TCP_V4, .count = 32}};
 	struct process_message unlisten = {.type = PROCESS_UNLISTEN, .tunnel = 63};
 	static const uint8_t slot[] = {PROCESS_VERSION, PROCESS_UNLISTEN, 0, 0, 0, 64};
 	static const uint8_t type[] = {PROCESS_VERSION, PROCESS_TYPE_COUNT, 0, 0, 0, 0};
@@ -105,6 +106,7 @@ static void send_all(void) {
 		send_listen(51820, 0x756dff00, 1);
 		send_listen(51820, 0, 16);
 		(void)channel_send(SUPERVISOR_CHANNEL, &mark, NULL, 0);
+		(void)channel_send(SUPERVISOR_CHANNEL, &sockets, NULL, 0);
 		(void)channel_send(SUPERVISOR_CHANNEL, &unlisten, NULL, 0);
 	}
 	log_error("the messages were sent");

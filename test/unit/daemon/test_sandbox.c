@@ -49,7 +49,7 @@ static void test_off(void **state) {
 	assert_int_equal(sandbox_prepare(false, "umbra", &sandbox), ERR_OK);
 	assert_false(sandbox.on);
 	assert_int_equal(sandbox.account.uid, sandbox_account_own().uid);
-	assert_int_equal(sandbox_enter_net(&sandbox, "auto"), ERR_OK);
+	assert_int_equal(sandbox_enter_net(&sandbox, "auto", false), ERR_OK);
 	assert_int_equal(sandbox_enter_privileged(&sandbox), ERR_OK);
 	FILE *file = fopen("/proc/self/status", "r");
 	assert_non_null(file);

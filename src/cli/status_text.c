@@ -6,11 +6,11 @@
 
 #include "cli/quantity.h"
 #include "cli/status_data_path.h"
+#include "cli/status_streams.h"
 #include "cli/text_buffer.h"
 #include "ctl/view.h"
 
-/* Width of the labels of tunnels and peers, with the blanks behind them. */
-enum { LABEL_WIDTH = 18, TUNNEL_INDENT = 2, PEER_INDENT = 2 };
+enum { LABEL_WIDTH = STATUS_LABEL_WIDTH, TUNNEL_INDENT = 2, PEER_INDENT = 2 };
 
 /* ECMA-48 section 8.3.117 */
 #define BOLD "1"
@@ -132,6 +132,8 @@ void status_text_peer(struct text_buffer *text, const struct view_peer *peer, in
 		add_label(text, inner, "transfer");
 		add_transfer(text, peer->received, peer->sent);
 	}
+	if (peer->streams.are_known)
+		status_streams_peer(text, &peer->streams, inner);
 	if (peer->path_mtu > 0) {
 		add_label(text, inner, "path");
 		text_buffer_add(text, "carries packets of %u bytes\n", peer->path_mtu);
@@ -239,6 +241,8 @@ void status_text_tunnel(struct text_buffer *text, const struct view_tunnel *tunn
 	add_transfer(text, tunnel->received, tunnel->sent);
 	if (tunnel->data_path)
 		add_data_path(text, tunnel->data_path, style);
+	if (tunnel->streams.are_known)
+		status_streams_tunnel(text, &tunnel->streams, TUNNEL_INDENT);
 	for (size_t i = 0; i < tunnel->shown; i++) {
 		text_buffer_add(text, "\n");
 		status_text_peer(text, &tunnel->peers[i], PEER_INDENT, style);

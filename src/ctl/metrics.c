@@ -169,6 +169,11 @@ WRITE_PEER(connected, true, peer->state == VIEW_PEER_CONNECTED)
 WRITE_PEER(received, true, peer->received)
 WRITE_PEER(sent, true, peer->sent)
 WRITE_PEER(path_mtu, peer->path_mtu > 0, peer->path_mtu)
+#define PEER_STREAM(figure) (peer->streams.of[STREAM_PEER_FIGURE_##figure])
+WRITE_PEER(connections, peer->streams.are_known, PEER_STREAM(CONNECTIONS))
+WRITE_PEER(streams, peer->streams.are_known, PEER_STREAM(STREAMS))
+WRITE_PEER(held, peer->streams.are_known, PEER_STREAM(HELD))
+WRITE_PEER(round_trip, PEER_STREAM(ROUND_TRIP) > 0, PEER_STREAM(ROUND_TRIP))
 WRITE_PEER(handshake, peer->latest_handshake > 0, peer->latest_handshake)
 
 /* The data path */
@@ -255,6 +260,26 @@ static const char *const figure_help[FIGURE_COUNT] = {
 #define FIGURE_FAMILY(upper, lower, kind) "umbra_shard_" #lower SUFFIX_##kind,
 static const char *const figure_families[FIGURE_COUNT] = {FIGURES(FIGURE_FAMILY)};
 
+static const char *const stream_help[STREAM_FIGURE_COUNT] = {
+	[STREAM_FIGURE_CONNECTIONS] = "Connections between both ends that carry streams.",
+	[STREAM_FIGURE_STREAMS] = "Streams on all of them.",
+	[STREAM_FIGURE_RELAYS] = "TCP connections that streams lead to, or come of.",
+	[STREAM_FIGURE_SESSIONS] = "Targets, or senders, of datagrams that have a stream.",
+	[STREAM_FIGURE_ACCEPTED] = "Connections that came to the tunnel's listeners.",
+	[STREAM_FIGURE_DECLINED] = "Of these, one too many: of its address, in all, or too fast.",
+	[STREAM_FIGURE_ADMITTED] = "Connections that came to carry streams.",
+	[STREAM_FIGURE_DECOYED] = "Connections that the site was shown to.",
+	[STREAM_FIGURE_OPENED] = "Streams that reached their target.",
+	[STREAM_FIGURE_REFUSED] = "Streams that the policy or a limit refused.",
+	[STREAM_FIGURE_FAILED] = "Streams whose target could not be reached.",
+	[STREAM_FIGURE_QUESTIONS] = "Names of targets that were asked for.",
+	[STREAM_FIGURE_DATAGRAMS_DROPPED] = "Datagrams that their stream had no room for.",
+	[STREAM_FIGURE_PACKETS_DROPPED] = "Packets that their stream had no room for.",
+};
+
+#define STREAM_FAMILY(upper, lower, kind) "umbra_streams_" #lower SUFFIX_##kind,
+static const char *const stream_families[STREAM_FIGURE_COUNT] = {STREAM_FIGURES(STREAM_FAMILY)};
+
 static const struct row {
 	struct metrics_family family;
 	void (*write)(struct view_text *text, const char *name, const struct view_status *status);
@@ -311,6 +336,16 @@ static const struct row {
 	{{"umbra_peer_path_mtu_bytes", "gauge",
 	  "Largest packet inside that the way to the peer carries; absent when no limit was found."},
 	 write_peer_path_mtu},
+	{{"umbra_peer_connections", "gauge", "Connections to the peer that carry streams."},
+	 write_peer_connections},
+	{{"umbra_peer_streams", "gauge", "Streams of the peer, on all of its connections."},
+	 write_peer_streams},
+	{{"umbra_peer_held_bytes", "gauge",
+	  "Bytes that came of the peer's streams and wait for whoever they lead to."},
+	 write_peer_held},
+	{{"umbra_peer_round_trip_microseconds", "gauge",
+	  "The shortest round trip to the peer of late, inside the tunnel; absent before it is known."},
+	 write_peer_round_trip},
 	{{"umbra_offload", "gauge", "1 while the shard uses this help of the kernel."}, write_offloads},
 	{{"umbra_dropped_total", "counter", "What the shard or its sockets lost, by reason."},
 	 write_drops},
@@ -333,6 +368,14 @@ static bool family_of(enum figure figure, struct metrics_family *out_family) {
 	return true;
 }
 
+static struct metrics_family stream_family_of(enum stream_figure figure) {
+	return (struct metrics_family){
+		.name = stream_families[figure],
+		.type = stream_figure_kind(figure) == FIGURE_COUNTER ? "counter" : "gauge",
+		.help = stream_help[figure],
+	};
+}
+
 void metrics_each(void (*visit)(void *context, const struct metrics_family *family),
 				  void *context) {
 	struct metrics_family family;
@@ -341,6 +384,19 @@ void metrics_each(void (*visit)(void *context, const struct metrics_family *fami
 	for (enum figure i = 0; i < FIGURE_COUNT; i++)
 		if (family_of(i, &family))
 			visit(context, &family);
+	for (enum stream_figure i = 0; i < STREAM_FIGURE_COUNT; i++) {
+		family = stream_family_of(i);
+		visit(context, &family);
+	}
+}
+
+static void add_of_streams(struct view_text *text, const char *name,
+						   const struct view_status *status, enum stream_figure figure) {
+	for (size_t i = 0; i < status->tunnel_count; i++) {
+		const struct view_tunnel *tunnel = &status->tunnels[i];
+		if (tunnel->streams.are_known)
+			add_of_tunnel(text, name, tunnel, tunnel->streams.of[figure]);
+	}
 }
 
 static void begin(struct view_text *text, const struct metrics_family *family) {
@@ -363,5 +419,10 @@ enum err metrics_encode(const struct view_status *status, char **out_text, size_
 			begin(&text, &family);
 			add_of_shards(&text, family.name, status, NULL, NULL, i);
 		}
+	for (enum stream_figure i = 0; i < STREAM_FIGURE_COUNT; i++) {
+		family = stream_family_of(i);
+		begin(&text, &family);
+		add_of_streams(&text, family.name, status, i);
+	}
 	return view_text_take(&text, out_text, out_size);
 }

@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/figure.h"
+#include "base/stream_figure.h"
 #include "base/text.h"
 
 /*
@@ -42,6 +43,7 @@ struct view_peer {
 	uint16_t path_mtu; /* bytes of a packet inside that the path carries; 0: no limit found */
 	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
 	uint64_t received, sent;   /* bytes */
+	struct stream_peer_figure_set streams;
 };
 
 enum view_tunnel_state { VIEW_DOWN, VIEW_STARTING, VIEW_UP, VIEW_FAILED, VIEW_TUNNEL_STATE_COUNT };
@@ -95,6 +97,7 @@ struct view_tunnel {
 
 	uint64_t peer_count, connected_count, received, sent; /* over all peers */
 	struct view_data_path *data_path;                     /* NULL: it is not up, or has not said */
+	struct stream_figure_set streams;
 	struct view_peer *peers; /* those with the latest handshakes first */
 	size_t shown;            /* of peers; peer_count - shown are left out */
 };

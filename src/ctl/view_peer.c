@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/view_json.h"
+#include "ctl/view_streams.h"
 
 static const char *const STATE_NAMES[VIEW_PEER_STATE_COUNT] = {
 	[VIEW_PEER_IDLE] = "idle",
@@ -53,6 +54,7 @@ void view_peer_put(const struct view_peer *peer, struct view_text *text) {
 	view_put_number_or_null(&w, "latest_handshake", peer->latest_handshake);
 	view_put_number(&w, "received", peer->received);
 	view_put_number(&w, "sent", peer->sent);
+	view_streams_put_peer(&w, &peer->streams);
 	view_writer_end(&w, text, false);
 }
 
@@ -82,6 +84,7 @@ enum err view_peer_get(const json_t *object, struct view_peer *out_peer) {
 	peer.latest_handshake = view_get_number(&r, "latest_handshake", UINT64_MAX);
 	peer.received = view_get_number(&r, "received", UINT64_MAX);
 	peer.sent = view_get_number(&r, "sent", UINT64_MAX);
+	peer.streams = view_streams_get_peer(&r);
 	if (r.error) {
 		view_peer_done(&peer);
 		return r.error;

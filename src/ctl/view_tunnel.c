@@ -5,6 +5,7 @@
 
 #include "ctl/view_data_path.h"
 #include "ctl/view_peer.h"
+#include "ctl/view_streams.h"
 
 #define FROM_ROUTE "route"
 
@@ -93,6 +94,7 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	view_put_number(&w, "received", tunnel->received);
 	view_put_number(&w, "sent", tunnel->sent);
 	view_data_path_put(&w, tunnel->data_path);
+	view_streams_put(&w, &tunnel->streams);
 	view_writer_end(&w, text, true);
 	view_text_add(text, peers, sizeof peers - 1);
 	view_peers_put(tunnel->peers, tunnel->shown, text);
@@ -160,6 +162,7 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	t.received = view_get_number(&r, "received", UINT64_MAX);
 	t.sent = view_get_number(&r, "sent", UINT64_MAX);
 	t.data_path = view_data_path_get(&r);
+	t.streams = view_streams_get(&r);
 	enum err error = view_peers_get(&r, "peers", &t.peers, &t.shown);
 	if (!error && t.peer_count < t.shown)
 		error = ERR_MALFORMED; /* readers count those that are left out */

@@ -130,6 +130,7 @@ static enum err fill_peer(const struct control_view *view, const struct director
 		out->latest_handshake = peer->figures.latest_handshake;
 		out->received = peer->figures.received;
 		out->sent = peer->figures.sent;
+		out->streams = peer->figures.streams;
 	}
 	enum err error = copy(view->config->name, &out->tunnel);
 	if (!error)
@@ -286,6 +287,8 @@ static void fill_device(const struct control_view *view, struct view_tunnel *out
 	out->connected_count = up ? totals.connected : 0;
 	out->received = totals.received;
 	out->sent = totals.sent;
+	if (up)
+		out->streams = device->streams;
 }
 
 static enum err fill_data_path(const struct control_view *view, struct view_tunnel *out) {

@@ -54,6 +54,7 @@ void directory_forget(struct directory *directory) {
 	directory->device.listen_port = 0;
 	directory->device.fwmark = 0;
 	directory->device.data_path.shard_count = 0;
+	directory->device.streams = (struct stream_figure_set){.are_known = false};
 }
 
 void directory_inherit(struct directory *directory, const struct directory *before) {

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/stream_status.h"
+
 enum { VALUE_SIZE = ENDPOINT_TEXT_SIZE, PREFIXES_FIRST = 16 };
 
 enum key {
@@ -195,7 +197,15 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 	}
 }
 
+static enum err read_stream_figure(struct reading *reading, struct slice line) {
+	return reading->in_peer ? stream_status_take_peer(line, &reading->peer.figures.streams)
+							: stream_status_take(line, &reading->device.streams);
+}
+
 static enum err read_line(struct reading *reading, const char *line, size_t size) {
+	enum err error = read_stream_figure(reading, slice_of(line, size));
+	if (error != ERR_NOT_FOUND)
+		return error;
 	const char *equal = memchr(line, '=', size);
 	if (!equal)
 		return ERR_MALFORMED;

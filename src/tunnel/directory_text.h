@@ -8,12 +8,13 @@
 #include "base/error.h"
 #include "base/figure.h"
 #include "base/slice.h"
+#include "base/stream_figure.h"
 #include "base/text.h"
 
 /*
  * Reads the answer of a device to who asks for its status (no secret is in it): lines `key=value`,
  * those of the device first, then the figures of its shards, each shard's behind its number, then
- * for each peer those behind its public_key.
+ * for each peer those behind its public_key. Figures of streams: tunnel/stream_status.h.
  */
 
 enum {
@@ -34,6 +35,7 @@ struct directory_device {
 	uint16_t listen_port; /* 0: none */
 	uint32_t fwmark;      /* 0: none */
 	struct directory_data_path data_path;
+	struct stream_figure_set streams;
 };
 
 /* What the device knows of a peer. */
@@ -44,6 +46,7 @@ struct directory_figures {
 	uint64_t received, sent;   /* bytes */
 	uint16_t persistent_keepalive;
 	uint16_t path_mtu; /* bytes of a packet inside that the path carries; 0: no limit was found */
+	struct stream_peer_figure_set streams;
 };
 
 struct directory_text_peer {

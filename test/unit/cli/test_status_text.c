@@ -290,12 +290,53 @@ static void test_events(void **state) {
 	text_buffer_done(&text);
 }
 
+static void streams_have_lines_of_their_own(void **state) {
+	struct view_tunnel tunnel = {.name = t.um0, .state = VIEW_UP};
+	struct text_buffer text = {0};
+	tunnel.streams.are_known = true;
+	status_text_tunnel(&text, &tunnel, &plain);
+	assert_non_null(strstr(text.text,
+						   "  streams           0 streams on 0 connections; 0 TCP relays, "
+						   "0 UDP sessions\n"));
+	assert_null(strstr(text.text, "targets"));
+	text_buffer_done(&text);
+	const struct stream_figure_set figures = {.are_known = true,
+											  .of = {[STREAM_FIGURE_CONNECTIONS] = 1,
+													 [STREAM_FIGURE_STREAMS] = 7,
+													 [STREAM_FIGURE_RELAYS] = 1,
+													 [STREAM_FIGURE_ACCEPTED] = 90,
+													 [STREAM_FIGURE_DECOYED] = 88,
+													 [STREAM_FIGURE_REFUSED] = 3,
+													 [STREAM_FIGURE_PACKETS_DROPPED] = 4}};
+	tunnel.streams = figures;
+	struct view_peer peer = t.peers[0];
+	peer.streams = (struct stream_peer_figure_set){.are_known = true, .of = {2, 1, 12450, 2048}};
+	tunnel.peers = &peer;
+	tunnel.peer_count = tunnel.shown = 1;
+	text = (struct text_buffer){0};
+	status_text_tunnel(&text, &tunnel, &plain);
+	assert_non_null(strstr(text.text,
+						   "  streams           7 streams on 1 connection; 1 TCP relay, 0 UDP "
+						   "sessions\n"
+						   "  connections       90 accepted, 88 shown the site\n"
+						   "  targets           3 refused\n"
+						   "  dropped           4 packets\n"));
+	assert_non_null(strstr(text.text, "    streams           1 stream on 2 connections, round trip "
+									  "12.4 ms, 2.00 KiB unread\n"));
+	text_buffer_done(&text);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conditions), cmocka_unit_test(test_daemon),
-		cmocka_unit_test(test_data_path),  cmocka_unit_test(test_one_peer),
-		cmocka_unit_test(test_table),      cmocka_unit_test(test_colours),
-		cmocka_unit_test(test_events),     cmocka_unit_test(test_texts_of_others),
+		cmocka_unit_test(streams_have_lines_of_their_own),
+		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_daemon),
+		cmocka_unit_test(test_data_path),
+		cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_colours),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_texts_of_others),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -58,6 +58,7 @@ static inline struct view_peer example_peer(unsigned number) {
 	peer.latest_handshake = 1700000000 + number;
 	peer.received = UINT64_C(1) << 40;
 	peer.sent = 12;
+	peer.streams = (struct stream_peer_figure_set){.are_known = true, .of = {1, 20, 300, 4000}};
 	return peer;
 }
 
@@ -115,6 +116,9 @@ static inline struct view_tunnel example_tunnel(const char *name, unsigned peers
 	tunnel.received = 100;
 	tunnel.sent = 200;
 	tunnel.data_path = example_data_path();
+	tunnel.streams.are_known = true;
+	for (size_t i = 0; i < STREAM_FIGURE_COUNT; i++)
+		tunnel.streams.of[i] = 500 + i;
 	tunnel.peers = calloc(peers + 1, sizeof *tunnel.peers);
 	if (!tunnel.peers)
 		abort();

@@ -146,6 +146,10 @@ static struct reading reading; /* large */
 	"umbra_peer_path_mtu_bytes{tunnel=\"um0\",peer=\"peer-0\",public_key=" \
 	"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",origin=\"file\"}"
 
+#define ROUND_TRIP_OF_PEER_0                                                        \
+	"umbra_peer_round_trip_microseconds{tunnel=\"um0\",peer=\"peer-0\",public_key=" \
+	"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",origin=\"file\"}"
+
 static void it_is_well_formed(void **state) {
 	struct view_status status = example_status();
 	char *text = NULL;
@@ -182,6 +186,9 @@ static void it_is_well_formed(void **state) {
 		"umbra_offload{tunnel=\"um0\",shard=\"1\",offload=\"tun_udp\"} 0\n",
 		"umbra_offload{tunnel=\"um0\",shard=\"0\",offload=\"tun_udp\"} 1\n",
 		"umbra_tun_queue_dropped_total{tunnel=\"um0\"} 9\n",
+		ROUND_TRIP_OF_PEER_0 " 300\n",
+		"umbra_streams_connections{tunnel=\"um0\"} 500\n",
+		"umbra_streams_packets_dropped_total{tunnel=\"um0\"} 513\n",
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		if (!strstr(text, lines[i]))

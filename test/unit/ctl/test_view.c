@@ -30,7 +30,7 @@ static void peers_are_written_as_documented(void **state) {
 		"\"endpoint\":\"[2001:db8::1]:51820\","
 		"\"allowed_ips\":[\"10.66.0.2/32\",\"fd66::/64\"],\"persistent_keepalive\":25,"
 		"\"path_mtu\":1288,\"latest_handshake\":1700000001,\"received\":1099511627776,\"sent\":"
-		"12}");
+		"12,\"streams\":{\"connections\":1,\"streams\":20,\"round_trip\":300,\"held\":4000}}");
 	free(text);
 	view_peer_done(&peer);
 	peer = example_bare_peer(0);
@@ -40,7 +40,7 @@ static void peers_are_written_as_documented(void **state) {
 			  "\",\"has_preshared_key\":false,\"state\":\"idle\",\"reason\":null,"
 			  "\"endpoint_name\":null,\"endpoint\":null,\"allowed_ips\":[],"
 			  "\"persistent_keepalive\":0,\"path_mtu\":null,"
-			  "\"latest_handshake\":null,\"received\":0,\"sent\":0}");
+			  "\"latest_handshake\":null,\"received\":0,\"sent\":0,\"streams\":null}");
 	free(text);
 	view_peer_done(&peer);
 }
@@ -62,6 +62,7 @@ static void assert_same_peer(const struct view_peer *left, const struct view_pee
 	assert_int_equal(left->latest_handshake, right->latest_handshake);
 	assert_int_equal(left->received, right->received);
 	assert_int_equal(left->sent, right->sent);
+	assert_memory_equal(&left->streams, &right->streams, sizeof left->streams);
 }
 
 static void lists_of_peers_come_back(void **state) {
@@ -201,6 +202,8 @@ static void figures_come_back(void **state) {
 	assert_int_equal(path->tun_queue_drops, 9);
 	assert_int_equal(path->shard_count, 2);
 	assert_memory_equal(path->shards, tunnel.data_path->shards, 2 * sizeof path->shards[0]);
+	assert_memory_equal(&again.streams, &tunnel.streams, sizeof again.streams);
+	assert_non_null(strstr(text, "\"streams\":{\"connections\":500,\"streams\":501,"));
 	assert_false(view_data_path_has(path, FIGURE_TUN_UDP));
 	assert_true(view_data_path_has(path, FIGURE_TUN_TCP));
 	free(text);
@@ -230,6 +233,8 @@ static void figures_may_be_absent(void **state) {
 	static const char *const bad[] = {
 		TUNNEL(",\"data_path\":1"),
 		TUNNEL(",\"data_path\":{}"),
+		TUNNEL(",\"streams\":1"),
+		TUNNEL(",\"streams\":{\"accepted\":-1}"),
 		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"drops\":{\"tun_queue\":-1}}"),
 		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"shards\":[1]}"),
 		TUNNEL(",\"data_path\":{\"aead\":\"x\",\"shards\":[{\"turns\":-1}]}"),

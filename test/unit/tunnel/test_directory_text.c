@@ -13,6 +13,7 @@
 #include "tunnel/directory.h"
 #include "tunnel/directory_text.h"
 #include "tunnel/peers.h"
+#include "tunnel/stream_status.h"
 #include "wire/uapi.h"
 
 /* RFC 7748 section 6.1. */
@@ -93,6 +94,45 @@ static void test_every_line(void **state) {
 	const struct directory_figures nothing = {.sent = 0};
 	assert_memory_equal(&taken.peers[1].figures, &nothing, sizeof nothing);
 	assert_int_equal(taken.peers[1].allowed_ip_count, 0);
+}
+
+/* As net writes them; those of before are lines of their own as well. */
+static void test_figures_of_streams(void **state) {
+	struct stream_figure_set figures = {.are_known = true};
+	for (size_t i = 0; i < STREAM_FIGURE_COUNT; i++)
+		figures.of[i] = 100 + i;
+	struct stream_peer_figure_set of_peer = {.are_known = true, .of = {1, 2, 3, UINT64_MAX}};
+	struct uapi_text text = {.data = NULL};
+	uapi_put_line(&text, "own_public_key=" PUBLIC_KEY);
+	stream_status_put(&text, &figures);
+	uapi_put_line(&text, "public_key=" KEY_1);
+	stream_status_put_peer(&text, &of_peer);
+	uapi_put_line(&text, "public_key=" KEY_2);
+	assert_int_equal(text.error, ERR_OK);
+	struct taken taken = {.count = 0};
+	struct directory_device device;
+	assert_int_equal(directory_text_parse(slice_of(text.data, text.size), take, &taken, &device),
+					 ERR_OK);
+	uapi_text_done(&text);
+	assert_memory_equal(&device.streams, &figures, sizeof figures);
+	assert_int_equal(taken.count, 2);
+	assert_memory_equal(&taken.peers[0].figures.streams, &of_peer, sizeof of_peer);
+	assert_false(taken.peers[1].figures.streams.are_known);
+	/* Others are told apart by where they stand. */
+	static const char *const bad[] = {
+		"stream_held=1\n",
+		"stream_accepted=-1\n",
+		"stream_accepted=\n",
+		"stream_=1\n",
+		"stream_accepted 1\n",
+		"stream_unknown=1\n",
+		"stream_accepted=18446744073709551616\n",
+		"public_key=" KEY_1 "\nstream_accepted=1\n",
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(parse(bad[i], &taken, &device), ERR_MALFORMED);
+	assert_int_equal(parse("listen_port=1\n", &taken, &device), ERR_OK);
+	assert_false(device.streams.are_known);
 }
 
 static void test_figures_of_shards(void **state) {
@@ -261,6 +301,7 @@ static void test_many_peers(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_line),
+		cmocka_unit_test(test_figures_of_streams),
 		cmocka_unit_test(test_figures_of_shards),
 		cmocka_unit_test(test_an_empty_device),
 		cmocka_unit_test(test_what_is_refused),

@@ -315,6 +315,11 @@ void control_peers_add(struct control_tunnel *tunnel, struct ctl_request *reques
 	char *host = NULL;
 	if (!has_store(tunnel, request))
 		return;
+	if (tunnel->config->carries_streams && tunnel->config->role == CONFIG_CLIENT) {
+		ctl_answer_error(request, 409, "exists",
+						 "it is a client, whose one peer is the server of the configuration");
+		return;
+	}
 	if (wanted->endpoint) {
 		host = strdup(wanted->endpoint);
 		if (!host) {

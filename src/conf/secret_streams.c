@@ -7,6 +7,7 @@
 #include "conf/arena.h"
 #include "conf/fault.h"
 #include "conf/secret_file.h"
+#include "crypto/certificate.h"
 
 enum {
 	PEM_MAX = 1024 * 1024, /* bytes */
@@ -72,6 +73,24 @@ static const char *read_text(const struct reading *reading, const struct secret_
 	return copy;
 }
 
+/* What no client could connect to. */
+static void check_pair(const struct secret_file *certificates, const char *pem,
+					   const struct secret_file *key, const char *private_key) {
+	struct certificate_facts facts;
+	if (certificate_read(slice_of_text(pem), &facts)) {
+		fault_add(certificates->errors, certificates->node, NULL,
+				  "%s holds no certificate that can be read; %s", secret_file_shown(certificates),
+				  certificates->what);
+		return;
+	}
+	enum err error = certificate_check_key(slice_of_text(pem), slice_of_text(private_key));
+	if (error)
+		fault_add(key->errors, key->node, NULL, "%s %s; %s", secret_file_shown(key),
+				  error == ERR_AUTHENTICATION ? "is the key of another certificate"
+											  : "holds no private key that can be read",
+				  key->what);
+}
+
 static void read_server(const struct reading *reading, struct config_tls *values,
 						const struct tree_node *tls) {
 	const struct secret_file certificates = {
@@ -93,6 +112,8 @@ static void read_server(const struct reading *reading, struct config_tls *values
 		values->certificates = read_text(reading, &certificates, PEM_MAX, judge_certificates);
 	if (key.node && key.path)
 		values->key = read_text(reading, &key, PEM_MAX, judge_key);
+	if (values->certificates && values->key)
+		check_pair(&certificates, values->certificates, &key, values->key);
 }
 
 static void read_roots(const struct reading *reading, struct config_tls *values,

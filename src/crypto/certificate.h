@@ -43,6 +43,10 @@ enum err certificate_read(struct slice pem, struct certificate_facts *out_facts)
 /* Whether that certificate is for a DNS name or an address. */
 bool certificate_covers(struct slice pem, const char *name);
 
+/* Whether the private key, PEM without a passphrase, is that certificate's. ERR_MALFORMED for
+ * either text, ERR_AUTHENTICATION when it is another's. */
+enum err certificate_check_key(struct slice pem, struct slice key);
+
 /* "sha256/" and base64, as people copy it into a client's configuration. ERR_INVALID. */
 void certificate_pin_format(const uint8_t pin[static CERTIFICATE_PIN_SIZE],
 							char out_text[static CERTIFICATE_PIN_TEXT_SIZE]);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -181,6 +182,25 @@ enum err certificate_read(struct slice pem, struct certificate_facts *out_facts)
 bool certificate_covers(struct slice pem, const char *name) {
 	auto_x509 X509 *leaf = first(pem);
 	return leaf && leaf_covers(leaf, name);
+}
+
+/* Nobody is asked for a passphrase. */
+static int no_passphrase(char *out_text, int size, int writing, void *context) {
+	return 0;
+}
+
+enum err certificate_check_key(struct slice pem, struct slice key) {
+	X509 *leaf = first(pem);
+	BIO *bio = leaf ? BIO_new_mem_buf(key.data, (int)key.size) : NULL;
+	EVP_PKEY *private_key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	enum err error = private_key ? ERR_OK : ERR_MALFORMED;
+	if (!error && X509_check_private_key(leaf, private_key) != 1)
+		error = ERR_AUTHENTICATION;
+	ERR_clear_error();
+	EVP_PKEY_free(private_key);
+	BIO_free(bio);
+	X509_free(leaf);
+	return error;
 }
 
 static const char pin_prefix[] = "sha256/";

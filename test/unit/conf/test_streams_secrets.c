@@ -8,9 +8,20 @@
 #include "conf/both_kinds.h"
 #include "conf/folder.h"
 #include "conf/loading.h"
+#include "crypto/certificate.h"
 
 #define CERTIFICATE "-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n"
-#define PRIVATE_KEY "-----BEGIN PRIVATE KEY-----\nQQ==\n-----END PRIVATE KEY-----\n"
+
+/* Two servers'. */
+static struct certificate_pair ours, others;
+
+static int make_pairs(void **state) {
+	static const char *const names[] = {"vpn.example.org"};
+	const struct certificate_request request = {names, 1, 1600000000, 1900000000};
+	assert_int_equal(certificate_make(&request, &ours), ERR_OK);
+	assert_int_equal(certificate_make(&request, &others), ERR_OK);
+	return 0;
+}
 
 static const struct config_source with_secrets = {.path = "umbra.yaml", .flags = CONFIG_SECRETS};
 
@@ -34,8 +45,8 @@ static const char client[] = "tunnels:\n"
 static void write_server(void) {
 	folder_write("umbra.yaml", 0644, server);
 	folder_write("own.key", 0600, KEY_B "\n");
-	folder_write("web.pem", 0644, CERTIFICATE);
-	folder_write("web.key", 0600, PRIVATE_KEY);
+	folder_write("web.pem", 0644, ours.certificate);
+	folder_write("web.key", 0600, ours.key);
 }
 
 static void write_client(void) {
@@ -48,8 +59,8 @@ static void write_client(void) {
 static void test_of_a_server(void **state) {
 	write_server();
 	struct config *config = loading_source(&with_secrets);
-	assert_string_equal(config->tunnels[0].tls.certificates, CERTIFICATE);
-	assert_string_equal(config->tunnels[0].tls.key, PRIVATE_KEY);
+	assert_string_equal(config->tunnels[0].tls.certificates, ours.certificate);
+	assert_string_equal(config->tunnels[0].tls.key, ours.key);
 	assert_null(config->tunnels[0].tls.roots);
 	assert_int_equal(config->tunnels[0].private_key[0], 0x77);
 	config_free(config);
@@ -86,9 +97,12 @@ static void refuses(const struct folder *folder, const char *expected) {
 static void test_bad_certificates(void **state) {
 	const struct folder *folder = *state;
 	write_server();
-	folder_write("web.pem", 0644, PRIVATE_KEY);
+	folder_write("web.pem", 0644, ours.key);
 	refuses(folder, "umbra.yaml:7: tunnels.web.tls.certificate_file: FILEweb.pem holds no "
 					"certificate; certificates in PEM, the server's first");
+	folder_write("web.pem", 0644, CERTIFICATE);
+	refuses(folder, "umbra.yaml:7: tunnels.web.tls.certificate_file: FILEweb.pem holds no "
+					"certificate that can be read; certificates in PEM, the server's first");
 	folder_write("web.pem", 0644, "");
 	refuses(folder, "umbra.yaml:7: tunnels.web.tls.certificate_file: FILEweb.pem holds no "
 					"certificate; certificates in PEM, the server's first");
@@ -103,10 +117,12 @@ static void test_bad_certificates(void **state) {
 static void test_bad_keys(void **state) {
 	static const char place[] = "umbra.yaml:7: tunnels.web.tls.key_file: FILEweb.key ";
 	static const char right[] = "; the certificate's private key in PEM, without a passphrase";
-	static const struct {
+	const struct {
 		const char *text, *problem;
 	} texts[] = {
 		{CERTIFICATE, "holds no private key"},
+		{"-----BEGIN PRIVATE KEY-----\nQQ==\n", "holds no private key that can be read"},
+		{others.key, "is the key of another certificate"},
 		{"-----BEGIN ENCRYPTED PRIVATE KEY-----\nQQ==\n", "has a passphrase"},
 		{"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n", "has a passphrase"},
 	};
@@ -118,7 +134,7 @@ static void test_bad_keys(void **state) {
 		(void)snprintf(expected, sizeof expected, "%s%s%s", place, texts[i].problem, right);
 		refuses(folder, expected);
 	}
-	folder_write("web.key", 0644, PRIVATE_KEY);
+	folder_write("web.key", 0644, ours.key);
 	refuses(folder, "umbra.yaml:7: tunnels.web.tls.key_file: FILEweb.key can be opened by other "
 					"users (mode 0644); chmod 600 FILEweb.key");
 }
@@ -179,5 +195,5 @@ int main(void) {
 		FOLDER_TEST(test_bad_certificates), FOLDER_TEST(test_bad_keys),
 		FOLDER_TEST(test_bad_passwords),    FOLDER_TEST(test_roots),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_pairs, NULL);
 }

@@ -148,6 +148,30 @@ static void test_pin_text(void **state) {
 	assert_int_equal(certificate_pin_parse("", pin), ERR_INVALID);
 }
 
+static enum err check_key(const char *pem, const char *key) {
+	return certificate_check_key(slice_of_text(pem), slice_of_text(key));
+}
+
+static void test_key(void **state) {
+	struct certificate_pair pair, second;
+	char both[2 * CERTIFICATE_PEM_SIZE_MAX];
+	assert_int_equal(certificate_make(&request, &pair), ERR_OK);
+	assert_int_equal(certificate_make(&request, &second), ERR_OK);
+	assert_int_equal(check_key(pair.certificate, pair.key), ERR_OK);
+	assert_int_equal(check_key(pair.certificate, second.key), ERR_AUTHENTICATION);
+	assert_int_equal(check_key(foreign, pair.key), ERR_AUTHENTICATION);
+	/* The first certificate counts. */
+	strcpy(both, pair.certificate);
+	strcat(both, second.certificate);
+	assert_int_equal(check_key(both, pair.key), ERR_OK);
+	assert_int_equal(check_key(both, second.key), ERR_AUTHENTICATION);
+	assert_int_equal(check_key(pair.certificate, pair.certificate), ERR_MALFORMED);
+	assert_int_equal(check_key(pair.key, pair.key), ERR_MALFORMED);
+	assert_int_equal(check_key("", ""), ERR_MALFORMED);
+	pair.key[64] = pair.key[64] == 'A' ? 'B' : 'A';
+	assert_int_not_equal(check_key(pair.certificate, pair.key), ERR_OK);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made),
@@ -157,6 +181,7 @@ int main(void) {
 		cmocka_unit_test(test_refused_requests),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_key),
 		cmocka_unit_test(test_pin_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,16 @@ void mux_abort(struct mux *mux, enum stream_error error) {
 	mux_settle(mux);
 }
 
+void mux_discard(struct mux *mux, enum stream_error error) {
+	mux_end(mux, error);
+	list_for_each (link, &mux->all) {
+		struct mux_stream *stream = list_item(link, struct mux_stream, all);
+		if (!stream->is_detached && stream->error == STREAM_ERROR_NONE)
+			mux_stream_shut(stream, error, false);
+	}
+	mux_settle(mux);
+}
+
 /* The owner may have reset the stream, which frees it: `told` says so. */
 static void tell(struct mux *mux, struct mux_stream *stream) {
 	const struct mux_ops *ops = mux->config.ops;

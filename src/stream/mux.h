@@ -146,6 +146,12 @@ void mux_drain(struct mux *mux);
 void mux_abort(struct mux *mux, enum stream_error error);
 
 /*
+ * The same, and every stream has it that its owner still knows: also one that ended in peace and of
+ * which something is unread. For whoever is to free the connection and cannot wait.
+ */
+void mux_discard(struct mux *mux, enum stream_error error);
+
+/*
  * From now on sizes and times are hidden so; at first they are not at all. The rules are copied;
  * sizes, of the bursts that this role sends, outlive the connection and may be NULL without bursts.
  */

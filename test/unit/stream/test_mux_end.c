@@ -243,6 +243,33 @@ static void only_whole_streams_end_in_peace(void **state) {
 	pair_free(pair);
 }
 
+/* The carrier is about to be freed: nobody may go on reading what it holds. */
+static void a_discarded_connection_tells_everybody(void **state) {
+	struct pair *pair = pair_new();
+	mux_end_open(&pair->client);
+	mux_end_open(&pair->client);
+	exchange(pair);
+	struct mux_stream *whole = mux_end_open(&pair->client);
+	exchange(pair);
+	struct mux_stream *far = pair->server.last;
+	assert_int_equal(mux_end_write_text(far, "answer"), 6);
+	mux_stream_end(far);
+	mux_stream_end(whole);
+	exchange(pair);
+	mux_abort(pair->client.mux, STREAM_ERROR_INTERNAL);
+	assert_int_equal(pair->client.closed, 2);
+	assert_int_equal(mux_stream_count(pair->client.mux), 1);
+	mux_discard(pair->client.mux, STREAM_ERROR_INTERNAL);
+	assert_int_equal(pair->client.closed, 3);
+	assert_int_equal(pair->client.closed_error, STREAM_ERROR_INTERNAL);
+	assert_int_equal(mux_stream_count(pair->client.mux), 0);
+	/* All at once. */
+	mux_discard(pair->server.mux, STREAM_ERROR_INTERNAL);
+	assert_int_equal(mux_stream_count(pair->server.mux), 0);
+	assert_int_equal(mux_state(pair->server.mux), MUX_CLOSED);
+	pair_free(pair);
+}
+
 /* What an owner may do from within what he is told. */
 
 static void reset_at_once(void *context, struct mux_stream *stream) {
@@ -474,6 +501,7 @@ int main(void) {
 		cmocka_unit_test(ids_are_used_up),
 		cmocka_unit_test(the_carrier_breaks),
 		cmocka_unit_test(only_whole_streams_end_in_peace),
+		cmocka_unit_test(a_discarded_connection_tells_everybody),
 		cmocka_unit_test(owners_reset_from_within),
 		cmocka_unit_test(owners_reset_at_the_first_news),
 		cmocka_unit_test(owners_reset_what_is_being_opened),

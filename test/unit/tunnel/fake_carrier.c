@@ -142,8 +142,8 @@ void fake_carriers_done(struct fake_carriers *carriers) {
 }
 
 void fake_carriers_break(struct fake_carriers *carriers, enum stream_error error) {
-	mux_abort(carriers->client.end.mux, error);
-	mux_abort(carriers->server.end.mux, error);
+	mux_discard(carriers->client.end.mux, error);
+	mux_discard(carriers->server.end.mux, error);
 }
 
 /* The far end */

@@ -199,6 +199,28 @@ static void ends_with_the_carrier(void **state) {
 	world_free(world);
 }
 
+/* The stream has ended on both sides, and the connection has not taken all of it yet. */
+static void ends_with_the_carrier_at_its_end(void **state) {
+	(void)state;
+	static const uint8_t bytes[PIECE];
+	struct world *world = world_new();
+	uint64_t wrote = 0;
+	do {
+		assert_int_equal(mux_stream_write(world->far->stream, bytes, PIECE), PIECE);
+		wrote += PIECE;
+		turn(world);
+	} while (relay_figures(world->relay).sent == wrote);
+	far_ends(world);
+	assert_int_equal(shutdown(world->ours, SHUT_WR), 0);
+	turn(world);
+	assert_true(world->far->is_closed);
+	assert_int_equal(world->ended, 0);
+	fake_carriers_break(&world->carriers, STREAM_ERROR_INTERNAL);
+	assert_int_equal(world->ended, 1);
+	assert_int_equal(world->in_peace, 0);
+	world_free(world);
+}
+
 static void may_be_freed_amid(void **state) {
 	(void)state;
 	struct world *world = world_new();
@@ -402,6 +424,7 @@ int main(void) {
 		cmocka_unit_test(ends_in_peace),
 		cmocka_unit_test(passes_resets_on),
 		cmocka_unit_test(ends_with_the_carrier),
+		cmocka_unit_test(ends_with_the_carrier_at_its_end),
 		cmocka_unit_test(may_be_freed_amid),
 		cmocka_unit_test(may_be_freed_at_its_end),
 		cmocka_unit_test(carries_bulk),

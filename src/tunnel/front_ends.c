@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/stream_figure.h"
 #include "tunnel/farewell.h"
 #include "tunnel/forward_tcp.h"
 #include "tunnel/forward_udp.h"
@@ -109,4 +110,14 @@ enum err front_ends_set(struct front_ends *ends, const struct stream_options *op
 
 const struct front_figures *front_ends_figures(const struct front_ends *ends) {
 	return &ends->figures;
+}
+
+void front_ends_count(const struct front_ends *ends, struct stream_figure_set *figures) {
+	const struct front_figures *more = &ends->figures;
+	figures->of[STREAM_FIGURE_RELAYS] += more->open_connections;
+	figures->of[STREAM_FIGURE_SESSIONS] += more->open_sessions;
+	figures->of[STREAM_FIGURE_ACCEPTED] += more->connections + more->sessions;
+	figures->of[STREAM_FIGURE_DECLINED] += more->declined;
+	figures->of[STREAM_FIGURE_REFUSED] += more->refused;
+	figures->of[STREAM_FIGURE_DATAGRAMS_DROPPED] += more->datagrams_dropped;
 }

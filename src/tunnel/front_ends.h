@@ -6,6 +6,7 @@
 /* All front ends of a client: one for each of its listeners, by the listener's kind. */
 
 struct front_ends;
+struct stream_figure_set;
 struct stream_host;
 struct stream_options;
 struct uplink;
@@ -28,3 +29,5 @@ void front_ends_free(struct front_ends *ends);
 enum err front_ends_set(struct front_ends *ends, const struct stream_options *options);
 
 const struct front_figures *front_ends_figures(const struct front_ends *ends);
+/* Adds them to those of the tunnel. */
+void front_ends_count(const struct front_ends *ends, struct stream_figure_set *figures);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/stream_figure.h"
 #include "tunnel/front_desk.h"
 
 /* A listener of each kind serves in its way. */
@@ -32,6 +33,11 @@ static void serves_all_kinds(void **state) {
 	front_desk_say(desk, mixed, BYTES(5, 1, 0));
 	front_desk_expect(desk, mixed, BYTES(5, 0));
 	assert_int_equal(front_desk_figures(desk)->open_connections, 2);
+	struct stream_figure_set figures = {.of = {[STREAM_FIGURE_RELAYS] = 5}};
+	front_ends_count(desk->ends, &figures);
+	assert_int_equal(figures.of[STREAM_FIGURE_RELAYS], 7);
+	assert_int_equal(figures.of[STREAM_FIGURE_ACCEPTED], 2);
+	assert_int_equal(figures.of[STREAM_FIGURE_SESSIONS], 0);
 	front_desk_close(desk, forwarded);
 	front_desk_close(desk, mixed);
 	front_desk_free(desk);

@@ -47,7 +47,6 @@ struct operation {
 enum {
 	LIST_FIRST = 4,
 	NAME_PREFIX = 8,
-	LINE_SIZE = 16 + POLICY_RULE_TEXT_MAX, /* of a key and the longest value, with its NUL */
 };
 
 static int compare_keys(const void *left, const void *right) {
@@ -304,8 +303,7 @@ static int remove_peer(struct operation *operation) {
 	return 0;
 }
 
-/* What is in a line of every protocol's. */
-static int apply_entry(struct operation *operation, const struct uapi_entry *line) {
+static int apply_line(struct operation *operation, const struct uapi_entry *line) {
 	if (line->key == UAPI_PUBLIC_KEY) {
 		operation->gone = false;
 		return open_peer(operation, line->bytes);
@@ -332,53 +330,27 @@ static int apply_entry(struct operation *operation, const struct uapi_entry *lin
 			return add_prefix(draft, &line->prefix);
 		remove_prefix(draft, &line->prefix);
 		return 0;
+	case UAPI_NAME:
+		return set_name(draft, line->text);
+	case UAPI_REPLACE_RULES:
+		forget_rules(draft);
+		return 0;
+	case UAPI_RULE:
+		return add_rule(draft, line->text);
 	default:
 		return line->key > UAPI_PUBLIC_KEY ? 0 : EINVAL;
 	}
 }
 
-/* What stands behind "key=" with a NUL behind it, if the line has that key. */
-static const char *value_of(const char *line, const char *key) {
-	size_t size = strlen(key);
-	return strncmp(line, key, size) == 0 && line[size] == '=' ? line + size + 1 : NULL;
-}
-
-/* One line, with a NUL in place of its newline. */
-static int apply_line(struct operation *operation, const char *line, size_t size) {
-	const char *name = value_of(line, "name"), *rule = value_of(line, "rule");
-	const char *replace = value_of(line, "replace_rules");
-	if (name || rule || replace) {
-		if (!operation->draft)
-			return operation->gone ? 0 : EINVAL;
-		if (name)
-			return set_name(operation->draft, name);
-		if (rule)
-			return add_rule(operation->draft, rule);
-		if (strcmp(replace, "true") != 0)
-			return EINVAL;
-		forget_rules(operation->draft);
-		return 0;
-	}
+static int apply_lines(struct operation *operation, struct slice text) {
 	struct uapi_entry entry;
 	WIPE_ON_EXIT(entry);
-	if (uapi_parse_line(line, size, &entry))
-		return EINVAL;
-	return apply_entry(operation, &entry);
-}
-
-static int apply_lines(struct operation *operation, struct slice text) {
-	char line[LINE_SIZE];
-	WIPE_ON_EXIT(line);
 	while (text.size > 0) {
 		const uint8_t *newline = memchr(text.data, '\n', text.size);
 		size_t size = newline ? (size_t)(newline - text.data) : text.size;
-		if (size == 0 || size >= sizeof line)
+		if (uapi_parse_line((const char *)text.data, size, &entry))
 			return EINVAL;
-		memcpy(line, text.data, size);
-		line[size] = '\0';
-		if (strlen(line) != size)
-			return EINVAL;
-		int number = apply_line(operation, line, size);
+		int number = apply_line(operation, &entry);
 		if (number)
 			return number;
 		size_t used = newline ? size + 1 : size;

@@ -11,7 +11,9 @@
 /*
  * A stranger's connection between who holds its TLS ("net") and who answers as a web site does
  * ("site"): one SOCK_SEQPACKET pair a connection, one message a datagram: | type 1 | body … |.
- * When either end is closed, the connection is to be reset, unless END or FINISH came before.
+ * The site's end closed behind FINISH: the connection is closed, too, and who still sends is reset;
+ * until then the site hears what comes. Closed without it: the connection is reset. Net's end
+ * closed: the peer is gone.
  *
  * How a connection becomes a carrier: the site finds a request that could be one, hands what its
  * cookie says as a CANDIDATE, and answers when the VERDICT has come. Admitted, it keeps the entry,

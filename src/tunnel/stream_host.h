@@ -75,7 +75,8 @@ struct stream_host_ops {
 	void (*cancel_question)(void *context, struct stream_question *question);
 	/*
 	 * A connection that nobody has spoken for: hands one end of a new pair (SOCK_SEQPACKET,
-	 * non-blocking) to who serves strangers, and gives the other. protocol: "h2" or "http/1.1".
+	 * non-blocking) to who serves strangers, and gives the other. protocol: "h2", "http/1.1",
+	 * or "plain": HTTP without TLS, where TLS was expected.
 	 * Messages on it are wire/decoy_link.h's. -1: nobody is there to serve.
 	 */
 	int (*stranger)(void *context, const struct endpoint *from, const char *protocol);

@@ -168,6 +168,8 @@ static int teardown(void **state) {
 static void strangers_meet_the_site(void **state) {
 	struct desk *desk = *state;
 	connect_one(desk);
+	/* Times are the site's from here on. */
+	fake_stream_host_advance(&desk->fake, 2 * CARRIER_ACCEPT_HELLO_SECONDS * CLOCK_SECOND);
 	visitor_says(&desk->visitor, "GET / HTTP/1.1");
 	visitor_site_gets_data(&desk->visitor, "GET / HTTP/1.1");
 	visitor_site_says(&desk->visitor, DECOY_LINK_DATA, "HTTP/1.1 200 OK");

@@ -185,7 +185,8 @@ static void stream_readable(struct stream_user *user) {
 	struct slice view = mux_stream_peek(client->stream);
 	size_t size = strlen(client->got);
 	assert_true(size + view.size < sizeof client->got);
-	memcpy(client->got + size, view.data, view.size);
+	if (view.size > 0)
+		memcpy(client->got + size, view.data, view.size);
 	mux_stream_consume(client->stream, view.size);
 }
 static void stream_writable(struct stream_user *user) {

@@ -23,7 +23,7 @@ struct tcp_connection {
 	int descriptor;
 	int number; /* errno of what ended it; 0: alive */
 	bool connecting;
-	bool reading;  /* room() was not 0 when it was asked last */
+	bool reading;  /* what comes is waited for */
 	bool ended;    /* the other end has finished */
 	bool finished; /* this end has */
 	bool waiting;  /* for room in the kernel */
@@ -89,8 +89,10 @@ static bool receive(struct tcp_connection *connection, const bool *freed) {
 	while (turn < TCP_CONNECTION_TURN_MAX && !connection->ended && !connection->number) {
 		size_t room = connection->ops->room(connection->context);
 		assert(!*freed && "room() only says a number");
-		connection->reading = room > 0;
-		if (!connection->reading)
+		/* Behind what was taken there may be room again before more comes: a flow would otherwise
+		 * change what is waited for, by two system calls, with every turn. */
+		connection->reading = room > 0 || turn > 0;
+		if (room == 0)
 			return true;
 		size_t wanted = room < sizeof bytes ? room : sizeof bytes;
 		ssize_t size = recv(connection->descriptor, bytes, wanted, 0);

@@ -29,6 +29,7 @@ struct end {
 	struct tcp_connection *connection;
 	size_t room, received, sent, largest;
 	unsigned connected, finished, writable;
+	unsigned asked; /* for room */
 	int number;
 	uint32_t sum;         /* of all bytes received, with their places */
 	bool free_at_data;    /* frees itself when the first bytes come */
@@ -65,6 +66,7 @@ static void on_connected(void *context) {
 
 static size_t on_room(void *context) {
 	struct end *end = context;
+	end->asked++;
 	return end->room;
 }
 
@@ -408,6 +410,23 @@ static void may_be_freed_at_a_failure(void **state) {
 	assert_null(desk->far.connection);
 }
 
+/* Bytes that there is no room for wake the loop once, not again and again. */
+static void waits_for_room(void **state) {
+	struct desk *desk = *state;
+	join(desk);
+	desk->far.room = desk->far.stop_at = 5;
+	send_text(&desk->near, "hello, you");
+	control_loop_run(desk->loop);
+	run_for(desk, 20);
+	assert_in_range(desk->far.asked, 2, 3);
+	desk->far.room = desk->far.stop_at = 10;
+	tcp_connection_resume(desk->far.connection);
+	control_loop_run(desk->loop);
+	assert_int_equal(desk->far.received, 10);
+	run_for(desk, 20);
+	assert_in_range(desk->far.asked, 3, 5);
+}
+
 /* What one owner has seen, the next one is not told again. */
 static void may_be_handed_over(void **state) {
 	struct desk *desk = *state;
@@ -494,6 +513,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(tells_a_refusal, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_freed_at_data, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_freed_at_a_failure, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(waits_for_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_handed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sends_without_delay, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(accepts_many, set_up, tear_down),

@@ -2,11 +2,11 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "stream/mux.h"
 #include "transport/tcp/tcp_acceptor.h"
+#include "transport/tcp/tcp_reset.h"
 #include "tunnel/farewell.h"
 #include "tunnel/front_setup.h"
 #include "tunnel/relay.h"
@@ -31,8 +31,7 @@ struct connection {
 };
 
 static void reset_descriptor(int descriptor) {
-	struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-	(void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	tcp_reset(descriptor);
 	(void)close(descriptor);
 }
 

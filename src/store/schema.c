@@ -29,6 +29,13 @@ static const char *const steps[SCHEMA_VERSION] = {
 	" PRIMARY KEY (peer, position)"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE tunnel_down (tunnel TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
+	"CREATE TABLE seen ("
+	" tunnel TEXT NOT NULL,"
+	" client BLOB NOT NULL CHECK (length(client) = 32),"
+	" random BLOB NOT NULL CHECK (length(random) = 16),"
+	" timestamp INTEGER NOT NULL,"
+	" PRIMARY KEY (tunnel, client, random)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 static enum err read_number(sqlite3 *database, const char *sql, int *out_number) {

@@ -15,11 +15,7 @@
 #include "store/memory.h"
 #include "store/schema.h"
 #include "store/statement.h"
-
-struct store {
-	sqlite3 *database;
-	sqlite3_stmt *add_peer, *add_prefix, *remove_peer, *each, *set_down, *set_up, *get_down;
-};
+#include "store/store_core.h"
 
 /* Folders that are missing on the way to the file; path is changed meanwhile and restored. */
 static enum err make_folders(char *path) {
@@ -148,8 +144,9 @@ enum err store_open_here(const char *folder, const char *name, struct store **ou
 void store_close(struct store *store) {
 	if (!store)
 		return;
-	sqlite3_stmt *kept[] = {store->add_peer, store->add_prefix, store->remove_peer, store->each,
-							store->set_down, store->set_up,     store->get_down};
+	sqlite3_stmt *kept[] = {
+		store->add_peer, store->add_prefix, store->remove_peer, store->each,      store->set_down,
+		store->set_up,   store->get_down,   store->add_seen,    store->each_seen, store->trim_seen};
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		(void)sqlite3_finalize(kept[i]);
 	(void)sqlite3_close(store->database);

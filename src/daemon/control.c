@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_decoy.h"
 #include "daemon/control_dns_step.h"
 #include "daemon/hardening.h"
 #include "daemon/net.h"
@@ -212,6 +213,9 @@ static void receive(void *context, struct channel_message *message) {
 	case PROCESS_UPSTREAM:
 		control_dns_step_upstream(control, message);
 		break;
+	case PROCESS_SITE:
+		control_decoy_site(control, message);
+		break;
 	case PROCESS_STEP:
 		control_dns_step_start(control, message);
 		break;
@@ -283,6 +287,7 @@ static void close_all(struct control *control) {
 	control_net_done(control);
 	control_channel_close(&control->privileged);
 	control_dns_step_done(control);
+	control_decoy_done(control);
 	control_tunnels_done(control);
 	control_status_done(control);
 	ctl_server_free(control->server);

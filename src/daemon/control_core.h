@@ -32,6 +32,7 @@ struct resolver;
 struct route;
 struct control_loop;
 struct control_timer;
+struct control_decoy;
 struct control_dns_step;
 struct control_streams;
 struct control;
@@ -84,6 +85,7 @@ struct control {
 	struct route *route;               /* NULL: interfaces are not asked for their drops */
 	struct control_dns_step *dns_step; /* NULL: there was never one */
 	struct control_streams *streams;   /* NULL: streams' names have no addresses */
+	struct control_decoy *decoy;       /* NULL: nobody came */
 	struct list lookups;
 	size_t lookup_count;
 	struct list sets; /* that wait for a net process */

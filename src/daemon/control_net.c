@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/wipe.h"
 #include "daemon/control_core.h"
+#include "daemon/control_decoy.h"
 #include "daemon/control_streams.h"
 #include "daemon/shared_text.h"
 
@@ -160,6 +161,7 @@ static void figures_came(void *context, const struct control_reply *reply) {
 	if (!tunnel->synced && reply->number != EPIPE) {
 		tunnel->synced = true;
 		control_peers_push(tunnel);
+		control_decoy_recollect(tunnel);
 	}
 	control_status_refreshed(tunnel);
 }
@@ -198,7 +200,11 @@ void control_net_peer(struct control *control, int descriptor) {
 		set_send(list_item(link, struct set, link));
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
 		struct control_tunnel *tunnel = &control->tunnels[i];
-		if (control_tunnel_is_up(tunnel) && !tunnel->synced)
+		if (!control_tunnel_is_up(tunnel))
+			continue;
+		if (tunnel->synced)
+			control_decoy_recollect(tunnel);
+		else
 			(void)control_net_refresh(tunnel);
 	}
 	control_names_refresh(control);
@@ -260,6 +266,8 @@ void control_net_event(void *context, struct channel_message *message) {
 	const struct process_message *body = &message->message;
 	if (body->type == PROCESS_RESOLVE)
 		control_streams_resolve(control, body);
+	if (body->type == PROCESS_STRANGER)
+		control_decoy_stranger(control, message);
 	if (body->type != PROCESS_EVENT)
 		return;
 	struct control_tunnel *tunnel = control_tunnel_of_slot(control, body->tunnel);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_decoy.h"
 
 struct control_tunnel *control_tunnel_find(struct control *control, const char *name) {
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
@@ -31,6 +32,7 @@ static void ended(struct control_tunnel *tunnel) {
 	names_remove_tunnel(tunnel->control->names, tunnel->slot);
 	directory_forget(tunnel->directory);
 	control_net_drop(tunnel);
+	control_decoy_forget(tunnel);
 	control_status_refreshed(tunnel);
 	/* The privileged process keeps the routes of peers, for when it comes up again. */
 }

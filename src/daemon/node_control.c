@@ -15,6 +15,7 @@
 #include "daemon/net.h"
 #include "daemon/node_core.h"
 #include "daemon/node_policy.h"
+#include "daemon/node_site.h"
 #include "daemon/node_store.h"
 #include "daemon/shared_text.h"
 
@@ -319,6 +320,10 @@ static bool handle(struct node *node, struct channel_message *message) {
 	case PROCESS_ROUTES:
 		read_routes(node, message);
 		return true;
+	case PROCESS_BACKEND:
+		if (body->request)
+			node_site_backend(node, body);
+		return body->request != 0;
 	case PROCESS_STREAM:
 		node_domains_stream(node, body);
 		return true;
@@ -491,6 +496,7 @@ void node_control_start(struct node *node, uint64_t now) {
 		return;
 	}
 	node_control_configure(node);
+	node_site_tell_all(node);
 	node_metrics_send(node);
 	node_control_peer(node);
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)

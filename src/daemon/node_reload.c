@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/node_core.h"
 #include "daemon/node_network.h"
+#include "daemon/node_site.h"
 #include "tunnel/plan.h"
 
 enum err node_load(const struct node_options *options, struct config **out_config,
@@ -184,6 +185,7 @@ void node_reloaded(struct node *node, struct node_order *order) {
 		node_reload_problem(node, NULL, problem);
 	node_split_reloaded(node);
 	node_control_configure(node);
+	node_site_reload(node);
 	if (node_domains_reload(node, problem))
 		node_reload_problem(node, NULL, problem);
 	order->request = node->reload_request;

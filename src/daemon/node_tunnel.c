@@ -9,6 +9,7 @@
 #include "daemon/node_core.h"
 #include "daemon/node_mtu.h"
 #include "daemon/node_network.h"
+#include "daemon/node_site.h"
 #include "daemon/node_streams.h"
 #include "tunnel/plan.h"
 
@@ -53,6 +54,7 @@ void node_tunnel_set_state(struct node *node, struct node_tunnel *tunnel, enum p
 						   const char *reason) {
 	tunnel->state = state;
 	(void)snprintf(tunnel->reason, sizeof tunnel->reason, "%s", reason);
+	node_site_tell(node, tunnel);
 	node_control_state(node, tunnel);
 }
 

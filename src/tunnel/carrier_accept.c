@@ -386,6 +386,10 @@ static void on_time(void *context) {
 	(void)end(accept, accept->phase == TAKING ? WITH_RESET : WITH_FIN);
 }
 
+bool carrier_accept_is_shown(const struct carrier_accept *accept) {
+	return accept->phase != HELLO;
+}
+
 static enum err begin_stream(struct carrier_accept *accept) {
 	struct tls_stream_options options = {
 		.loop = accept->host->loop,

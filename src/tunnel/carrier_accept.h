@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -71,5 +72,8 @@ struct carrier_accept_setup {
 /* ERR_NO_MEMORY, or what TLS and the loop say. */
 enum err carrier_accept_new(const struct carrier_accept_setup *setup,
 							struct carrier_accept **out_accept);
+/* Whether the site was shown, or is. */
+bool carrier_accept_is_shown(const struct carrier_accept *accept);
+
 /* Without a word to the peer but a reset. NULL-safe; says nothing to its owner. */
 void carrier_accept_free(struct carrier_accept *accept);

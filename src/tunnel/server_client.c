@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/stream_figure.h"
 #include "proxy/policy.h"
 #include "stream/mux.h"
 #include "stream/quota.h"
@@ -12,6 +13,7 @@
 #include "tunnel/exits.h"
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_options.h"
+#include "tunnel/stream_status.h"
 #include "wire/uapi.h"
 
 struct server_client {
@@ -229,18 +231,43 @@ void server_client_free(struct server_client *client) {
 	free(client);
 }
 
-void server_client_status(const struct server_client *client, struct uapi_text *out_text) {
-	uint64_t received = client->received, sent = client->sent;
+void server_client_count(const struct server_client *client, struct stream_figure_set *figures) {
+	struct exits_figures exits;
+	exits_client_figures(client->exits, &exits);
 	list_for_each (link, &client->carriers) {
-		struct carrier_figures figures;
-		carrier_figures(list_item(link, struct member, link)->carrier, &figures);
-		received += figures.received;
-		sent += figures.sent;
+		struct carrier_figures carrier;
+		carrier_figures(list_item(link, struct member, link)->carrier, &carrier);
+		figures->of[STREAM_FIGURE_CONNECTIONS]++;
+		figures->of[STREAM_FIGURE_STREAMS] += carrier.streams;
 	}
+	figures->of[STREAM_FIGURE_RELAYS] += exits.connections;
+	figures->of[STREAM_FIGURE_SESSIONS] += exits.sessions;
+	figures->of[STREAM_FIGURE_OPENED] += exits.opened;
+	figures->of[STREAM_FIGURE_REFUSED] += exits.refused;
+	figures->of[STREAM_FIGURE_FAILED] += exits.failed;
+}
+
+void server_client_status(const struct server_client *client, struct uapi_text *out_text) {
+	struct stream_peer_figure_set figures = {
+		.are_known = true, .of[STREAM_PEER_FIGURE_HELD] = quota_used(client->quota)};
+	uint64_t received = client->received, sent = client->sent, round_trip = 0;
+	list_for_each (link, &client->carriers) {
+		struct carrier_figures carrier;
+		carrier_figures(list_item(link, struct member, link)->carrier, &carrier);
+		received += carrier.received;
+		sent += carrier.sent;
+		figures.of[STREAM_PEER_FIGURE_CONNECTIONS]++;
+		figures.of[STREAM_PEER_FIGURE_STREAMS] += carrier.streams;
+		/* The best that one of them has. */
+		if (carrier.round_trip > 0 && (round_trip == 0 || carrier.round_trip < round_trip))
+			round_trip = carrier.round_trip;
+	}
+	figures.of[STREAM_PEER_FIGURE_ROUND_TRIP] = round_trip / CLOCK_MICROSECOND;
 	if (client->endpoint.port > 0)
 		uapi_put_endpoint(out_text, "endpoint", &client->endpoint);
 	uapi_put_number(out_text, "last_handshake_time_sec", client->handshake / CLOCK_SECOND);
 	uapi_put_number(out_text, "last_handshake_time_nsec", client->handshake % CLOCK_SECOND);
 	uapi_put_number(out_text, "tx_bytes", sent);
 	uapi_put_number(out_text, "rx_bytes", received);
+	stream_status_put_peer(out_text, &figures);
 }

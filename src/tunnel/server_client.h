@@ -15,6 +15,7 @@
 
 struct exits;
 struct server_client;
+struct stream_figure_set;
 struct stream_host;
 struct stream_options;
 struct uapi_text;
@@ -48,5 +49,7 @@ enum err server_client_take(struct server_client *client, const struct carrier_a
  */
 enum err server_client_refresh(struct server_client *client, bool all);
 
-/* The lines behind public_key: endpoint, handshake, bytes. */
+/* What he has, and what his streams came to, is added. */
+void server_client_count(const struct server_client *client, struct stream_figure_set *figures);
+/* The lines behind public_key: endpoint, handshake, bytes, streams. */
 void server_client_status(const struct server_client *client, struct uapi_text *out_text);

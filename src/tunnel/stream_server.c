@@ -11,10 +11,10 @@
 #include "proto/stream_protocol.h"
 #include "transport/tcp/tcp_acceptor.h"
 #include "transport/tls/tls_stream.h"
-#include "tunnel/carrier_accept.h"
 #include "tunnel/connection_limit.h"
 #include "tunnel/exits.h"
 #include "tunnel/server_client.h"
+#include "tunnel/stream_status.h"
 #include "tunnel/stream_tunnel.h"
 #include "wire/cursor.h"
 #include "wire/stream_settings.h"
@@ -55,6 +55,8 @@ struct stream_tunnel {
 	bool is_admitting;
 	int queue; /* of the interface, -1: none */
 	struct log_kind refused, broken;
+	/* Of the server itself, and counters of clients that are gone. */
+	struct stream_figure_set figures;
 };
 
 struct stranger {
@@ -149,6 +151,18 @@ static enum err on_judge(void *context, const uint8_t *exporter, struct slice te
 	return error;
 }
 
+/* Clients that go: what was counted of them stays. */
+static void drop_client(struct stream_tunnel *server, struct server_client *client) {
+	struct stream_figure_set figures = {.are_known = true};
+	if (!client)
+		return;
+	server_client_count(client, &figures);
+	for (enum stream_figure i = 0; i < STREAM_FIGURE_COUNT; i++)
+		if (stream_figure_kind(i) == FIGURE_COUNTER)
+			server->figures.of[i] += figures.of[i];
+	server_client_free(client);
+}
+
 /* Strangers */
 
 static void stranger_free(struct stranger *stranger) {
@@ -186,6 +200,7 @@ static void on_taken(void *context, struct carrier_accept *accept,
 		tls_stream_abort(accepted->tls);
 	else
 		error = server_client_take(client, accepted);
+	server->figures.of[STREAM_FIGURE_ADMITTED] += error == ERR_OK;
 	if (error && error != ERR_NOT_FOUND)
 		log_limited(&server->broken, LOG_WARNING, "%sa client's connection: %s",
 					server->host->prefix, err_text(error));
@@ -193,7 +208,9 @@ static void on_taken(void *context, struct carrier_accept *accept,
 }
 
 static void on_ended(void *context, struct carrier_accept *accept) {
-	stranger_free(context);
+	struct stranger *stranger = context;
+	stranger->server->figures.of[STREAM_FIGURE_DECOYED] += carrier_accept_is_shown(accept);
+	stranger_free(stranger);
 }
 
 static const struct carrier_accept_ops accept_ops = {
@@ -204,7 +221,9 @@ static const struct carrier_accept_ops accept_ops = {
 
 static void on_accepted(void *context, int descriptor, const struct endpoint *from) {
 	struct stream_tunnel *server = context;
+	server->figures.of[STREAM_FIGURE_ACCEPTED]++;
 	if (!connection_limit_enter(server->limit, &from->address, stream_host_now(server->host))) {
+		server->figures.of[STREAM_FIGURE_DECLINED]++;
 		(void)close(descriptor);
 		return;
 	}
@@ -238,7 +257,7 @@ static void on_accepted(void *context, int descriptor, const struct endpoint *fr
 static void end_connections(struct stream_tunnel *server) {
 	for (size_t i = 0; i < stream_peers_count(server->peers); i++) {
 		struct stream_peer *peer = stream_peers_at(server->peers, i);
-		server_client_free(peer->owner);
+		drop_client(server, peer->owner);
 	}
 	list_for_each (link, &server->strangers)
 		stranger_free(list_item(link, struct stranger, link));
@@ -316,7 +335,7 @@ static void refresh_clients(struct stream_tunnel *server, bool all) {
 			continue;
 		/* Not with rights that he may not have any more. */
 		log_error("%srules of %s: %s", server->host->prefix, peer->name, err_text(error));
-		server_client_free(peer->owner);
+		drop_client(server, peer->owner);
 	}
 }
 
@@ -347,7 +366,7 @@ static void server_peers(struct stream_tunnel *server) {
 
 static void server_removed(struct stream_tunnel *server, struct stream_peer *peer) {
 	server->is_allowed_stale = true;
-	server_client_free(peer->owner);
+	drop_client(server, peer->owner);
 }
 
 /* | key 32 | timestamp 8 | random 16 | */
@@ -400,6 +419,14 @@ static void server_status(struct stream_tunnel *server, struct uapi_text *out_te
 	uapi_put_key(out_text, "own_public_key", server->ready.public_key);
 	if (server->listener_count > 0)
 		uapi_put_number(out_text, "listen_port", server->options.listeners[0].at.port);
+	struct stream_figure_set figures = server->figures;
+	figures.are_known = true;
+	for (size_t i = 0; i < stream_peers_count(server->peers); i++) {
+		const struct stream_peer *peer = stream_peers_at(server->peers, i);
+		if (peer->owner)
+			server_client_count(peer->owner, &figures);
+	}
+	stream_status_put(out_text, &figures);
 	for (size_t i = 0; i < stream_peers_count(server->peers); i++)
 		put_peer(stream_peers_at(server->peers, i), out_text);
 }

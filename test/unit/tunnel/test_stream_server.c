@@ -306,6 +306,11 @@ static void carries_streams_of_a_client(void **state) {
 	assert_true(status_has(desk, "last_handshake_time_sec=1800000"));
 	assert_true(status_has(desk, "endpoint=127.0.0.1:"));
 	assert_false(status_has(desk, "rx_bytes=0\n"));
+	assert_true(status_has(desk, "stream_accepted=1\n"));
+	assert_true(status_has(desk, "stream_declined=0\n"));
+	assert_true(status_has(desk, "stream_admitted=1\n"));
+	assert_true(status_has(desk, "stream_opened=1\n"));
+	assert_true(status_has(desk, "stream_connections=1\n"));
 	/* What belongs to nobody yet goes nowhere. */
 	const struct target packets = {.type = TARGET_PACKETS};
 	open_stream(client, packets);
@@ -316,19 +321,27 @@ static void carries_streams_of_a_client(void **state) {
 	assert_false(status_has(desk, "rx_bytes=0\n"));
 }
 
+static bool were_decoyed(void *context) {
+	return status_has(context, "stream_decoyed=3\n");
+}
+
 static void refuses_who_is_unknown(void **state) {
 	struct desk *desk = *state;
 	start(desk, 1);
 	struct client *client = client_new(desk, 2);
 	assert_false(ask(client, NULL));
+	visitor_close_site(&client->visitor);
 	client_free(client);
 	client = client_new(desk, 1);
 	assert_false(ask(client, ""));
+	visitor_close_site(&client->visitor);
 	client_free(client);
 	client = client_new(desk, 1);
 	assert_false(ask(client, "nonsense"));
+	visitor_close_site(&client->visitor);
 	client_free(client);
-	assert_true(status_has(desk, "allowed_ip") == false);
+	fake_stream_host_until(&desk->fake, were_decoyed, desk);
+	assert_true(status_has(desk, "stream_admitted=0\n"));
 }
 
 /* A text is for the connection that it was made on. */
@@ -387,6 +400,8 @@ static void shuts_out_who_is_removed(void **state) {
 	assert_true(ask(late, NULL)); /* let in, but not taken yet */
 	set_peers(desk, "replace_peers=true\n");
 	fake_stream_host_until(&desk->fake, is_closed, client);
+	assert_true(status_has(desk, "stream_opened=1\n")); /* as counters are: for ever */
+	assert_true(status_has(desk, "stream_connections=0\n"));
 	visitor_site_says(&late->visitor, DECOY_LINK_RAW, "");
 	visitor_site_gets(&late->visitor, DECOY_LINK_STOP);
 	visitor_close_site(&late->visitor);
@@ -523,6 +538,7 @@ static void bounds_strangers(void **state) {
 		left += recv(descriptors[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
 	}
 	assert_int_equal(left, 64);
+	assert_true(status_has(desk, "stream_declined=6\n"));
 	for (int i = 0; i < MANY; i++)
 		(void)close(descriptors[i]);
 }

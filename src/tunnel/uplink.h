@@ -2,8 +2,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "base/address.h"
+#include "base/error.h"
 #include "base/list.h"
+#include "crypto/sizes.h"
 #include "proxy/refusal.h"
 #include "tunnel/carrier.h"
 #include "tunnel/stream_user.h"
@@ -12,13 +16,22 @@
 /*
  * A client's connections to its server: a few long-lived ones, made when there is something to do
  * and made again when they end; the front ends stay. Streams go to the one with the fewest.
+ *
+ * One connection is dialled at a time. After a failure the next attempt waits UPLINK_RETRY, twice
+ * as long each time, up to UPLINK_RETRY_MAX; after a web site's answer UPLINK_DECLINED at least.
+ * All waits vary at random. What a site's answer says of the time is believed.
  */
 
+struct stream_host;
+struct stream_identity;
+struct stream_protocol;
+struct tls_client;
 struct uplink;
 
 /* Somebody who wants a stream; embedded in its owner. */
 struct uplink_wish {
 	struct list link; /* the uplink's */
+	uint64_t until;   /* the uplink's */
 	struct target target;
 	struct stream_user *user; /* becomes the stream's owner */
 	/*
@@ -31,7 +44,8 @@ struct uplink_wish {
 
 /*
  * One of the two is called once, maybe from inside, unless cancelled before. Who waits longer than
- * UPLINK_PATIENCE_SECONDS without a connection is refused: REFUSAL_CARRIER.
+ * UPLINK_PATIENCE_SECONDS without a connection is refused: REFUSAL_CARRIER; and at once where the
+ * next attempt is farther away than that.
  */
 void uplink_open(struct uplink *uplink, struct uplink_wish *wish);
 void uplink_cancel(struct uplink *uplink, struct uplink_wish *wish);
@@ -39,4 +53,54 @@ void uplink_cancel(struct uplink *uplink, struct uplink_wish *wish);
 enum {
 	UPLINK_CONNECTIONS_MAX = 6,
 	UPLINK_PATIENCE_SECONDS = 20,
+	UPLINK_BUSY_STREAMS = 4,   /* of each connection, before another one is made */
+	UPLINK_SHORT_SECONDS = 10, /* a connection that ends so early is as good as a failed attempt */
 };
+
+#define UPLINK_RETRY (500 * CLOCK_MILLISECOND) /* to twice as long, here and below */
+#define UPLINK_RETRY_MAX (30 * CLOCK_SECOND)
+#define UPLINK_DECLINED (60 * CLOCK_SECOND)
+
+/* All that is pointed to outlives the uplink, or the next uplink_configure(). */
+struct uplink_options {
+	const struct stream_host *host; /* the same for ever */
+	const struct stream_protocol *protocol;
+	const struct stream_identity *identity;
+	struct tls_client *tls;
+	const char *name, *path, *cookie; /* see carrier_dial.h */
+	uint8_t shaping;
+	uint8_t connections; /* open at once when there is much to do: 1 … UPLINK_CONNECTIONS_MAX */
+};
+
+/* The server. */
+struct uplink_peer {
+	uint8_t public_key[X25519_KEY_SIZE];
+	struct endpoint endpoint; /* ADDRESS_NONE: not known yet */
+};
+
+/* There is no server yet. ERR_NO_MEMORY, or what the loop says. */
+enum err uplink_new(const struct uplink_options *options, struct uplink **out_uplink);
+/* Whoever has streams or wishes is gone before, or forgets them. NULL-safe. */
+void uplink_free(struct uplink *uplink);
+
+/* Ends all connections, and with them streams; wishes wait for new ones. */
+void uplink_configure(struct uplink *uplink, const struct uplink_options *options);
+/*
+ * NULL: there is none any more. Connections end where it is another server; at another endpoint of
+ * the same one they stay, and new ones are made there.
+ */
+void uplink_set_peer(struct uplink *uplink, const struct uplink_peer *peer);
+/* The network is another than before: what failed may be tried again at once. */
+void uplink_hurry(struct uplink *uplink);
+
+struct uplink_figures {
+	size_t connection_count; /* that are open, draining ones with them */
+	struct carrier_figures connections[UPLINK_CONNECTIONS_MAX];
+	uint64_t received, sent; /* of all that ever were */
+	uint64_t heard_at;       /* ns, when there was an open one last; 0: never */
+	uint64_t made, declined; /* connections, and attempts that met a web site */
+	uint32_t attempts;       /* that failed in a row */
+	const char *why;         /* the last one did; empty: none. Until the next call */
+	size_t wishes;           /* that wait */
+};
+void uplink_figures(const struct uplink *uplink, struct uplink_figures *out_figures);

@@ -1,0 +1,302 @@
+#include "tunnel/stream_tunnel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stream_figure.h"
+#include "base/wipe.h"
+#include "crypto/tls_client.h"
+#include "crypto/x25519.h"
+#include "proto/stream_protocol.h"
+#include "tunnel/front_ends.h"
+#include "tunnel/stream_status.h"
+#include "tunnel/uplink.h"
+
+/* A client's end, whole: its front ends, and the uplink that their streams go by. */
+
+/* What is made of the options, and made again with others. */
+struct means {
+	struct stream_identity *identity;
+	struct tls_client *tls;
+};
+
+struct stream_tunnel {
+	const struct stream_host *host;
+	const struct stream_protocol *protocol;
+	const struct stream_peers *peers;
+	struct stream_options options;
+	struct means means;
+	uint8_t public_key[X25519_KEY_SIZE];
+	struct uplink *uplink;
+	struct front_ends *ends;
+};
+
+static const char *const application_protocols[] = {"h2", "http/1.1"};
+
+static void means_done(const struct stream_tunnel *tunnel, struct means *means) {
+	tunnel->protocol->identity_free(means->identity);
+	tls_client_free(means->tls);
+	*means = (struct means){.identity = NULL};
+}
+
+static enum err means_make(const struct stream_tunnel *tunnel, const struct stream_options *options,
+						   struct means *out_means) {
+	struct means means = {.identity = NULL};
+	const struct tls_client_options tls = {
+		.roots = options->roots ? slice_of_text(options->roots) : slice_of(NULL, 0),
+		.pins = options->pins,
+		.pin_count = options->pin_count,
+		.protocols = application_protocols,
+		.protocol_count = sizeof application_protocols / sizeof *application_protocols,
+	};
+	const char *fault = NULL;
+	enum err error = tls_client_new(&tls, &means.tls, &fault);
+	if (error && fault)
+		log_error("%show the server's certificate is checked: %s", tunnel->host->prefix, fault);
+	if (!error)
+		error = tunnel->protocol->identity_new(options->private_key, &means.identity);
+	if (error) {
+		means_done(tunnel, &means);
+		return error;
+	}
+	*out_means = means;
+	return ERR_OK;
+}
+
+/* The options are the tunnel's already. */
+static struct uplink_options uplink_options_of(const struct stream_tunnel *tunnel) {
+	return (struct uplink_options){
+		.host = tunnel->host,
+		.protocol = tunnel->protocol,
+		.identity = tunnel->means.identity,
+		.tls = tunnel->means.tls,
+		.name = tunnel->options.server_name,
+		.path = tunnel->options.path,
+		.cookie = tunnel->options.cookie,
+		.shaping = tunnel->options.shaping,
+		.connections = tunnel->options.connections,
+	};
+}
+
+/* A client has one peer, its server. */
+static const struct stream_peer *server_of(const struct stream_tunnel *tunnel) {
+	return stream_peers_count(tunnel->peers) > 0 ? stream_peers_at(tunnel->peers, 0) : NULL;
+}
+
+static void client_peers(struct stream_tunnel *tunnel) {
+	const struct stream_peer *server = server_of(tunnel);
+	struct uplink_peer peer;
+	if (server) {
+		peer.endpoint = server->endpoint;
+		memcpy(peer.public_key, server->public_key, sizeof peer.public_key);
+	}
+	uplink_set_peer(tunnel->uplink, server ? &peer : NULL);
+}
+
+/* All that is new about its peers, client_peers() sees afterwards. */
+static void client_removed(struct stream_tunnel *tunnel, struct stream_peer *peer) {
+}
+
+static void release(struct stream_tunnel *tunnel) {
+	front_ends_free(tunnel->ends);
+	uplink_free(tunnel->uplink);
+	means_done(tunnel, &tunnel->means);
+	free(tunnel);
+}
+
+static void client_free(struct stream_tunnel *tunnel) {
+	if (!tunnel)
+		return;
+	stream_options_done(&tunnel->options);
+	release(tunnel);
+}
+
+static enum err start(struct stream_tunnel *tunnel, const struct stream_tunnel_start *given) {
+	struct stream_options *options = &tunnel->options;
+	enum err error = x25519_public(options->private_key, tunnel->public_key)
+						 ?: means_make(tunnel, options, &tunnel->means);
+	if (error)
+		return error;
+	const struct uplink_options uplink = uplink_options_of(tunnel);
+	return uplink_new(&uplink, &tunnel->uplink)
+			   ?: front_ends_new(tunnel->host, tunnel->uplink, options, given->listeners,
+								 &tunnel->ends);
+}
+
+static enum err client_new(const struct stream_tunnel_start *given, struct stream_options *options,
+						   struct stream_tunnel **out_tunnel) {
+	if (options->role != STREAM_CLIENT || options->listener_count != given->listener_count)
+		return ERR_INVALID;
+	if (given->queue >= 0)
+		return ERR_UNSUPPORTED; /* packets of an interface */
+	struct stream_tunnel *tunnel = calloc(1, sizeof *tunnel);
+	if (!tunnel)
+		return ERR_NO_MEMORY;
+	*tunnel = (struct stream_tunnel){.host = given->host,
+									 .protocol = given->protocol,
+									 .peers = given->peers,
+									 .options = *options};
+	enum err error = start(tunnel, given);
+	if (error) {
+		wipe(&tunnel->options, sizeof tunnel->options); /* what it points to is the caller's */
+		release(tunnel);
+		return error;
+	}
+	wipe(options, sizeof *options);
+	client_peers(tunnel);
+	*out_tunnel = tunnel;
+	return ERR_OK;
+}
+
+/* Other options */
+
+static bool texts_equal(const char *left, const char *right) {
+	return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
+static bool listeners_equal(const struct stream_options *left, const struct stream_options *right) {
+	if (left->listener_count != right->listener_count)
+		return false;
+	for (size_t i = 0; i < left->listener_count; i++) {
+		const struct stream_listener *one = &left->listeners[i], *other = &right->listeners[i];
+		char target[TARGET_TEXT_SIZE], other_target[TARGET_TEXT_SIZE];
+		target_format(&one->target, target);
+		target_format(&other->target, other_target);
+		if (one->kind != other->kind || !endpoint_equal(&one->at, &other->at) ||
+			strcmp(target, other_target) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Whether connections that were made with the one may stay with the other. */
+static bool connections_equal(const struct stream_options *left,
+							  const struct stream_options *right) {
+	return wipe_equal(left->private_key, right->private_key, sizeof left->private_key) &&
+		   left->shaping == right->shaping && texts_equal(left->cookie, right->cookie) &&
+		   texts_equal(left->path, right->path) && left->connections == right->connections &&
+		   texts_equal(left->server_name, right->server_name) &&
+		   texts_equal(left->roots, right->roots) && left->pin_count == right->pin_count &&
+		   memcmp(left->pins, right->pins, left->pin_count * sizeof left->pins[0]) == 0;
+}
+
+/* With other means the connections end, and with them what they were made with may go. */
+static void replace(struct stream_tunnel *tunnel, struct stream_options *options,
+					struct means *means) {
+	struct stream_options before = tunnel->options;
+	struct means means_before = tunnel->means;
+	bool is_same = connections_equal(&before, options);
+	tunnel->options = *options;
+	wipe(options, sizeof *options);
+	if (is_same) {
+		means_done(tunnel, means);
+	} else {
+		tunnel->means = *means;
+		const struct uplink_options uplink = uplink_options_of(tunnel);
+		uplink_configure(tunnel->uplink, &uplink);
+		means_done(tunnel, &means_before);
+	}
+	stream_options_done(&before);
+	wipe(&before, sizeof before);
+}
+
+static enum err client_set(struct stream_tunnel *tunnel, struct stream_options *options) {
+	struct means means;
+	uint8_t public_key[X25519_KEY_SIZE];
+	if (options->role != STREAM_CLIENT || !listeners_equal(options, &tunnel->options))
+		return ERR_INVALID;
+	enum err error =
+		x25519_public(options->private_key, public_key) ?: means_make(tunnel, options, &means);
+	if (error)
+		return error;
+	error = front_ends_set(tunnel->ends, options);
+	if (error) {
+		means_done(tunnel, &means);
+		return error;
+	}
+	memcpy(tunnel->public_key, public_key, sizeof public_key);
+	replace(tunnel, options, &means);
+	return ERR_OK;
+}
+
+/* News of the surroundings */
+
+static void client_network(struct stream_tunnel *tunnel) {
+	uplink_hurry(tunnel->uplink);
+}
+
+static void client_link(struct stream_tunnel *tunnel, uint32_t mtu, bool up) {
+}
+
+static struct stream_figure_set count_all(const struct stream_tunnel *tunnel,
+										  const struct uplink_figures *uplink) {
+	struct stream_figure_set set = {.are_known = true};
+	for (size_t i = 0; i < uplink->connection_count; i++)
+		set.of[STREAM_FIGURE_STREAMS] += uplink->connections[i].streams;
+	set.of[STREAM_FIGURE_CONNECTIONS] = uplink->connection_count;
+	set.of[STREAM_FIGURE_ADMITTED] = uplink->made;
+	set.of[STREAM_FIGURE_DECOYED] = uplink->declined;
+	front_ends_count(tunnel->ends, &set);
+	return set;
+}
+
+static struct stream_peer_figure_set count_server(const struct uplink_figures *uplink) {
+	struct stream_peer_figure_set set = {.are_known = true};
+	uint64_t least = UINT64_MAX;
+	for (size_t i = 0; i < uplink->connection_count; i++) {
+		const struct carrier_figures *each = &uplink->connections[i];
+		set.of[STREAM_PEER_FIGURE_STREAMS] += each->streams;
+		if (each->round_trip > 0 && each->round_trip < least)
+			least = each->round_trip;
+	}
+	set.of[STREAM_PEER_FIGURE_CONNECTIONS] = uplink->connection_count;
+	set.of[STREAM_PEER_FIGURE_ROUND_TRIP] = least < UINT64_MAX ? least / CLOCK_MICROSECOND : 0;
+	return set;
+}
+
+/*
+ * A connection that is open is one that was heard of: silence ends it (stream/mux.h). So it counts
+ * as a handshake of now.
+ */
+static uint64_t handshake_of(const struct stream_tunnel *tunnel,
+							 const struct uplink_figures *uplink) {
+	if (uplink->heard_at == 0)
+		return 0;
+	return stream_host_wall_now(tunnel->host) - (stream_host_now(tunnel->host) - uplink->heard_at);
+}
+
+static void client_status(struct stream_tunnel *tunnel, struct uapi_text *out_text) {
+	const struct stream_peer *server = server_of(tunnel);
+	struct uplink_figures figures;
+	uplink_figures(tunnel->uplink, &figures);
+	const struct stream_figure_set all = count_all(tunnel, &figures);
+	const struct stream_peer_figure_set its = count_server(&figures);
+	uapi_put_key(out_text, "own_public_key", tunnel->public_key);
+	stream_status_put(out_text, &all);
+	if (!server)
+		return;
+	uint64_t handshake = handshake_of(tunnel, &figures);
+	uapi_put_key(out_text, "public_key", server->public_key);
+	if (server->endpoint.address.family != ADDRESS_NONE)
+		uapi_put_endpoint(out_text, "endpoint", &server->endpoint);
+	uapi_put_number(out_text, "last_handshake_time_sec", handshake / CLOCK_SECOND);
+	uapi_put_number(out_text, "last_handshake_time_nsec", handshake % CLOCK_SECOND);
+	uapi_put_number(out_text, "tx_bytes", figures.sent);
+	uapi_put_number(out_text, "rx_bytes", figures.received);
+	stream_status_put_peer(out_text, &its);
+	for (size_t i = 0; i < server->allowed_ip_count; i++)
+		uapi_put_prefix(out_text, "allowed_ip", &server->allowed_ips[i]);
+}
+
+const struct stream_tunnel_ops stream_client_ops = {
+	.new = client_new,
+	.free = client_free,
+	.set = client_set,
+	.peers = client_peers,
+	.removed = client_removed,
+	.network = client_network,
+	.link = client_link,
+	.status = client_status,
+};

@@ -1,6 +1,7 @@
 #include "carrier_pair.h"
 
 #include "stream/cipher.h"
+#include "stream/window.h"
 #include "wire/stream_settings.h"
 
 /* Streams over two carriers: an asking user near, one that echoes far. */
@@ -217,6 +218,21 @@ static void one_write_a_turn(void **state) {
 		assert_int_equal(scene->askers[i].received, 1);
 }
 
+/* More than the kernel takes at once, while nothing comes from the other end: whole windows. */
+static void goes_on_when_there_is_room(void **state) {
+	struct scene *scene = *state;
+	struct carrier_figures far = {.received = 0};
+	scene->is_silent = true;
+	join(scene, STREAM_SHAPING_NONE);
+	for (size_t i = 0; i < 3; i++)
+		(void)ask(scene, scene->bulk, BULK);
+	for (unsigned i = 0; i < 200 && far.received < 3 * WINDOW_INITIAL; i++) {
+		carrier_pair_run_for(scene->pair, 10);
+		carrier_figures(scene->pair->far.carrier, &far);
+	}
+	assert_true(far.received > 3 * WINDOW_INITIAL);
+}
+
 static void refused(void **state) {
 	struct scene *scene = *state;
 	scene->refusal = STREAM_ERROR_CONNECT;
@@ -365,6 +381,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(a_question_and_its_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bulk_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_write_a_turn, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(goes_on_when_there_is_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_streams_to_a_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(drains, set_up, tear_down),

@@ -12,6 +12,7 @@
 #include "base/wipe.h"
 #include "crypto/tls_server.h"
 #include "loop/control_loop.h"
+#include "transport/tcp/tcp_reset.h"
 #include "transport/tls/no_tls.h"
 #include "transport/tls/tls_stream.h"
 #include "tunnel/carrier.h"
@@ -71,11 +72,10 @@ static void drop_link(struct carrier_accept *accept) {
 enum ending { WITH_FIN, WITH_RESET };
 
 static void drop_descriptor(struct carrier_accept *accept, enum ending ending) {
-	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 	if (accept->descriptor < 0)
 		return;
 	if (ending == WITH_RESET)
-		(void)setsockopt(accept->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+		tcp_reset(accept->descriptor);
 	(void)close(accept->descriptor);
 	accept->descriptor = -1;
 }

@@ -15,6 +15,7 @@ static void serve(struct uplink *uplink, struct uplink_wish *wish) {
 		mux_stream_open(carrier_mux(carrier), &wish->target, wish->user, &stream))
 		refusal = REFUSAL_CARRIER;
 	if (refusal != REFUSAL_COUNT) {
+		uplink->refused++;
 		wish->refused(wish, refusal);
 		return;
 	}

@@ -11,7 +11,7 @@ struct uplink {
 	struct fake_carriers *carriers;
 	enum refusal refusal; /* REFUSAL_COUNT: none */
 	bool is_waiting;      /* wishes wait until fake_uplink_go_on() */
-	unsigned opened;
+	unsigned opened, refused;
 	struct list wishes;
 };
 

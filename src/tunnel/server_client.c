@@ -13,6 +13,7 @@
 #include "tunnel/exits.h"
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_options.h"
+#include "tunnel/stream_packets.h"
 #include "tunnel/stream_status.h"
 #include "wire/uapi.h"
 
@@ -24,7 +25,8 @@ struct server_client {
 	struct policy *policy;
 	struct quota *quota;
 	struct exits_client *exits;
-	struct list carriers; /* the oldest first */
+	struct packets_peer *packets; /* NULL: there is no interface */
+	struct list carriers;         /* the oldest first */
 	struct endpoint endpoint;
 	uint64_t handshake;      /* wall clock, ns: of the connection that was proved last */
 	uint64_t received, sent; /* of connections that are gone */
@@ -48,6 +50,8 @@ static void member_free(struct member *member) {
 	client->received += figures.received;
 	client->sent += figures.sent;
 	exits_client_leave(client->exits, member->carrier);
+	if (client->packets)
+		packets_peer_leave(client->packets, member->carrier);
 	list_remove(&member->link);
 	carrier_free(member->carrier);
 	free(member);
@@ -102,9 +106,11 @@ static enum stream_error on_opened(void *context, struct mux_stream *stream,
 								   const struct target *target) {
 	struct member *member = context;
 	prove(member);
-	if (target->type == TARGET_PACKETS)
-		return STREAM_ERROR_REFUSED_STREAM;
-	return exits_client_open(member->client->exits, member->carrier, stream, target);
+	struct server_client *client = member->client;
+	if (target->type != TARGET_PACKETS)
+		return exits_client_open(client->exits, member->carrier, stream, target);
+	return client->packets ? packets_peer_open(client->packets, member->carrier, stream)
+						   : STREAM_ERROR_REFUSED_STREAM;
 }
 
 static void on_draining(void *context) {
@@ -182,13 +188,18 @@ enum err server_client_refresh(struct server_client *client, bool all) {
 	struct policy *policy = NULL;
 	if (!all && client->generation == client->peer->generation)
 		return ERR_OK;
+	const struct stream_peer *peer = client->peer;
 	enum err error = make_policy(client, &policy);
-	if (error)
+	if (!error && client->packets)
+		error = packets_peer_set(client->packets, peer->allowed_ips, peer->allowed_ip_count);
+	if (error) {
+		policy_free(policy);
 		return error;
+	}
 	exits_client_set(client->exits, policy, client->options->streams_max);
 	policy_free(client->policy);
 	client->policy = policy;
-	client->generation = client->peer->generation;
+	client->generation = peer->generation;
 	return ERR_OK;
 }
 
@@ -210,6 +221,9 @@ enum err server_client_new(const struct server_client_setup *setup,
 						 ?: quota_new(QUOTA_DEFAULT, &client->quota)
 						 ?: exits_client_new(setup->exits, client->policy,
 											 setup->options->streams_max, &client->exits);
+	if (!error && setup->packets)
+		error = packets_peer_new(setup->packets, setup->peer->allowed_ips,
+								 setup->peer->allowed_ip_count, &client->packets);
 	if (error) {
 		server_client_free(client);
 		return error;
@@ -225,6 +239,7 @@ void server_client_free(struct server_client *client) {
 	server_client_disconnect(client);
 	if (client->peer->owner == client)
 		client->peer->owner = NULL;
+	packets_peer_free(client->packets);
 	exits_client_free(client->exits);
 	policy_free(client->policy);
 	quota_free(client->quota);
@@ -245,6 +260,11 @@ void server_client_count(const struct server_client *client, struct stream_figur
 	figures->of[STREAM_FIGURE_OPENED] += exits.opened;
 	figures->of[STREAM_FIGURE_REFUSED] += exits.refused;
 	figures->of[STREAM_FIGURE_FAILED] += exits.failed;
+	if (client->packets) {
+		struct packets_figures packets;
+		packets_peer_figures(client->packets, &packets);
+		figures->of[STREAM_FIGURE_PACKETS_DROPPED] += packets.dropped;
+	}
 }
 
 void server_client_status(const struct server_client *client, struct uapi_text *out_text) {

@@ -18,6 +18,7 @@ struct server_client;
 struct stream_figure_set;
 struct stream_host;
 struct stream_options;
+struct stream_packets;
 struct uapi_text;
 
 enum {
@@ -29,7 +30,8 @@ struct server_client_setup {
 	const struct stream_host *host;       /* outlives it, as all of these do */
 	const struct stream_options *options; /* the owner changes them: see _refresh() */
 	struct exits *exits;
-	struct stream_peer *peer; /* becomes its owner */
+	struct stream_packets *packets; /* NULL: there is no interface */
+	struct stream_peer *peer;       /* becomes its owner */
 };
 
 /* ERR_NO_MEMORY, or ERR_LIMIT for more rules than there can be. */

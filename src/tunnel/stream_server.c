@@ -8,12 +8,12 @@
 #include "base/wipe.h"
 #include "crypto/tls_server.h"
 #include "crypto/x25519.h"
-#include "proto/stream_protocol.h"
 #include "transport/tcp/tcp_acceptor.h"
 #include "transport/tls/tls_stream.h"
 #include "tunnel/connection_limit.h"
 #include "tunnel/exits.h"
 #include "tunnel/server_client.h"
+#include "tunnel/stream_packets.h"
 #include "tunnel/stream_status.h"
 #include "tunnel/stream_tunnel.h"
 #include "wire/cursor.h"
@@ -53,7 +53,7 @@ struct stream_tunnel {
 	struct tcp_acceptor *acceptors[STREAM_LISTENERS_MAX];
 	size_t listener_count;
 	bool is_admitting;
-	int queue; /* of the interface, -1: none */
+	struct stream_packets *packets; /* NULL: there is no interface */
 	struct log_kind refused, broken;
 	/* Of the server itself, and counters of clients that are gone. */
 	struct stream_figure_set figures;
@@ -185,6 +185,7 @@ static enum err client_of(struct stream_tunnel *server, const uint8_t public_key
 		.host = server->host,
 		.options = &server->options,
 		.exits = server->exits,
+		.packets = server->packets,
 		.peer = peer,
 	};
 	return server_client_new(&setup, out_client);
@@ -264,6 +265,7 @@ static void end_connections(struct stream_tunnel *server) {
 }
 
 static void server_done(struct stream_tunnel *server) {
+	stream_packets_free(server->packets);
 	exits_free(server->exits);
 	connection_limit_free(server->limit);
 	seen_free(server->seen);
@@ -281,10 +283,20 @@ static void server_free(struct stream_tunnel *server) {
 			(void)close(server->listeners[i]);
 	}
 	end_connections(server);
-	if (server->queue >= 0)
-		(void)close(server->queue);
 	stream_options_done(&server->options);
 	server_done(server);
+}
+
+static enum err packets_init(struct stream_tunnel *server,
+							 const struct stream_tunnel_start *start) {
+	const struct stream_packets_options options = {
+		.host = start->host,
+		.queue = start->queue,
+		.header = start->header,
+		.tcp = start->tcp,
+		.udp = start->udp,
+	};
+	return stream_packets_new(&options, &server->packets);
 }
 
 static enum err server_new(const struct stream_tunnel_start *start, struct stream_options *options,
@@ -298,19 +310,20 @@ static enum err server_new(const struct stream_tunnel_start *start, struct strea
 	server->host = start->host;
 	server->protocol = start->protocol;
 	server->peers = start->peers;
-	server->queue = -1;
 	list_init(&server->strangers);
 	enum err error = ready_init(start->host, start->protocol, options, &server->ready)
 						 ?: seen_new(start->host->random, &server->seen)
 						 ?: connection_limit_new(&server->limit)
 						 ?: exits_new(start->host, &server->exits) ?: list_allowed(server);
+	/* The last that may fail: it takes the interface's queue. */
+	if (!error && start->queue >= 0)
+		error = packets_init(server, start);
 	if (error) {
 		server_done(server);
 		return error;
 	}
 	memcpy(server->listeners, start->listeners, start->listener_count * sizeof(int));
 	server->listener_count = start->listener_count;
-	server->queue = start->queue;
 	server->options = *options;
 	*options = (struct stream_options){.role = STREAM_SERVER};
 	*out_tunnel = server;
@@ -404,6 +417,8 @@ static void server_network(struct stream_tunnel *server) {
 }
 
 static void server_link(struct stream_tunnel *server, uint32_t mtu, bool up) {
+	if (server->packets)
+		stream_packets_retry(server->packets);
 }
 
 static void put_peer(const struct stream_peer *peer, struct uapi_text *out_text) {

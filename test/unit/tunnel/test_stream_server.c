@@ -12,50 +12,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/x25519.h"
-#include "proto/stream_protocol.h"
-#include "stream/mux.h"
-#include "tunnel/carrier.h"
-#include "tunnel/stream_tunnel.h"
-#include "tunnel/stream_user.h"
-#include "visitor.h"
+#include "server_desk.h"
 #include "wire/uapi.h"
-
-/*
- * A whole server, with visitors who have a key or none, a site that is the test, and a far end that
- * sends back what it gets.
- */
-
-struct desk {
-	struct fake_stream_host fake;
-	struct certificate_pair certificate, other;
-	struct tls_client *tls;
-	const struct stream_protocol *protocol;
-	struct stream_peers *peers;
-	struct stream_tunnel *server;
-	struct endpoint at;
-	uint8_t private_key[X25519_KEY_SIZE], public_key[X25519_KEY_SIZE]; /* the server's */
-	/* Where streams lead to. */
-	struct endpoint target;
-	int target_listener;
-};
-
-/* Somebody with a key. */
-struct client {
-	struct desk *desk;
-	struct visitor visitor;
-	struct stream_identity *identity;
-	uint8_t public_key[X25519_KEY_SIZE];
-	char text[STREAM_TEXT_SIZE_MAX];
-	struct stream_pending pending;
-	struct carrier *carrier;
-	bool closed;
-	/* His stream. */
-	struct stream_user user;
-	struct mux_stream *stream;
-	bool connected, stream_closed;
-	uint32_t error;
-	char got[64];
-};
 
 /* The server */
 
@@ -91,7 +49,8 @@ static void add_peer(struct desk *desk, const uint8_t public_key[static X25519_K
 	set_peers(desk, text);
 }
 
-static int setup(void **state) {
+static int begin(void **state, bool with_interface) {
+	int queue[2] = {-1, -1};
 	struct desk *desk = calloc(1, sizeof *desk);
 	assert_non_null(desk);
 	fake_stream_host_init(&desk->fake);
@@ -105,13 +64,17 @@ static int setup(void **state) {
 	assert_int_equal(stream_peers_new(&desk->peers), ERR_OK);
 	desk->target_listener = fake_stream_host_listen(&desk->target);
 	const int listener = fake_stream_host_listen(&desk->at);
+	if (with_interface)
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, queue), 0);
+	desk->interface = queue[0];
 	const struct stream_tunnel_start start = {
 		.host = &desk->fake.host,
 		.protocol = desk->protocol,
 		.peers = desk->peers,
 		.listeners = &listener,
 		.listener_count = 1,
-		.queue = -1,
+		.queue = queue[1],
 	};
 	struct stream_options options;
 	fill_options(desk, &desk->certificate, &options);
@@ -121,136 +84,25 @@ static int setup(void **state) {
 	return 0;
 }
 
+static int setup(void **state) {
+	return begin(state, false);
+}
+
+static int setup_with_interface(void **state) {
+	return begin(state, true);
+}
+
 static int teardown(void **state) {
 	struct desk *desk = *state;
 	stream_server_ops.free(desk->server);
 	stream_peers_free(desk->peers);
 	tls_client_free(desk->tls);
 	(void)close(desk->target_listener);
+	if (desk->interface >= 0)
+		(void)close(desk->interface);
 	fake_stream_host_done(&desk->fake);
 	free(desk);
 	return 0;
-}
-
-/* Clients */
-
-static struct client *client_new(struct desk *desk, uint8_t digit) {
-	struct client *client = calloc(1, sizeof *client);
-	uint8_t key[X25519_KEY_SIZE];
-	assert_non_null(client);
-	memset(key, digit, sizeof key);
-	client->desk = desk;
-	assert_int_equal(x25519_public(key, client->public_key), ERR_OK);
-	assert_int_equal(desk->protocol->identity_new(key, &client->identity), ERR_OK);
-	return client;
-}
-
-static void client_free(struct client *client) {
-	visitor_leave(&client->visitor);
-	carrier_free(client->carrier);
-	client->desk->protocol->identity_free(client->identity);
-	free(client);
-}
-
-/* Connects, and shows his text as the site would find it. Whether he is let in. */
-static bool ask(struct client *client, const char *text) {
-	struct desk *desk = client->desk;
-	struct visitor *visitor = &client->visitor;
-	uint8_t exporter[STREAM_EXPORTER_SIZE];
-	visitor_connect(visitor, &desk->fake, desk->tls, &desk->at);
-	fake_stream_host_until(&desk->fake, visitor_is_served, visitor);
-	assert_int_equal(tls_exporter(tls_stream_tls(visitor->tls), desk->protocol->exporter_label,
-								  exporter, sizeof exporter),
-					 ERR_OK);
-	assert_int_equal(desk->protocol->begin(client->identity, desk->public_key, exporter,
-										   desk->fake.host.random,
-										   desk->fake.wall_now / CLOCK_MILLISECOND, true,
-										   &client->pending, client->text),
-					 ERR_OK);
-	visitor_site_says(visitor, DECOY_LINK_CANDIDATE, text ?: client->text);
-	visitor_site_gets(visitor, DECOY_LINK_VERDICT);
-	return visitor->message.admitted;
-}
-
-static void client_closed(void *context, const char *why) {
-	((struct client *)context)->closed = true;
-}
-static const struct carrier_ops client_carrier_ops = {.closed = client_closed};
-
-static void stream_connected(struct stream_user *user) {
-	((struct client *)(void *)((char *)user - offsetof(struct client, user)))->connected = true;
-}
-static void stream_readable(struct stream_user *user) {
-	struct client *client = (struct client *)(void *)((char *)user - offsetof(struct client, user));
-	struct slice view = mux_stream_peek(client->stream);
-	size_t size = strlen(client->got);
-	assert_true(size + view.size < sizeof client->got);
-	if (view.size > 0)
-		memcpy(client->got + size, view.data, view.size);
-	mux_stream_consume(client->stream, view.size);
-}
-static void stream_writable(struct stream_user *user) {
-}
-static void stream_closed(struct stream_user *user, uint32_t error) {
-	struct client *client = (struct client *)(void *)((char *)user - offsetof(struct client, user));
-	client->stream_closed = true;
-	client->stream = NULL;
-	client->error = error;
-}
-static const struct stream_user_ops stream_ops = {
-	.connected = stream_connected,
-	.readable = stream_readable,
-	.writable = stream_writable,
-	.closed = stream_closed,
-};
-
-/* After an admission: HTTP ends, and the client's end is a carrier too. */
-static void become_carrier(struct client *client) {
-	struct desk *desk = client->desk;
-	struct visitor *visitor = &client->visitor;
-	struct stream_keys keys;
-	assert_int_equal(
-		desk->protocol->finish(client->identity, &client->pending, visitor->message.bytes, &keys),
-		ERR_OK);
-	visitor_site_says(visitor, DECOY_LINK_RAW, "");
-	visitor_site_gets(visitor, DECOY_LINK_STOP);
-	visitor_close_site(visitor);
-	const struct carrier_setup carrier = {
-		.host = &desk->fake.host,
-		.ops = &client_carrier_ops,
-		.context = client,
-		.tls = visitor->tls,
-		.keys = &keys,
-	};
-	visitor->tls = NULL;
-	assert_int_equal(carrier_new(&carrier, &client->carrier), ERR_OK);
-	fake_stream_host_turn(&desk->fake);
-}
-
-static void open_stream(struct client *client, struct target target) {
-	client->user.ops = &stream_ops;
-	client->connected = client->stream_closed = false;
-	assert_int_equal(
-		mux_stream_open(carrier_mux(client->carrier), &target, &client->user, &client->stream),
-		ERR_OK);
-	carrier_touch(client->carrier);
-}
-
-static struct target target_of(const struct endpoint *endpoint) {
-	return (struct target){.type = TARGET_V4, .address = endpoint->address, .port = endpoint->port};
-}
-
-static bool is_connected(void *context) {
-	return ((struct client *)context)->connected;
-}
-static bool is_stream_closed(void *context) {
-	return ((struct client *)context)->stream_closed;
-}
-static bool has_echo(void *context) {
-	return ((struct client *)context)->got[0] != '\0';
-}
-static bool is_closed(void *context) {
-	return ((struct client *)context)->closed;
 }
 
 /* Through the tunnel to the target and back. */
@@ -323,6 +175,47 @@ static void carries_streams_of_a_client(void **state) {
 
 static bool were_decoyed(void *context) {
 	return status_has(context, "stream_decoyed=3\n");
+}
+
+/* Sends a packet without payload, from 10.80.0.(digit) to 10.80.0.1. */
+static void send_packet(struct client *client, uint8_t digit) {
+	const uint8_t bytes[] = {0,  20, 0x45, 0,  0,  20, 0,     0,  0,  0, 64,
+							 59, 0,  0,    10, 80, 0,  digit, 10, 80, 0, 1};
+	assert_int_equal(mux_stream_write(client->stream, bytes, sizeof bytes), sizeof bytes);
+	carrier_touch(client->carrier);
+}
+
+static bool has_packet(void *context) {
+	uint8_t byte;
+	return recv(((struct desk *)context)->interface, &byte, 1, MSG_PEEK) > 0;
+}
+
+static void carries_packets_of_a_client(void **state) {
+	struct desk *desk = *state;
+	uint8_t packet[64];
+	start(desk, 1);
+	struct client *client = let_in(desk, 1);
+	add_peer(desk, client->public_key, "allowed_ip=10.80.0.2/32\n");
+	const struct target packets = {.type = TARGET_PACKETS};
+	open_stream(client, packets);
+	send_packet(client, 3); /* not his */
+	send_packet(client, 2);
+	fake_stream_host_until(&desk->fake, has_packet, desk);
+	assert_int_equal(recv(desk->interface, packet, sizeof packet, 0), 20);
+	assert_int_equal(packet[15], 2);
+	/* And back: the source is as good as any other here. */
+	packet[15] = 1;
+	packet[19] = 2;
+	assert_int_equal(send(desk->interface, packet, 20, 0), 20);
+	fake_stream_host_until(&desk->fake, has_packets_size, client);
+	/* Addresses follow the list of peers. */
+	add_peer(desk, client->public_key, "replace_allowed_ips=true\nallowed_ip=10.80.0.3/32\n");
+	send_packet(client, 2);
+	send_packet(client, 3);
+	fake_stream_host_until(&desk->fake, has_packet, desk);
+	assert_int_equal(recv(desk->interface, packet, sizeof packet, 0), 20);
+	assert_int_equal(packet[15], 3);
+	client_free(client);
 }
 
 static void refuses_who_is_unknown(void **state) {
@@ -543,11 +436,35 @@ static void bounds_strangers(void **state) {
 		(void)close(descriptors[i]);
 }
 
+/* Those who went make room for others. */
+static void forgets_strangers_who_left(void **state) {
+	enum { MANY = 60, ROUNDS = 6 };
+	struct desk *desk = *state;
+	int descriptors[MANY];
+	char byte;
+	stream_server_ops.admit(desk->server);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < MANY; i++)
+			descriptors[i] = fake_stream_host_connect(&desk->at);
+		for (int i = 0; i < 20; i++)
+			fake_stream_host_turn(&desk->fake);
+		for (int i = 0; i < MANY; i++) {
+			assert_true(recv(descriptors[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+			(void)close(descriptors[i]);
+		}
+		for (int i = 0; i < 20; i++)
+			fake_stream_host_turn(&desk->fake);
+		fake_stream_host_advance(&desk->fake, CLOCK_SECOND);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(carries_streams_of_a_client),
+		cmocka_unit_test_setup_teardown(carries_packets_of_a_client, setup_with_interface,
+										teardown),
 		TEST(refuses_who_is_unknown),
 		TEST(refuses_what_was_shown_elsewhere),
 		TEST(refuses_what_an_earlier_run_has_seen),
@@ -560,6 +477,7 @@ int main(void) {
 		TEST(bounds_what_is_unproved),
 		TEST(bounds_streams_of_all_connections),
 		TEST(bounds_strangers),
+		TEST(forgets_strangers_who_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

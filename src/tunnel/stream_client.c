@@ -1,8 +1,12 @@
 #include "tunnel/stream_tunnel.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stream_figure.h"
@@ -11,10 +15,11 @@
 #include "crypto/x25519.h"
 #include "proto/stream_protocol.h"
 #include "tunnel/front_ends.h"
+#include "tunnel/stream_packets.h"
 #include "tunnel/stream_status.h"
 #include "tunnel/uplink.h"
 
-/* A client's end, whole: its front ends, and the uplink that their streams go by. */
+/* A client's end, whole: its front ends, its interface, and the uplink that their streams go by. */
 
 /* What is made of the options, and made again with others. */
 struct means {
@@ -31,6 +36,9 @@ struct stream_tunnel {
 	uint8_t public_key[X25519_KEY_SIZE];
 	struct uplink *uplink;
 	struct front_ends *ends;
+	struct stream_packets *packets; /* NULL: no interface, and below no server */
+	struct packets_peer *packets_peer;
+	uint8_t packets_key[X25519_KEY_SIZE]; /* of packets_peer */
 };
 
 static const char *const application_protocols[] = {"h2", "http/1.1"};
@@ -85,6 +93,31 @@ static const struct stream_peer *server_of(const struct stream_tunnel *tunnel) {
 	return stream_peers_count(tunnel->peers) > 0 ? stream_peers_at(tunnel->peers, 0) : NULL;
 }
 
+/* Its stream is gone before its connections are. */
+static void leave_packets(struct stream_tunnel *tunnel, const struct stream_peer *server) {
+	if (server && tunnel->packets_peer &&
+		memcmp(server->public_key, tunnel->packets_key, X25519_KEY_SIZE) == 0)
+		return;
+	packets_peer_free(tunnel->packets_peer);
+	tunnel->packets_peer = NULL;
+}
+
+static void join_packets(struct stream_tunnel *tunnel, const struct stream_peer *server) {
+	enum err error;
+	if (!tunnel->packets || !server)
+		return;
+	memcpy(tunnel->packets_key, server->public_key, X25519_KEY_SIZE);
+	if (tunnel->packets_peer)
+		error =
+			packets_peer_set(tunnel->packets_peer, server->allowed_ips, server->allowed_ip_count);
+	else
+		error = packets_peer_new(tunnel->packets, server->allowed_ips, server->allowed_ip_count,
+								 &tunnel->packets_peer);
+	if (error)
+		log_error("%spackets of its interface go nowhere: %s", tunnel->host->prefix,
+				  err_text(error));
+}
+
 static void client_peers(struct stream_tunnel *tunnel) {
 	const struct stream_peer *server = server_of(tunnel);
 	struct uplink_peer peer;
@@ -92,7 +125,9 @@ static void client_peers(struct stream_tunnel *tunnel) {
 		peer.endpoint = server->endpoint;
 		memcpy(peer.public_key, server->public_key, sizeof peer.public_key);
 	}
+	leave_packets(tunnel, server);
 	uplink_set_peer(tunnel->uplink, server ? &peer : NULL);
+	join_packets(tunnel, server);
 }
 
 /* All that is new about its peers, client_peers() sees afterwards. */
@@ -100,6 +135,8 @@ static void client_removed(struct stream_tunnel *tunnel, struct stream_peer *pee
 }
 
 static void release(struct stream_tunnel *tunnel) {
+	packets_peer_free(tunnel->packets_peer);
+	stream_packets_free(tunnel->packets);
 	front_ends_free(tunnel->ends);
 	uplink_free(tunnel->uplink);
 	means_done(tunnel, &tunnel->means);
@@ -113,6 +150,28 @@ static void client_free(struct stream_tunnel *tunnel) {
 	release(tunnel);
 }
 
+/* Of a second descriptor: the first is the caller's until all has succeeded. */
+static enum err make_packets(struct stream_tunnel *tunnel,
+							 const struct stream_tunnel_start *given) {
+	if (given->queue < 0)
+		return ERR_OK;
+	auto_close int queue = fcntl(given->queue, F_DUPFD_CLOEXEC, 0);
+	if (queue < 0)
+		return err_from_errno(errno);
+	const struct stream_packets_options options = {
+		.host = tunnel->host,
+		.queue = queue,
+		.header = given->header,
+		.tcp = given->tcp,
+		.udp = given->udp,
+		.uplink = tunnel->uplink,
+	};
+	enum err error = stream_packets_new(&options, &tunnel->packets);
+	if (!error)
+		(void)cleanup_steal_descriptor(&queue);
+	return error;
+}
+
 static enum err start(struct stream_tunnel *tunnel, const struct stream_tunnel_start *given) {
 	struct stream_options *options = &tunnel->options;
 	enum err error = x25519_public(options->private_key, tunnel->public_key)
@@ -121,6 +180,7 @@ static enum err start(struct stream_tunnel *tunnel, const struct stream_tunnel_s
 		return error;
 	const struct uplink_options uplink = uplink_options_of(tunnel);
 	return uplink_new(&uplink, &tunnel->uplink)
+			   ?: make_packets(tunnel, given)
 			   ?: front_ends_new(tunnel->host, tunnel->uplink, options, given->listeners,
 								 &tunnel->ends);
 }
@@ -129,8 +189,6 @@ static enum err client_new(const struct stream_tunnel_start *given, struct strea
 						   struct stream_tunnel **out_tunnel) {
 	if (options->role != STREAM_CLIENT || options->listener_count != given->listener_count)
 		return ERR_INVALID;
-	if (given->queue >= 0)
-		return ERR_UNSUPPORTED; /* packets of an interface */
 	struct stream_tunnel *tunnel = calloc(1, sizeof *tunnel);
 	if (!tunnel)
 		return ERR_NO_MEMORY;
@@ -145,6 +203,8 @@ static enum err client_new(const struct stream_tunnel_start *given, struct strea
 		return error;
 	}
 	wipe(options, sizeof *options);
+	if (given->queue >= 0)
+		(void)close(given->queue);
 	client_peers(tunnel);
 	*out_tunnel = tunnel;
 	return ERR_OK;
@@ -228,17 +288,23 @@ static void client_network(struct stream_tunnel *tunnel) {
 }
 
 static void client_link(struct stream_tunnel *tunnel, uint32_t mtu, bool up) {
+	if (tunnel->packets)
+		stream_packets_retry(tunnel->packets);
 }
 
 static struct stream_figure_set count_all(const struct stream_tunnel *tunnel,
 										  const struct uplink_figures *uplink) {
 	struct stream_figure_set set = {.are_known = true};
+	struct packets_figures packets = {.dropped = 0};
+	if (tunnel->packets_peer)
+		packets_peer_figures(tunnel->packets_peer, &packets);
 	for (size_t i = 0; i < uplink->connection_count; i++)
 		set.of[STREAM_FIGURE_STREAMS] += uplink->connections[i].streams;
 	set.of[STREAM_FIGURE_CONNECTIONS] = uplink->connection_count;
 	set.of[STREAM_FIGURE_ADMITTED] = uplink->made;
 	set.of[STREAM_FIGURE_DECOYED] = uplink->declined;
 	front_ends_count(tunnel->ends, &set);
+	set.of[STREAM_FIGURE_PACKETS_DROPPED] = packets.dropped;
 	return set;
 }
 

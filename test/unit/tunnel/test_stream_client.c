@@ -374,6 +374,45 @@ static void other_options(void **state) {
 	assert_int_equal(scene->site.visit_count, 2);
 }
 
+/* What the host sends to its interface comes back from a far end that echoes. */
+static void packets(void **state) {
+	struct scene *scene = *state;
+	int pair[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+					 0);
+	scene->queue = pair[0];
+	scene->kernel = pair[1];
+	scene->options.listeners[1].kind = STREAM_LISTENER_CARRIER;
+	assert_int_equal(make(scene), ERR_INVALID);
+	assert_true(fcntl(scene->queue, F_GETFD) >= 0); /* the caller's still */
+	scene->options.listeners[1].kind = STREAM_LISTENER_TCP;
+	assert_int_equal(make(scene), ERR_OK);
+	assert_true(fcntl(scene->queue, F_GETFD) < 0);
+	/* 10.80.0.2 to 10.80.0.1, UDP, 8 bytes of it */
+	static const uint8_t packet[28] = {0x45, 0, 0,  28, 0, 0, 0,    0, 64,   17, 0, 0, 10, 80,
+									   0,    2, 10, 80, 0, 1, 0x10, 0, 0x20, 0,  0, 8, 0,  0};
+	uint8_t heard[64];
+	ssize_t size = -1;
+	for (unsigned i = 0; i < 200 && size < 0; i++) {
+		if (i % 20 == 0) /* the first one may come before its stream is open */
+			assert_int_equal(write(scene->kernel, packet, sizeof packet), sizeof packet);
+		run_for(scene, 5);
+		size = read(scene->kernel, heard, sizeof heard);
+	}
+	assert_int_equal(size, sizeof packet);
+	assert_memory_equal(heard, packet, sizeof packet);
+	assert_int_equal(scene->site.visit_count, 1);
+	/* Beside the ports, on the same connection; and another server's is another stream. */
+	by_socks5(scene);
+	assert_int_equal(scene->echo_count, 2);
+	set_peer(scene, true);
+	set_peer(scene, false);
+	for (unsigned i = 0; i < 200 && scene->echo_count < 3; i++)
+		run_for(scene, 5);
+	assert_int_equal(scene->echo_count, 3);
+	assert_int_equal(scene->site.visit_count, 2);
+}
+
 /* What cannot be is refused, and what was there stays. */
 static void refused_options(void **state) {
 	struct scene *scene = *state;
@@ -410,6 +449,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(through_its_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_options, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(packets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refused_options, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,24 +172,46 @@ static void due(void *context) {
 	set_timer(surroundings);
 }
 
-static enum err ask_control(struct stream_surroundings *surroundings, const char *name,
-							uint32_t id) {
-	struct stream_notice notice = {
-		.kind = STREAM_NOTICE_RESOLVE, .resolve = {.id = id}, .descriptor = -1};
-	size_t size = strlen(name);
+static const struct stream_question *find_asked(const struct stream_surroundings *surroundings,
+												const char *name) {
+	list_for_each (link, &surroundings->questions) {
+		const struct stream_question *question = question_of(link);
+		if (!question->error && strcmp(question->name, name) == 0)
+			return question;
+	}
+	return NULL;
+}
+
+/*
+ * Many streams to one name make one question of control, which has the number and deadline of the
+ * first of them: those who come later do not wait longer for an answer that was lost.
+ */
+static enum err ask_control(struct stream_surroundings *surroundings,
+							struct stream_question *question) {
+	struct stream_notice notice = {.kind = STREAM_NOTICE_RESOLVE, .descriptor = -1};
+	size_t size = strlen(question->name);
 	if (size == 0 || size >= sizeof notice.resolve.name)
 		return ERR_NOT_FOUND;
 	if (surroundings->question_count >= STREAM_QUESTIONS_MAX)
 		return ERR_LIMIT;
-	memcpy(notice.resolve.name, name, size);
+	const struct stream_question *asked = find_asked(surroundings, question->name);
+	if (asked) {
+		question->id = asked->id;
+		question->deadline = asked->deadline;
+		return ERR_OK;
+	}
+	question->id = notice.resolve.id = ++surroundings->last_id;
+	question->deadline = clock_now() + STREAM_QUESTION_SECONDS * CLOCK_SECOND;
+	memcpy(notice.resolve.name, question->name, size);
 	return stream_outbox_put(surroundings->outbox, &notice) ? ERR_LIMIT : ERR_OK;
 }
 
 static void host_resolve(void *context, const char *name, struct stream_question *question) {
 	struct stream_surroundings *surroundings = context;
-	question->id = ++surroundings->last_id;
-	question->error = ask_control(surroundings, name, question->id);
-	question->deadline = question->error ? 0 : clock_now() + STREAM_QUESTION_SECONDS * CLOCK_SECOND;
+	question->name = name;
+	question->error = ask_control(surroundings, question);
+	if (question->error)
+		question->deadline = 0;
 	list_append(&surroundings->questions, &question->link);
 	surroundings->question_count++;
 	if (question->error || surroundings->question_count == 1)
@@ -224,13 +246,18 @@ void stream_surroundings_resolved(struct stream_surroundings *surroundings,
 	for (size_t i = 0; i < found->count; i++)
 		addresses[i] =
 			address_from_bytes((enum address_family)found->items[i].family, found->items[i].bytes);
+	/* Those who ask for it now; what they do about it may make others ask, or ask no more. */
+	struct list waiting;
+	list_init(&waiting);
 	list_for_each (link, &surroundings->questions) {
-		struct stream_question *question = question_of(link);
+		const struct stream_question *question = question_of(link);
 		if (question->id != found->id || question->error)
 			continue;
-		answer(surroundings, question, error_of(found->result), addresses, found->count);
-		return;
+		list_remove(link);
+		list_append(&waiting, link);
 	}
+	for (struct list *link; (link = list_take_first(&waiting)) != NULL;)
+		answer(surroundings, question_of(link), error_of(found->result), addresses, found->count);
 }
 
 /* Strangers and news: */

@@ -244,7 +244,7 @@ enum stream_error exits_client_open(struct exits_client *client, struct carrier 
 	client->figures.waiting++;
 	mux_stream_set_owner(stream, &exit->user);
 	if (verdict == POLICY_BY_ADDRESS) {
-		stream_host_resolve(exits->host, target->name, &exit->question);
+		stream_host_resolve(exits->host, exit->target.name, &exit->question);
 	} else {
 		exit->addresses[exit->address_count++] = target->address;
 		look(exit);

@@ -36,7 +36,8 @@ struct stream_socket_wish {
 
 /* Somebody who waits for a name's addresses. */
 struct stream_question {
-	struct list link; /* the host's, as the next three are */
+	struct list link; /* the host's, as the next four are */
+	const char *name;
 	uint64_t deadline;
 	uint32_t id;
 	enum err error;
@@ -70,7 +71,8 @@ struct stream_host_ops {
 	 */
 	void (*socket)(void *context, enum stream_socket kind, struct stream_socket_wish *wish);
 	void (*cancel_socket)(void *context, struct stream_socket_wish *wish);
-	/* answered() is called once, never from inside, unless cancelled before. */
+	/* answered() is called once, never from inside, unless cancelled before. The name stays with
+	 * who asks until then. */
 	void (*resolve)(void *context, const char *name, struct stream_question *question);
 	void (*cancel_question)(void *context, struct stream_question *question);
 	/*

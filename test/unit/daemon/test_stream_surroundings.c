@@ -175,6 +175,8 @@ struct question {
 	enum err error;
 	size_t count;
 	struct address first;
+	struct question *leaves; /* when this one is answered */
+	const struct stream_host *host;
 };
 
 static void answered(struct stream_question *base, enum err error, const struct address *addresses,
@@ -185,6 +187,8 @@ static void answered(struct stream_question *base, enum err error, const struct 
 	question->count = count;
 	if (count > 0)
 		question->first = addresses[0];
+	if (question->leaves)
+		stream_host_cancel_question(question->host, &question->leaves->question);
 }
 
 static void ask(struct fixture *fixture, struct question *question, const char *name) {
@@ -222,6 +226,35 @@ static void test_names(void **state) {
 	stream_host_cancel_question(fixture->host, &second.question);
 	stream_host_cancel_question(fixture->host, &second.question);
 	assert_int_equal(second.calls, 0);
+}
+
+/* One question serves all who ask for the same name while it is under way. */
+static void test_one_name(void **state) {
+	struct fixture *fixture = *state;
+	struct question questions[5], other;
+	for (size_t i = 0; i < 4; i++)
+		ask(fixture, &questions[i], "example.org");
+	uint32_t id = take(fixture, STREAM_NOTICE_RESOLVE).resolve.id;
+	ask(fixture, &other, "example.net");
+	assert_int_not_equal(take(fixture, STREAM_NOTICE_RESOLVE).resolve.id, id);
+	/* The one that was asked first may leave, and take any other with it. */
+	stream_host_cancel_question(fixture->host, &questions[0].question);
+	questions[1].leaves = &questions[2];
+	questions[1].host = fixture->host;
+	ask(fixture, &questions[4], "example.org");
+	assert_null(stream_outbox_take(&fixture->outbox));
+	const struct process_resolved found = {id, PROCESS_FOUND, 1, {{4, {192, 0, 2, 1}}}};
+	stream_surroundings_resolved(fixture->surroundings, &found);
+	const unsigned calls[] = {0, 1, 0, 1, 1};
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(questions[i].calls, calls[i]);
+	assert_int_equal(questions[4].first.bytes[0], 192);
+	assert_int_equal(other.calls, 0);
+	/* What is over is asked anew. */
+	ask(fixture, &questions[0], "example.org");
+	assert_int_not_equal(take(fixture, STREAM_NOTICE_RESOLVE).resolve.id, id);
+	stream_host_cancel_question(fixture->host, &questions[0].question);
+	stream_host_cancel_question(fixture->host, &other.question);
 }
 
 /* Later, not from inside, also where nobody else is asked. */
@@ -287,13 +320,9 @@ static void test_events(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		row(test_sockets_ahead),
-		row(test_wishes_wait),
-		row(test_stale_sockets),
-		row(test_names),
-		row(test_questions_have_a_limit),
-		row(test_strangers),
-		row(test_events),
+		row(test_sockets_ahead), row(test_wishes_wait), row(test_stale_sockets),
+		row(test_names),         row(test_one_name),    row(test_questions_have_a_limit),
+		row(test_strangers),     row(test_events),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.lab import Namespace
 from harness.process import SLOW
 
-GRANTED, NOT_ALLOWED, NETWORK, HOST, REFUSED = 0, 2, 3, 4, 5
+GRANTED, NOT_ALLOWED, HOST = 0, 2, 4
 CONNECT, ASSOCIATE = 1, 3
 
 

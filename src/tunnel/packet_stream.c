@@ -20,6 +20,7 @@ struct packet_stream {
 	void *context;
 	struct carrier *carrier;
 	struct mux_stream *stream; /* NULL: not there yet, or gone */
+	bool is_gone;
 	struct stream_datagram_reader *reader;
 	struct byte_queue waiting;
 };
@@ -31,6 +32,7 @@ static struct packet_stream *of_user(struct stream_user *user) {
 /* The stream is gone; this may be, afterwards. */
 static void end(struct packet_stream *packets, uint32_t error) {
 	packets->stream = NULL;
+	packets->is_gone = true;
 	byte_queue_done(&packets->waiting);
 	packets->ops->ended(packets->context, error);
 }
@@ -147,6 +149,10 @@ void packet_stream_begin(struct packet_stream *packets, struct carrier *carrier,
 	packets->carrier = carrier;
 	packets->stream = stream;
 	mux_stream_set_owner(stream, &packets->user);
+	if (byte_queue_size(&packets->waiting) > 0) {
+		on_writable(&packets->user);
+		carrier_touch(carrier);
+	}
 }
 
 const struct carrier *packet_stream_carrier(const struct packet_stream *packets) {
@@ -156,7 +162,7 @@ const struct carrier *packet_stream_carrier(const struct packet_stream *packets)
 /* As much as the stream takes now, the rest waits. */
 static enum err write_out(struct packet_stream *packets, const uint8_t *data, size_t size) {
 	size_t written = 0;
-	if (byte_queue_size(&packets->waiting) == 0)
+	if (packets->stream && byte_queue_size(&packets->waiting) == 0)
 		written = mux_stream_write(packets->stream, data, size);
 	return written < size ? byte_queue_append(&packets->waiting, data + written, size - written)
 						  : ERR_OK;
@@ -164,21 +170,25 @@ static enum err write_out(struct packet_stream *packets, const uint8_t *data, si
 
 enum err packet_stream_put(struct packet_stream *packets, const uint8_t *data, size_t size) {
 	uint8_t header[STREAM_DATAGRAM_HEADER_SIZE];
-	if (!packets->stream)
+	if (packets->is_gone)
 		return ERR_CLOSED;
 	/* All of a packet or nothing, or what follows would have no meaning. */
 	size_t whole = sizeof header + size;
-	if (size > PACKET_STREAM_SIZE_MAX ||
-		byte_queue_size(&packets->waiting) + whole > PACKET_STREAM_WAITING_MAX)
+	size_t waiting_max = packets->stream ? PACKET_STREAM_WAITING_MAX : PACKET_STREAM_EARLY_MAX;
+	if (size > PACKET_STREAM_SIZE_MAX || byte_queue_size(&packets->waiting) + whole > waiting_max)
 		return ERR_LIMIT;
 	stream_datagram_header(size, header);
 	enum err error = write_out(packets, header, sizeof header);
 	if (!error)
 		error = write_out(packets, data, size);
-	if (error)
+	if (!packets->stream) {
+		if (error) /* what was early is lost, but no half of it is said */
+			byte_queue_done(&packets->waiting);
+	} else if (error) {
 		reset(packets, STREAM_ERROR_INTERNAL);
-	else
+	} else {
 		carrier_touch(packets->carrier);
+	}
 	return error;
 }
 

@@ -9,7 +9,8 @@
 
 /*
  * A stream of IP packets, either end of it. What the stream has no room for waits, as far as there
- * is PACKET_STREAM_WAITING_MAX; beyond, the newest are dropped, as routers do.
+ * is PACKET_STREAM_WAITING_MAX, and what comes before it begins, up to PACKET_STREAM_EARLY_MAX;
+ * beyond, the newest are dropped, as routers do.
  */
 
 struct carrier;
@@ -18,7 +19,8 @@ struct packet_stream;
 
 enum {
 	PACKET_STREAM_WAITING_MAX = 256 * 1024, /* bytes, beside what is staged in the stream */
-	PACKET_STREAM_SIZE_MAX = 65535,         /* bytes of a packet */
+	PACKET_STREAM_EARLY_MAX = 64 * 1024,
+	PACKET_STREAM_SIZE_MAX = 65535, /* bytes of a packet */
 };
 
 struct packet_stream_ops {

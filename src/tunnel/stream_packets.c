@@ -91,7 +91,9 @@ static void on_port_packet(void *context, const uint8_t *data, size_t size) {
 	}
 	peer->figures.sent++;
 	peer->figures.sent_bytes += packet.size;
-	if (peer->uplink && packet_stream_waiting(peer->stream) > 0)
+	/* What is early does not stop the interface, which would keep packets of long ago. */
+	if (peer->uplink && packet_stream_carrier(peer->stream) &&
+		packet_stream_waiting(peer->stream) > 0)
 		tun_port_pause(packets->port, true);
 }
 

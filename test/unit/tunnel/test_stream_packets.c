@@ -449,6 +449,32 @@ static void drops_of_a_server(void **state) {
 	world_free(world);
 }
 
+/* What comes before there is a stream waits for it, within bounds; then all goes in order. */
+static void keeps_early_packets(void **state) {
+	(void)state;
+	struct world *world = world_new();
+	world->payload = LARGE;
+	world->uplink.is_waiting = true;
+	packets_peer_leave(world->server.peer, &world->carriers.server);
+	turn(world);
+	enum { MANY = 40, KEPT = PACKET_STREAM_EARLY_MAX / (LARGE + 28 + 2) };
+	for (uint16_t i = 0; i < MANY; i++)
+		assert_true(put(world, &world->client, false, CLIENT, FAR, (uint16_t)(i + 1)));
+	struct packets_figures of = figures(world->client.peer);
+	assert_int_equal(of.sent, KEPT);
+	assert_int_equal(of.dropped, MANY - KEPT);
+	assert_int_equal(take(world, &world->server), 0);
+	struct drain to;
+	drain_init(&to, world, &world->server);
+	fake_uplink_go_on(&world->uplink);
+	turn(world);
+	assert_int_equal(to.count, KEPT);
+	assert_true(put(world, &world->client, false, CLIENT, FAR, KEPT + 1));
+	assert_int_equal(to.count, KEPT + 1);
+	list_remove(&to.hook.link);
+	world_free(world);
+}
+
 static void port_packet(void *context, const uint8_t *data, size_t size) {
 	(void)data;
 	*(size_t *)context = size;
@@ -489,15 +515,11 @@ static void survives_a_queue_out_of_order(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(carries_packets),
-		cmocka_unit_test(cuts_and_joins),
-		cmocka_unit_test(keeps_sources_apart),
-		cmocka_unit_test(finds_the_longest_prefix),
-		cmocka_unit_test(keeps_the_stream_open),
-		cmocka_unit_test(tries_again_later_each_time),
-		cmocka_unit_test(slows_the_client_down),
-		cmocka_unit_test(drops_of_a_server),
-		cmocka_unit_test(survives_a_queue_out_of_order),
+		cmocka_unit_test(carries_packets),       cmocka_unit_test(cuts_and_joins),
+		cmocka_unit_test(keeps_sources_apart),   cmocka_unit_test(finds_the_longest_prefix),
+		cmocka_unit_test(keeps_the_stream_open), cmocka_unit_test(tries_again_later_each_time),
+		cmocka_unit_test(slows_the_client_down), cmocka_unit_test(drops_of_a_server),
+		cmocka_unit_test(keeps_early_packets),   cmocka_unit_test(survives_a_queue_out_of_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * A stranger who sends anything to the decoy, and a backend who answers anything. The first byte:
- * bit 0 HTTP/2, bit 1 a backend. Then steps | what 1 | size 2 |: bytes of the client or of a
- * backend (size of them follow), ends, faults, verdicts, time that passes. What waits stays
+ * bit 0 HTTP/2, bit 1 a backend, bit 3 no TLS. Then steps | what 1 | size 2 |: bytes of the client
+ * or of a backend (size of them follow), ends, faults, verdicts, time that passes. What waits stays
  * bounded, and every backend that was opened is closed.
  */
 #include <stdint.h>
@@ -138,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		.ops = &ops,
 		.context = &world,
 		.http2 = first & 1,
+		.plain = (first & 9) == 8,
 		.site = site,
 		.cookie = "sid",
 		.peer = "192.0.2.1",

@@ -406,6 +406,7 @@ static enum err open_all(struct decoy_visit *visit) {
 		.ops = &decoy_ops,
 		.context = visit,
 		.http2 = own->http2,
+		.plain = own->plain,
 		.site = own->site,
 		.cookie = own->cookie,
 		.peer = peer,

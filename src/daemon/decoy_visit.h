@@ -35,7 +35,7 @@ struct decoy_visit_options {
 	int descriptor; /* of the link; taken over, also on failure */
 	const struct decoy_visit_ops *ops;
 	void *context;
-	bool http2;
+	bool http2, plain;
 	struct site *site; /* NULL: a backend answers */
 	const char *cookie;
 	const struct endpoint *peer;

@@ -262,13 +262,19 @@ void stream_surroundings_resolved(struct stream_surroundings *surroundings,
 
 /* Strangers and news: */
 
+static uint8_t http_of(const char *protocol) {
+	if (strcmp(protocol, "h2") == 0)
+		return PROCESS_HTTP2;
+	return strcmp(protocol, "plain") == 0 ? PROCESS_HTTP_PLAIN : PROCESS_HTTP1;
+}
+
 static int host_stranger(void *context, const struct endpoint *from, const char *protocol) {
 	struct stream_surroundings *surroundings = context;
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
 		return -1;
 	struct stream_notice notice = {.kind = STREAM_NOTICE_STRANGER, .descriptor = ends[1]};
-	notice.stranger.http2 = strcmp(protocol, "h2") == 0;
+	notice.stranger.http = http_of(protocol);
 	notice.stranger.family = from->address.family;
 	memcpy(notice.stranger.address, from->address.bytes, address_size(&from->address));
 	notice.stranger.port = from->port;

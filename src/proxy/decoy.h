@@ -68,6 +68,7 @@ struct decoy_options {
 	const struct decoy_ops *ops;
 	void *context;
 	bool http2;
+	bool plain;         /* HTTP/1.1 without TLS, where TLS is served: no request is answered */
 	struct site *site;  /* held as long as it is needed; NULL: a backend answers */
 	const char *cookie; /* name; outlives the connection */
 	const char *peer;   /* the client's address, which a backend is told; copied */

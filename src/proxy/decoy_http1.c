@@ -115,13 +115,14 @@ static bool host_is_valid(struct slice host) {
 	return true;
 }
 
-/* A request that cannot be: the page, and the end. */
-static void refuse(struct decoy *decoy, uint16_t status) {
+/* A request that cannot be: the page, or only its head, and the end. */
+static void refuse(struct decoy *decoy, uint16_t status, bool bare) {
 	struct decoy_answer answer;
 	decoy_page_answer(&answer, status, nowhere, decoy_wall_now(decoy));
 	decoy->keep_alive = decoy->chunked = false;
 	say_head(decoy, &answer);
-	say(decoy, answer.body.data, answer.body.size);
+	if (!bare)
+		say(decoy, answer.body.data, answer.body.size);
 	decoy_finish(decoy);
 }
 
@@ -157,11 +158,13 @@ static void take_head(struct decoy *decoy, const struct http1_head *head) {
 	for (size_t i = 0; i < head->field_count && !status; i++)
 		if (head->fields[i].name.size + head->fields[i].value.size >= HTTP1_HEAD_MAX / 8)
 			status = DECOY_PAGE_FIELDS_TOO_LARGE;
+	if (!status && decoy->options.plain)
+		status = DECOY_PAGE_PLAIN_HTTP;
 	struct decoy_exchange *exchange;
 	if (!status && decoy_exchange_new(decoy, 1, &request, !request.has_body, &exchange))
 		status = 500;
 	if (status) {
-		refuse(decoy, status);
+		refuse(decoy, status, decoy_request_is(&request, "HEAD"));
 		return;
 	}
 	/* A site has no use for a body, and answers without waiting for it. */
@@ -201,7 +204,7 @@ static size_t put_head(struct decoy *decoy, const uint8_t *data, size_t size) {
 	if (begins)
 		decoy->begun_at = decoy->now;
 	if (error)
-		refuse(decoy, status_of(error, decoy->first));
+		refuse(decoy, status_of(error, decoy->first), false);
 	else if (head)
 		take_head(decoy, head);
 	return error ? size : taken;

@@ -80,8 +80,15 @@ struct process_resolved {
 	} items[PROCESS_FOUND_MAX];
 };
 
+/* What a stranger speaks. */
+enum process_http {
+	PROCESS_HTTP1,
+	PROCESS_HTTP2,
+	PROCESS_HTTP_PLAIN, /* without TLS, where TLS was expected */
+};
+
 struct process_stranger {
-	uint8_t http2; /* 0: HTTP/1.1 */
+	uint8_t http; /* enum process_http */
 	uint8_t family;
 	uint8_t address[16]; /* zeros behind a v4 address */
 	uint16_t port;       /* not 0 */

@@ -103,11 +103,11 @@ static bool resolved_is_valid(const struct process_message *message) {
 const struct process_codec process_codec_resolved = {read_resolved, write_resolved,
 													 resolved_is_valid};
 
-/* STRANGER: | http2 1 | family 1 | address 16 | port 2 | scope 4 | */
+/* STRANGER: | http 1 | family 1 | address 16 | port 2 | scope 4 | */
 
 static void read_stranger(struct reader *reader, struct process_message *out_message) {
 	struct process_stranger *stranger = &out_message->stranger;
-	stranger->http2 = reader_u8(reader);
+	stranger->http = reader_u8(reader);
 	stranger->family = reader_u8(reader);
 	reader_bytes(reader, stranger->address, sizeof stranger->address);
 	stranger->port = reader_u16_be(reader);
@@ -116,7 +116,7 @@ static void read_stranger(struct reader *reader, struct process_message *out_mes
 
 static void write_stranger(struct writer *writer, const struct process_message *message) {
 	const struct process_stranger *stranger = &message->stranger;
-	writer_u8(writer, stranger->http2);
+	writer_u8(writer, stranger->http);
 	writer_u8(writer, stranger->family);
 	writer_bytes(writer, stranger->address, sizeof stranger->address);
 	writer_u16_be(writer, stranger->port);
@@ -125,8 +125,9 @@ static void write_stranger(struct writer *writer, const struct process_message *
 
 static bool stranger_is_valid(const struct process_message *message) {
 	const struct process_stranger *stranger = &message->stranger;
-	return stranger->http2 <= 1 && address_is_valid(stranger->family, stranger->address) &&
-		   stranger->port != 0 && (stranger->family == ADDRESS_V6 || stranger->scope == 0);
+	return stranger->http <= PROCESS_HTTP_PLAIN &&
+		   address_is_valid(stranger->family, stranger->address) && stranger->port != 0 &&
+		   (stranger->family == ADDRESS_V6 || stranger->scope == 0);
 }
 
 const struct process_codec process_codec_stranger = {read_stranger, write_stranger,

@@ -154,7 +154,7 @@ static enum err want_addresses(void *context, const struct process_resolve *ques
 static enum err take_stranger(void *context, const struct process_stranger *stranger,
 							  int descriptor) {
 	struct fixture *fixture = context;
-	fixture->strangers += stranger->http2;
+	fixture->strangers += stranger->http == PROCESS_HTTP2;
 	assert_int_equal(close(descriptor), 0);
 	return ERR_OK;
 }

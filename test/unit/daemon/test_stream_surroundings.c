@@ -287,12 +287,16 @@ static void test_strangers(void **state) {
 	int end = stream_host_stranger(fixture->host, &from, "h2");
 	assert_true(end >= 0 && (fcntl(end, F_GETFL) & O_NONBLOCK));
 	struct stream_notice notice = take(fixture, STREAM_NOTICE_STRANGER);
-	assert_int_equal(notice.stranger.http2, 1);
+	assert_int_equal(notice.stranger.http, PROCESS_HTTP2);
 	assert_int_equal(notice.stranger.family, ADDRESS_V4);
 	assert_int_equal(notice.stranger.port, 40000);
 	assert_int_equal(send(end, "x", 1, 0), 1);
 	char byte;
 	assert_int_equal(recv(notice.descriptor, &byte, 1, 0), 1);
+	assert_int_equal(close(end) | close(notice.descriptor), 0);
+	end = stream_host_stranger(fixture->host, &from, "plain");
+	notice = take(fixture, STREAM_NOTICE_STRANGER);
+	assert_int_equal(notice.stranger.http, PROCESS_HTTP_PLAIN);
 	assert_int_equal(close(end) | close(notice.descriptor), 0);
 	/* Those that are not taken are bounded. */
 	unsigned count = 0;

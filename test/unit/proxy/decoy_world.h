@@ -73,7 +73,7 @@ static const struct decoy_ops world_ops = {
 	.wall_now = world_wall_now,
 };
 
-static inline struct world *world_new(bool http2, bool with_site) {
+static inline struct world *world_new_of(bool http2, bool plain, bool with_site) {
 	struct world *world = calloc(1, sizeof *world);
 	assert_non_null(world);
 	world->now = CLOCK_SECOND;
@@ -82,6 +82,7 @@ static inline struct world *world_new(bool http2, bool with_site) {
 		.ops = &world_ops,
 		.context = world,
 		.http2 = http2,
+		.plain = plain,
 		.site = world->site,
 		.cookie = "sid",
 		.peer = "192.0.2.9",
@@ -89,6 +90,14 @@ static inline struct world *world_new(bool http2, bool with_site) {
 	};
 	assert_int_equal(decoy_new(&options, world->now, &world->decoy), ERR_OK);
 	return world;
+}
+
+static inline struct world *world_new(bool http2, bool with_site) {
+	return world_new_of(http2, false, with_site);
+}
+
+static inline struct world *world_new_plain(void) {
+	return world_new_of(false, true, true);
 }
 
 static inline void world_free(struct world *world) {

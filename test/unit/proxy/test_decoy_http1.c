@@ -89,6 +89,36 @@ static void bounds_requests(void **state) {
 	world_free(world);
 }
 
+/* As a web server answers on its port of TLS, whatever is asked for. */
+static void refuses_plain_http(void **state) {
+	static const char *const requests[] = {
+		"GET /a.txt HTTP/1.1\r\nHost: h\r\nCookie: sid=abc\r\n\r\n",
+		"GET / HTTP/1.0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n",
+	};
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+		struct world *world = world_new_plain();
+		(void)world_text(world, requests[i]);
+		assert_int_equal(strncmp(world->client, "HTTP/1.1 400 Bad Request\r\n", 26), 0);
+		assert_non_null(strstr(world->client, "\r\nConnection: close\r\n"));
+		assert_non_null(strstr(
+			world->client, "<center>The plain HTTP request was sent to HTTPS port</center>\r\n"));
+		assert_int_equal(world->candidates, 0);
+		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		world_free(world);
+	}
+}
+
+static void says_no_body_to_head(void **state) {
+	struct world *world = world_new(false, true);
+	(void)world_text(world, "HEAD / HTTP/1.1\r\n\r\n");
+	assert_int_equal(strncmp(world->client, "HTTP/1.1 400 Bad Request\r\n", 26), 0);
+	assert_non_null(strstr(world->client, "\r\nContent-Length: 150\r\n"));
+	assert_null(strstr(world->client, "<html>"));
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	world_free(world);
+}
+
 /* A body that nobody wants is read for a while, so that the answer is not lost. */
 static void lingers(void **state) {
 	struct world *world = world_new(false, true);
@@ -226,6 +256,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_any_pieces),        cmocka_unit_test(ends_what_it_cannot_read),
 		cmocka_unit_test(bounds_requests),         cmocka_unit_test(lingers),
+		cmocka_unit_test(refuses_plain_http),      cmocka_unit_test(says_no_body_to_head),
 		cmocka_unit_test(waits_for_the_verdict),   cmocka_unit_test(hands_over),
 		cmocka_unit_test(sends_no_more_than_fits), cmocka_unit_test(ends_in_time),
 	};

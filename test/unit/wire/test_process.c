@@ -344,7 +344,7 @@ static void test_bounds_of_bytes(void **state) {
 		{PROCESS_RESOLVED, 6, 1},                  /* v6: zeros must be behind v4 */
 		{PROCESS_RESOLVED, 23, 2},                 /* v4, or v6 */
 		{PROCESS_RESOLVED, 28, 1},                 /* behind a v4 address */
-		{PROCESS_STRANGER, 0, 2},
+		{PROCESS_STRANGER, 0, PROCESS_HTTP_PLAIN + 1},
 		{PROCESS_STRANGER, 1, 2},
 		{PROCESS_STRANGER, 6, 1},
 		{PROCESS_STRANGER, 23, 1}, /* a scope of v4 */
@@ -491,6 +491,9 @@ static void test_streams(void **state) {
 	assert_encodes(&message, false);
 	message = message_of(PROCESS_STRANGER);
 	message.stranger.port = 0;
+	assert_encodes(&message, false);
+	message = message_of(PROCESS_STRANGER);
+	message.stranger.http = PROCESS_HTTP_PLAIN + 1;
 	assert_encodes(&message, false);
 }
 

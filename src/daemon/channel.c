@@ -62,6 +62,11 @@ static void take_descriptors(struct msghdr *record, struct channel_message *mess
 	}
 }
 
+/* Of whom many may come: that there is no place for one more is no fault of the other process. */
+static bool may_come_bare(const struct process_message *message) {
+	return message->type == PROCESS_SOCKETS || message->type == PROCESS_STRANGER;
+}
+
 enum err channel_receive(int channel, struct channel_message *out_message) {
 	uint8_t data[PROCESS_MESSAGE_MAX];
 	struct iovec part = {.iov_base = data, .iov_len = sizeof data};
@@ -84,10 +89,14 @@ enum err channel_receive(int channel, struct channel_message *out_message) {
 		return ERR_CLOSED;
 	}
 	enum err error = ERR_OK;
-	if (record.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (record.msg_flags & MSG_TRUNC)
 		error = ERR_TRUNCATED;
 	if (!error)
 		error = process_decode(data, (size_t)size, &message.message);
+	if (!error && record.msg_flags & MSG_CTRUNC) {
+		channel_message_done(&message);
+		error = may_come_bare(&message.message) ? ERR_OK : ERR_TRUNCATED;
+	}
 	if (error) {
 		channel_message_done(&message);
 		return error;

@@ -161,10 +161,15 @@ void net_tunnels_network(struct net_tunnels *tunnels) {
 
 void net_tunnels_sockets(struct net_tunnels *tunnels, struct channel_message *message) {
 	const struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
-	const struct process_sockets *answer = &message->message.sockets;
-	if (!tunnel || !tunnel->ops->sockets || message->count != answer->count)
+	struct process_sockets answer = message->message.sockets;
+	if (!tunnel || !tunnel->ops->sockets)
 		return;
-	tunnel->ops->sockets(tunnel->device, answer, message->descriptors, message->count);
+	/* Those that are missing found no place in this process; who waits for them is told. */
+	if (message->count != answer.count) {
+		channel_message_done(message);
+		answer = (struct process_sockets){.kind = answer.kind, .error = EMFILE};
+	}
+	tunnel->ops->sockets(tunnel->device, &answer, message->descriptors, message->count);
 	message->count = 0;
 }
 

@@ -27,7 +27,8 @@ struct mux_stream;
 struct policy;
 struct stream_host;
 
-enum { EXITS_TOTAL_MAX = 32768 }; /* of all clients */
+/* Of all clients: each has a descriptor, and half of what the process may have is others'. */
+enum { EXITS_TOTAL_MAX = 8192 };
 
 enum err exits_new(const struct stream_host *host, struct exits **out_exits);
 /* Its clients are freed before. NULL-safe. */

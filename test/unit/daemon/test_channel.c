@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,6 +123,36 @@ static void test_truncated_descriptors(void **state) {
 	assert_refused(*state, data, size, PROCESS_DESCRIPTORS_MAX + 1, ERR_TRUNCATED);
 }
 
+/* Whoever has no place for one more descriptor hears of it, and nothing worse happens. */
+static void test_no_place_for_descriptors(void **state) {
+	const int *ends = *state;
+	const struct process_message sockets = {.type = PROCESS_SOCKETS,
+											.sockets = {PROCESS_SOCKET_TCP_V4, 2, 0}};
+	const int sent[2] = {ends[0], ends[0]};
+	struct channel_message message;
+	struct rlimit before, few;
+	for (int places = 0; places < 2; places++) {
+		int next = dup(0);
+		assert_int_equal(close(next), 0);
+		assert_int_equal(channel_send(ends[0], &sockets, sent, 2), ERR_OK);
+		assert_int_equal(channel_send(ends[0], &stop, sent, 2), ERR_OK);
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+		few = before;
+		few.rlim_cur = (rlim_t)(next + places);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		enum err error = channel_receive(ends[1], &message);
+		enum err other = channel_receive(ends[1], &(struct channel_message){.count = 0});
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(error, ERR_OK);
+		assert_int_equal(message.message.type, PROCESS_SOCKETS);
+		assert_int_equal(message.count, 0);
+		assert_int_equal(other, ERR_TRUNCATED);
+		int after = dup(0);
+		assert_int_equal(close(after), 0);
+		assert_int_equal(next, after);
+	}
+}
+
 static void test_full_queue(void **state) {
 	const int *ends = *state;
 	enum err error = ERR_OK;
@@ -145,6 +176,7 @@ int main(void) {
 										close_ends),
 		cmocka_unit_test_setup_teardown(test_truncated_data, open_ends, close_ends),
 		cmocka_unit_test_setup_teardown(test_truncated_descriptors, open_ends, close_ends),
+		cmocka_unit_test_setup_teardown(test_no_place_for_descriptors, open_ends, close_ends),
 		cmocka_unit_test_setup_teardown(test_full_queue, open_ends, close_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,7 +299,7 @@ static void test_streams(void **state) {
 	assert_int_equal(message.message.sockets.count, 9);
 }
 
-/* What is asked for reaches who asked; of another size than it says, nobody. */
+/* What is asked for reaches who asked; of another size than it says, as a failure. */
 static void test_answers_for_streams(void **state) {
 	struct fixture *fixture = *state;
 	attach(fixture, 3, 1420, 2, 0);
@@ -311,6 +311,7 @@ static void test_answers_for_streams(void **state) {
 		net_tunnels_sockets(&fixture->tunnels, &message);
 		channel_message_done(&message);
 		assert_int_equal(latest->sockets.count, count == 2 ? 2 : 0);
+		assert_int_equal(latest->sockets.error, count == 2 ? 0 : EMFILE);
 	}
 	struct process_message message = {
 		.type = PROCESS_RESOLVED, .tunnel = 3, .resolved = {7, PROCESS_FOUND_NONE, 0, {{0}}}};

@@ -8,7 +8,7 @@
  */
 
 enum {
-	CONTROL_VISITS_MAX = 1024,  /* strangers' connections at once */
+	CONTROL_VISITS_MAX = 2048,  /* at once: no fewer than net lets in (tunnel/connection_limit.h) */
 	CONTROL_BACKENDS_MAX = 256, /* connections to web servers behind */
 };
 

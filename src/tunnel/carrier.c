@@ -260,6 +260,7 @@ static void on_turn(void *context) {
 	if (mux_state(carrier->mux) == MUX_CLOSED && !carrier->is_finishing)
 		finish(carrier, now);
 	if (is_closed(carrier, now)) {
+		carrier->freed = NULL; /* it may be freed long after this turn */
 		control_timer_stop(carrier->timer);
 		carrier->ops->closed(carrier->context, carrier->why);
 		return;

@@ -273,7 +273,8 @@ static void run_backends(struct decoy_visit *visit) {
 static void look_at_end(struct decoy_visit *visit) {
 	if (visit->ending != HTTP || decoy_waiting(visit->decoy).size > 0)
 		return;
-	switch (decoy_state(visit->decoy)) {
+	const enum decoy_state state = decoy_state(visit->decoy);
+	switch (state) {
 	case DECOY_OPEN:
 		return;
 	case DECOY_RAW:
@@ -281,7 +282,8 @@ static void look_at_end(struct decoy_visit *visit) {
 			visit->ending = GIVING;
 		return;
 	case DECOY_FINISHED:
-		if (say(visit, DECOY_LINK_FINISH, slice_of(NULL, 0)))
+	case DECOY_CUT:
+		if (say(visit, state == DECOY_CUT ? DECOY_LINK_CUT : DECOY_LINK_FINISH, slice_of(NULL, 0)))
 			end(visit);
 		return;
 	}

@@ -58,6 +58,15 @@ void decoy_finish(struct decoy *decoy) {
 		decoy->state = DECOY_FINISHED;
 }
 
+void decoy_cut(struct decoy *decoy) {
+	if (decoy->state == DECOY_OPEN)
+		decoy->state = DECOY_CUT;
+}
+
+bool decoy_is_over(const struct decoy *decoy) {
+	return decoy->state == DECOY_FINISHED || decoy->state == DECOY_CUT;
+}
+
 /* The cookie of that name; empty where it is missing, twice there, or too long. */
 static struct slice find_cookie(const struct decoy *decoy, const struct decoy_request *request) {
 	struct slice found = slice_of(NULL, 0);
@@ -128,7 +137,7 @@ void decoy_judged(struct decoy *decoy, uint64_t now, bool admitted, struct slice
 
 size_t decoy_put(struct decoy *decoy, uint64_t now, const uint8_t *data, size_t size) {
 	decoy->now = now;
-	if (decoy->state == DECOY_FINISHED)
+	if (decoy_is_over(decoy))
 		return size;
 	if (decoy->state != DECOY_OPEN || decoy->judging)
 		return 0;

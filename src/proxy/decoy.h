@@ -14,7 +14,8 @@
  * owner's. What it does with a connection, it does as nginx would.
  *
  *   OPEN ──an admitted request──▶ RAW
- *     └──a fault, a timeout, an end──▶ FINISHED
+ *     ├──a fault, time to close──▶ FINISHED
+ *     └──the client was too slow, or ended first──▶ CUT
  *
  * Every request that is whole and alone on its connection is handed to the owner for a verdict,
  * whatever it says, and the answer waits for it; so nothing tells apart what is judged in vain.
@@ -45,6 +46,7 @@ enum decoy_state {
 	 */
 	DECOY_RAW,
 	DECOY_FINISHED, /* to be closed in order, once what waits is sent; what comes is of no use */
+	DECOY_CUT,      /* the same, but TLS does not say that it is the end */
 };
 
 struct decoy;

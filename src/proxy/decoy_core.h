@@ -18,6 +18,14 @@
 
 struct decoy_exchange;
 
+/* What has come of a request's method: nginx tells strange ones from wrong ones. */
+enum decoy_method {
+	DECOY_METHOD_NONE,
+	DECOY_METHOD_PART,
+	DECOY_METHOD_WHOLE,
+	DECOY_METHOD_WRONG,
+};
+
 /* What a version of HTTP does for an exchange. */
 struct decoy_protocol {
 	size_t (*put)(struct decoy *decoy, const uint8_t *data, size_t size);
@@ -76,10 +84,10 @@ struct decoy {
 	/* HTTP/1.1 */
 	struct http1_reader *reader;
 	struct byte_queue out;
-	uint8_t first;     /* byte of the request; 0: none yet */
+	enum decoy_method method;
 	uint64_t begun_at; /* 0: no byte of a request has come */
 	bool chunked, keep_alive;
-	uint64_t lingers_until; /* not 0: all is said, and what still comes is read and thrown away */
+	uint64_t lingers_until; /* not 0: all is said, and the rest of a body is read and thrown away */
 
 	/* HTTP/2 */
 	struct http2_server *server;
@@ -91,6 +99,8 @@ uint64_t decoy_wall_now(const struct decoy *decoy);
 /* Hands the request to the owner, unless it is none that can be taken over: then it starts. */
 void decoy_consider(struct decoy_exchange *exchange);
 void decoy_finish(struct decoy *decoy);
+void decoy_cut(struct decoy *decoy);
+bool decoy_is_over(const struct decoy *decoy);
 /* Goes on after something happened outside of decoy_put(). */
 void decoy_settle(struct decoy *decoy);
 

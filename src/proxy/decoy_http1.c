@@ -158,13 +158,17 @@ static void take_head(struct decoy *decoy, const struct http1_head *head) {
 	for (size_t i = 0; i < head->field_count && !status; i++)
 		if (head->fields[i].name.size + head->fields[i].value.size >= HTTP1_HEAD_MAX / 8)
 			status = DECOY_PAGE_FIELDS_TOO_LARGE;
-	if (!status && decoy->options.plain)
-		status = DECOY_PAGE_PLAIN_HTTP;
+	if (!status && decoy->options.plain && http1_text_is(head->method, "TRACE"))
+		status = 405;
 	struct decoy_exchange *exchange;
 	if (!status && decoy_exchange_new(decoy, 1, &request, !request.has_body, &exchange))
 		status = 500;
 	if (status) {
 		refuse(decoy, status, decoy_request_is(&request, "HEAD"));
+		return;
+	}
+	if (decoy->options.plain) {
+		decoy_exchange_refuse(exchange, DECOY_PAGE_PLAIN_HTTP);
 		return;
 	}
 	/* A site has no use for a body, and answers without waiting for it. */
@@ -175,11 +179,23 @@ static void take_head(struct decoy *decoy, const struct http1_head *head) {
 	decoy_consider(exchange);
 }
 
-static uint16_t status_of(enum err error, uint8_t first) {
+static void look_at_method(struct decoy *decoy, const uint8_t *data, size_t size) {
+	for (size_t i = 0; i < size && decoy->method <= DECOY_METHOD_PART; i++) {
+		bool blank = data[i] == '\r' || data[i] == '\n';
+		if ((data[i] >= 'A' && data[i] <= 'Z') || data[i] == '_' || data[i] == '-')
+			decoy->method = DECOY_METHOD_PART;
+		else if (decoy->method == DECOY_METHOD_PART && data[i] == ' ')
+			decoy->method = DECOY_METHOD_WHOLE;
+		else if (decoy->method == DECOY_METHOD_PART || !blank)
+			decoy->method = DECOY_METHOD_WRONG;
+	}
+}
+
+static uint16_t status_of(enum err error, enum decoy_method method) {
 	switch (error) {
 	case ERR_UNSUPPORTED:
 		/* A method nobody knows is no mistake, unless it cannot be one. */
-		return (first >= 'A' && first <= 'Z') || first == '_' || first == '-' ? 405 : 400;
+		return method == DECOY_METHOD_WRONG ? 400 : 405;
 	case ERR_LIMIT:
 		return DECOY_PAGE_FIELDS_TOO_LARGE;
 	case ERR_INVALID:
@@ -191,20 +207,23 @@ static uint16_t status_of(enum err error, uint8_t first) {
 	}
 }
 
+/* A method that nobody knows is one all the same to who answers nothing but one page. */
+static void refuse_head(struct decoy *decoy, uint16_t status) {
+	refuse(decoy, decoy->options.plain && status == 405 ? DECOY_PAGE_PLAIN_HTTP : status, false);
+}
+
 static size_t put_head(struct decoy *decoy, const uint8_t *data, size_t size) {
 	const struct http1_head *head;
 	size_t taken = 0;
 	bool begins = !http1_reader_has_begun(decoy->reader);
 	if (begins)
-		decoy->first = 0;
-	for (size_t i = 0; i < size && decoy->first == 0; i++)
-		if (data[i] != '\r' && data[i] != '\n')
-			decoy->first = data[i];
+		decoy->method = DECOY_METHOD_NONE;
+	look_at_method(decoy, data, size);
 	enum err error = http1_reader_head(decoy->reader, data, size, &taken, &head);
 	if (begins)
 		decoy->begun_at = decoy->now;
 	if (error)
-		refuse(decoy, status_of(error, decoy->first), false);
+		refuse_head(decoy, status_of(error, decoy->method));
 	else if (head)
 		take_head(decoy, head);
 	return error ? size : taken;
@@ -240,22 +259,25 @@ static void next(struct decoy *decoy) {
 	if (!exchange || !exchange->done || decoy->judging || decoy->state != DECOY_OPEN)
 		return;
 	/* What the client still sends of a body that nobody wanted is read and thrown away. */
-	if (decoy->keep_alive && !exchange->ended)
+	if (!exchange->ended && !decoy->input_ended) {
+		if (!decoy->lingers_until)
+			decoy->lingers_until = decoy->now + DECOY_LINGER_MAX;
 		return;
-	decoy->lingers_until = exchange->ended ? 0 : decoy->now + DECOY_LINGER_MAX;
+	}
+	decoy->lingers_until = 0;
 	decoy_exchange_free(exchange);
 	http1_reader_next(decoy->reader);
 	decoy->begun_at = 0;
-	if (decoy->lingers_until && !decoy->input_ended)
-		return;
-	if (!decoy->keep_alive || decoy->input_ended)
+	if (!decoy->keep_alive)
 		decoy_finish(decoy);
+	else if (decoy->input_ended)
+		decoy_cut(decoy);
 }
 
 static size_t put(struct decoy *decoy, const uint8_t *data, size_t size) {
 	size_t used = 0;
 	decoy->active = decoy->now;
-	while (!decoy->lingers_until && used < size && decoy->state == DECOY_OPEN && !decoy->judging) {
+	while (used < size && decoy->state == DECOY_OPEN && !decoy->judging) {
 		struct decoy_exchange *exchange = current(decoy);
 		size_t taken;
 		if (!exchange)
@@ -269,13 +291,13 @@ static size_t put(struct decoy *decoy, const uint8_t *data, size_t size) {
 			break;
 		used += taken;
 	}
-	return decoy->state == DECOY_FINISHED || decoy->lingers_until ? size : used;
+	return decoy_is_over(decoy) ? size : used;
 }
 
 static void end(struct decoy *decoy) {
 	struct decoy_exchange *exchange = current(decoy);
 	if (!exchange || !exchange->ended)
-		decoy_finish(decoy);
+		decoy_cut(decoy);
 }
 
 static struct slice waiting(struct decoy *decoy) {
@@ -306,8 +328,12 @@ static void settle(struct decoy *decoy) {
 		decoy->deadline = decoy->active + DECOY_IDLE_TIMEOUT;
 }
 
+/* TLS says nothing to who was too slow; who has nothing to say is closed in order. */
 static void expired(struct decoy *decoy) {
-	decoy_finish(decoy);
+	if (current(decoy) || decoy->begun_at || decoy->lingers_until)
+		decoy_cut(decoy);
+	else
+		decoy_finish(decoy);
 }
 
 static void free_all(struct decoy *decoy) {

@@ -246,7 +246,7 @@ static size_t put(struct decoy *decoy, const uint8_t *data, size_t size) {
 }
 
 static void end(struct decoy *decoy) {
-	decoy_finish(decoy);
+	decoy_cut(decoy);
 }
 
 static struct slice waiting(struct decoy *decoy) {

@@ -36,7 +36,7 @@ enum phase {
 	STRANGER,
 	ADMITTED,
 	TAKING,  /* RAW came: nothing is read of TLS until the site has given all back */
-	CLOSING, /* the site has closed its end behind FINISH */
+	CLOSING, /* the site has closed its end behind FINISH or CUT */
 };
 
 struct carrier_accept {
@@ -56,7 +56,7 @@ struct carrier_accept {
 	struct byte_queue unsent;    /* of the site's DATA; while there is some, the link is not read */
 	struct byte_queue back;
 	bool peer_ended; /* and the site was told */
-	bool finishing;  /* the site said FINISH */
+	bool finishing;  /* the site said FINISH or CUT */
 	struct stream_keys keys;
 	uint8_t client[X25519_KEY_SIZE];
 };
@@ -182,9 +182,11 @@ static bool take_data(struct carrier_accept *accept, struct slice bytes) {
 	if (accept->finishing || accept->phase == TAKING)
 		return end(accept, WITH_RESET);
 	size_t taken = tls_stream_send(accept->tls, bytes.data, bytes.size);
-	if (taken < bytes.size &&
-		byte_queue_append(&accept->unsent, bytes.data + taken, bytes.size - taken))
+	if (taken == bytes.size)
+		return true;
+	if (byte_queue_append(&accept->unsent, bytes.data + taken, bytes.size - taken))
 		return end(accept, WITH_RESET);
+	control_timer_set(accept->timer, CARRIER_ACCEPT_STALL_SECONDS * CLOCK_SECOND);
 	return true;
 }
 
@@ -234,6 +236,14 @@ static bool take_back(struct carrier_accept *accept, struct slice bytes) {
 	return true;
 }
 
+static bool finish(struct carrier_accept *accept, void (*say)(struct tls_stream *stream)) {
+	if (accept->phase == TAKING)
+		return end(accept, WITH_RESET);
+	accept->finishing = true;
+	say(accept->tls);
+	return true;
+}
+
 static bool take_message(struct carrier_accept *accept, const uint8_t *data, size_t size) {
 	struct decoy_link_message message;
 	if (decoy_link_decode(DECOY_LINK_NET, data, size, &message))
@@ -242,11 +252,9 @@ static bool take_message(struct carrier_accept *accept, const uint8_t *data, siz
 	case DECOY_LINK_DATA:
 		return take_data(accept, message.bytes);
 	case DECOY_LINK_FINISH:
-		if (accept->phase == TAKING)
-			return end(accept, WITH_RESET);
-		accept->finishing = true;
-		tls_stream_finish(accept->tls);
-		return true;
+		return finish(accept, tls_stream_finish);
+	case DECOY_LINK_CUT:
+		return finish(accept, tls_stream_cut);
 	case DECOY_LINK_CANDIDATE:
 		return judge(accept, message.bytes);
 	case DECOY_LINK_RAW:
@@ -362,8 +370,14 @@ static void on_finished(void *context, bool cut) {
 static void on_writable(void *context) {
 	struct carrier_accept *accept = context;
 	struct slice unsent = byte_queue_view(&accept->unsent);
-	if (unsent.size > 0)
-		byte_queue_drop(&accept->unsent, tls_stream_send(accept->tls, unsent.data, unsent.size));
+	if (unsent.size > 0) {
+		size_t taken = tls_stream_send(accept->tls, unsent.data, unsent.size);
+		byte_queue_drop(&accept->unsent, taken);
+		if (taken == unsent.size)
+			control_timer_stop(accept->timer);
+		else
+			control_timer_set(accept->timer, CARRIER_ACCEPT_STALL_SECONDS * CLOCK_SECOND);
+	}
 	watch(accept);
 }
 

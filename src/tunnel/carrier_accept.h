@@ -33,6 +33,7 @@ struct tls_stream;
 
 enum {
 	CARRIER_ACCEPT_HELLO_SECONDS = 30, /* until TLS is open; then the site has its own times */
+	CARRIER_ACCEPT_STALL_SECONDS = 60, /* without reading what the site sends */
 	CARRIER_ACCEPT_TAKING_SECONDS = 10,
 	CARRIER_ACCEPT_CLOSING_SECONDS = 60, /* for the peer to close, as the kernel would wait */
 };

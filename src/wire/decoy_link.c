@@ -24,6 +24,7 @@ static unsigned direction_of(uint8_t type) {
 	case DECOY_LINK_CANDIDATE:
 	case DECOY_LINK_RAW:
 	case DECOY_LINK_BACK:
+	case DECOY_LINK_CUT:
 		return TO_NET;
 	}
 	return TO_NOBODY;

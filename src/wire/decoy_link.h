@@ -11,9 +11,9 @@
 /*
  * A stranger's connection between who holds its TLS ("net") and who answers as a web site does
  * ("site"): one SOCK_SEQPACKET pair a connection, one message a datagram: | type 1 | body … |.
- * The site's end closed behind FINISH: the connection is closed, too, and who still sends is reset;
- * until then the site hears what comes. Closed without it: the connection is reset. Net's end
- * closed: the peer is gone.
+ * The site's end closed behind FINISH or CUT: the connection is closed, too, and who still sends is
+ * reset; until then the site hears what comes. Closed without it: the connection is reset. Net's
+ * end closed: the peer is gone.
  *
  * How a connection becomes a carrier: the site finds a request that could be one, hands what its
  * cookie says as a CANDIDATE, and answers when the VERDICT has come. Admitted, it keeps the entry,
@@ -46,6 +46,7 @@ enum decoy_link_type {
 	DECOY_LINK_CANDIDATE,   /* at most one without VERDICT */
 	DECOY_LINK_RAW,         /* after an admitting VERDICT only */
 	DECOY_LINK_BACK,        /* after RAW only */
+	DECOY_LINK_CUT,         /* FIN alone, behind all DATA */
 };
 
 enum decoy_link_end { DECOY_LINK_SITE, DECOY_LINK_NET };

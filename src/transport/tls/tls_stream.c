@@ -21,7 +21,7 @@ struct tls_stream {
 	bool ended;               /* the socket's end has come */
 	bool finished;            /* finished() was called */
 	bool finishing;           /* tls_stream_finish() was called */
-	bool said_close;          /* close_notify was made */
+	bool said_close;          /* close_notify was made, or is not to be */
 	bool closed;              /* and sent, and the socket's end too */
 	bool waiting;             /* the owner, for writable() */
 	bool told;                /* failed() was called */
@@ -311,6 +311,11 @@ bool tls_stream_has_room(struct tls_stream *stream) {
 void tls_stream_finish(struct tls_stream *stream) {
 	stream->finishing = true;
 	turn_later(stream);
+}
+
+void tls_stream_cut(struct tls_stream *stream) {
+	stream->said_close = true;
+	tls_stream_finish(stream);
 }
 
 void tls_stream_resume(struct tls_stream *stream) {

@@ -79,6 +79,8 @@ size_t tls_stream_send(struct tls_stream *stream, const uint8_t *data, size_t si
 bool tls_stream_has_room(struct tls_stream *stream);
 /* close_notify, and the end of what is sent; once what was taken is on its way. */
 void tls_stream_finish(struct tls_stream *stream);
+/* The same without close_notify. */
+void tls_stream_cut(struct tls_stream *stream);
 /* There is room again, after room() was 0. */
 void tls_stream_resume(struct tls_stream *stream);
 

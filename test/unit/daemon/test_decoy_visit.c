@@ -183,7 +183,7 @@ static void serves_strangers(void **state) {
 	expect_text(world, DECOY_LINK_DATA, "404 Not Found");
 	assert_int_equal(world->kept, 0);
 	tell_text(world, DECOY_LINK_END, "");
-	(void)expect(world, DECOY_LINK_FINISH);
+	(void)expect(world, DECOY_LINK_CUT);
 	expect_end(world);
 	world_free(world);
 }
@@ -294,7 +294,7 @@ static void asks_the_backend(void **state) {
 	for (;;) {
 		ssize_t got = recv(world->net, world->data, sizeof world->data, 0);
 		assert_true(got != 0);
-		if (got > 0 && world->data[0] == DECOY_LINK_FINISH)
+		if (got > 0 && world->data[0] == DECOY_LINK_CUT)
 			break;
 		turn(world);
 	}

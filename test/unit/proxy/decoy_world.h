@@ -96,10 +96,6 @@ static inline struct world *world_new(bool http2, bool with_site) {
 	return world_new_of(http2, false, with_site);
 }
 
-static inline struct world *world_new_plain(void) {
-	return world_new_of(false, true, true);
-}
-
 static inline void world_free(struct world *world) {
 	decoy_free(world->decoy);
 	assert_int_equal(world->closed, world->backend_count);

@@ -1,5 +1,7 @@
 #include "decoy_world.h"
 
+#define DATE "Server: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+
 static size_t count(const char *text, const char *what) {
 	size_t found = 0;
 	for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
@@ -89,26 +91,6 @@ static void bounds_requests(void **state) {
 	world_free(world);
 }
 
-/* As a web server answers on its port of TLS, whatever is asked for. */
-static void refuses_plain_http(void **state) {
-	static const char *const requests[] = {
-		"GET /a.txt HTTP/1.1\r\nHost: h\r\nCookie: sid=abc\r\n\r\n",
-		"GET / HTTP/1.0\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n",
-	};
-	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
-		struct world *world = world_new_plain();
-		(void)world_text(world, requests[i]);
-		assert_int_equal(strncmp(world->client, "HTTP/1.1 400 Bad Request\r\n", 26), 0);
-		assert_non_null(strstr(world->client, "\r\nConnection: close\r\n"));
-		assert_non_null(strstr(
-			world->client, "<center>The plain HTTP request was sent to HTTPS port</center>\r\n"));
-		assert_int_equal(world->candidates, 0);
-		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
-		world_free(world);
-	}
-}
-
 static void says_no_body_to_head(void **state) {
 	struct world *world = world_new(false, true);
 	(void)world_text(world, "HEAD / HTTP/1.1\r\n\r\n");
@@ -134,6 +116,14 @@ static void lingers(void **state) {
 			world->now--;
 	}
 	(void)decoy_run(world->decoy, world->now);
+	assert_int_equal(decoy_state(world->decoy), DECOY_CUT);
+	world_free(world);
+	/* Its end is the answer's, too. */
+	world = world_new(false, true);
+	(void)world_text(
+		world, "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 9\r\n\r\nabc");
+	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+	(void)world_text(world, "defghi");
 	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
 	world_free(world);
 }
@@ -220,11 +210,13 @@ static void ends_in_time(void **state) {
 	static const struct {
 		const char *text;
 		uint64_t timeout;
+		enum decoy_state end; /* as of nginx 1.22 */
 	} rows[] = {
-		{"", DECOY_HEAD_TIMEOUT},
-		{"GET / HT", DECOY_HEAD_TIMEOUT},
-		{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", DECOY_IDLE_TIMEOUT},
-		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na", DECOY_STALL_TIMEOUT},
+		{"", DECOY_HEAD_TIMEOUT, DECOY_FINISHED},
+		{"GET / HT", DECOY_HEAD_TIMEOUT, DECOY_CUT},
+		{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", DECOY_IDLE_TIMEOUT, DECOY_FINISHED},
+		{"GET / HTTP/1.1\r\nHost: h\r\n\r\nGET", DECOY_HEAD_TIMEOUT, DECOY_CUT},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na", DECOY_LINGER_IDLE, DECOY_CUT},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct world *world = world_new(false, true);
@@ -236,7 +228,7 @@ static void ends_in_time(void **state) {
 		assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
 		world->now++;
 		(void)decoy_run(world->decoy, world->now);
-		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		assert_int_equal(decoy_state(world->decoy), rows[i].end);
 		world_free(world);
 	}
 	/* A client that is done gets its answer. */
@@ -248,17 +240,104 @@ static void ends_in_time(void **state) {
 	world_refuse(world);
 	world_run(world);
 	assert_non_null(strstr(world->client, "hello world\n"));
-	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	assert_int_equal(decoy_state(world->decoy), DECOY_CUT);
+	world_free(world);
+}
+
+/* TLS says that it is the end to who is still there, as nginx 1.22 does. */
+static void ends_when_the_client_does(void **state) {
+	static const struct {
+		const char *text;
+		enum decoy_state end;
+	} rows[] = {
+		{"", DECOY_CUT},
+		{"GET / HT", DECOY_CUT},
+		{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", DECOY_CUT},
+		{"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", DECOY_FINISHED},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na", DECOY_CUT},
+		{"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 3\r\n\r\na",
+		 DECOY_CUT},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *world = world_new(false, true);
+		if (rows[i].text[0])
+			(void)world_text(world, rows[i].text);
+		decoy_end(world->decoy, world->now);
+		assert_int_equal(decoy_state(world->decoy), rows[i].end);
+		assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)"x", 1), 1);
+		world_free(world);
+	}
+}
+
+static void answers_what_comes_without_tls(void **state) {
+	static const char page[] =
+		"HTTP/1.1 400 Bad Request\r\n" DATE "Content-Type: text/html\r\nContent-Length: 248\r\n"
+		"Connection: close\r\n\r\n<html>\r\n<head><title>400 The plain HTTP request was sent to "
+		"HTTPS port</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n"
+		"<center>The plain HTTP request was sent to HTTPS port</center>\r\n"
+		"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+	static const char *const requests[] = {
+		"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+		"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.1\r\nH",
+		"GET / HTTP/1.0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+		"FOO / HTTP/1.1\r\nHost: h\r\n\r\n",
+	};
+	/* There is a site, or a backend: neither is asked, and nobody judges. */
+	for (size_t i = 0; i < 2 * sizeof requests / sizeof requests[0]; i++) {
+		struct world *world = world_new_of(false, true, i % 2);
+		(void)world_text(world, requests[i / 2]);
+		assert_string_equal(world->client, page);
+		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		assert_int_equal(world->candidates + world->backend_count, 0);
+		world_free(world);
+	}
+	static const struct {
+		const char *request, *status;
+	} others[] = {
+		{"GET / HTTP/1.1\r\n\r\n", "400 Bad Request"},
+		{"SSH-2.0-probe\r\n", "400 Bad Request"},
+		{"hello\x01\x02", "400 Bad Request"},
+		{"TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", "405 Not Allowed"},
+		{"GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505 HTTP Version Not Supported"},
+	};
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		struct world *world = world_new_of(false, true, true);
+		char title[64];
+		(void)snprintf(title, sizeof title, "<title>%s</title>", others[i].status);
+		(void)world_text(world, others[i].request);
+		assert_non_null(strstr(world->client, title));
+		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		world_free(world);
+	}
+	/* Without the page where none is wanted, and not before a body's end has come, or time. */
+	struct world *world = world_new_of(false, true, true);
+	(void)world_text(world, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(world->client_size, strstr(page, "<html>") - page);
+	world_free(world);
+	world = world_new_of(false, true, true);
+	(void)world_text(world, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\nhello");
+	assert_string_equal(world->client, page);
+	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+	world->now = decoy_run(world->decoy, world->now);
+	(void)decoy_run(world->decoy, world->now);
+	assert_int_equal(decoy_state(world->decoy), DECOY_CUT);
 	world_free(world);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_any_pieces),        cmocka_unit_test(ends_what_it_cannot_read),
-		cmocka_unit_test(bounds_requests),         cmocka_unit_test(lingers),
-		cmocka_unit_test(refuses_plain_http),      cmocka_unit_test(says_no_body_to_head),
-		cmocka_unit_test(waits_for_the_verdict),   cmocka_unit_test(hands_over),
-		cmocka_unit_test(sends_no_more_than_fits), cmocka_unit_test(ends_in_time),
+		cmocka_unit_test(takes_any_pieces),
+		cmocka_unit_test(ends_what_it_cannot_read),
+		cmocka_unit_test(bounds_requests),
+		cmocka_unit_test(lingers),
+		cmocka_unit_test(says_no_body_to_head),
+		cmocka_unit_test(waits_for_the_verdict),
+		cmocka_unit_test(hands_over),
+		cmocka_unit_test(sends_no_more_than_fits),
+		cmocka_unit_test(ends_in_time),
+		cmocka_unit_test(ends_when_the_client_does),
+		cmocka_unit_test(answers_what_comes_without_tls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

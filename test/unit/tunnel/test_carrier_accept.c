@@ -203,6 +203,22 @@ static void is_closed_when_the_site_is(void **state) {
 	assert_int_equal(desk->ended, 1);
 }
 
+static void cuts_off_where_the_site_says(void **state) {
+	struct desk *desk = *state;
+	connect_one(desk);
+	visitor_site_says(&desk->visitor, DECOY_LINK_DATA, "all of it");
+	visitor_site_says(&desk->visitor, DECOY_LINK_CUT, "");
+	visitor_close_site(&desk->visitor);
+	fake_stream_host_until(&desk->fake, visitor_has_finished, &desk->visitor);
+	visitor_gets(&desk->visitor, "all of it");
+	assert_true(desk->visitor.cut);
+	assert_int_equal(desk->ended, 0);
+	tls_stream_free(desk->visitor.tls);
+	desk->visitor.tls = NULL;
+	fake_stream_host_until(&desk->fake, is_over, desk);
+	assert_int_equal(desk->ended, 1);
+}
+
 static void waits_for_the_peer_to_close(void **state) {
 	struct desk *desk = *state;
 	connect_one(desk);
@@ -434,6 +450,23 @@ static void is_bounded_towards_the_peer(void **state) {
 	assert_false(desk->visitor.cut);
 }
 
+/* Who never reads on does not keep what waits for him. */
+static void ends_who_does_not_read(void **state) {
+	struct desk *desk = *state;
+	connect_one(desk);
+	desk->visitor.room = 0;
+	desk->visitor.data[0] = DECOY_LINK_DATA;
+	for (int silent = 0; silent < 100; silent++) {
+		fake_stream_host_turn(&desk->fake);
+		while (site_can_send(desk))
+			silent = 0;
+	}
+	fake_stream_host_advance(&desk->fake, (CARRIER_ACCEPT_STALL_SECONDS - 1) * CLOCK_SECOND);
+	assert_int_equal(desk->ended, 0);
+	fake_stream_host_advance(&desk->fake, CLOCK_SECOND);
+	assert_int_equal(desk->ended, 1);
+}
+
 static void hears_no_hello(void **state) {
 	struct desk *desk = *state;
 	int descriptor = fake_stream_host_connect(&desk->at);
@@ -528,6 +561,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(strangers_meet_the_site),
 		TEST(is_closed_when_the_site_is),
+		TEST(cuts_off_where_the_site_says),
 		TEST(waits_for_the_peer_to_close),
 		TEST(tells_the_site_of_an_end),
 		TEST(tells_the_site_of_a_reset),
@@ -543,6 +577,7 @@ int main(void) {
 		TEST(breaks_off_without_a_site),
 		TEST(is_bounded_towards_the_site),
 		TEST(is_bounded_towards_the_peer),
+		TEST(ends_who_does_not_read),
 		TEST(hears_no_hello),
 		TEST(hears_nonsense),
 		TEST(serves_who_speaks_without_tls),

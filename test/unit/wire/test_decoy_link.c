@@ -27,6 +27,7 @@ static const struct row {
 	{DECOY_LINK_CANDIDATE, NET, "Y29va2ll", false},
 	{DECOY_LINK_RAW, NET, "", false},
 	{DECOY_LINK_BACK, NET, "\x01", false},
+	{DECOY_LINK_CUT, NET, "", false},
 };
 
 static struct decoy_link_message message_of(const struct row *row) {

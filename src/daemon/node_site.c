@@ -18,41 +18,41 @@ static const struct config_decoy *decoy_of(const struct node_tunnel *tunnel) {
 																			  : NULL;
 }
 
-/* One that cannot be read leaves what was shown before: a reload must not take a site away. */
-static enum err tell(struct node *node, const struct node_tunnel *tunnel,
-					 char out_problem[static SITE_FOLDER_PROBLEM_SIZE]) {
+enum err node_site_up(struct node *node, const struct node_tunnel *tunnel,
+					  char out_problem[static NODE_REASON_SIZE]) {
 	const struct config_decoy *decoy = decoy_of(tunnel);
 	struct process_message message = {.type = PROCESS_SITE, .tunnel = tunnel->slot};
 	auto_close int descriptor = -1;
-	if (!decoy || node->control.channel < 0)
+	char problem[SITE_FOLDER_PROBLEM_SIZE];
+	if (!decoy)
 		return ERR_OK;
 	enum err error =
-		decoy->folder ? site_folder_image(decoy->folder, &descriptor, out_problem) : ERR_OK;
-	if (!error)
+		decoy->folder ? site_folder_image(decoy->folder, &descriptor, problem) : ERR_OK;
+	if (error)
+		(void)snprintf(out_problem, NODE_REASON_SIZE, "decoy.folder: %s", problem);
+	else if (node->control.channel >= 0)
 		node_control_send_with(node, &message, descriptor);
 	return error;
 }
 
-void node_site_tell(struct node *node, const struct node_tunnel *tunnel) {
-	char problem[SITE_FOLDER_PROBLEM_SIZE];
-	if (tunnel->state == PROCESS_STATE_UP && tell(node, tunnel, problem))
-		log_error("%s: decoy.folder: %s", tunnel->name, problem);
-}
-
 void node_site_tell_all(struct node *node) {
-	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
-		if (node->tunnels[i].used)
-			node_site_tell(node, &node->tunnels[i]);
-}
-
-void node_site_reload(struct node *node) {
-	char problem[SITE_FOLDER_PROBLEM_SIZE], line[SITE_FOLDER_PROBLEM_SIZE + 16];
+	char problem[NODE_REASON_SIZE];
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		const struct node_tunnel *tunnel = &node->tunnels[i];
-		if (!tunnel->used || tunnel->state != PROCESS_STATE_UP || !tell(node, tunnel, problem))
-			continue;
-		(void)snprintf(line, sizeof line, "decoy.folder: %s", problem);
-		node_reload_problem(node, tunnel->name, line);
+		if (tunnel->used && tunnel->state == PROCESS_STATE_UP &&
+			node_site_up(node, tunnel, problem))
+			log_error("%s: %s", tunnel->name, problem);
+	}
+}
+
+/* One that cannot be read leaves what was shown before: a reload must not take a site away. */
+void node_site_reload(struct node *node) {
+	char problem[NODE_REASON_SIZE];
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		const struct node_tunnel *tunnel = &node->tunnels[i];
+		if (tunnel->used && tunnel->state == PROCESS_STATE_UP &&
+			node_site_up(node, tunnel, problem))
+			node_reload_problem(node, tunnel->name, problem);
 	}
 }
 

@@ -54,7 +54,6 @@ void node_tunnel_set_state(struct node *node, struct node_tunnel *tunnel, enum p
 						   const char *reason) {
 	tunnel->state = state;
 	(void)snprintf(tunnel->reason, sizeof tunnel->reason, "%s", reason);
-	node_site_tell(node, tunnel);
 	node_control_state(node, tunnel);
 }
 
@@ -157,14 +156,15 @@ static void configured(void *context, int number, const char *text) {
 	struct node_tunnel *tunnel = current_tunnel(node);
 	if (!tunnel)
 		return;
-	char problem[NODE_NETWORK_PROBLEM_SIZE];
+	char problem[NODE_REASON_SIZE];
+	_Static_assert((int)NODE_REASON_SIZE >= (int)NODE_NETWORK_PROBLEM_SIZE, "both fit");
 	if (number) {
 		(void)snprintf(problem, sizeof problem, "its configuration was not taken: %.200s",
 					   text[0] ? text : strerror(number));
 		fail_or_repeat(node, tunnel, number, problem);
 		return;
 	}
-	if (node_network_up(node, tunnel, problem)) {
+	if (node_site_up(node, tunnel, problem) || node_network_up(node, tunnel, problem)) {
 		fail(node, tunnel, problem);
 		return;
 	}

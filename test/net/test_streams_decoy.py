@@ -6,6 +6,8 @@ that has nothing to hide.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import re
 import socket
@@ -30,6 +32,7 @@ pytestmark = [pytest.mark.umbra, pytest.mark.calm, needs_streams]
 
 TRIES = 50
 APART_SECONDS = 0.005
+BETWEEN_SECONDS = 0.02  # the server lets one address connect 64 times a second
 Cookie = Callable[[Tls], str | None]
 
 
@@ -122,12 +125,35 @@ def test_proxied_site(lab: Lab) -> None:
     streams = make_streams(lab, server={"decoy": {"proxy": f"http://127.0.0.1:{WEB}"}})
     serve_site(lab, streams.server.namespace, "127.0.0.1")
     streams.server.start()
-    size, path = 3_000_000, lab.folder / "got"
+    # What is sent to it has the bound that nginx has without a word about it.
+    size, most, path = 3_000_000, 1_000_000, lab.folder / "got"
     for version in ("2", "1.1"):
         assert curl(streams, "/hello", f"--http{version}") == HELLO.decode()
         curl(streams, f"/bytes/{size}", f"--http{version}", "-o", str(path))
-        said = curl(streams, "/digest", f"--http{version}", "--data-binary", f"@{path}")
-        assert said == content_digest(size)
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == content_digest(size)
+        post = (f"--http{version}", "--data-binary", f"@{path}")
+        assert "413 Request Entity Too Large" in curl(streams, "/digest", *post)
+        curl(streams, f"/bytes/{most}", f"--http{version}", "-o", str(path))
+        assert curl(streams, "/digest", *post) == content_digest(most)
+
+
+def test_bad_folder(lab: Lab) -> None:
+    """A site that cannot be shown keeps a tunnel from coming up, and not from staying up."""
+    streams = make_site(lab)
+    server, web, site = streams.server, streams.web, streams.server.folder / "site"
+    site.rename(server.folder / "moved")
+    server.reload(check=False)
+    assert curl(streams, "/") == PAGE.decode()
+    server.umbra("down", web)
+    refused = server.umbra("up", web, check=False)
+    assert refused.returncode != 0 and "decoy.folder" in refused.stderr
+    status = server.tunnel_status(web)
+    assert status["state"] == "failed" and "decoy.folder" in status["reason"], status
+    with streams.space.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+        assert made.connect_ex((SERVER, PORT)) == errno.ECONNREFUSED
+    (server.folder / "moved").rename(site)
+    server.umbra("up", web)
+    assert curl(streams, "/") == PAGE.decode()
 
 
 @pytest.mark.long
@@ -246,6 +272,7 @@ def test_refusals_take_the_same_time(lab: Lab) -> None:
     times: dict[str, list[float]] = {what: [] for what in chosen}
     for _ in range(TRIES):
         for what in chosen:
+            time.sleep(BETWEEN_SECONDS)
             with open_tls(streams) as tls:
                 text = request(tried[what](tls))
                 began = time.perf_counter()
@@ -267,7 +294,8 @@ def test_broken_off(lab: Lab) -> None:
             tls.shut()
             found[what] = tls.read_to_end()
     assert len(set(found.values())) == 1, found
-    assert found["no message"].last == "FIN"
+    # And nothing of TLS, as nginx ends it: only who is still there is told that it is over.
+    assert found["no message"].last == "FIN" and not found["no message"].notified
 
 
 def raw(streams: Streams, data: bytes) -> tuple[bytes, str]:
@@ -289,9 +317,15 @@ def raw(streams: Streams, data: bytes) -> tuple[bytes, str]:
 def test_no_tls(lab: Lab) -> None:
     """Plain HTTP gets a page that says so, as elsewhere; garbage that, an alert or nothing."""
     streams = make_site(lab)
-    said, _ = raw(streams, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-    assert said.startswith(b"HTTP/1.1 400"), said
-    for garbage in (os.urandom(300), b"\x16\x03\x01\x00\x05hello", b"SSH-2.0-probe\r\n"):
+    # Whatever is asked for, and the same every time.
+    for asked in (b"GET /", b"GET /more/", b"PUT /x"):
+        said, last = raw(streams, asked + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+        head, _, shown = said.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n"), said
+        assert head.endswith(b"\r\nContent-Length: 248\r\nConnection: close"), said
+        assert b"<title>400 The plain HTTP request was sent to HTTPS port</title>" in shown
+        assert len(shown) == 248 and last == "FIN"
+    for garbage in (b"\0" + os.urandom(299), b"\x16\x03\x01\x00\x05hello", b"SSH-2.0-probe\r\n"):
         said, last = raw(streams, garbage)
         assert said == b"" or said[0] == 21 or said.startswith(b"HTTP/1.1 400"), said
         assert last in ("FIN", "RST")

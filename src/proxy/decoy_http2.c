@@ -151,10 +151,11 @@ static size_t write_body(struct decoy_exchange *exchange, const uint8_t *data, s
 						 bool ended) {
 	struct decoy *decoy = exchange->decoy;
 	size_t taken = 0;
-	if (!exchange->feeds && decoy->feed_count >= DECOY_FEEDS_MAX)
+	/* An end without bytes needs no room, and would be taken for said. */
+	if (size > 0 && !exchange->feeds && decoy->feed_count >= DECOY_FEEDS_MAX)
 		return 0;
-	decoy->feed_count += !exchange->feeds;
-	exchange->feeds = true;
+	decoy->feed_count += size > 0 && !exchange->feeds;
+	exchange->feeds |= size > 0;
 	if (http2_server_write(decoy->server, exchange->stream, data, size, ended, &taken)) {
 		reset(exchange);
 		return 0;

@@ -46,6 +46,7 @@ static inline struct site *decoy_site_new(bool with_404) {
 		{slice_of_text("/big.png"), false, DECOY_SITE_MODIFIED, slice_of(big, sizeof big)},
 		{slice_of_text("/dir"), true, 1, {NULL, 0}},
 		{slice_of_text("/dir/index.html"), false, DECOY_SITE_MODIFIED, slice_of_text("idx\n")},
+		{slice_of_text("/empty.txt"), false, DECOY_SITE_MODIFIED, {NULL, 0}},
 		{slice_of_text("/index.html"), false, DECOY_SITE_MODIFIED,
 		 slice_of_text("<h1>home</h1>\n")},
 		{slice_of_text("/no index"), true, 1, {NULL, 0}},

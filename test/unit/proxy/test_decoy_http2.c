@@ -53,7 +53,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
-static struct peer *peer_new(bool with_site) {
+/* One that is not reading gives no window back. */
+static struct peer *peer_new_of(bool with_site, bool reads) {
+	nghttp2_option *option;
 	struct peer *peer = calloc(1, sizeof *peer);
 	nghttp2_session_callbacks *callbacks;
 	assert_non_null(peer);
@@ -63,10 +65,17 @@ static struct peer *peer_new(bool with_site) {
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_closed);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	assert_int_equal(nghttp2_session_client_new(&peer->session, callbacks, peer), 0);
+	assert_int_equal(nghttp2_option_new(&option), 0);
+	nghttp2_option_set_no_auto_window_update(option, !reads);
+	assert_int_equal(nghttp2_session_client_new2(&peer->session, callbacks, peer, option), 0);
+	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	assert_int_equal(nghttp2_submit_settings(peer->session, 0, NULL, 0), 0);
 	return peer;
+}
+
+static struct peer *peer_new(bool with_site) {
+	return peer_new_of(with_site, true);
 }
 
 static void peer_free(struct peer *peer) {
@@ -156,6 +165,22 @@ static void answers_many(void **state) {
 		assert_int_equal(peer->answers[i].error, 0);
 		assert_int_equal(peer->answers[i].size, i % 2 ? DECOY_SITE_BIG : i % 10 ? 12 : 0);
 	}
+	peer_free(peer);
+}
+
+/* A file without bytes is whole at once, though others use all the room there is. */
+static void ends_without_bytes(void **state) {
+	const nghttp2_settings_entry window = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1000};
+	struct peer *peer = peer_new_of(true, false);
+	assert_int_equal(nghttp2_submit_settings(peer->session, 0, &window, 1), 0);
+	for (unsigned i = 0; i < DECOY_FEEDS_MAX; i++)
+		(void)ask(peer, "GET", "/big.png", "", 0);
+	int32_t empty = ask(peer, "GET", "/empty.txt", "", 0);
+	run(peer);
+	assert_int_equal(peer->answers[0].status, 200);
+	assert_false(peer->answers[0].ended);
+	assert_int_equal(peer->answers[empty / 2].status, 200);
+	assert_true(peer->answers[empty / 2].ended);
 	peer_free(peer);
 }
 
@@ -263,6 +288,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(answers_many),
+		cmocka_unit_test(ends_without_bytes),
 		cmocka_unit_test(judges_only_the_lonely),
 		cmocka_unit_test(hands_over),
 		cmocka_unit_test(hands_over_when_acknowledged),

@@ -63,7 +63,9 @@ struct decoy_exchange {
 	bool answered, done;           /* the answer's head, all of it */
 	bool feeds;                    /* HTTP/2: counts as one whose body is being sent */
 	uint64_t received;             /* bytes of the body */
-	struct slice left;             /* of an answer's body */
+	struct slice left;             /* of an answer's body, and what stands behind it */
+	const struct slice *rest;
+	size_t rest_count;
 	uint8_t *more;                 /* what left is in, if it is the exchange's own */
 	struct decoy_backend *backend; /* NULL: none */
 };

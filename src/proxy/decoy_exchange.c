@@ -59,6 +59,8 @@ static bool keep_body(struct decoy_exchange *exchange, const struct decoy_answer
 	bool own = at >= answer->text && at < answer->text + sizeof answer->text;
 	exchange->more = more;
 	exchange->left = answer->body;
+	exchange->rest = answer->rest;
+	exchange->rest_count = answer->rest_count;
 	if (!own)
 		return true;
 	free(more);
@@ -170,8 +172,16 @@ void decoy_exchange_pump(struct decoy_exchange *exchange) {
 		return;
 	}
 	const struct decoy_protocol *protocol = exchange->decoy->protocol;
-	size_t taken = protocol->write(exchange, exchange->left.data, exchange->left.size, true);
-	exchange->done = taken == exchange->left.size;
-	if (taken > 0)
-		exchange->left = slice_of(exchange->left.data + taken, exchange->left.size - taken);
+	for (;;) {
+		const struct slice left = exchange->left;
+		const bool is_last = exchange->rest_count == 0;
+		size_t taken = protocol->write(exchange, left.data, left.size, is_last);
+		exchange->done = is_last && taken == left.size;
+		if (taken > 0)
+			exchange->left = slice_of(left.data + taken, left.size - taken);
+		if (is_last || taken < left.size)
+			return;
+		exchange->left = *exchange->rest++;
+		exchange->rest_count--;
+	}
 }

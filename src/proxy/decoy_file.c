@@ -13,7 +13,7 @@
 
 static const struct slice nowhere = {.data = NULL};
 
-enum { ETAG_SIZE = 40, HTTPS_PORT = 443, PART_HEAD_MAX = 160 };
+enum { ETAG_SIZE = 40, HTTPS_PORT = 443, PART_HEAD_MAX = 192, PART_END_MAX = 40 };
 
 /* What is being answered. */
 struct work {
@@ -140,35 +140,46 @@ static void show_part(struct work *work, const struct decoy_range *range) {
 	work->answer->body = slice_of(content.data + range->begin, (size_t)(range->end - range->begin));
 }
 
-/* Several parts in one body (RFC 9110 section 14.6), which is put together. */
+/* Several parts in one body (RFC 9110 section 14.6): what stands between them, and the file's own.
+ */
+struct parts {
+	struct slice list[2 * DECOY_RANGES_MAX + 1];
+	char text[DECOY_RANGES_MAX * PART_HEAD_MAX + PART_END_MAX];
+};
+
 static bool show_parts(struct work *work, const struct decoy_range *ranges, size_t count) {
 	/* Of the file, so that the same question has the same answer. */
 	char boundary[24], type[64];
 	struct slice content = work->file->content;
+	struct parts *parts = malloc(sizeof *parts);
+	if (!parts)
+		return false;
 	(void)snprintf(boundary, sizeof boundary, "%020llu",
 				   (unsigned long long)(work->file->modified ^ content.size));
-	size_t room = sizeof boundary + 16;
-	for (size_t i = 0; i < count; i++)
-		room += PART_HEAD_MAX + (size_t)(ranges[i].end - ranges[i].begin);
-	uint8_t *body = malloc(room);
-	if (!body)
-		return false;
-	size_t used = 0;
+	size_t used = 0, whole = 0;
 	for (size_t i = 0; i < count; i++) {
-		used += (size_t)snprintf(
-			(char *)body + used, room - used,
-			"\r\n--%s\r\nContent-Type: %s\r\nContent-Range: bytes %llu-%llu/%zu\r\n\r\n", boundary,
-			site_type(work->file->path), (unsigned long long)ranges[i].begin,
-			(unsigned long long)ranges[i].end - 1, content.size);
-		size_t size = (size_t)(ranges[i].end - ranges[i].begin);
-		memcpy(body + used, content.data + ranges[i].begin, size);
-		used += size;
+		char *head = parts->text + used;
+		int size =
+			snprintf(head, PART_HEAD_MAX,
+					 "\r\n--%s\r\nContent-Type: %s\r\nContent-Range: bytes %llu-%llu/%zu\r\n\r\n",
+					 boundary, site_type(work->file->path), (unsigned long long)ranges[i].begin,
+					 (unsigned long long)ranges[i].end - 1, content.size);
+		parts->list[2 * i] = slice_of(head, (size_t)size);
+		parts->list[2 * i + 1] =
+			slice_of(content.data + ranges[i].begin, (size_t)(ranges[i].end - ranges[i].begin));
+		used += (size_t)size;
+		whole += (size_t)size + parts->list[2 * i + 1].size;
 	}
-	used += (size_t)snprintf((char *)body + used, room - used, "\r\n--%s--\r\n", boundary);
+	char *end = parts->text + used;
+	int size = snprintf(end, PART_END_MAX, "\r\n--%s--\r\n", boundary);
+	parts->list[2 * count] = slice_of(end, (size_t)size);
+	whole += (size_t)size;
 	(void)snprintf(type, sizeof type, "multipart/byteranges; boundary=%s", boundary);
-	begin_part(work, used, type);
-	work->answer->body = slice_of(body, used);
-	*work->more = body;
+	begin_part(work, whole, type);
+	work->answer->body = parts->list[0];
+	work->answer->rest = parts->list + 1;
+	work->answer->rest_count = 2 * count;
+	*work->more = (uint8_t *)parts;
 	return true;
 }
 

@@ -45,8 +45,10 @@ struct decoy_answer {
 	size_t before; /* so many of them stand before Connection */
 	bool has_body; /* may be of no bytes */
 	bool has_length;
-	bool close;        /* the connection, behind it */
-	struct slice body; /* of an answer that is there as a whole; the site's, or of text */
+	bool close;               /* the connection, behind it */
+	struct slice body;        /* of an answer that is there as a whole; the site's, or of text */
+	const struct slice *rest; /* of the body, behind that; none of them is empty */
+	size_t rest_count;
 	size_t text_size;
 	bool too_large; /* a field was left out */
 	char text[DECOY_TEXT_MAX];

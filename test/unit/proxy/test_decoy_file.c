@@ -1,5 +1,7 @@
 #include "decoy_world.h"
 
+#include <malloc.h>
+
 /*
  * What a site answers over HTTP/1.1: the heads, in their order, and the bodies are those of
  * nginx 1.22 (server_tokens off) with the same files.
@@ -115,10 +117,37 @@ static void has_a_page_of_its_own(void **state) {
 	world_free(world);
 }
 
+static size_t in_use(void) {
+	const struct mallinfo2 heap = mallinfo2();
+	return heap.uordblks + heap.hblkhd;
+}
+
+/* Parts of a file are not copied: a short question would fill the memory with long answers. */
+static void parts_are_not_copied(void **state) {
+	static const char request[] =
+		"GET /big.png HTTP/1.1\r\nHost: h\r\nRange: bytes=0-0,1-299999\r\n\r\n";
+	struct world *world = world_new(false, true);
+	world->keeps_pending = true;
+	size_t size = sizeof request - 1, before = in_use();
+	assert_int_equal(decoy_put(world->decoy, world->now, (const uint8_t *)request, size), size);
+	world_refuse(world);
+	assert_true(in_use() - before < DECOY_SITE_BIG / 2);
+	world_run(world);
+	const char *body = strstr(world->client, "\r\n\r\n") + 4;
+	const struct site_file *file = site_find(world->site, "/big.png", 8);
+	const char *second = memmem(body, 500, "1-299999/300000\r\n\r\n", 19);
+	assert_non_null(second);
+	assert_memory_equal(second + 19, file->content.data + 1, DECOY_SITE_BIG - 1);
+	assert_string_equal(second + 19 + DECOY_SITE_BIG - 1, "\r\n--00000000001700225760--\r\n");
+	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+	world_free(world);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_as_nginx),
 		cmocka_unit_test(has_a_page_of_its_own),
+		cmocka_unit_test(parts_are_not_copied),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

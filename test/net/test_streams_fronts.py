@@ -36,6 +36,7 @@ from harness.traffic import IperfServer, iperf
 pytestmark = [pytest.mark.umbra, needs_streams]
 
 PASSWORD = "correct horse"
+PUBLIC = "11.22.33.44"  # as it is on the Internet; here nobody has it
 SECRET_PORT, LOST_NAME = 41873, "whistle-blower.test"
 
 
@@ -106,6 +107,10 @@ def test_what_cannot_be_reached(lab: Lab) -> None:
     streams.server.namespace.spawn("iperf3", "-s", "-p", "5300")
     for address in ("127.0.0.1", "127.1.2.3", "0.0.0.0"):
         assert socks.reply_to(space, FRONT, address, 5300) == socks.NOT_ALLOWED, address
+    # Addresses of anywhere need no rule, but where one is the server's own.
+    assert socks.reply_to(space, FRONT, PUBLIC, 5300) == socks.HOST
+    streams.server.namespace.run("ip", "address", "add", f"{PUBLIC}/32", "dev", "lo")
+    assert socks.reply_to(space, FRONT, PUBLIC, 5300) == socks.NOT_ALLOWED
 
 
 def test_rules_of_one_client(lab: Lab) -> None:
@@ -185,7 +190,7 @@ def test_forwards(lab: Lab) -> None:
     IperfServer(streams.site)
     streams.start()
     for direction in ((), ("-R",), ("-P", "4")):
-        report = iperf(streams.space, "127.0.0.1", *direction)
+        report = iperf(streams.space, "127.0.0.1", *direction, amount=("-n", "40M"))
         assert report["received"]["bytes"] > 1_000_000, report
     for number in range(3):  # each another sender
         asking = streams.space.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -51,6 +51,12 @@ def memory(node: Node) -> int:
     return total
 
 
+def open_of(node: Node, tunnel: str) -> tuple[int, int]:
+    """Streams, and connections to their targets."""
+    figures = node.tunnel_status(tunnel)["streams"]
+    return figures["streams"], figures["relays"]
+
+
 def test_thousand_downloads(lab: Lab) -> None:
     """At once, each of which arrives whole."""
     streams = make_streams(lab).start()
@@ -98,16 +104,16 @@ def test_small_beside_bulk(lab: Lab) -> None:
         *("tc", "qdisc", "add", "dev", streams.cable[1], "root"),
         *("tbf", "rate", "100mbit", "burst", "32kb", "latency", "15ms"),
     )
-    seconds = 4
+    seconds = 3
     with streams.connect() as small:
         command = ["curl", "-sS", "-o", "/dev/null", "-m", str(seconds), "-w", "%{size_download}"]
         command += ["--socks5-hostname", f"127.0.0.1:{FRONT}", f"{URL}/endless"]
         bulk = subprocess.Popen(
             streams.space.command(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        time.sleep(1)
+        time.sleep(0.8)
         times = []
-        for _ in range(60):
+        for _ in range(40):
             began = time.monotonic()
             small.sendall(b"!")
             assert small.recv(1) == b"!"
@@ -156,5 +162,5 @@ def test_idle_streams(lab: Lab) -> None:
     assert len(connections) >= 0.9 * TUNNELS * CONNECTIONS_EACH
     assert max(used.values()) <= IDLE_BYTES, used
     holder.communicate("", timeout=30 * SLOW)
-    # All of it is given back: others have room.
-    wait_until(streams.works, 10, "a page after them")
+    wait_until(lambda: open_of(streams.server, streams.web) == (0, 0), 10, "all given back")
+    assert streams.works()

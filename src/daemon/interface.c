@@ -86,9 +86,6 @@ static void attached(void *context, int number, const char *text) {
 static void net_ready(struct privileged *privileged, bool first) {
 }
 
-static void net_started(struct privileged *privileged) {
-}
-
 static void signalled(struct privileged *privileged, int number) {
 	const struct interface_program *program = privileged->program;
 	if (number == SIGHUP) {
@@ -108,7 +105,6 @@ static void gone(struct privileged *privileged, struct attachment *attachment) {
 
 static const struct privileged_ops ops = {
 	.net_ready = net_ready,
-	.net_started = net_started,
 	.signalled = signalled,
 	.gone = gone,
 };

@@ -45,10 +45,8 @@ static const char help[] =
 
 enum { EXIT_USAGE = 2 };
 
+/* The tunnels' ATTACHs are on their way: control's requests about them come behind. */
 static void net_ready(struct privileged *privileged, bool first) {
-}
-
-static void net_started(struct privileged *privileged) {
 	node_control_peer(privileged->program);
 }
 
@@ -128,7 +126,6 @@ static void reap(struct privileged *privileged, uint64_t now) {
 
 static const struct privileged_ops ops = {
 	.net_ready = net_ready,
-	.net_started = net_started,
 	.signalled = signalled,
 	.gone = gone,
 	.listened = listened,

@@ -148,8 +148,9 @@ void node_control_configure(struct node *node) {
 void node_control_peer(struct node *node) {
 	int ends[2];
 	node->peer_again = CLOCK_NEVER;
-	if (node->control.channel < 0 || node->privileged.net.channel < 0)
-		return;
+	if (node->control.channel < 0 || node->privileged.net.channel < 0 ||
+		!node->privileged.net.ready)
+		return; /* whoever comes later comes here by itself */
 	enum err error = channel_pair(ends);
 	if (!error) {
 		/* First to whom it may be in vain: the other one's end is closed then, which it sees. */

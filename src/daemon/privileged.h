@@ -31,10 +31,11 @@ enum {
 
 /* A program's part; all are called by the process's only thread. */
 struct privileged_ops {
-	/* The net process is ready for requests; first: the first of this run. */
+	/*
+	 * The net process is ready for requests, and was sent the tunnels that there are; first: the
+	 * first of this run. PEERING may be sent now, behind them.
+	 */
 	void (*net_ready)(struct privileged *privileged, bool first);
-	/* A net process was started and told of START: PEERING may be sent now. */
-	void (*net_started)(struct privileged *privileged);
 	/* SIGINT, SIGTERM, SIGHUP or SIGUSR1 came. */
 	void (*signalled)(struct privileged *privileged, int number);
 	/* The interface or configuration socket of an attachment was deleted by somebody. */

@@ -156,10 +156,8 @@ void privileged_start_net(struct privileged *privileged, uint64_t now) {
 	privileged->ready_by = now + PRIVILEGED_READY_TIMEOUT;
 	privileged->net.restart_at = CLOCK_NEVER;
 	enum err error = spawn(privileged, now);
-	if (!error) {
-		privileged->ops->net_started(privileged);
+	if (!error)
 		return;
-	}
 	log_error("the net process could not be started: %s", err_text(error));
 	supervisor_kill(&privileged->net);
 	if (privileged->net.pid == 0)

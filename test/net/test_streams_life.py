@@ -40,7 +40,8 @@ def pin(certificate: pathlib.Path) -> str:
 
 def shown_certificate(streams: Streams) -> str:
     """What the server shows to whoever comes."""
-    return streams.space.call(lambda: ssl.get_server_certificate((SERVER, PORT)))
+    at = (SERVER, PORT)
+    return streams.space.call(lambda: ssl.get_server_certificate(at, timeout=10))
 
 
 def assert_cut(held: socket.socket) -> None:
@@ -61,6 +62,16 @@ def test_process_dies(lab: Lab, end: str, part: str) -> None:
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 5, "its end")
     wait_until(streams.works, 20, f"a page after the {end}'s {part} died:\n{node.log_text()}")
+
+
+def test_net_dies_often(lab: Lab) -> None:
+    """Each new one learns whom it may admit, which control tells it, and serves from then on."""
+    streams = make_streams(lab).start()
+    for _ in range(6):
+        pid = streams.server.part("net")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 5, "its end")
+        assert shown_certificate(streams)
 
 
 def test_server_dies(lab: Lab) -> None:

@@ -31,7 +31,9 @@
 	ROW(CONNECTIONS, connections, GAUGE)                  \
 	ROW(STREAMS, streams, GAUGE)                          \
 	ROW(ROUND_TRIP, round_trip, GAUGE) /* microseconds */ \
-	ROW(HELD, held, GAUGE)             /* bytes unread */
+	ROW(HELD, held, GAUGE)             /* bytes unread */ \
+	ROW(WINDOW_SEND, window_send, GAUGE)                  \
+	ROW(WINDOW_RECEIVE, window_receive, GAUGE) /* of all connections together */
 
 #define STREAM_FIGURE_ENUMERATOR(upper, lower, kind) STREAM_FIGURE_##upper,
 enum stream_figure { STREAM_FIGURES(STREAM_FIGURE_ENUMERATOR) STREAM_FIGURE_COUNT };

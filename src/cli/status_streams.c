@@ -98,4 +98,11 @@ void status_streams_peer(struct text_buffer *text, const struct stream_peer_figu
 		text_buffer_add(text, ", %s unread", word);
 	}
 	text_buffer_add(text, "\n");
+	if (figures->of[STREAM_PEER_FIGURE_CONNECTIONS] == 0)
+		return;
+	char send[QUANTITY_SIZE], receive[QUANTITY_SIZE];
+	quantity_bytes(figures->of[STREAM_PEER_FIGURE_WINDOW_SEND], send);
+	quantity_bytes(figures->of[STREAM_PEER_FIGURE_WINDOW_RECEIVE], receive);
+	add_label(text, indent, "windows");
+	text_buffer_add(text, "%s to send, %s to receive\n", send, receive);
 }

@@ -173,6 +173,8 @@ WRITE_PEER(path_mtu, peer->path_mtu > 0, peer->path_mtu)
 WRITE_PEER(connections, peer->streams.are_known, PEER_STREAM(CONNECTIONS))
 WRITE_PEER(streams, peer->streams.are_known, PEER_STREAM(STREAMS))
 WRITE_PEER(held, peer->streams.are_known, PEER_STREAM(HELD))
+WRITE_PEER(window_send, PEER_STREAM(CONNECTIONS) > 0, PEER_STREAM(WINDOW_SEND))
+WRITE_PEER(window_receive, PEER_STREAM(CONNECTIONS) > 0, PEER_STREAM(WINDOW_RECEIVE))
 WRITE_PEER(round_trip, PEER_STREAM(ROUND_TRIP) > 0, PEER_STREAM(ROUND_TRIP))
 WRITE_PEER(handshake, peer->latest_handshake > 0, peer->latest_handshake)
 
@@ -346,6 +348,12 @@ static const struct row {
 	{{"umbra_peer_round_trip_microseconds", "gauge",
 	  "The shortest round trip to the peer of late, inside the tunnel; absent before it is known."},
 	 write_peer_round_trip},
+	{{"umbra_peer_window_send_bytes", "gauge",
+	  "Bytes that the peer's windows let us send now, of all connections; absent without one."},
+	 write_peer_window_send},
+	{{"umbra_peer_window_receive_bytes", "gauge",
+	  "Bytes that the peer may have under way to us, of all connections; absent without one."},
+	 write_peer_window_receive},
 	{{"umbra_offload", "gauge", "1 while the shard uses this help of the kernel."}, write_offloads},
 	{{"umbra_dropped_total", "counter", "What the shard or its sockets lost, by reason."},
 	 write_drops},

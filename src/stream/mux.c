@@ -57,6 +57,10 @@ uint64_t mux_round_trip(const struct mux *mux) {
 	return round_trip_shortest(&mux->round_trip);
 }
 
+struct mux_windows mux_windows(const struct mux *mux) {
+	return (struct mux_windows){.send = mux->window_out.left, .receive = mux->window_in.size};
+}
+
 /* Never back: what is measured here are differences. */
 void mux_touch(struct mux *mux, uint64_t now) {
 	if (now > mux->now)

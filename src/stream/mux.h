@@ -170,6 +170,12 @@ size_t mux_stream_count(const struct mux *mux);
 /* The shortest round trip of late, ns; 0 before one was measured. */
 uint64_t mux_round_trip(const struct mux *mux);
 
+/* The connection's windows, in bytes: what the peer lets us send now, and what it may at most. */
+struct mux_windows {
+	uint32_t send, receive;
+};
+struct mux_windows mux_windows(const struct mux *mux);
+
 /*
  * A stream of ours. Its target travels with the next mux_send(), and data may follow at once.
  * ERR_LIMIT at MUX_STREAMS_MAX, ERR_EXPIRED when ids are used up (the connection drains then),

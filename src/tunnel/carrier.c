@@ -65,12 +65,15 @@ void carrier_drain(struct carrier *carrier) {
 }
 
 void carrier_figures(const struct carrier *carrier, struct carrier_figures *out_figures) {
+	struct mux_windows windows = mux_windows(carrier->mux);
 	*out_figures = (struct carrier_figures){
 		.peer = carrier->peer,
 		.opened_at = carrier->opened_at,
 		.received = carrier->received,
 		.sent = carrier->sent,
 		.round_trip = mux_round_trip(carrier->mux),
+		.window_send = windows.send,
+		.window_receive = windows.receive,
 		.streams = (uint32_t)mux_stream_count(carrier->mux),
 	};
 }

@@ -86,6 +86,8 @@ struct carrier_figures {
 	uint64_t opened_at;      /* ns */
 	uint64_t received, sent; /* bytes of the carrier, inside TLS */
 	uint64_t round_trip;     /* ns, 0: not measured */
+	uint32_t window_send;    /* bytes that the peer lets us send now */
+	uint32_t window_receive; /* that it may send at most */
 	uint32_t streams;
 };
 void carrier_figures(const struct carrier *carrier, struct carrier_figures *out_figures);

@@ -278,6 +278,8 @@ void server_client_status(const struct server_client *client, struct uapi_text *
 		sent += carrier.sent;
 		figures.of[STREAM_PEER_FIGURE_CONNECTIONS]++;
 		figures.of[STREAM_PEER_FIGURE_STREAMS] += carrier.streams;
+		figures.of[STREAM_PEER_FIGURE_WINDOW_SEND] += carrier.window_send;
+		figures.of[STREAM_PEER_FIGURE_WINDOW_RECEIVE] += carrier.window_receive;
 		/* The best that one of them has. */
 		if (carrier.round_trip > 0 && (round_trip == 0 || carrier.round_trip < round_trip))
 			round_trip = carrier.round_trip;

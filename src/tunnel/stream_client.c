@@ -314,6 +314,8 @@ static struct stream_peer_figure_set count_server(const struct uplink_figures *u
 	for (size_t i = 0; i < uplink->connection_count; i++) {
 		const struct carrier_figures *each = &uplink->connections[i];
 		set.of[STREAM_PEER_FIGURE_STREAMS] += each->streams;
+		set.of[STREAM_PEER_FIGURE_WINDOW_SEND] += each->window_send;
+		set.of[STREAM_PEER_FIGURE_WINDOW_RECEIVE] += each->window_receive;
 		if (each->round_trip > 0 && each->round_trip < least)
 			least = each->round_trip;
 	}

@@ -310,7 +310,8 @@ static void streams_have_lines_of_their_own(void **state) {
 													 [STREAM_FIGURE_PACKETS_DROPPED] = 4}};
 	tunnel.streams = figures;
 	struct view_peer peer = t.peers[0];
-	peer.streams = (struct stream_peer_figure_set){.are_known = true, .of = {2, 1, 12450, 2048}};
+	peer.streams = (struct stream_peer_figure_set){.are_known = true,
+												   .of = {2, 1, 12450, 2048, 8 << 20, 1 << 20}};
 	tunnel.peers = &peer;
 	tunnel.peer_count = tunnel.shown = 1;
 	text = (struct text_buffer){0};
@@ -322,7 +323,9 @@ static void streams_have_lines_of_their_own(void **state) {
 						   "  targets           3 refused\n"
 						   "  dropped           4 packets\n"));
 	assert_non_null(strstr(text.text, "    streams           1 stream on 2 connections, round trip "
-									  "12.4 ms, 2.00 KiB unread\n"));
+									  "12.4 ms, 2.00 KiB unread\n"
+									  "    windows           8.00 MiB to send, 1.00 MiB to "
+									  "receive\n"));
 	text_buffer_done(&text);
 }
 

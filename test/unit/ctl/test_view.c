@@ -30,7 +30,8 @@ static void peers_are_written_as_documented(void **state) {
 		"\"endpoint\":\"[2001:db8::1]:51820\","
 		"\"allowed_ips\":[\"10.66.0.2/32\",\"fd66::/64\"],\"persistent_keepalive\":25,"
 		"\"path_mtu\":1288,\"latest_handshake\":1700000001,\"received\":1099511627776,\"sent\":"
-		"12,\"streams\":{\"connections\":1,\"streams\":20,\"round_trip\":300,\"held\":4000}}");
+		"12,\"streams\":{\"connections\":1,\"streams\":20,\"round_trip\":300,\"held\":4000,"
+		"\"window_send\":5000,\"window_receive\":6000}}");
 	free(text);
 	view_peer_done(&peer);
 	peer = example_bare_peer(0);

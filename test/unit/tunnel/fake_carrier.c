@@ -28,9 +28,12 @@ void carrier_free(struct carrier *carrier) {
 }
 
 void carrier_figures(const struct carrier *carrier, struct carrier_figures *out_figures) {
+	struct mux_windows windows = mux_windows(carrier->end.mux);
 	*out_figures = (struct carrier_figures){
 		.opened_at = MUX_END_BORN,
 		.round_trip = mux_round_trip(carrier->end.mux),
+		.window_send = windows.send,
+		.window_receive = windows.receive,
 		.streams = (uint32_t)mux_stream_count(carrier->end.mux),
 	};
 }

@@ -6,6 +6,7 @@
 
 #include "crypto/aead.h"
 #include "loop/control_loop.h"
+#include "stream/window.h"
 #include "transport/tcp/tcp_connection.h"
 #include "tunnel/directory_text.h"
 #include "tunnel/stream_tunnel.h"
@@ -307,6 +308,10 @@ static enum err read_peer(void *context, const struct directory_text_peer *peer)
 	struct scene *scene = context;
 	scene->peers_read++;
 	assert_int_equal(peer->figures.streams.of[STREAM_PEER_FIGURE_CONNECTIONS], 1);
+	assert_in_range(peer->figures.streams.of[STREAM_PEER_FIGURE_WINDOW_SEND], 1,
+					WINDOW_CONNECTION_INITIAL);
+	assert_int_equal(peer->figures.streams.of[STREAM_PEER_FIGURE_WINDOW_RECEIVE],
+					 WINDOW_CONNECTION_INITIAL);
 	assert_int_equal(peer->allowed_ip_count, 1);
 	return ERR_OK;
 }

@@ -428,7 +428,7 @@ static void declined(void **state) {
 	assert_int_equal(last_dial()->options.clock_offset, -7);
 }
 
-static void unreachable(void **state) {
+static void out_of_reach(void **state) {
 	(void)want(0);
 	lose(CARRIER_DIAL_UNREACHABLE);
 	assert_int_equal(scene.events[0].kind, STREAM_EVENT_UNREACHABLE);
@@ -546,7 +546,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(waits_longer_each_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(patience_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(declined, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(unreachable, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(out_of_reach, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(short_lives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(from_inside, set_up, tear_down),

@@ -181,20 +181,29 @@ static int connect_client(struct rig *rig, int type) {
 	return descriptor;
 }
 
+/* One port of both kinds; one that is free for datagrams may be somebody's connection's. */
+static struct sockaddr_in bind_both(int *out_datagrams, int *out_connections) {
+	for (unsigned tries = 0; tries < 100; tries++) {
+		*out_datagrams = new_socket(SOCK_DGRAM);
+		*out_connections = new_socket(SOCK_STREAM);
+		struct sockaddr_in at = bind_any(*out_datagrams);
+		if (bind(*out_connections, (void *)&at, sizeof at) == 0 && listen(*out_connections, 4) == 0)
+			return at;
+		(void)close(*out_datagrams);
+		(void)close(*out_connections);
+	}
+	fail_msg("no port is free");
+	return (struct sockaddr_in){.sin_family = AF_INET};
+}
+
 static int set_up(void **state) {
 	struct rig *rig = calloc(1, sizeof *rig);
 	rig->accepted = -1;
 	assert_int_equal(control_loop_new(&rig->loop), ERR_OK);
 	assert_int_equal(control_timer_new(rig->loop, opened, rig, &rig->later), ERR_OK);
-	rig->server = new_socket(SOCK_DGRAM);
-	rig->server_at = bind_any(rig->server);
-	rig->listener = new_socket(SOCK_STREAM);
-	assert_int_equal(bind(rig->listener, (void *)&rig->server_at, sizeof rig->server_at), 0);
-	assert_int_equal(listen(rig->listener, 4), 0);
-	int datagrams = new_socket(SOCK_DGRAM), connections = new_socket(SOCK_STREAM);
-	rig->at = bind_any(datagrams);
-	assert_int_equal(bind(connections, (void *)&rig->at, sizeof rig->at), 0);
-	assert_int_equal(listen(connections, 4), 0);
+	int datagrams, connections;
+	rig->server_at = bind_both(&rig->server, &rig->listener);
+	rig->at = bind_both(&datagrams, &connections);
 	struct forwarder_io_group group = {.servers = 1, .counts = {SOCKETS}};
 	for (size_t i = 0; i < SOCKETS; i++) {
 		group.sockets[0][i] = new_socket(SOCK_DGRAM);

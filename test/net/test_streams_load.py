@@ -162,5 +162,6 @@ def test_idle_streams(lab: Lab) -> None:
     assert len(connections) >= 0.9 * TUNNELS * CONNECTIONS_EACH
     assert max(used.values()) <= IDLE_BYTES, used
     holder.communicate("", timeout=30 * SLOW)
-    wait_until(lambda: open_of(streams.server, streams.web) == (0, 0), 10, "all given back")
+    # Of many that are cut at once some wait until a reset does not count.
+    wait_until(lambda: open_of(streams.server, streams.web) == (0, 0), 20, "all given back")
     assert streams.works()

@@ -359,7 +359,8 @@ static void on_received(void *context, uint8_t *data, size_t size) {
 static void on_finished(void *context, bool cut) {
 	struct carrier_accept *accept = context;
 	accept->peer_ended = true;
-	if (accept->phase == CLOSING)
+	/* The handshake's end came together with it, and nobody was told of an open connection. */
+	if (accept->phase == CLOSING || accept->phase == HELLO)
 		(void)end(accept, WITH_FIN);
 	else if (accept->phase == TAKING)
 		(void)end(accept, WITH_RESET);

@@ -23,6 +23,8 @@
 enum {
 	LINK_TURN_MAX = 16, /* messages of the site's in a turn */
 	QUEUED_HEADER_SIZE = 2,
+	/* Of a peer who does not read what he is sent: the site takes no more than it has to. */
+	UNANSWERED_MAX = 64 * 1024,
 };
 
 enum {
@@ -54,6 +56,7 @@ struct carrier_accept {
 	int link;                    /* to the site; -1: none yet, or no more */
 	struct byte_queue messages;  /* for the site, each behind its size */
 	struct byte_queue unsent;    /* of the site's DATA; while there is some, the link is not read */
+	size_t unanswered;           /* bytes of the peer's since there is some */
 	struct byte_queue back;
 	bool peer_ended; /* and the site was told */
 	bool finishing;  /* the site said FINISH or CUT */
@@ -341,13 +344,16 @@ static void on_open(void *context) {
 
 static size_t on_room(void *context) {
 	const struct carrier_accept *accept = context;
-	if (accept->phase == TAKING || byte_queue_size(&accept->messages) > 0)
+	if (accept->phase == TAKING || byte_queue_size(&accept->messages) > 0 ||
+		accept->unanswered >= UNANSWERED_MAX)
 		return 0;
 	return TLS_RECORD_SIZE_MAX;
 }
 
 static void on_received(void *context, uint8_t *data, size_t size) {
 	struct carrier_accept *accept = context;
+	if (byte_queue_size(&accept->unsent) > 0)
+		accept->unanswered += size;
 	/* To who has closed, the kernel would answer so as well. */
 	if (accept->phase == CLOSING)
 		(void)end(accept, WITH_RESET);
@@ -378,6 +384,10 @@ static void on_writable(void *context) {
 			control_timer_stop(accept->timer);
 		else
 			control_timer_set(accept->timer, CARRIER_ACCEPT_STALL_SECONDS * CLOCK_SECOND);
+	}
+	if (accept->unanswered > 0 && byte_queue_size(&accept->unsent) == 0) {
+		accept->unanswered = 0;
+		tls_stream_resume(accept->tls);
 	}
 	watch(accept);
 }

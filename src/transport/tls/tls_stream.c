@@ -318,8 +318,10 @@ void tls_stream_cut(struct tls_stream *stream) {
 	tls_stream_finish(stream);
 }
 
+/* A turn that is under way may have asked for room() for the last time. */
 void tls_stream_resume(struct tls_stream *stream) {
-	turn_later(stream);
+	if (!stream->told)
+		control_timer_set(stream->later, 0);
 }
 
 void tls_stream_set_owner(struct tls_stream *stream, const struct tls_stream_ops *ops,

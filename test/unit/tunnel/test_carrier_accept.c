@@ -415,32 +415,15 @@ static void is_bounded_towards_the_site(void **state) {
 	assert_true(has_sent_bulk(desk));
 }
 
-static bool site_can_send(void *context) {
-	struct desk *desk = context;
-	ssize_t sent = send(visitor_site(&desk->visitor), desk->visitor.data, DECOY_LINK_MESSAGE_MAX,
-						MSG_NOSIGNAL);
-	assert_true(sent > 0 || errno == EAGAIN);
-	return sent > 0;
-}
-
 static void is_bounded_towards_the_peer(void **state) {
 	struct desk *desk = *state;
 	connect_one(desk);
-	desk->visitor.room = 0;
-	desk->visitor.data[0] = DECOY_LINK_DATA;
-	size_t sent = 0;
-	for (int silent = 0; silent < 100; silent++) {
-		fake_stream_host_turn(&desk->fake);
-		while (sent < 16 * BULK && site_can_send(desk)) {
-			sent += DECOY_LINK_DATA_MAX;
-			silent = 0;
-		}
-	}
+	size_t sent = visitor_is_filled(&desk->visitor, 16 * BULK);
 	assert_true(sent < 16 * BULK);
 	desk->visitor.room = TLS_RECORD_SIZE_MAX;
 	tls_stream_resume(desk->visitor.tls);
 	while (sent < 16 * BULK) {
-		fake_stream_host_until(&desk->fake, site_can_send, desk);
+		fake_stream_host_until(&desk->fake, visitor_site_can_send, &desk->visitor);
 		sent += DECOY_LINK_DATA_MAX;
 		byte_queue_drop(&desk->visitor.got, SIZE_MAX);
 	}
@@ -454,17 +437,36 @@ static void is_bounded_towards_the_peer(void **state) {
 static void ends_who_does_not_read(void **state) {
 	struct desk *desk = *state;
 	connect_one(desk);
-	desk->visitor.room = 0;
-	desk->visitor.data[0] = DECOY_LINK_DATA;
-	for (int silent = 0; silent < 100; silent++) {
-		fake_stream_host_turn(&desk->fake);
-		while (site_can_send(desk))
-			silent = 0;
-	}
+	(void)visitor_is_filled(&desk->visitor, 16 * BULK);
 	fake_stream_host_advance(&desk->fake, (CARRIER_ACCEPT_STALL_SECONDS - 1) * CLOCK_SECOND);
 	assert_int_equal(desk->ended, 0);
 	fake_stream_host_advance(&desk->fake, CLOCK_SECOND);
 	assert_int_equal(desk->ended, 1);
+}
+
+/* Who sends and does not read is made to wait, and heard again when he reads. */
+static void hears_little_of_who_does_not_read(void **state) {
+	struct desk *desk = *state;
+	size_t got = 0;
+	connect_one(desk);
+	(void)visitor_is_filled(&desk->visitor, 16 * BULK);
+	desk->visitor.left = BULK;
+	visitor_send_zeros(&desk->visitor);
+	for (int silent = 0; silent < 100; silent++) {
+		fake_stream_host_turn(&desk->fake);
+		while (visitor_site_reads(&desk->visitor)) {
+			got += desk->visitor.message.bytes.size;
+			silent = 0;
+		}
+	}
+	assert_true(got > 0 && got < 512 * 1024);
+	desk->visitor.room = TLS_RECORD_SIZE_MAX;
+	tls_stream_resume(desk->visitor.tls);
+	while (got < BULK) {
+		visitor_site_gets(&desk->visitor, DECOY_LINK_DATA);
+		got += desk->visitor.message.bytes.size;
+		byte_queue_drop(&desk->visitor.got, SIZE_MAX);
+	}
 }
 
 static void hears_no_hello(void **state) {
@@ -578,6 +580,7 @@ int main(void) {
 		TEST(is_bounded_towards_the_site),
 		TEST(is_bounded_towards_the_peer),
 		TEST(ends_who_does_not_read),
+		TEST(hears_little_of_who_does_not_read),
 		TEST(hears_no_hello),
 		TEST(hears_nonsense),
 		TEST(serves_who_speaks_without_tls),

@@ -166,6 +166,29 @@ static inline void visitor_site_says(struct visitor *visitor, enum decoy_link_ty
 	assert_int_equal(send(visitor_site(visitor), data, size, MSG_NOSIGNAL), size);
 }
 
+/* Bytes of DATA; whatever visitor->data has. */
+static inline bool visitor_site_can_send(void *context) {
+	struct visitor *visitor = context;
+	visitor->data[0] = DECOY_LINK_DATA;
+	ssize_t sent = send(visitor_site(visitor), visitor->data, DECOY_LINK_MESSAGE_MAX, MSG_NOSIGNAL);
+	assert_true(sent > 0 || errno == EAGAIN);
+	return sent > 0;
+}
+
+/* While he does not read: how many bytes of the site's find room, at most. */
+static inline size_t visitor_is_filled(struct visitor *visitor, size_t most) {
+	size_t sent = 0;
+	visitor->room = 0;
+	for (int silent = 0; silent < 100; silent++) {
+		fake_stream_host_turn(visitor->fake);
+		while (sent < most && visitor_site_can_send(visitor)) {
+			sent += DECOY_LINK_DATA_MAX;
+			silent = 0;
+		}
+	}
+	return sent;
+}
+
 /* Nothing more comes for it, as the other end is closed. */
 static inline bool visitor_site_is_left(void *context) {
 	uint8_t byte;

@@ -290,9 +290,9 @@ static void look_at_end(struct decoy_visit *visit) {
 }
 
 static uint32_t wanted_events(const struct decoy_visit *visit) {
-	bool judging = visit->asks || visit->waits;
-	bool reads =
-		visit->ending == GIVING ? !visit->stopped : judging || byte_queue_size(&visit->input) == 0;
+	/* A verdict stands behind what was under way. */
+	bool reads = visit->ending == GIVING ? !visit->stopped
+										 : visit->waits || byte_queue_size(&visit->input) == 0;
 	return (reads ? EPOLLIN : 0U) | (visit->blocked ? EPOLLOUT : 0U);
 }
 

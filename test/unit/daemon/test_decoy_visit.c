@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,10 +349,36 @@ static void ends_with_what_it_does_not_know(void **state) {
 	world_free(world);
 }
 
+/* Who sends and does not read is made to wait: a web server does not end that. */
+static void waits_for_who_does_not_read(void **state) {
+	static const char requests[] =
+		"GET /big.png HTTP/1.1\r\nHost: h\r\nRange: bytes=0-179999\r\n\r\n"
+		"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+	static const uint8_t more[1 + DECOY_LINK_DATA_MAX] = {DECOY_LINK_DATA};
+	struct world *world = world_new(false, true);
+	tell_text(world, DECOY_LINK_DATA, requests);
+	(void)expect(world, DECOY_LINK_CANDIDATE);
+	refuse(world);
+	size_t sent = 0;
+	for (int idle = 0; idle < 5 && sent < 4 << 20;) {
+		if (send(world->net, more, sizeof more, MSG_NOSIGNAL) > 0) {
+			sent += DECOY_LINK_DATA_MAX;
+			idle = 0;
+			continue;
+		}
+		idle = errno == EAGAIN ? idle + 1 : 5;
+		turn(world);
+	}
+	assert_non_null(world->visit);
+	assert_true(sent < 1 << 20);
+	world_free(world);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(serves_strangers),
 		cmocka_unit_test(serves_much),
+		cmocka_unit_test(waits_for_who_does_not_read),
 		cmocka_unit_test(hands_over),
 		cmocka_unit_test(keeps_before_it_answers),
 		cmocka_unit_test(speaks_first_in_http2),

@@ -175,6 +175,13 @@ static void trim(struct control_decoy *decoy) {
 		log_warning("handshakes of long ago stay in the store: %s", err_text(error));
 }
 
+/* The net process says whom it lets in; whoever speaks in its place fills no disk with others. */
+static bool is_of_now(const struct control_tunnel *tunnel, const struct decoy_link_entry *entry) {
+	uint64_t now = clock_wall_now() / CLOCK_MILLISECOND;
+	uint64_t apart = entry->timestamp > now ? entry->timestamp - now : now - entry->timestamp;
+	return apart < KEPT_MS && directory_find_key(tunnel->directory, entry->client);
+}
+
 static enum err keep(void *context, const struct decoy_link_entry *entry) {
 	struct visitor *visitor = context;
 	struct control *control = visitor->decoy->control;
@@ -182,6 +189,8 @@ static enum err keep(void *context, const struct decoy_link_entry *entry) {
 	static struct log_kind failed;
 	memcpy(seen.client, entry->client, sizeof seen.client);
 	memcpy(seen.random, entry->random, sizeof seen.random);
+	if (!is_of_now(visitor->tunnel, entry))
+		return ERR_INVALID;
 	enum err error = control->store ? store_seen_add(control->store, visitor->tunnel->name, &seen)
 									: ERR_NOT_FOUND;
 	if (error)

@@ -10,7 +10,7 @@
 
 #include <linux/capability.h>
 
-enum { FILES_WANTED = 16384 };
+enum { FILES_WANTED = 32768 };
 
 static void lock_memory(void) {
 	/* Without the capability the small RLIMIT_MEMLOCK would make later allocations fail. */

@@ -180,10 +180,23 @@ static enum err recollect(struct stream_core *core, struct slice line) {
 	return error ? error : core->ops->seen(core->tunnel, slice_of(entry, size));
 }
 
+/*
+ * What there is no place for must not keep everybody out. Whose places are full is refused until
+ * they are not, and what a TLS connection carried can be repeated on no other.
+ */
 static enum err recollect_all(struct stream_core *core, struct slice text) {
 	enum err error = ERR_OK;
-	while (text.size > 0 && !error)
+	size_t without_place = 0;
+	while (text.size > 0 && !error) {
 		error = recollect(core, take_line(&text));
+		if (error != ERR_LIMIT)
+			continue;
+		without_place++;
+		error = ERR_OK;
+	}
+	if (without_place > 0)
+		log_error("%shandshakes of before that there is no place for: %zu",
+				  core->start.host->prefix, without_place);
 	return error;
 }
 
@@ -245,11 +258,13 @@ void stream_core_save(struct stream_core *core, struct uapi_text *out_text) {
 	struct slice options = slice_of(core->options, core->options_size);
 	while (options.size > 0) {
 		struct slice line = take_line(&options);
-		char *copy = strndup((const char *)line.data, line.size);
+		char *copy = malloc(line.size + 1);
 		if (!copy) {
 			out_text->error = ERR_NO_MEMORY;
 			return;
 		}
+		memcpy(copy, line.data, line.size);
+		copy[line.size] = '\0';
 		uapi_put_line(out_text, copy);
 		wipe(copy, line.size);
 		free(copy);

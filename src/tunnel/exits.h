@@ -27,8 +27,11 @@ struct mux_stream;
 struct policy;
 struct stream_host;
 
-/* Of all clients: each has a descriptor, and half of what the process may have is others'. */
-enum { EXITS_TOTAL_MAX = 8192 };
+/*
+ * Of all clients: each has a descriptor, of which a process has 32768 where the host lets it
+ * (daemon/hardening.c), and even with the usual 16384 some are left for others.
+ */
+enum { EXITS_TOTAL_MAX = 12288 };
 
 enum err exits_new(const struct stream_host *host, struct exits **out_exits);
 /* Its clients are freed before. NULL-safe. */

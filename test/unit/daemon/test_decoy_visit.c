@@ -126,7 +126,7 @@ static void tell_text(struct world *world, enum decoy_link_type type, const char
 
 /* The next message; views stay until the next call. */
 static struct decoy_link_message expect(struct world *world, enum decoy_link_type type) {
-	struct decoy_link_message message;
+	struct decoy_link_message message = {.type = 0};
 	for (int i = 0; i < TURNS_MAX; i++) {
 		ssize_t size = recv(world->net, world->data, sizeof world->data, 0);
 		if (size > 0) {

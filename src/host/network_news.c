@@ -35,6 +35,18 @@ static bool is_own_protocol(uint8_t protocol) {
 	return protocol == NETWORK_PROTOCOL || protocol == NETWORK_NEWS_KEPT_PROTOCOL;
 }
 
+/*
+ * mnl_attr_parse() reads on to the aligned end of a message whose length is not aligned. Headers'
+ * sizes are multiples of four.
+ */
+static void read_attributes(const struct nlmsghdr *message, size_t header, mnl_attr_cb_t take,
+							void *context) {
+	const uint8_t *payload = mnl_nlmsg_get_payload(message);
+	size_t size = mnl_nlmsg_get_payload_len(message);
+	if (header < size)
+		(void)mnl_attr_parse_payload(payload + header, size - header, take, context);
+}
+
 /* Links: */
 
 static int find_wireless(const struct nlattr *attribute, void *context) {
@@ -49,7 +61,7 @@ static bool link_matters(const struct network_news_filter *filter, const struct 
 		is_own(filter, (uint32_t)info->ifi_index))
 		return false;
 	bool wireless = false;
-	(void)mnl_attr_parse(message, sizeof *info, find_wireless, &wireless);
+	read_attributes(message, sizeof *info, find_wireless, &wireless);
 	return !wireless;
 }
 
@@ -112,7 +124,7 @@ static bool address_matters(struct network_news *news, const struct network_news
 				 .interface = info->ifa_index},
 		.flags = info->ifa_flags,
 	};
-	(void)mnl_attr_parse(message, sizeof *info, read_address, &address);
+	read_attributes(message, sizeof *info, read_address, &address);
 	uint64_t hash = hash_of(&address);
 	return message->nlmsg_type == RTM_DELADDR ? forget(news, hash)
 											  : remember(news, hash, address.flags & ADDRESS_FLAGS);
@@ -135,7 +147,7 @@ static bool route_matters(const struct network_news_filter *filter,
 		is_own_protocol(info->rtm_protocol))
 		return false;
 	uint32_t interface = 0;
-	(void)mnl_attr_parse(message, sizeof *info, read_interface, &interface);
+	read_attributes(message, sizeof *info, read_interface, &interface);
 	return !is_own(filter, interface);
 }
 
@@ -153,7 +165,7 @@ static bool rule_matters(const struct nlmsghdr *message) {
 	if (mnl_nlmsg_get_payload_len(message) < sizeof *info)
 		return false;
 	uint8_t protocol = 0;
-	(void)mnl_attr_parse(message, sizeof *info, read_protocol, &protocol);
+	read_attributes(message, sizeof *info, read_protocol, &protocol);
 	return !is_own_protocol(protocol);
 }
 

@@ -62,9 +62,25 @@ static void take_descriptors(struct msghdr *record, struct channel_message *mess
 	}
 }
 
-/* Of whom many may come: that there is no place for one more is no fault of the other process. */
+/*
+ * That there is no place for one more is no fault of the other process. Who gets one of these sees
+ * that its descriptors are missing, and it is that one thing that fails; without them, the others
+ * would say something else.
+ */
 static bool may_come_bare(const struct process_message *message) {
-	return message->type == PROCESS_SOCKETS || message->type == PROCESS_STRANGER;
+	switch (message->type) {
+	case PROCESS_ATTACH:
+	case PROCESS_CONNECTION:
+	case PROCESS_LISTENING:
+	case PROCESS_RESULT:
+	case PROCESS_SET:
+	case PROCESS_SOCKETS:
+	case PROCESS_STRANGER:
+	case PROCESS_TEXT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 enum err channel_receive(int channel, struct channel_message *out_message) {

@@ -200,6 +200,8 @@ int net_tunnels_set(struct net_tunnels *tunnels, const struct channel_message *m
 	const struct net_tunnel *tunnel = tunnels->items[message->message.tunnel];
 	if (!tunnel)
 		return ENODEV;
+	if (message->count == 0)
+		return EMFILE;
 	char *text;
 	size_t size;
 	enum err error =

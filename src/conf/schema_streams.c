@@ -91,7 +91,8 @@ const struct schema_row schema_decoy_rows[] = {
 	 .absent = "none",
 	 .example = "site",
 	 .help = "Folder with a web site of files that strangers see; read when the tunnel comes up "
-			 "and by \"umbra reload\"."},
+			 "and by \"umbra reload\". All in it must be readable for everybody (chmod o+r, of "
+			 "folders o+rx): what is not is refused."},
 	{.key = "proxy",
 	 .type = SCHEMA_ORIGIN,
 	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SERVER,

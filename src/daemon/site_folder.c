@@ -39,6 +39,29 @@ static int open_beneath(const struct walk *walk, const char *path) {
 	return (int)syscall(SYS_openat2, walk->root, path[1] ? path + 1 : ".", &how, sizeof how);
 }
 
+/*
+ * What others of this host may not read was not meant for strangers, and this process may read
+ * everything. The folder itself was named by who may. *out_descriptor is the caller's.
+ */
+static enum err open_public(struct walk *walk, const char *path, int *out_descriptor,
+							struct stat *out_status) {
+	auto_close int descriptor = open_beneath(walk, path);
+	if (descriptor < 0)
+		return complain(walk, err_from_errno(errno), path,
+						errno == EXDEV ? "leads out of the folder" : NULL);
+	if (fstat(descriptor, out_status))
+		return complain(walk, err_from_errno(errno), path, NULL);
+	const mode_t mode = out_status->st_mode;
+	const mode_t needed = S_ISDIR(mode) ? S_IROTH | S_IXOTH : S_IROTH;
+	if (!S_ISREG(mode) && !S_ISDIR(mode))
+		return complain(walk, ERR_WRONG_KIND, path, "is neither a file nor a folder");
+	if (path[1] && (mode & needed) != needed)
+		return complain(walk, ERR_PERMISSION, path,
+						"may not be read by others, so strangers do not see it either");
+	*out_descriptor = cleanup_steal_descriptor(&descriptor);
+	return ERR_OK;
+}
+
 static enum err visit(struct walk *walk, const char *path, unsigned depth);
 
 static bool is_hidden(const char *name) {
@@ -97,15 +120,10 @@ static enum err add(struct walk *walk, const char *path, const struct stat *stat
 
 static enum err visit(struct walk *walk, const char *path, unsigned depth) {
 	struct stat status;
-	auto_close int descriptor = open_beneath(walk, path);
-	if (descriptor < 0)
-		return complain(walk, err_from_errno(errno), path,
-						errno == EXDEV ? "leads out of the folder" : NULL);
-	if (fstat(descriptor, &status))
-		return complain(walk, err_from_errno(errno), path, NULL);
-	if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
-		return complain(walk, ERR_WRONG_KIND, path, "is neither a file nor a folder");
-	enum err error = add(walk, path, &status);
+	auto_close int descriptor = -1;
+	enum err error = open_public(walk, path, &descriptor, &status);
+	if (!error)
+		error = add(walk, path, &status);
 	if (!error && S_ISDIR(status.st_mode))
 		error = visit_folder(walk, path, cleanup_steal_descriptor(&descriptor), depth);
 	return error;
@@ -137,16 +155,19 @@ static enum err copy_file(struct walk *walk, const struct site_file *file, int t
 	const char *path = (const char *)file->path.data;
 	uint8_t buffer[65536];
 	size_t left = file->content.size;
-	auto_close int from = open_beneath(walk, path);
-	if (from < 0)
-		return complain(walk, err_from_errno(errno), path, NULL);
+	struct stat status;
+	auto_close int from = -1;
+	/* It may be another one by now. */
+	enum err error = open_public(walk, path, &from, &status);
+	if (error)
+		return error;
 	while (left > 0) {
 		ssize_t got = read(from, buffer, left < sizeof buffer ? left : sizeof buffer);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return complain(walk, ERR_IO, path, got < 0 ? NULL : "became shorter meanwhile");
-		enum err error = write_all(to, buffer, (size_t)got);
+		error = write_all(to, buffer, (size_t)got);
 		if (error)
 			return complain(walk, error, path, NULL);
 		left -= (size_t)got;

@@ -133,6 +133,32 @@ static void stays_inside(void **state) {
 	}
 }
 
+/* What only some of this host may read is not published by who may read everything. */
+static void keeps_private_what_is(void **state) {
+	struct bench *bench = *state;
+	static const struct {
+		const char *name;
+		mode_t mode, good;
+	} privates[] = {
+		{"draft", 0640, 0604}, {"a/key", 0600, 0644}, {"a", 0700, 0755}, {"a", 0754, 0705}};
+	make_folder(bench, "a");
+	put(bench, "draft", "later");
+	put(bench, "a/key", "secret");
+	make_link(bench, "a/key", "zzz");
+	for (size_t i = 0; i < sizeof privates / sizeof privates[0]; i++) {
+		char path[64], part[96];
+		int descriptor;
+		(void)snprintf(path, sizeof path, "%s/%s", bench->folder, privates[i].name);
+		(void)snprintf(part, sizeof part, "/%s: may not be read by others", privates[i].name);
+		assert_int_equal(chmod(path, privates[i].mode), 0);
+		expect_problem(bench, i == 1 ? "may not be read by others" : part);
+		assert_int_equal(chmod(path, privates[i].good), 0);
+		assert_int_equal(site_folder_image(bench->folder, &descriptor, bench->problem), ERR_OK);
+		(void)close(descriptor);
+	}
+	/* The folder that was named is meant, whoever else may read it; mkdtemp() made it 0700. */
+}
+
 static void tells_what_is_wrong(void **state) {
 	struct bench *bench = *state;
 	char path[64];
@@ -142,6 +168,7 @@ static void tells_what_is_wrong(void **state) {
 	expect_problem(bench, "/pipe: is neither a file nor a folder");
 	assert_int_equal(unlink(path), 0);
 	make_link(bench, ".", "round");
+	assert_int_equal(chmod(bench->folder, 0755), 0);
 	expect_problem(bench, "folders are too deep");
 	(void)snprintf(path, sizeof path, "%s/round", bench->folder);
 	assert_int_equal(unlink(path), 0);
@@ -164,6 +191,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads_a_folder, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stays_inside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keeps_private_what_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tells_what_is_wrong, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -458,6 +458,52 @@ static void forgets_strangers_who_left(void **state) {
 	}
 }
 
+/* What is left of somebody's connection: nothing. */
+struct leaver {
+	struct tls tls;
+	int descriptor;
+};
+
+static bool has_handshake(void *context) {
+	struct leaver *leaver = context;
+	uint8_t bytes[4096];
+	struct tls_pair_sink sink = {.size = 0};
+	ssize_t size = recv(leaver->descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (size > 0)
+		assert_int_equal(tls_pair_give(&leaver->tls, slice_of(bytes, (size_t)size), &sink),
+						 ERR_AGAIN);
+	return tls_state(&leaver->tls) == TLS_OPEN;
+}
+
+static bool has_been_left(void *context) {
+	const struct leaver *leaver = context;
+	uint8_t bytes[4096];
+	return recv(leaver->descriptor, bytes, sizeof bytes, MSG_DONTWAIT) == 0;
+}
+
+static void send_outgoing(struct leaver *leaver) {
+	struct slice all = tls_outgoing(&leaver->tls);
+	assert_int_equal(send(leaver->descriptor, all.data, all.size, MSG_NOSIGNAL), all.size);
+	tls_sent(&leaver->tls, all.size);
+}
+
+/* Finished and close_notify in one piece: closed in order and at once; no time passes here. */
+static void closes_who_ends_with_the_handshake(void **state) {
+	struct desk *desk = *state;
+	stream_server_ops.admit(desk->server);
+	struct leaver leaver = {.descriptor = fake_stream_host_connect(&desk->at),
+							.tls =
+								tls_pair_connect(desk->tls, "vpn.example.org", slice_of(NULL, 0))};
+	send_outgoing(&leaver);
+	fake_stream_host_until(&desk->fake, has_handshake, &leaver);
+	tls_close(&leaver.tls);
+	send_outgoing(&leaver);
+	fake_stream_host_until(&desk->fake, has_been_left, &leaver);
+	assert_int_equal(desk->fake.stranger_count, 0);
+	tls_done(&leaver.tls);
+	(void)close(leaver.descriptor);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -478,6 +524,7 @@ int main(void) {
 		TEST(bounds_streams_of_all_connections),
 		TEST(bounds_strangers),
 		TEST(forgets_strangers_who_left),
+		TEST(closes_who_ends_with_the_handshake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

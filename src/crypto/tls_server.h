@@ -11,15 +11,15 @@
  * What a server's TLS is like, in one place: everybody who connects meets the same certificate,
  * versions, ciphers and tickets, whatever becomes of the connection later. TLS 1.3, and 1.2 as web
  * servers have it; clients without a protocol of ours in their ALPN are refused, those without
- * ALPN are not.
+ * ALPN are not. Whatever name a client asks for is taken. Tickets are nginx's in number and length.
  *
  * The time of tickets is the system's, and the randomness too: the library asks by itself.
  */
 
 enum {
-	TLS_SERVER_TICKETS = 2,            /* of a handshake */
-	TLS_SERVER_TICKET_LIFETIME = 7200, /* seconds */
-	TLS_SERVER_CHAIN_MAX = 8,          /* certificates */
+	TLS_SERVER_TICKETS = 2,           /* of a handshake */
+	TLS_SERVER_TICKET_LIFETIME = 300, /* seconds; nginx's, which it says to everybody */
+	TLS_SERVER_CHAIN_MAX = 8,         /* certificates */
 };
 
 struct tls_server_options {

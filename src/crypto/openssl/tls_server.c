@@ -19,6 +19,17 @@ struct tls_server {
 /* Ciphers of TLS 1.2 with forward secrecy and AEAD; those of 1.3 are the library's three. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
 
+/*
+ * Sessions are of one context, of as many bytes as nginx has for it (a SHA-1), and remember which
+ * name was asked for, as nginx says to each of them that it was taken: both travel in tickets,
+ * whose length anybody sees.
+ */
+static const unsigned char session_context[20];
+
+static int take_any_name(SSL *ssl, int *alert, void *unused) {
+	return SSL_TLSEXT_ERR_OK;
+}
+
 static int no_passphrase(char *buffer, int size, int writing, void *context) {
 	return -1;
 }
@@ -83,13 +94,17 @@ static enum err use_key(SSL_CTX *context, struct slice pem, const char **out_fau
 static bool configure(SSL_CTX *context) {
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	/* Sessions without tickets have a name, too, and nobody keeps them. */
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR |
+												SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_set_timeout(context, TLS_SERVER_TICKET_LIFETIME);
 	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+	SSL_CTX_set_tlsext_servername_callback(context, take_any_name);
 	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) > 0 &&
 		   SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) > 0 &&
 		   SSL_CTX_set_cipher_list(context, ciphers) > 0 &&
+		   SSL_CTX_set_session_id_context(context, session_context, sizeof session_context) > 0 &&
 		   SSL_CTX_set_num_tickets(context, TLS_SERVER_TICKETS) > 0;
 }
 

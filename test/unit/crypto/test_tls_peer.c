@@ -133,8 +133,8 @@ struct meeting {
 	char *said;
 };
 
-/* s_client with one more option, at our server. */
-static struct meeting meet_client(const struct world *world, const char *option) {
+/* s_client with one more option or two, at our server. */
+static struct meeting meet_client(const struct world *world, const char *option, const char *more) {
 	struct sockaddr_un address;
 	auto_close int listener = socket_at(world, &address);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
@@ -155,9 +155,11 @@ static struct meeting meet_client(const struct world *world, const char *option)
 							   "-keymatexportlen",
 							   "32",
 							   "-ign_eof",
+							   "-msg",
 							   "-alpn",
 							   "x,h2",
 							   option,
+							   more,
 							   NULL};
 	struct program program = start(arguments);
 	struct pollfd wait = {.fd = listener, .events = POLLIN};
@@ -196,8 +198,48 @@ static void expect(const char *text, const char *part) {
 		fail_msg("no '%s' in:\n%s", part, text);
 }
 
+/*
+ * Messages of the kind, each of the size or 16 bytes less: one of the numbers in a ticket is drawn,
+ * and at times a byte shorter.
+ */
+static size_t count_messages(const char *said, const char *kind, unsigned size) {
+	size_t count = 0;
+	for (const char *at = said; (at = strstr(at, "<<< TLS ")) != NULL; at++) {
+		unsigned minor, length;
+		char name[32];
+		if (sscanf(at, "<<< TLS 1.%u, Handshake [length %x], %31[A-Za-z]", &minor, &length, name) !=
+				3 ||
+			strcmp(name, kind) != 0)
+			continue;
+		assert_true(length == size || length == size - 16);
+		count++;
+	}
+	return count;
+}
+
+/*
+ * As many and as large as nginx 1.22 sends them with this library (3.5) to the same program, with
+ * `-servername` and `-alpn` as above.
+ */
+static void test_tickets_like_nginx(void **state) {
+	struct meeting meeting = meet_client(*state, "-tls1_3", NULL);
+	assert_int_equal(count_messages(meeting.said, "NewSessionTicket", 0x119), 2);
+	assert_int_equal(count_messages(meeting.said, "EncryptedExtensions", 0x13), 1);
+	expect(meeting.said, "lifetime hint: 300 (seconds)");
+	free(meeting.said);
+	meeting = meet_client(*state, "-tls1_2", NULL);
+	assert_int_equal(count_messages(meeting.said, "NewSessionTicket", 0xea), 1);
+	assert_int_equal(count_messages(meeting.said, "ServerHello", 0x4e), 1);
+	free(meeting.said);
+	/* A session without a ticket has an identity. */
+	meeting = meet_client(*state, "-tls1_2", "-no_ticket");
+	assert_int_equal(count_messages(meeting.said, "NewSessionTicket", 0), 0);
+	assert_int_equal(count_messages(meeting.said, "ServerHello", 0x6a), 1);
+	free(meeting.said);
+}
+
 static void test_client_1_3(void **state) {
-	struct meeting meeting = meet_client(*state, "-tls1_3");
+	struct meeting meeting = meet_client(*state, "-tls1_3", NULL);
 	expect(meeting.said, "from the server");
 	expect(meeting.said, "ALPN protocol: h2");
 	expect(meeting.said, "Verify return code: 0 (ok)");
@@ -210,7 +252,7 @@ static void test_client_1_3(void **state) {
 
 /* A stranger's browser of old meets a web server, but no tunnel can be bound to that. */
 static void test_client_1_2(void **state) {
-	struct meeting meeting = meet_client(*state, "-tls1_2");
+	struct meeting meeting = meet_client(*state, "-tls1_2", NULL);
 	expect(meeting.said, "from the server");
 	expect(meeting.said, "ALPN protocol: h2");
 	assert_int_equal(meeting.facts.version, TLS_VERSION_1_2);
@@ -219,7 +261,7 @@ static void test_client_1_2(void **state) {
 }
 
 static void test_client_1_1(void **state) {
-	struct meeting meeting = meet_client(*state, "-tls1_1");
+	struct meeting meeting = meet_client(*state, "-tls1_1", NULL);
 	assert_int_equal(meeting.facts.version, 0);
 	assert_int_equal(meeting.exported, ERR_AGAIN);
 	free(meeting.said);
@@ -319,6 +361,7 @@ int main(void) {
 		return 0;
 	}
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tickets_like_nginx),
 		cmocka_unit_test(test_client_1_3),
 		cmocka_unit_test(test_client_1_2),
 		cmocka_unit_test(test_client_1_1),

@@ -6,9 +6,7 @@
 #include "crypto/csprng.h"
 #include "crypto/x25519.h"
 
-#define DEFAULT_V4 "10.66.0.0/24"
-
-enum { DEFAULT_PORT = 51820, ULA_LENGTH = 64 };
+enum { DEFAULT_PORT = 51820 };
 
 static const char name[] = "init server";
 
@@ -91,106 +89,6 @@ static int take_endpoint(const struct streams *streams, const char *text, struct
 	return STATUS_USAGE;
 }
 
-/* Address number of a network, which has at least two bits for it. */
-static struct prefix address_of(const struct prefix *network, uint8_t number, bool whole) {
-	struct prefix prefix = *network;
-	size_t size = address_size(&prefix.address);
-	prefix.address.bytes[size - 1] |= number;
-	if (whole)
-		prefix.length = (uint8_t)(8 * size);
-	return prefix;
-}
-
-/*
- * Whether hosts can have addresses of it: a part of the Internet's or of private addresses, not
- * all of them, loopback, link-local or multicast.
- */
-static bool is_for_hosts(const struct prefix *network) {
-	enum { V4_SHORTEST = 8, V6_SHORTEST = 16 };
-	const uint8_t *bytes = network->address.bytes;
-	if (network->address.family == ADDRESS_V4)
-		return network->length >= V4_SHORTEST && bytes[0] != 0 && bytes[0] != 127 &&
-			   bytes[0] < 224 && !(bytes[0] == 169 && bytes[1] == 254);
-	return network->length >= V6_SHORTEST && bytes[0] != 0 && bytes[0] != 0xff &&
-		   !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
-}
-
-/* False when the network is none for hosts or too small, or there is one of its family already. */
-static bool add_network(struct init_plan *plan, const struct prefix *network) {
-	if (!is_for_hosts(network) || network->length + 2U > 8 * address_size(&network->address) ||
-		plan->families == INIT_PLAN_FAMILIES ||
-		(plan->families > 0 && plan->server[0].address.family == network->address.family))
-		return false;
-	size_t i = plan->families++;
-	plan->server[i] = address_of(network, 1, false);
-	plan->of_client[i] = address_of(network, 2, true);
-	plan->allowed_ips[i] = *network;
-	if (plan->masquerade)
-		plan->allowed_ips[i] = (struct prefix){.address.family = network->address.family};
-	return true;
-}
-
-/* RFC 4193 section 3.2: fd, 40 random bits, and the first of its 65536 networks. */
-static struct prefix random_ula(void) {
-	struct prefix prefix = {.address.family = ADDRESS_V6, .length = ULA_LENGTH};
-	prefix.address.bytes[0] = 0xfd;
-	random_fill(&csprng, prefix.address.bytes + 1, 5);
-	return prefix;
-}
-
-static bool take_network_list(struct init_plan *plan, const char *text) {
-	char item[ADDRESS_TEXT_SIZE];
-	struct prefix network;
-	for (;;) {
-		size_t size = strcspn(text, ",");
-		if (size >= sizeof item)
-			return false;
-		memcpy(item, text, size);
-		item[size] = '\0';
-		if (!strchr(item, '/') || prefix_parse(item, &network) || !add_network(plan, &network))
-			return false;
-		if (text[size] == '\0')
-			return true;
-		text += size + 1;
-	}
-}
-
-static int take_networks(const struct streams *streams, const char *text, struct init_plan *plan) {
-	if (!text) {
-		struct prefix v4, ula = random_ula();
-		if (!prefix_parse(DEFAULT_V4, &v4) && add_network(plan, &v4) && add_network(plan, &ula))
-			return STATUS_OK;
-	} else if (take_network_list(plan, text)) {
-		return STATUS_OK;
-	}
-	output_message(streams,
-				   "%s: --network takes an IPv4 network, an IPv6 network, or both with a comma: "
-				   "10.66.0.0/24,fd00:66::/64; of addresses that hosts can have, /8 to /30 and /16 "
-				   "to /126",
-				   name);
-	return STATUS_USAGE;
-}
-
-static int take_dns(const struct streams *streams, const char *text, struct init_plan *plan) {
-	char item[ADDRESS_TEXT_SIZE];
-	while (text) {
-		size_t size = strcspn(text, ",");
-		if (size < sizeof item && plan->dns_count < INIT_PLAN_DNS_MAX) {
-			memcpy(item, text, size);
-			item[size] = '\0';
-			if (!address_parse(item, &plan->dns[plan->dns_count])) {
-				plan->dns_count++;
-				text = text[size] ? text + size + 1 : NULL;
-				continue;
-			}
-		}
-		output_message(streams, "%s: --dns takes up to %d addresses of name servers, with commas",
-					   name, INIT_PLAN_DNS_MAX);
-		return STATUS_USAGE;
-	}
-	return STATUS_OK;
-}
-
 static int make_keys(const struct streams *streams, struct init_plan *plan) {
 	x25519_generate(&csprng, plan->secrets.server_private);
 	x25519_generate(&csprng, plan->secrets.client_private);
@@ -204,15 +102,15 @@ static int make_keys(const struct streams *streams, struct init_plan *plan) {
 
 int init_plan_make(const struct streams *streams, const struct init_plan_options *options,
 				   struct init_plan *out_plan) {
-	struct init_plan plan = {.masquerade = !options->no_masquerade};
+	struct init_plan plan = {.networks.masquerade = !options->no_masquerade};
 	WIPE_ON_EXIT(plan);
 	int status = take_names(streams, options, &plan);
 	if (status == STATUS_OK)
 		status = take_port(streams, options->listen, &plan);
 	if (status == STATUS_OK)
-		status = take_networks(streams, options->network, &plan);
+		status = init_networks_take(streams, name, options->network, &plan.networks);
 	if (status == STATUS_OK)
-		status = take_dns(streams, options->dns, &plan);
+		status = init_networks_take_dns(streams, name, options->dns, &plan.networks);
 	if (status == STATUS_OK)
 		status = take_endpoint(streams, options->endpoint, &plan);
 	if (status == STATUS_OK)

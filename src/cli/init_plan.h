@@ -5,26 +5,18 @@
 
 #include "base/text.h"
 #include "cli/init_endpoint.h"
+#include "cli/init_networks.h"
 #include "cli/output.h"
 #include "conf/config.h"
 
 /* What a new server and its first client will be. */
-
-enum { INIT_PLAN_FAMILIES = 2, INIT_PLAN_DNS_MAX = 8 };
 
 struct init_plan {
 	const char *name;   /* of the tunnel */
 	const char *client; /* of the first client */
 	char endpoint[INIT_ENDPOINT_SIZE];
 	uint16_t listen;
-	bool masquerade;
-	struct prefix server[INIT_PLAN_FAMILIES];    /* addresses with their networks' lengths */
-	struct prefix of_client[INIT_PLAN_FAMILIES]; /* addresses with whole lengths */
-	/* What the client sends into the tunnel: everything, or the tunnel's networks. */
-	struct prefix allowed_ips[INIT_PLAN_FAMILIES];
-	size_t families;
-	struct address dns[INIT_PLAN_DNS_MAX];
-	size_t dns_count;
+	struct init_networks networks;
 	struct { /* wiped by whoever made the plan */
 		uint8_t server_private[TEXT_KEY_SIZE], client_private[TEXT_KEY_SIZE];
 	} secrets;

@@ -11,16 +11,8 @@ const char init_plan_head[] =
 	"# Further files of tunnels, such as 'umbra import' writes.\n"
 	"include: [tunnels/*.yaml]\n";
 
-static void add_list(struct text_buffer *text, const struct prefix *items, size_t count) {
-	char word[ADDRESS_TEXT_SIZE];
-	for (size_t i = 0; i < count; i++) {
-		prefix_format(&items[i], word);
-		text_buffer_add(text, "%s\"%s\"", i == 0 ? "[" : ", ", word);
-	}
-	text_buffer_add(text, "]\n");
-}
-
 static void add_tunnel(struct text_buffer *text, const struct init_plan *plan) {
+	const struct init_networks *networks = &plan->networks;
 	text_buffer_add(text, "  # The name of the interface, too.\n  %s:\n    protocol: %s\n",
 					plan->name, config_default_protocol());
 	text_buffer_add(text,
@@ -28,15 +20,16 @@ static void add_tunnel(struct text_buffer *text, const struct init_plan *plan) {
 					"    listen: \"[::]:%u\"\n    private_key_file: keys/%s.key\n",
 					plan->listen, plan->name);
 	text_buffer_add(text, "    addresses: ");
-	add_list(text, plan->server, plan->families);
+	init_networks_add_prefixes(text, networks->server, networks->families);
 	text_buffer_add(text,
 					"    # Whether clients reach other networks and the Internet through this "
 					"host, behind its address.\n"
 					"    masquerade: %s\n",
-					plan->masquerade ? "true" : "false");
+					networks->masquerade ? "true" : "false");
 }
 
 static void add_clients(struct text_buffer *text, const struct init_plan *plan) {
+	const struct init_networks *networks = &plan->networks;
 	text_buffer_add(text,
 					"    # What 'umbra peer add' writes into the files of clients.\n"
 					"    clients:\n"
@@ -44,17 +37,14 @@ static void add_clients(struct text_buffer *text, const struct init_plan *plan) 
 					"      # What they send through the tunnel.\n"
 					"      allowed_ips: ",
 					plan->endpoint);
-	add_list(text, plan->allowed_ips, plan->families);
-	for (size_t i = 0; i < plan->dns_count; i++) {
-		char word[ADDRESS_TEXT_SIZE];
-		address_format(&plan->dns[i], word);
-		text_buffer_add(text, "%s\"%s\"", i == 0 ? "      dns: [" : ", ", word);
-	}
-	if (plan->dns_count > 0)
-		text_buffer_add(text, "]\n");
-	else
+	init_networks_add_prefixes(text, networks->allowed_ips, networks->families);
+	if (networks->dns_count > 0) {
+		text_buffer_add(text, "      dns: ");
+		init_networks_add_addresses(text, networks->dns, networks->dns_count);
+	} else {
 		text_buffer_add(text, "      # Name servers for them; without any they keep their own.\n"
 							  "      # dns: [\"192.0.2.53\"]\n");
+	}
 	text_buffer_add(text,
 					"      # Seconds; keeps them reachable behind routers that translate "
 					"addresses.\n"
@@ -63,6 +53,7 @@ static void add_clients(struct text_buffer *text, const struct init_plan *plan) 
 }
 
 static void add_peers(struct text_buffer *text, const struct init_plan *plan) {
+	const struct init_networks *networks = &plan->networks;
 	char key[TEXT_KEY_BASE64_SIZE];
 	text_key_encode(plan->client_public, key);
 	text_buffer_add(text,
@@ -73,7 +64,7 @@ static void add_peers(struct text_buffer *text, const struct init_plan *plan) {
 					"        public_key: \"%s\"\n"
 					"        allowed_ips: ",
 					plan->name, plan->client, key);
-	add_list(text, plan->of_client, plan->families);
+	init_networks_add_prefixes(text, networks->of_client, networks->families);
 }
 
 char *init_plan_yaml(const struct init_plan *plan) {

@@ -62,11 +62,11 @@ static enum err format_client(const struct init_plan *plan, char **out_text, siz
 		.name = plan->name,
 		.private_key = plan->secrets.client_private,
 		.server_key = plan->server_public,
-		.addresses = {plan->of_client, plan->families},
+		.addresses = {plan->networks.of_client, plan->networks.families},
 		.endpoint = plan->endpoint,
-		.allowed_ips = {plan->allowed_ips, plan->families},
-		.dns = plan->dns,
-		.dns_count = plan->dns_count,
+		.allowed_ips = {plan->networks.allowed_ips, plan->networks.families},
+		.dns = plan->networks.dns,
+		.dns_count = plan->networks.dns_count,
 		.persistent_keepalive = INIT_PLAN_KEEPALIVE,
 	};
 	return client_file_format(&file, out_text, out_size);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/wipe.h"
 #include "cli/init_files.h"
+#include "cli/init_networks.h"
 #include "cli/init_plan.h"
 #include "cli/init_streams.h"
 #include "cli/text_buffer.h"
@@ -20,6 +21,38 @@ static void add_tls(struct text_buffer *yaml, const struct stream_line *line) {
 	text_buffer_add(yaml, line->pin_count > 0 ? "]\n" : "");
 }
 
+/* Of an interface, and what its host sends there. */
+static void add_network(struct text_buffer *yaml, const struct stream_line *line) {
+	struct prefix own[STREAM_LINE_ADDRESSES_MAX];
+	if (line->address_count == 0)
+		return;
+	for (size_t i = 0; i < line->address_count; i++)
+		own[i] =
+			(struct prefix){line->addresses[i], (uint8_t)(8 * address_size(&line->addresses[i]))};
+	text_buffer_add(yaml, "    # The interface, for packets of all programs; without it, streams "
+						  "alone.\n    addresses: ");
+	init_networks_add_prefixes(yaml, own, line->address_count);
+	if (line->dns_count == 0)
+		return;
+	text_buffer_add(yaml, "    dns:\n      servers: ");
+	init_networks_add_addresses(yaml, line->dns, line->dns_count);
+}
+
+static void add_server(struct text_buffer *yaml, const struct stream_line *line) {
+	char key[TEXT_KEY_BASE64_SIZE];
+	text_key_encode(line->server_key, key);
+	bool brackets = strchr(line->host, ':');
+	text_buffer_add(yaml,
+					"    peers:\n      - name: server\n        public_key: \"%s\"\n"
+					"        endpoint: \"%s%s%s:%u\"\n",
+					key, brackets ? "[" : "", line->host, brackets ? "]" : "", line->port);
+	if (line->address_count == 0 || line->route_count == 0)
+		return;
+	text_buffer_add(yaml, "        # What this host sends through the tunnel.\n"
+						  "        allowed_ips: ");
+	init_networks_add_prefixes(yaml, line->routes, line->route_count);
+}
+
 static bool is_plain(const char *text) {
 	return !strchr(text, '"') && !strchr(text, '\\');
 }
@@ -27,8 +60,6 @@ static bool is_plain(const char *text) {
 /* way: from the YAML to the directory. False: something in the line cannot stand in YAML. */
 static bool add_tunnel(struct text_buffer *yaml, const struct stream_line *line, const char *name,
 					   const char *way) {
-	char key[TEXT_KEY_BASE64_SIZE];
-	text_key_encode(line->server_key, key);
 	if (!is_plain(line->server_name) || !is_plain(line->host) || !is_plain(line->cookie) ||
 		!is_plain(line->path))
 		return false;
@@ -37,17 +68,14 @@ static bool add_tunnel(struct text_buffer *yaml, const struct stream_line *line,
 					"    private_key_file: %skeys/%s.key\n",
 					name, config_stream_protocol(), way, name);
 	add_tls(yaml, line);
+	add_network(yaml, line);
 	text_buffer_add(yaml, "    # SOCKS5 and HTTP proxy for the programs of this host.\n"
 						  "    proxy: { listen: \"127.0.0.1:1080\" }\n");
 	if (line->cookie[0] || line->path[0])
 		text_buffer_add(yaml, "    streams: { cookie: \"%s\", path: \"%s\" }\n",
 						line->cookie[0] ? line->cookie : "session",
 						line->path[0] ? line->path : "/");
-	bool brackets = strchr(line->host, ':');
-	text_buffer_add(yaml,
-					"    peers:\n      - name: server\n        public_key: \"%s\"\n"
-					"        endpoint: \"%s%s%s:%u\"\n",
-					key, brackets ? "[" : "", line->host, brackets ? "]" : "", line->port);
+	add_server(yaml, line);
 	return true;
 }
 
@@ -81,8 +109,8 @@ enum err init_stream_add_key(struct init_files *files, const char *name,
 	return init_files_add(files, path, 0600, s.line, sizeof s.line);
 }
 
-static int tell(const struct streams *streams, const char *name, const char *file,
-				const struct init_stream_target *target, bool is_main) {
+static int tell(const struct streams *streams, const struct stream_line *line, const char *name,
+				const char *file, const struct init_stream_target *target, bool is_main) {
 	auto_text_buffer struct text_buffer text = {0};
 	text_buffer_add(&text,
 					"Made in %s:\n  %s  the tunnel %s\n  keys/%s.key  its private key\n\nNext:\n",
@@ -92,6 +120,12 @@ static int tell(const struct streams *streams, const char *name, const char *fil
 	else
 		text_buffer_add(&text, "  umbra reload  brings it up, if umbra.yaml has include: "
 							   "[tunnels/*.yaml]\n");
+	for (size_t i = 0; i < line->route_count && line->address_count > 0; i++)
+		if (line->routes[i].length == 0) {
+			text_buffer_add(&text, "  everything goes through it then, or nowhere: its kill switch "
+								   "is on, see umbra.yaml(5)\n");
+			break;
+		}
 	text_buffer_add(&text, "  curl --socks5-hostname 127.0.0.1:1080 https://example.com/  goes "
 						   "through it\n");
 	return output_buffer(streams, &text);
@@ -128,7 +162,7 @@ static int make(const struct streams *streams, const char *command, const struct
 		return STATUS_FAILED;
 	}
 	status = init_files_commit(streams, command, files, target->force);
-	return status == STATUS_OK ? tell(streams, name, file, target, is_main) : status;
+	return status == STATUS_OK ? tell(streams, line, name, file, target, is_main) : status;
 }
 
 int init_stream_client(const struct streams *streams, const char *command,

@@ -7,6 +7,7 @@
 #include "base/wipe.h"
 #include "cli/init_endpoint.h"
 #include "cli/init_files.h"
+#include "cli/init_networks.h"
 #include "cli/init_plan.h"
 #include "cli/init_streams.h"
 #include "cli/qr.h"
@@ -15,7 +16,19 @@
 #include "crypto/csprng.h"
 #include "crypto/x25519.h"
 
-enum { NAME, ENDPOINT, LISTEN, SERVER_NAME, CLIENT, DIRECTORY, QR, FORCE };
+enum {
+	NAME,
+	ENDPOINT,
+	LISTEN,
+	SERVER_NAME,
+	NETWORK,
+	CLIENT,
+	DNS,
+	DIRECTORY,
+	NO_MASQUERADE,
+	QR,
+	FORCE,
+};
 
 const struct command_option init_stream_server_options[] = {
 	[NAME] = {"--name", "NAME", "the tunnel; web", false},
@@ -24,8 +37,13 @@ const struct command_option init_stream_server_options[] = {
 	[LISTEN] = {"--listen", "PORT", "the TCP port; 443", false},
 	[SERVER_NAME] = {"--server-name", "NAME", "of the certificate; else the endpoint's host",
 					 false},
+	[NETWORK] = {"--network", "LIST",
+				 "networks of interfaces, whose packets pass; else streams alone", false},
 	[CLIENT] = {"--client", "NAME", "the first client; client1", false},
+	[DNS] = {"--dns", "LIST", "with --network: name servers for clients", false},
 	[DIRECTORY] = {"--directory", "PATH", "where the files go; " INIT_FILES_DIRECTORY, false},
+	[NO_MASQUERADE] = {"--no-masquerade", NULL, "with --network: they reach this host alone",
+					   false},
 	[QR] = {"--qr", NULL, "show the client's line as a QR code, too", false},
 	[FORCE] = {"--force", NULL, "replace files that are there, keys too", false},
 	{0},
@@ -34,8 +52,9 @@ const struct command_option init_stream_server_options[] = {
 const char init_stream_server_help[] =
 	"Makes a server of streams: its keys, a certificate of its own, umbra.yaml, or\n"
 	"tunnels/NAME.yaml where there is an umbra.yaml, and a line for a first client, which is\n"
-	"printed once and kept nowhere: the client's private key is inside. 'umbra init client -' "
-	"takes it.\n";
+	"printed once and kept nowhere: the client's private key is inside. 'umbra init client -'\n"
+	"takes it. Clients have a proxy for their programs; with --network an interface as well,\n"
+	"for packets of all programs.\n";
 
 enum {
 	PORT = 443,
@@ -48,7 +67,8 @@ struct plan {
 	char endpoint[INIT_ENDPOINT_SIZE];
 	uint16_t listen;
 	char server_name[CONFIG_HOST_MAX + 1];
-	struct { /* wiped */
+	struct init_networks networks; /* no families: no interface */
+	struct {                       /* wiped */
 		uint8_t server_private[TEXT_KEY_SIZE];
 		struct certificate_pair pair;
 		struct stream_line line;
@@ -148,6 +168,33 @@ static int take_endpoint(const struct streams *streams, const struct command_lin
 	return STATUS_OK;
 }
 
+static int take_networks(const struct streams *streams, const struct command_line *options,
+						 struct plan *plan) {
+	static const int others[] = {DNS, NO_MASQUERADE};
+	struct init_networks *networks = &plan->networks;
+	struct stream_line *line = &plan->secrets.line;
+	for (size_t i = 0; i < sizeof others / sizeof others[0] && !options->values[NETWORK]; i++) {
+		if (!options->values[others[i]])
+			continue;
+		output_message(streams, "%s: %s is of clients with an interface: --network LIST as well",
+					   plan->command, init_stream_server_options[others[i]].name);
+		return STATUS_USAGE;
+	}
+	if (!options->values[NETWORK])
+		return STATUS_OK;
+	networks->masquerade = !options->values[NO_MASQUERADE];
+	int status = init_networks_take(streams, plan->command, options->values[NETWORK], networks);
+	if (status == STATUS_OK)
+		status = init_networks_take_dns(streams, plan->command, options->values[DNS], networks);
+	for (; line->address_count < networks->families; line->address_count++) {
+		line->addresses[line->address_count] = networks->of_client[line->address_count].address;
+		line->routes[line->route_count++] = networks->allowed_ips[line->address_count];
+	}
+	memcpy(line->dns, networks->dns, sizeof networks->dns);
+	line->dns_count = networks->dns_count;
+	return status;
+}
+
 static enum err make_certificate(struct plan *plan) {
 	const char *const names[] = {plan->server_name};
 	int64_t now = (int64_t)(clock_wall_now() / CLOCK_SECOND);
@@ -188,10 +235,50 @@ static int make_keys(const struct streams *streams, struct plan *plan) {
 	return STATUS_FAILED;
 }
 
-/* way: from the file to the directory. */
-static char *make_yaml(const struct plan *plan, const char *way) {
+static void add_interface(struct text_buffer *yaml, const struct plan *plan) {
+	const struct init_networks *networks = &plan->networks;
+	if (networks->families == 0)
+		return;
+	text_buffer_add(yaml, "    # Of the interface, which clients that have one send packets to.\n"
+						  "    addresses: ");
+	init_networks_add_prefixes(yaml, networks->server, networks->families);
+	text_buffer_add(yaml,
+					"    # Whether they reach other networks and the Internet through this host, "
+					"behind its address.\n"
+					"    masquerade: %s\n",
+					networks->masquerade ? "true" : "false");
+}
+
+/* What their lines say. */
+static void add_clients(struct text_buffer *yaml, const struct plan *plan) {
+	const struct init_networks *networks = &plan->networks;
+	text_buffer_add(yaml,
+					"    # What 'umbra %s allow' writes into the lines of clients.\n"
+					"    clients:\n      endpoint: \"%s\"\n",
+					config_stream_protocol(), plan->endpoint);
+	if (networks->families == 0)
+		return;
+	text_buffer_add(yaml, "      # What they send through the tunnel.\n      allowed_ips: ");
+	init_networks_add_prefixes(yaml, networks->allowed_ips, networks->families);
+	if (networks->dns_count > 0)
+		text_buffer_add(yaml, "      dns: ");
+	if (networks->dns_count > 0)
+		init_networks_add_addresses(yaml, networks->dns, networks->dns_count);
+}
+
+static void add_peers(struct text_buffer *yaml, const struct plan *plan) {
 	char key[TEXT_KEY_BASE64_SIZE];
 	text_key_encode(plan->client_public, key);
+	text_buffer_add(yaml, "    peers:\n      - name: \"%s\"\n        public_key: \"%s\"\n",
+					plan->client, key);
+	if (plan->networks.families == 0)
+		return;
+	text_buffer_add(yaml, "        allowed_ips: ");
+	init_networks_add_prefixes(yaml, plan->networks.of_client, plan->networks.families);
+}
+
+/* way: from the file to the directory. */
+static char *make_yaml(const struct plan *plan, const char *way) {
 	auto_text_buffer struct text_buffer yaml = {0};
 	text_buffer_add(&yaml,
 					"%s%stunnels:\n  %s:\n    protocol: %s\n    role: server\n"
@@ -210,10 +297,10 @@ static char *make_yaml(const struct plan *plan, const char *way) {
 	text_buffer_add(&yaml,
 					"    # What everybody else sees: a folder of a web site, or a web server.\n"
 					"    # decoy: { folder: site }\n"
-					"    # decoy: { proxy: \"http://127.0.0.1:8080\" }\n"
-					"    clients: { endpoint: \"%s\" }\n"
-					"    peers:\n      - name: \"%s\"\n        public_key: \"%s\"\n",
-					plan->endpoint, plan->client, key);
+					"    # decoy: { proxy: \"http://127.0.0.1:8080\" }\n");
+	add_interface(&yaml, plan);
+	add_clients(&yaml, plan);
+	add_peers(&yaml, plan);
 	return yaml.failed ? NULL : cleanup_steal(yaml.text);
 }
 
@@ -290,6 +377,8 @@ int init_stream_server_run(const struct streams *streams, int count, char **argu
 		status = take_names(streams, &line, &plan);
 	if (status == STATUS_OK)
 		status = take_endpoint(streams, &line, &plan);
+	if (status == STATUS_OK)
+		status = take_networks(streams, &line, &plan);
 	if (status == STATUS_OK)
 		status = make_keys(streams, &plan);
 	if (status != STATUS_OK)

@@ -94,6 +94,28 @@ static bool take_host(struct slice text, struct stream_line *line) {
 							 brackets ? "0123456789abcdefABCDEF:." : host_characters)] == '\0';
 }
 
+static const char *take_address(struct slice value, struct address *items, size_t most,
+								size_t *count, const char *problem) {
+	char text[ADDRESS_TEXT_SIZE];
+	if (*count == most)
+		return "has too many addresses";
+	if (!take_text(value, text, sizeof text) || address_parse(text, &items[*count]))
+		return problem;
+	(*count)++;
+	return NULL;
+}
+
+static const char *take_route(struct slice value, struct stream_line *line) {
+	char text[ADDRESS_TEXT_SIZE];
+	if (line->route_count == STREAM_LINE_ROUTES_MAX)
+		return "has too many routes";
+	if (!take_text(value, text, sizeof text) ||
+		prefix_parse(text, &line->routes[line->route_count]))
+		return "has a route that is none";
+	line->route_count++;
+	return NULL;
+}
+
 static bool is_word(struct slice text, const char *word) {
 	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
 }
@@ -116,6 +138,14 @@ static const char *take_parameter(struct slice name, struct slice value, struct 
 																   : "has a cookie that is none";
 	if (is_word(name, "path"))
 		return take_text(value, line->path, sizeof line->path) ? NULL : "has a path that is none";
+	if (is_word(name, "address"))
+		return take_address(value, line->addresses, STREAM_LINE_ADDRESSES_MAX, &line->address_count,
+							"has an address that is none");
+	if (is_word(name, "route"))
+		return take_route(value, line);
+	if (is_word(name, "dns"))
+		return take_address(value, line->dns, STREAM_LINE_DNS_MAX, &line->dns_count,
+							"has a name server that is none");
 	return NULL;
 }
 
@@ -232,6 +262,26 @@ static void put_key(struct writer *writer, const char *before,
 		put(writer, s.text);
 }
 
+/* As they are: RFC 3986 section 3.4 has their colons and slashes in a query. */
+static void put_addresses(struct writer *writer, const char *before, const struct address *items,
+						  size_t count) {
+	char text[ADDRESS_TEXT_SIZE];
+	for (size_t i = 0; i < count; i++) {
+		address_format(&items[i], text);
+		put(writer, before);
+		put(writer, text);
+	}
+}
+
+static void put_routes(struct writer *writer, const struct stream_line *line) {
+	char text[ADDRESS_TEXT_SIZE];
+	for (size_t i = 0; i < line->route_count; i++) {
+		prefix_format(&line->routes[i], text);
+		put(writer, "&route=");
+		put(writer, text);
+	}
+}
+
 enum err stream_line_format(const struct stream_line *line, char **out_text) {
 	struct address address;
 	char port[16];
@@ -252,6 +302,9 @@ enum err stream_line_format(const struct stream_line *line, char **out_text) {
 	put_text(&writer, "&name=", line->server_name);
 	put_text(&writer, "&cookie=", line->cookie);
 	put_text(&writer, "&path=", line->path);
+	put_addresses(&writer, "&address=", line->addresses, line->address_count);
+	put_routes(&writer, line);
+	put_addresses(&writer, "&dns=", line->dns, line->dns_count);
 	put_text(&writer, "#", line->label);
 	*out_text = writer.text;
 	return ERR_OK;

@@ -41,6 +41,7 @@ struct work {
 	const struct streams *streams;
 	const char *command;
 	const struct command_line *line;
+	bool has_interface; /* the tunnel, and so its clients */
 	struct {
 		struct stream_line line;
 		struct view_peer_request request;
@@ -70,6 +71,55 @@ static void take_text(const char *text, const char *standard, char *out_text, si
 		(void)snprintf(out_text, size, "%s", text);
 }
 
+/* Of clients with an interface: what they send, as configured or the tunnel's networks. */
+static int take_network(struct work *work, const struct config_tunnel *tunnel) {
+	struct stream_line *line = &work->secrets.line;
+	const struct config_clients *clients = &tunnel->clients;
+	const struct config_prefixes *routes =
+		clients->allowed_ips.count > 0 ? &clients->allowed_ips : &tunnel->addresses;
+	work->has_interface = tunnel->addresses.count > 0;
+	if (!work->has_interface)
+		return STATUS_OK;
+	if (routes->count > STREAM_LINE_ROUTES_MAX) {
+		output_message(work->streams,
+					   "%s: tunnels.%s.clients.allowed_ips has more networks than a line: %d",
+					   work->command, tunnel->name, STREAM_LINE_ROUTES_MAX);
+		return STATUS_FAILED;
+	}
+	for (; line->route_count < routes->count; line->route_count++) {
+		line->routes[line->route_count] = routes->items[line->route_count];
+		prefix_mask(&line->routes[line->route_count]);
+	}
+	for (; line->dns_count < clients->dns_count && line->dns_count < STREAM_LINE_DNS_MAX;
+		 line->dns_count++)
+		line->dns[line->dns_count] = clients->dns[line->dns_count];
+	return STATUS_OK;
+}
+
+/* Those of its allowed IPs that are one address are its own; networks are behind it. */
+static int take_addresses(struct work *work, const struct prefix *allowed_ips, size_t count) {
+	struct stream_line *line = &work->secrets.line;
+	line->address_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (allowed_ips[i].length < 8 * address_size(&allowed_ips[i].address))
+			continue;
+		if (line->address_count == STREAM_LINE_ADDRESSES_MAX) {
+			output_message(work->streams, "%s: a line has room for %d addresses", work->command,
+						   STREAM_LINE_ADDRESSES_MAX);
+			return STATUS_FAILED;
+		}
+		line->addresses[line->address_count++] = allowed_ips[i].address;
+	}
+	if (line->address_count == 0 && count > 0) {
+		output_message(work->streams,
+					   "%s: the client's interface needs an address of its own among its allowed "
+					   "IPs, such as 10.66.0.9",
+					   work->command);
+		return STATUS_FAILED;
+	}
+	return STATUS_OK;
+}
+
 static int take_server(struct work *work, const struct config_tunnel *tunnel) {
 	struct stream_line *line = &work->secrets.line;
 	struct certificate_facts facts;
@@ -94,7 +144,7 @@ static int take_server(struct work *work, const struct config_tunnel *tunnel) {
 	memcpy(line->pins[0], facts.pin, sizeof facts.pin);
 	/* Others know a certificate of a public authority by its name, also when it was renewed. */
 	line->pin_count = facts.self_signed;
-	return STATUS_OK;
+	return take_network(work, tunnel);
 }
 
 static int prepare(struct work *work) {
@@ -112,6 +162,9 @@ static int prepare(struct work *work) {
 		status = STATUS_FAILED;
 	}
 	config_free(config);
+	const struct view_peer_request *request = &work->secrets.request;
+	if (status == STATUS_OK && work->has_interface)
+		status = take_addresses(work, request->allowed_ips, request->allowed_ip_count);
 	if (status != STATUS_OK)
 		return status;
 	struct stream_line *line = &work->secrets.line;
@@ -136,7 +189,7 @@ static int make_request(struct work *work) {
 	return prepare(work);
 }
 
-static int add(const struct work *work) {
+static int add(struct work *work) {
 	struct ctl_client *client;
 	struct view_peer peer;
 	struct view_error problem = {0};
@@ -148,10 +201,12 @@ static int add(const struct work *work) {
 	ctl_client_free(client);
 	if (error)
 		return connection_fail(work->streams, work->command, error, &problem);
+	if (work->has_interface)
+		status = take_addresses(work, peer.allowed_ips, peer.allowed_ip_count);
 	view_peer_done(&peer);
 	output_message(work->streams, "%s: %s may come in", work->command,
 				   command_repeatable(work->line->operands[1]));
-	return STATUS_OK;
+	return status;
 }
 
 static int show(const struct work *work) {

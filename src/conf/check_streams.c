@@ -23,6 +23,7 @@ static void check_interface(const struct config_tunnel *tunnel, const struct tre
 	static const char text[] =
 		"without addresses the tunnel has no interface; addresses, or not %s";
 	const struct tree_node *routes = tree_get(node, "routes"), *dns = tree_get(node, "dns");
+	const struct tree_node *clients = tree_get(node, "clients");
 	const struct {
 		bool set;
 		const struct tree_node *node;
@@ -40,6 +41,9 @@ static void check_interface(const struct config_tunnel *tunnel, const struct tre
 		{tunnel->routes.exclude_domains.count > 0, tree_get(routes, "exclude_domains"),
 		 "routes.exclude_domains"},
 		{tunnel->dns.server_count > 0, tree_get(dns, "servers"), "dns.servers"},
+		{tunnel->clients.dns_count > 0, tree_get(clients, "dns"), "clients.dns"},
+		{tunnel->clients.allowed_ips.count > 0, tree_get(clients, "allowed_ips"),
+		 "clients.allowed_ips"},
 	};
 	if (tunnel->addresses.count > 0 || tree_get(node, "addresses"))
 		return;

@@ -294,7 +294,6 @@ static const struct schema_row client_rows[] = {
 	 .help = "Where clients reach this tunnel: a name or an address, and the port."},
 	{.key = "dns",
 	 .type = SCHEMA_ADDRESSES,
-	 .flags = SCHEMA_OF_PACKETS,
 	 AT_TUNNEL(clients.dns),
 	 .maximum = RESOLVERS_MAX,
 	 .standard = "",
@@ -302,7 +301,6 @@ static const struct schema_row client_rows[] = {
 	 .help = "Name servers that clients ask."},
 	{.key = "allowed_ips",
 	 .type = SCHEMA_PREFIXES,
-	 .flags = SCHEMA_OF_PACKETS,
 	 AT_TUNNEL(clients.allowed_ips),
 	 .maximum = ALLOWED_IPS_MAX,
 	 .standard = "",
@@ -375,7 +373,8 @@ static const struct schema_row tunnel_rows[] = {
 	 .type = SCHEMA_GROUP,
 	 .flags = SCHEMA_OF_SERVER,
 	 .rows = client_rows,
-	 .help = "What \"umbra peer add\" and \"umbra peer export\" write into the files of clients."},
+	 .help = "What \"umbra peer add\" and \"umbra peer export\" write into the files of clients, "
+			 "and what stands in their lines where streams are carried."},
 	SCHEMA_STREAMS,
 	{0},
 };

@@ -299,6 +299,12 @@ static void add(struct control_tunnel *tunnel, struct ctl_request *request,
 		return;
 	/* Without an interface there is nothing that addresses could be for. */
 	bool without = tunnel->config->carries_streams && tunnel->config->addresses.count == 0;
+	if (s.peer.allowed_ip_count > 0 && without) {
+		ctl_answer_error(request, 400, "invalid",
+						 "allowed_ips: the tunnel has no interface whose packets these could be; "
+						 "it gets one by addresses in the configuration");
+		return;
+	}
 	if (s.peer.allowed_ip_count == 0 && !without) {
 		s.peer.allowed_ips = addresses;
 		/* Who it meets anyway gets no address. */

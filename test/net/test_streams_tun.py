@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from typing import Any
 
 import pytest
 
 from harness.lab import Lab
+from harness.node import Node
+from harness.pair import outer_address
 from harness.process import wait_until
-from harness.streams import INSIDE, SERVER, SITE, WEB, Streams, make_streams, needs_streams
+from harness.streams import INSIDE, PROTOCOL, SERVER, SITE, WEB, Streams, make_streams
+from harness.streams import needs_streams, serve_site
 from harness.traffic import IperfServer, assert_pings, exchange_datagrams, iperf
 from harness.traffic import reachable, transfer
 
@@ -77,6 +81,44 @@ def test_everything(lab: Lab) -> None:
     streams.server.kill()
     streams.server.start()
     wait_until(lambda: page() == INSIDE, 20, "a page from the new server")
+
+
+def test_line(lab: Lab) -> None:
+    """A client made of its line alone: an interface, and the networks behind the server."""
+    near, middle, far = (lab.namespace(label) for label in ("client", "server", "site"))
+    lab.link(near, middle, [f"{outer_address(2, 4)}/24"], [f"{SERVER}/24"])
+    lab.link(middle, far, [f"{INSIDE}/24"], [f"{SITE}/24"])
+    serve_site(lab, far)
+    server, client = Node(lab, middle, "server"), Node(lab, near, "client")
+    web, out = lab.interface_name(), lab.interface_name()
+    for node in (server, client):
+        rows = {
+            "include": ["tunnels/*.yaml"],
+            "node": {"state_dir": str(node.state), "log": {"level": "debug"}},
+            "control": {"socket": str(node.socket)},
+        }
+        node.configuration.write_text(json.dumps(rows))
+    made = server.umbra(
+        *("init", f"{PROTOCOL}-server", "--directory", str(server.folder), "--name", web),
+        *("--endpoint", SERVER, "--network", "10.80.0.0/24,fd80::/64", "--dns", SITE),
+    )
+    given = ("init", "client", "-", "--directory", str(client.folder), "--name", out)
+    client.umbra(*given, input=made.stdout)
+    for node in (server, client):
+        node.launch()
+        wait_until(lambda: "ready, tunnels" in node.log_text(), 10, node.log_text())
+    for there in (FAR, "fd80::1", SITE):
+        assert_pings(near, there)
+    page = near.run("curl", "-sS", "-m", "5", f"http://{SITE}:{WEB}/who").stdout
+    assert page == INSIDE
+    assert client.tunnel_status(out)["kill_switch"] == "on"
+    assert f"servers: [\"{SITE}\"]" in (client.folder / "tunnels" / f"{out}.yaml").read_text()
+    # The next client gets the next addresses, and whose they are the server knows.
+    named = ("--config", str(server.configuration))
+    line = server.umbra(PROTOCOL, "allow", web, "bob", *named).stdout
+    for part in ("address=10.80.0.3&", "address=fd80::3&", "route=0.0.0.0/0&", f"dns={SITE}#"):
+        assert part in line, line
+    assert server.peers(web)["bob"]["allowed_ips"] == ["10.80.0.3/32", "fd80::3/128"]
 
 
 @pytest.mark.long

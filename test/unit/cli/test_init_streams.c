@@ -106,6 +106,54 @@ static void a_pair(void **state) {
 	folder_done(&client);
 }
 
+static void check_prefix(const struct config_prefixes *prefixes, size_t i, const char *text) {
+	char word[ADDRESS_TEXT_SIZE];
+	assert_true(i < prefixes->count);
+	prefix_format(&prefixes->items[i], word);
+	assert_string_equal(word, text);
+}
+
+/* With networks both have interfaces, and each knows what is the other's. */
+static void a_pair_with_interfaces(void **state) {
+	struct folder server, client;
+	struct capture capture;
+	char text[CAPTURE_SIZE];
+	folder_init(&server);
+	folder_init(&client);
+	assert_int_equal(RUN(init_stream_server_run, &capture, &server, "", "--endpoint", "a.example",
+						 "--network", "10.7.0.0/16,fd07::/64", "--dns", "10.7.0.1"),
+					 STATUS_OK);
+	strcpy(text, capture.output);
+	struct config *ours = load(&server);
+	const struct config_tunnel *web = config_find(ours, "web");
+	assert_true(web->masquerade);
+	check_prefix(&web->addresses, 0, "10.7.0.1/16");
+	check_prefix(&web->addresses, 1, "fd07::1/64");
+	check_prefix(&web->peers[0].allowed_ips, 0, "10.7.0.2/32");
+	check_prefix(&web->clients.allowed_ips, 1, "::/0");
+	assert_int_equal(web->clients.dns_count, 1);
+	assert_int_equal(RUN(init_client_run, &capture, &client, text, "-"), STATUS_OK);
+	assert_non_null(strstr(capture.output, "kill switch"));
+	struct config *theirs = load(&client);
+	const struct config_tunnel *out = config_find(theirs, "out");
+	check_prefix(&out->addresses, 0, "10.7.0.2/32");
+	check_prefix(&out->addresses, 1, "fd07::2/128");
+	check_prefix(&out->peers[0].allowed_ips, 0, "0.0.0.0/0");
+	check_prefix(&out->peers[0].allowed_ips, 1, "::/0");
+	assert_int_equal(out->dns.server_count, 1);
+	config_free(ours);
+	config_free(theirs);
+	folder_done(&server);
+	folder_done(&client);
+	/* Clients that reach their server alone leave the rest as it is. */
+	folder_init(&server);
+	assert_int_equal(RUN(init_stream_server_run, &capture, &server, "", "--endpoint", "a.example",
+						 "--network", "10.7.0.0/16", "--no-masquerade"),
+					 STATUS_OK);
+	assert_non_null(strstr(capture.output, "&address=10.7.0.2&route=10.7.0.0/16#"));
+	folder_done(&server);
+}
+
 /* Where there is a configuration the tunnel gets a file of its own. */
 static void a_second_tunnel(void **state) {
 	struct folder server, client;
@@ -174,15 +222,21 @@ static void bad_orders(void **state) {
 	assert_int_equal(RUN(init_stream_server_run, &capture, &folder, "", "--endpoint", "a",
 						 "--server-name", "a b"),
 					 STATUS_USAGE);
+	assert_int_equal(RUN(init_stream_server_run, &capture, &folder, "", "--endpoint", "a",
+						 "--network", "10.7.0.0/31"),
+					 STATUS_USAGE);
+	assert_int_equal(
+		RUN(init_stream_server_run, &capture, &folder, "", "--endpoint", "a", "--dns", "10.7.0.1"),
+		STATUS_USAGE);
+	assert_non_null(strstr(capture.error, "--dns is of clients with an interface: --network"));
 	assert_false(folder_has(&folder, "umbra.yaml"));
 	folder_done(&folder);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_pair),
-		cmocka_unit_test(a_second_tunnel),
-		cmocka_unit_test(a_second_server),
+		cmocka_unit_test(a_pair),          cmocka_unit_test(a_pair_with_interfaces),
+		cmocka_unit_test(a_second_tunnel), cmocka_unit_test(a_second_server),
 		cmocka_unit_test(bad_orders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,8 @@ static void the_least(void **state) {
 static void all_of_it(void **state) {
 	static const char text[] = "phantom://" ONES "@[2001:db8::1]:8443?key=" TWOS "&pin=" THREES
 							   "&pin=" ONES "&name=vpn.example.org&cookie=sid&path=%2Fa%3Fb%3D1"
-							   "#alice%20%40home";
+							   "&address=10.66.0.2&address=fd66::2&route=0.0.0.0/0&route=fd00::/8"
+							   "&dns=10.66.0.1#alice%20%40home";
 	const struct stream_line line = good(text);
 	char *formatted;
 	assert_string_equal(line.host, "2001:db8::1");
@@ -52,6 +53,12 @@ static void all_of_it(void **state) {
 	assert_string_equal(line.cookie, "sid");
 	assert_string_equal(line.path, "/a?b=1");
 	assert_string_equal(line.label, "alice @home");
+	assert_int_equal(line.address_count, 2);
+	assert_int_equal(line.addresses[1].bytes[15], 2);
+	assert_int_equal(line.route_count, 2);
+	assert_int_equal(line.routes[1].length, 8);
+	assert_int_equal(line.dns_count, 1);
+	assert_int_equal(line.dns[0].bytes[3], 1);
 	assert_int_equal(stream_line_format(&line, &formatted), ERR_OK);
 	assert_string_equal(formatted, text);
 	free(formatted);
@@ -90,6 +97,13 @@ static void bad_lines(void **state) {
 		{SHORT "&name=%4", "has a name that is none"},
 		{SHORT "&cookie=%00", "has a cookie that is none"},
 		{SHORT "&path=a\x80", "has a path that is none"},
+		{SHORT "&address=10.66.0.2/24", "has an address that is none"},
+		{SHORT "&address=", "has an address that is none"},
+		{SHORT "&route=10.66.0.0/33", "has a route that is none"},
+		{SHORT "&route=any", "has a route that is none"},
+		{SHORT "&dns=ns.example.org", "has a name server that is none"},
+		{SHORT "&dns=::1&dns=::1&dns=::1&dns=::1&dns=::1&dns=::1&dns=::1&dns=::1&dns=::1",
+		 "has too many addresses"},
 		{SHORT "&pin=" ONES "&pin=" ONES "&pin=" ONES "&pin=" ONES "&pin=" ONES "&pin=" ONES
 			   "&pin=" ONES "&pin=" ONES "&pin=" ONES,
 		 "has too many pins"},
@@ -101,7 +115,12 @@ static void bad_lines(void **state) {
 		assert_string_equal(problem, rows[i].problem);
 		assert_int_equal(line.port, 7);
 	}
-	char text[2 * STREAM_LINE_MAX] = SHORT "&x=";
+	char text[2 * STREAM_LINE_MAX] = SHORT;
+	for (size_t i = 0; i <= STREAM_LINE_ROUTES_MAX; i++)
+		strcat(text, "&route=::/0");
+	assert_int_equal(stream_line_parse(text, &(struct stream_line){0}, &(const char *){NULL}),
+					 ERR_INVALID);
+	strcpy(text, SHORT "&x=");
 	memset(text + strlen(text), 'x', STREAM_LINE_MAX);
 	struct stream_line line;
 	const char *problem;
@@ -130,6 +149,15 @@ static void the_longest(void **state) {
 	memset(line.cookie, '!', CONFIG_COOKIE_MAX);
 	memset(line.path, '/', CONFIG_URL_PATH_MAX);
 	memset(line.label, ' ', CONFIG_LABEL_MAX);
+	line.address_count = STREAM_LINE_ADDRESSES_MAX;
+	line.route_count = STREAM_LINE_ROUTES_MAX;
+	line.dns_count = STREAM_LINE_DNS_MAX;
+	for (size_t i = 0; i < STREAM_LINE_ROUTES_MAX; i++) {
+		const struct address address = {{[0 ... 15] = 0xfd}, ADDRESS_V6};
+		line.addresses[i % STREAM_LINE_ADDRESSES_MAX] = address;
+		line.dns[i % STREAM_LINE_DNS_MAX] = address;
+		line.routes[i] = (struct prefix){address, 128};
+	}
 	assert_int_equal(stream_line_format(&line, &text), ERR_OK);
 	assert_int_equal(stream_line_parse(text, &again, &problem), ERR_OK);
 	assert_memory_equal(&line, &again, sizeof line);

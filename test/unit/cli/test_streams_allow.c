@@ -27,11 +27,12 @@ static int set_up(void **state) {
 	struct fixture *fixture = calloc(1, sizeof *fixture);
 	assert_non_null(fixture);
 	folder_init(&fixture->folder);
-	char *arguments[] = {(char *)"--directory", fixture->folder.path, (char *)"--endpoint",
-						 (char *)"vpn.example.org:8443"};
+	char *arguments[] = {(char *)"--directory", fixture->folder.path,
+						 (char *)"--endpoint",  (char *)"vpn.example.org:8443",
+						 (char *)"--network",   (char *)"10.66.0.0/24"};
 	const char *problem;
 	capture_init(&fixture->capture, "");
-	assert_int_equal(init_stream_server_run(&fixture->capture.streams, 4, arguments), STATUS_OK);
+	assert_int_equal(init_stream_server_run(&fixture->capture.streams, 6, arguments), STATUS_OK);
 	capture_done(&fixture->capture);
 	assert_int_equal(stream_line_parse(fixture->capture.output, &fixture->first, &problem), ERR_OK);
 	folder_join(&fixture->folder, "umbra.yaml", fixture->path);
@@ -80,6 +81,32 @@ static void a_line(void **state) {
 	assert_memory_equal(fake.asked, "add web bob", strlen("add web bob"));
 }
 
+/* The addresses that the daemon gave, and what the configuration has clients send. */
+static void a_line_with_an_interface(void **state) {
+	struct fixture *fixture = *state;
+	assert_int_equal(allow(fixture, "web", NULL, NULL), STATUS_OK);
+	assert_non_null(strstr(fixture->capture.output, "&address=10.66.0.7&route=0.0.0.0/0#bob"));
+	/* A client is nowhere with networks alone, and nobody is asked to let it in. */
+	fake_client_reset();
+	assert_int_equal(allow(fixture, "web", "--allowed-ips", "10.9.0.0/16"), STATUS_FAILED);
+	assert_non_null(strstr(fixture->capture.error, "needs an address of its own"));
+	assert_int_equal(fake.questions, 0);
+}
+
+/* Its tunnel has no interface, so no client has one. */
+static void a_line_without(void **state) {
+	struct fixture *fixture = *state;
+	folder_write(&fixture->folder, "umbra.yaml",
+				 "tunnels:\n  web:\n    protocol: phantom\n    role: server\n"
+				 "    listen: 443\n    private_key_file: keys/web.key\n"
+				 "    tls: { certificate_file: tls/web.pem, key_file: tls/web.key }\n"
+				 "    clients: { endpoint: \"vpn.example.org:443\" }\n",
+				 0600);
+	assert_int_equal(allow(fixture, "web", NULL, NULL), STATUS_OK);
+	assert_null(strstr(fixture->capture.output, "address="));
+	assert_null(strstr(fixture->capture.output, "route="));
+}
+
 /* A client with keys of its own needs no line, and no configuration is read for it. */
 static void a_key_of_its_own(void **state) {
 	struct fixture *fixture = *state;
@@ -110,6 +137,8 @@ static void what_does_not_work(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(a_line),
+		FIXTURE_TEST(a_line_with_an_interface),
+		FIXTURE_TEST(a_line_without),
 		FIXTURE_TEST(a_key_of_its_own),
 		FIXTURE_TEST(what_does_not_work),
 	};

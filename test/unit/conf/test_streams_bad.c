@@ -4,9 +4,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "conf/both_kinds.h"
 #include "conf/loading.h"
+#include "conf/schema.h"
 
 #define COMMON                \
 	"    protocol: phantom\n" \
@@ -130,6 +133,12 @@ static const struct {
 	 "addresses, or not dns.servers\n"
 	 "umbra.yaml:13: tunnels.web.peers.1.allowed_ips: without addresses the tunnel has no "
 	 "interface; addresses, or not allowed_ips"},
+	{SERVER "    clients: { dns: [10.0.0.1], allowed_ips: [10.0.0.0/8] }\n",
+	 "umbra.yaml:8: tunnels.web.clients.dns: without addresses the tunnel has no interface; "
+	 "addresses, or not clients.dns\n"
+	 "umbra.yaml:8: tunnels.web.clients.allowed_ips: without addresses the tunnel has no "
+	 "interface; "
+	 "addresses, or not clients.allowed_ips"},
 	{"tunnels:\n"
 	 "  out:\n" COMMON "    role: client\n" GATEWAY "    proxy: { listen: \"0.0.0.0:1080\" }\n",
 	 "umbra.yaml:7: tunnels.out.proxy.listen: others reach it and nobody is asked for a password; "
@@ -190,6 +199,39 @@ static const struct {
 	 "umbra.yaml:10: tunnels.web.decoy.proxy: \"https://127.0.0.1\" does not begin with http://; "
 	 "an "
 	 "address and port like http://127.0.0.1:8080"},
+	{"tunnels:\n"
+	 "  web:\n" COMMON "    role: server\n"
+	 "    listen: https\n"
+	 "    tls: { certificate_file: [c], key_file: \"\" }\n"
+	 "    decoy: { folder: { a: b } }\n"
+	 "    peers: [{ public_key: " KEY_A ", rules: [\"allow 10.0.0.0/8 tcp 0-x\"] }]\n",
+	 "umbra.yaml:6: tunnels.web.listen: \"https\" is neither a port nor an address with one; a "
+	 "port, or an address and port like \"[::]:51820\" or 192.0.2.1:51820\n"
+	 "umbra.yaml:7: tunnels.web.tls.certificate_file: a list stands where a value belongs; a path "
+	 "like tls/web.pem, at most 4095 characters\n"
+	 "umbra.yaml:7: tunnels.web.tls.key_file: empty; a path like tls/web.key, at most 4095 "
+	 "characters\n"
+	 "umbra.yaml:8: tunnels.web.decoy.folder: a map stands where a value belongs; a path like "
+	 "site, at most 4095 characters\n"
+	 "umbra.yaml:9: tunnels.web.peers.1.rules: \"allow 10.0.0.0/8 tcp 0-x\" is no rule; a list of "
+	 "rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]"},
+	{"tunnels:\n"
+	 "  out:\n" COMMON "    role: client\n"
+	 "    tls: { ca_file: [] }\n"
+	 "    streams: { connections: 7 }\n"
+	 "    proxy: { listen: \"localhost:1080\", users: [{ name: \"a/b\", password_file: \"\" }] }\n"
+	 "    forwards: [{ listen: \"[::1]\", target: \"a:1\" }]\n" GATEWAY,
+	 "umbra.yaml:6: tunnels.out.tls.ca_file: a list stands where a value belongs; a path like "
+	 "tls/ca.pem, at most 4095 characters\n"
+	 "umbra.yaml:7: tunnels.out.streams.connections: \"7\" is out of range; 1 to 6\n"
+	 "umbra.yaml:8: tunnels.out.proxy.listen: \"localhost:1080\" is neither a port nor an address "
+	 "with one; an address and port like 127.0.0.1:9090, or a port of 127.0.0.1\n"
+	 "umbra.yaml:8: tunnels.out.proxy.users.a/b.name: \"a/b\" is no name; 1 to 63 letters, digits, "
+	 "spaces and _.@-, beginning with a letter or digit\n"
+	 "umbra.yaml:8: tunnels.out.proxy.users.a/b.password_file: empty; a path like "
+	 "keys/alice.password, at most 4095 characters\n"
+	 "umbra.yaml:9: tunnels.out.forwards.1.listen: \"[::1]\" is neither a port nor an address with "
+	 "one; an address and port like 127.0.0.1:9090, or a port of 127.0.0.1"},
 	{CLIENT "    tls: { server_name: a_b..c, pins: [" KEY_A ", sha256/AA] }\n",
 	 "umbra.yaml:8: tunnels.out.tls.server_name: \"a_b..c\" is neither a domain name nor an "
 	 "address; "
@@ -208,8 +250,54 @@ static void test_every_row_says_its_lines(void **state) {
 						rows[i].lines);
 }
 
+/* Whether a line tells of a wrong value at the path, whose stars stand for any word. */
+static bool tells_of(const char *line, size_t size, const char *path) {
+	char text[1024], rest[SCHEMA_PATH_SIZE + sizeof ":"];
+	assert_true(size < sizeof text);
+	memcpy(text, line, size);
+	text[size] = '\0';
+	(void)snprintf(rest, sizeof rest, "%s:", path);
+	const char *at = strstr(text, ": ");
+	at = at ? at + 2 : text;
+	for (char *part = rest; part && at; part = part ? part + 1 : NULL) {
+		char *star = strchr(part, '*');
+		size_t before = star ? (size_t)(star - part) : strlen(part);
+		if (strncmp(at, part, before) != 0)
+			return false;
+		at = star ? strpbrk(at + before, ".:") : at + before;
+		part = star;
+	}
+	return at && !strstr(at, "missing") && !strstr(at, "of no use");
+}
+
+/* A key that is of tunnels that carry streams alone has a wrong value in some row. */
+static void find_wrong_value(void *context, const struct schema_row *row, const char *path,
+							 unsigned depth) {
+	bool *in_streams = context;
+	if (depth == 1)
+		*in_streams = row->flags & SCHEMA_OF_STREAMS;
+	if (!*in_streams && !(row->flags & SCHEMA_OF_STREAMS))
+		return;
+	if (row->type == SCHEMA_GROUP)
+		return;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (const char *line = rows[i].lines; *line;) {
+			size_t size = strcspn(line, "\n");
+			if (tells_of(line, size, path))
+				return;
+			line += size + (line[size] != '\0');
+		}
+	fail_msg("no row has a wrong value of %s", path);
+}
+
+static void test_every_key_has_a_wrong_value(void **state) {
+	bool in_streams = false;
+	schema_walk(&schema_root, find_wrong_value, &in_streams);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_key_has_a_wrong_value),
 		cmocka_unit_test(test_every_row_says_its_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,12 +192,9 @@ bool plan_streams_peers_equal(const struct config_peer *left, const struct confi
 
 static bool listeners_equal(const struct config_tunnel *before, const struct config_tunnel *after) {
 	struct stream_listener old[STREAM_LISTENERS_MAX], new[STREAM_LISTENERS_MAX];
-	size_t count = plan_streams_listeners(before, old);
-	bool equal = count == plan_streams_listeners(after, new);
-	for (size_t i = 0; equal && i < count; i++)
-		equal = stream_listener_is_udp(&old[i]) == stream_listener_is_udp(&new[i]) &&
-				endpoint_equal(&old[i].at, &new[i].at);
-	return equal;
+	size_t old_count = plan_streams_listeners(before, old);
+	size_t new_count = plan_streams_listeners(after, new);
+	return stream_listeners_equal(old, old_count, new, new_count);
 }
 
 bool plan_streams_needs_restart(const struct config_tunnel *before,

@@ -41,6 +41,6 @@ void plan_streams_put_peer(const struct config_peer *before, const struct config
 						   struct uapi_text *text);
 bool plan_streams_peers_equal(const struct config_peer *left, const struct config_peer *right);
 
-/* Other listeners, another role, an interface that comes or goes. */
+/* Other listeners or targets, another role, an interface that comes or goes. */
 bool plan_streams_needs_restart(const struct config_tunnel *before,
 								const struct config_tunnel *after);

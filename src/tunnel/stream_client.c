@@ -216,21 +216,6 @@ static bool texts_equal(const char *left, const char *right) {
 	return strcmp(left ? left : "", right ? right : "") == 0;
 }
 
-static bool listeners_equal(const struct stream_options *left, const struct stream_options *right) {
-	if (left->listener_count != right->listener_count)
-		return false;
-	for (size_t i = 0; i < left->listener_count; i++) {
-		const struct stream_listener *one = &left->listeners[i], *other = &right->listeners[i];
-		char target[TARGET_TEXT_SIZE], other_target[TARGET_TEXT_SIZE];
-		target_format(&one->target, target);
-		target_format(&other->target, other_target);
-		if (one->kind != other->kind || !endpoint_equal(&one->at, &other->at) ||
-			strcmp(target, other_target) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* Whether connections that were made with the one may stay with the other. */
 static bool connections_equal(const struct stream_options *left,
 							  const struct stream_options *right) {
@@ -265,7 +250,9 @@ static void replace(struct stream_tunnel *tunnel, struct stream_options *options
 static enum err client_set(struct stream_tunnel *tunnel, struct stream_options *options) {
 	struct means means;
 	uint8_t public_key[X25519_KEY_SIZE];
-	if (options->role != STREAM_CLIENT || !listeners_equal(options, &tunnel->options))
+	if (options->role != STREAM_CLIENT ||
+		!stream_listeners_equal(options->listeners, options->listener_count,
+								tunnel->options.listeners, tunnel->options.listener_count))
 		return ERR_INVALID;
 	enum err error =
 		x25519_public(options->private_key, public_key) ?: means_make(tunnel, options, &means);

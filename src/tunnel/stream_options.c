@@ -41,6 +41,23 @@ void stream_options_done(struct stream_options *options) {
 	wipe(options, sizeof *options);
 }
 
+static bool listener_equal(const struct stream_listener *left,
+						   const struct stream_listener *right) {
+	char target[TARGET_TEXT_SIZE], other_target[TARGET_TEXT_SIZE];
+	target_format(&left->target, target);
+	target_format(&right->target, other_target);
+	return left->kind == right->kind && endpoint_equal(&left->at, &right->at) &&
+		   strcmp(target, other_target) == 0;
+}
+
+bool stream_listeners_equal(const struct stream_listener *left, size_t left_count,
+							const struct stream_listener *right, size_t right_count) {
+	bool equal = left_count == right_count;
+	for (size_t i = 0; equal && i < left_count; i++)
+		equal = listener_equal(&left[i], &right[i]);
+	return equal;
+}
+
 bool stream_options_are_there(struct slice text) {
 	size_t size = sizeof first_line - 1;
 	return text.size >= size && memcmp(text.data, first_line, size) == 0;

@@ -41,6 +41,10 @@ static inline bool stream_listener_is_udp(const struct stream_listener *listener
 	return listener->kind == STREAM_LISTENER_UDP;
 }
 
+/* Whether they are the same in the same order, and lead to the same targets. */
+bool stream_listeners_equal(const struct stream_listener *left, size_t left_count,
+							const struct stream_listener *right, size_t right_count);
+
 enum {
 	STREAM_LISTENERS_MAX = 32,
 	STREAM_CONNECTIONS_MAX = 6,

@@ -330,16 +330,6 @@ static enum err server_new(const struct stream_tunnel_start *start, struct strea
 	return ERR_OK;
 }
 
-static bool listeners_equal(const struct stream_options *left, const struct stream_options *right) {
-	if (left->listener_count != right->listener_count)
-		return false;
-	for (size_t i = 0; i < left->listener_count; i++)
-		if (left->listeners[i].kind != right->listeners[i].kind ||
-			!endpoint_equal(&left->listeners[i].at, &right->listeners[i].at))
-			return false;
-	return true;
-}
-
 static void refresh_clients(struct stream_tunnel *server, bool all) {
 	for (size_t i = 0; i < stream_peers_count(server->peers); i++) {
 		struct stream_peer *peer = stream_peers_at(server->peers, i);
@@ -354,7 +344,9 @@ static void refresh_clients(struct stream_tunnel *server, bool all) {
 
 static enum err server_set(struct stream_tunnel *server, struct stream_options *options) {
 	struct ready ready;
-	if (options->role != STREAM_SERVER || !listeners_equal(&server->options, options) ||
+	if (options->role != STREAM_SERVER ||
+		!stream_listeners_equal(options->listeners, options->listener_count,
+								server->options.listeners, server->options.listener_count) ||
 		options->interface != server->options.interface)
 		return ERR_INVALID;
 	enum err error = ready_init(server->host, server->protocol, options, &ready);

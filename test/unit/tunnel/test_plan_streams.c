@@ -140,10 +140,17 @@ static void what_takes_a_restart(void **state) {
 	assert_false(plan_streams_needs_restart(&before, &after));
 	after.tls.server_name = "other.example";
 	after.streams.padding = CONFIG_PADDING_NONE;
+	assert_false(plan_streams_needs_restart(&before, &after));
 	struct config_forward moved[2] = {forwards[0], forwards[1]};
-	moved[0].target.port = 1;
 	after.forwards = moved;
 	assert_false(plan_streams_needs_restart(&before, &after));
+	/* A client that runs takes no others (tunnel/stream_tunnel.h). */
+	moved[0].target.port = 1;
+	assert_true(plan_streams_needs_restart(&before, &after));
+	moved[0] = forwards[0];
+	moved[0].target.name = "elsewhere.example";
+	assert_true(plan_streams_needs_restart(&before, &after));
+	moved[0] = forwards[0];
 	moved[0].listen.port = 1;
 	assert_true(plan_streams_needs_restart(&before, &after));
 	moved[0] = forwards[0];

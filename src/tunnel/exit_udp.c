@@ -111,8 +111,10 @@ static bool answer(struct exit_udp *exit) {
 	active(exit);
 	struct mux_stream *stream = exit->options.stream;
 	size_t whole = HEADER + (size_t)size;
-	if (mux_stream_room(stream) < whole)
+	if (mux_stream_room(stream) < whole) {
+		exit->options.set->dropped++;
 		return true;
+	}
 	stream_datagram_header((size_t)size, bytes);
 	(void)mux_stream_write(stream, bytes, whole);
 	return true;

@@ -35,6 +35,7 @@ struct exit_udp_set {
 	struct control_timer *timer;
 	struct list order; /* the one that has been idle for longest first */
 	size_t count;
+	uint64_t dropped; /* datagrams that their stream had no room for, in all */
 };
 
 /* ERR_NO_MEMORY, or what the loop says. */

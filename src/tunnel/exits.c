@@ -244,6 +244,7 @@ enum stream_error exits_client_open(struct exits_client *client, struct carrier 
 	client->figures.waiting++;
 	mux_stream_set_owner(stream, &exit->user);
 	if (verdict == POLICY_BY_ADDRESS) {
+		client->figures.questions++;
 		stream_host_resolve(exits->host, exit->target.name, &exit->question);
 	} else {
 		exit->addresses[exit->address_count++] = target->address;
@@ -307,6 +308,7 @@ void exits_client_free(struct exits_client *client) {
 
 void exits_client_figures(const struct exits_client *client, struct exits_figures *out_figures) {
 	*out_figures = client->figures;
+	out_figures->dropped = client->sessions.dropped;
 }
 
 enum err exits_new(const struct stream_host *host, struct exits **out_exits) {

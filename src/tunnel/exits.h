@@ -62,5 +62,7 @@ struct exits_figures {
 	uint64_t opened;                         /* in all: that reached their target, ... */
 	uint64_t refused;                        /* that policy or a limit refused, ... */
 	uint64_t failed;                         /* and whose target could not be reached */
+	uint64_t questions;                      /* names whose addresses were asked for */
+	uint64_t dropped;                        /* datagrams that their stream had no room for */
 };
 void exits_client_figures(const struct exits_client *client, struct exits_figures *out_figures);

@@ -260,6 +260,8 @@ void server_client_count(const struct server_client *client, struct stream_figur
 	figures->of[STREAM_FIGURE_OPENED] += exits.opened;
 	figures->of[STREAM_FIGURE_REFUSED] += exits.refused;
 	figures->of[STREAM_FIGURE_FAILED] += exits.failed;
+	figures->of[STREAM_FIGURE_QUESTIONS] += exits.questions;
+	figures->of[STREAM_FIGURE_DATAGRAMS_DROPPED] += exits.dropped;
 	if (client->packets) {
 		struct packets_figures packets;
 		packets_peer_figures(client->packets, &packets);

@@ -148,6 +148,7 @@ static void drops_what_does_not_fit(void **state) {
 	enum { WHOLE = STREAM_DATAGRAM_HEADER_SIZE + sizeof bytes };
 	assert_int_equal(near->size % WHOLE, 0);
 	assert_in_range(near->size / WHOLE, 40, MANY - 1);
+	assert_int_equal(figures(world).dropped, MANY - near->size / WHOLE);
 	for (size_t i = 0; i < near->size / WHOLE; i++)
 		assert_int_equal(near->heard[i * WHOLE + STREAM_DATAGRAM_HEADER_SIZE], i);
 	near->size = 0;

@@ -77,6 +77,7 @@ static void refuses_what_the_policy_does(void **state) {
 	expect_closed(world, open_stream(world, "inside.example.com", 80, false),
 				  STREAM_ERROR_REFUSED_STREAM);
 	assert_int_equal(world->fake.questions, 1);
+	assert_int_equal(figures(world).questions, 1);
 	assert_int_equal(tcp_sockets(world), 0);
 	assert_int_equal(figures(world).refused, 3);
 	assert_int_equal(figures(world).waiting, 0);

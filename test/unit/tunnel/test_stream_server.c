@@ -168,6 +168,14 @@ static void carries_streams_of_a_client(void **state) {
 	open_stream(client, packets);
 	fake_stream_host_until(&desk->fake, is_stream_closed, client);
 	assert_int_equal(client->error, STREAM_ERROR_REFUSED_STREAM);
+	/* Nobody has the name, which was asked for all the same. */
+	struct target name;
+	assert_int_equal(target_parse("nowhere.example.com", 80, false, &name), ERR_OK);
+	assert_true(status_has(desk, "stream_questions=0\n"));
+	open_stream(client, name);
+	fake_stream_host_until(&desk->fake, is_stream_closed, client);
+	assert_int_equal(client->error, STREAM_ERROR_CONNECT);
+	assert_true(status_has(desk, "stream_questions=1\n"));
 	client_free(client);
 	fake_stream_host_turn(&desk->fake);
 	assert_false(status_has(desk, "rx_bytes=0\n"));

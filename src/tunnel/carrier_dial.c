@@ -1,6 +1,5 @@
 #include "tunnel/carrier_dial.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,9 +317,8 @@ static void dial_made(void *context, int descriptor, const struct endpoint *peer
 
 static void dial_failed(void *context, int number) {
 	struct carrier_dial *dial = context;
-	bool unreachable = number == ENETUNREACH || number == EHOSTUNREACH || number == EAFNOSUPPORT ||
-					   number == EADDRNOTAVAIL;
-	fail(dial, unreachable ? CARRIER_DIAL_UNREACHABLE : CARRIER_DIAL_FAILED, strerror(number));
+	fail(dial, dial_is_unreachable(number) ? CARRIER_DIAL_UNREACHABLE : CARRIER_DIAL_FAILED,
+		 strerror(number));
 }
 
 static void out_of_patience(void *context) {

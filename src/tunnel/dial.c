@@ -1,7 +1,6 @@
 #include "tunnel/dial.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -33,24 +32,22 @@ struct dial {
 
 static void settle(struct dial *dial);
 
+bool dial_is_unreachable(int number) {
+	return number == ENETUNREACH || number == EHOSTUNREACH || number == EAFNOSUPPORT ||
+		   number == EADDRNOTAVAIL;
+}
+
+bool dial_is_shortage(int number) {
+	return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
 /* How far an attempt got that failed so; the further, the more it tells. */
 static unsigned reach(int number) {
-	switch (number) {
-	case 0:
+	if (number == 0)
 		return 0;
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
+	if (dial_is_shortage(number))
 		return 1;
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case EADDRNOTAVAIL:
-	case EAFNOSUPPORT:
-		return 2;
-	default:
-		return 3;
-	}
+	return dial_is_unreachable(number) ? 2 : 3;
 }
 
 static void drop(struct attempt *attempt) {

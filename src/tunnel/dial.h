@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +29,8 @@ struct dial_options {
 	/*
 	 * One of the two is called once, never from inside dial_new(); the dial may be freed inside.
 	 * made: a connected, non-blocking socket, the owner's now. failed: the errno of the attempt
-	 * that got furthest: ETIMEDOUT, ECONNREFUSED, …; ENETUNREACH, EHOSTUNREACH or EAFNOSUPPORT
-	 * only if this host has no way to any of them; EMFILE and the like if there was no socket.
+	 * that got furthest: ETIMEDOUT, ECONNREFUSED, …; one of dial_is_unreachable() only if this host
+	 * has no way to any of them; EMFILE and the like (dial_is_shortage()) if there was no socket.
 	 */
 	void (*made)(void *context, int descriptor, const struct endpoint *peer);
 	void (*failed)(void *context, int number);
@@ -40,3 +41,7 @@ struct dial_options {
 enum err dial_new(const struct dial_options *options, struct dial **out_dial);
 /* What is under way is given up. NULL-safe. */
 void dial_free(struct dial *dial);
+
+/* Whether the errno value says that this host has no way there, or no more of something. */
+bool dial_is_unreachable(int number);
+bool dial_is_shortage(int number);

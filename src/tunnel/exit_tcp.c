@@ -1,6 +1,5 @@
 #include "tunnel/exit_tcp.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -63,8 +62,7 @@ static void made(void *context, int descriptor, const struct endpoint *peer) {
 
 static void failed(void *context, int number) {
 	struct exit_tcp *exit = context;
-	bool is_ours = number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
-	refuse(exit, is_ours ? STREAM_ERROR_INTERNAL : STREAM_ERROR_CONNECT);
+	refuse(exit, dial_is_shortage(number) ? STREAM_ERROR_INTERNAL : STREAM_ERROR_CONNECT);
 }
 
 static void on_news(struct stream_user *user) {

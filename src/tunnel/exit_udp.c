@@ -220,8 +220,7 @@ static void look(struct exit_udp *exit) {
 	if (exit->watch)
 		reach(exit);
 	else if (!exit->is_waiting)
-		end(exit, exit->number == EMFILE || exit->number == ENOMEM ? STREAM_ERROR_INTERNAL
-																   : STREAM_ERROR_CONNECT);
+		end(exit, dial_is_shortage(exit->number) ? STREAM_ERROR_INTERNAL : STREAM_ERROR_CONNECT);
 }
 
 static void given(struct stream_socket_wish *wish, int descriptor, int number) {

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "host/socket_name.h"
+#include "tunnel/dial.h"
 #include "tunnel/stream_host.h"
 
 enum { FAMILIES = 2 }; /* v4, v6 */
@@ -90,9 +91,7 @@ bool own_address_is_ready(struct own_address *own) {
 }
 
 static enum own_address_answer of_failure(int number) {
-	return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM
-			   ? OWN_ADDRESS_UNKNOWN
-			   : OWN_ADDRESS_NO_WAY;
+	return dial_is_shortage(number) ? OWN_ADDRESS_UNKNOWN : OWN_ADDRESS_NO_WAY;
 }
 
 enum own_address_answer own_address_ask(struct own_address *own, const struct endpoint *there) {

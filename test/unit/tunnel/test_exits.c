@@ -104,6 +104,13 @@ static void tells_what_cannot_be_reached(void **state) {
 				  STREAM_ERROR_INTERNAL);
 	expect_closed(world, open_stream(world, "127.0.0.1", world->at.port, true),
 				  STREAM_ERROR_INTERNAL);
+	/* The whole host has none. */
+	world->fake.socket_error[STREAM_SOCKET_TCP_V4] = ENFILE;
+	world->fake.socket_error[STREAM_SOCKET_UDP_V4] = ENFILE;
+	expect_closed(world, open_stream(world, "127.0.0.1", world->at.port, false),
+				  STREAM_ERROR_INTERNAL);
+	expect_closed(world, open_stream(world, "127.0.0.1", world->at.port, true),
+				  STREAM_ERROR_INTERNAL);
 	assert_int_equal(figures(world).waiting, 0);
 	world_free(world);
 }

@@ -7,13 +7,14 @@
 #include "stream/mux.h"
 #include "tunnel/carrier.h"
 #include "tunnel/dial.h"
+#include "tunnel/exit_options.h"
 #include "tunnel/relay.h"
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_user.h"
 
 struct exit_tcp {
 	struct stream_user user; /* until the relay is */
-	struct exit_tcp_options options;
+	struct exit_options options;
 	struct dial *dial;   /* NULL: made or given up */
 	struct relay *relay; /* NULL: not yet, or over; then it is the one that has the stream */
 };
@@ -80,7 +81,7 @@ static void on_closed(struct stream_user *user, uint32_t error) {
 static const struct stream_user_ops user_ops = {
 	.readable = on_news, .writable = on_news, .closed = on_closed};
 
-enum err exit_tcp_new(const struct exit_tcp_options *options, struct exit_tcp **out_exit) {
+enum err exit_tcp_new(const struct exit_options *options, struct exit_tcp **out_exit) {
 	struct exit_tcp *exit = calloc(1, sizeof *exit);
 	if (!exit)
 		return ERR_NO_MEMORY;

@@ -12,13 +12,15 @@
 #include "stream/mux.h"
 #include "tunnel/carrier.h"
 #include "tunnel/dial.h"
+#include "tunnel/exit_options.h"
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_user.h"
 #include "wire/stream_datagram.h"
 
 struct exit_udp {
 	struct stream_user user;
-	struct exit_udp_options options;
+	struct exit_udp_set *set;
+	struct exit_options options;
 	struct list order; /* in its set */
 	uint64_t active_at;
 	struct endpoint endpoints[DIAL_ENDPOINTS_MAX];
@@ -34,11 +36,11 @@ struct exit_udp {
 
 /* Ends the socket's side; the stream is the caller's. */
 static void put_away(struct exit_udp *exit) {
-	struct exit_udp_set *set = exit->options.set;
+	struct exit_udp_set *set = exit->set;
 	if (!list_is_empty(&exit->order))
 		set->count--;
 	list_remove(&exit->order);
-	stream_host_cancel_socket(set->host, &exit->wish);
+	stream_host_cancel_socket(exit->options.host, &exit->wish);
 	control_watch_free(exit->watch);
 	exit->watch = NULL;
 	cleanup_close(&exit->descriptor);
@@ -83,7 +85,7 @@ static void due(void *context) {
 
 /* The timer is only looked at when it is due: what was active since then is seen there. */
 static void active(struct exit_udp *exit) {
-	struct exit_udp_set *set = exit->options.set;
+	struct exit_udp_set *set = exit->set;
 	exit->active_at = stream_host_now(set->host);
 	list_remove(&exit->order);
 	list_append(&set->order, &exit->order);
@@ -112,7 +114,7 @@ static bool answer(struct exit_udp *exit) {
 	struct mux_stream *stream = exit->options.stream;
 	size_t whole = HEADER + (size_t)size;
 	if (mux_stream_room(stream) < whole) {
-		exit->options.set->dropped++;
+		exit->set->dropped++;
 		return true;
 	}
 	stream_datagram_header((size_t)size, bytes);
@@ -180,14 +182,14 @@ static int start(struct exit_udp *exit) {
 	socklen_t size = socket_name_fill(&exit->endpoints[exit->tried - 1], &name);
 	if (connect(exit->descriptor, &name.any, size))
 		return errno;
-	enum err error = control_watch_new(exit->options.set->host->loop, exit->descriptor, EPOLLIN,
-									   ready, exit, &exit->watch);
+	enum err error = control_watch_new(exit->options.host->loop, exit->descriptor, EPOLLIN, ready,
+									   exit, &exit->watch);
 	return error ? ENOMEM : 0;
 }
 
 /* The one that was idle for longest makes room. */
 static void join(struct exit_udp *exit) {
-	struct exit_udp_set *set = exit->options.set;
+	struct exit_udp_set *set = exit->set;
 	if (set->count >= EXIT_UDP_SESSIONS_MAX)
 		end(list_item(set->order.next, struct exit_udp, order), STREAM_ERROR_CANCEL);
 	set->count++;
@@ -213,8 +215,8 @@ static void look(struct exit_udp *exit) {
 	while (!exit->watch && !exit->is_waiting && exit->tried < exit->count) {
 		bool is_v4 = exit->endpoints[exit->tried++].address.family == ADDRESS_V4;
 		exit->is_waiting = true;
-		stream_host_socket(exit->options.set->host,
-						   is_v4 ? STREAM_SOCKET_UDP_V4 : STREAM_SOCKET_UDP_V6, &exit->wish);
+		stream_host_socket(exit->options.host, is_v4 ? STREAM_SOCKET_UDP_V4 : STREAM_SOCKET_UDP_V6,
+						   &exit->wish);
 	}
 	exit->is_looking = false;
 	if (exit->watch)
@@ -236,7 +238,8 @@ static void given(struct stream_socket_wish *wish, int descriptor, int number) {
 		look(exit);
 }
 
-enum err exit_udp_new(const struct exit_udp_options *options, struct exit_udp **out_exit) {
+enum err exit_udp_new(struct exit_udp_set *set, const struct exit_options *options,
+					  struct exit_udp **out_exit) {
 	struct exit_udp *exit = calloc(1, sizeof *exit);
 	if (!exit)
 		return ERR_NO_MEMORY;
@@ -246,6 +249,7 @@ enum err exit_udp_new(const struct exit_udp_options *options, struct exit_udp **
 		return error;
 	}
 	exit->user.ops = &user_ops;
+	exit->set = set;
 	exit->options = *options;
 	exit->options.endpoints = NULL;
 	exit->count = options->count < DIAL_ENDPOINTS_MAX ? options->count : DIAL_ENDPOINTS_MAX;

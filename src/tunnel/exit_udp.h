@@ -1,10 +1,8 @@
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
@@ -14,15 +12,13 @@
  * target's answers come. What does not fit into the stream at once is dropped, as routers do.
  */
 
-struct carrier;
 struct control_timer;
+struct exit_options;
 struct exit_udp;
-struct mux_stream;
 struct stream_host;
 
-#define EXIT_UDP_IDLE                                                          \
-	(120 * CLOCK_SECOND) /* without datagrams either way, RFC 4787 section 4.3 \
-						  */
+/* Without datagrams either way (RFC 4787 section 4.3). */
+#define EXIT_UDP_IDLE (120 * CLOCK_SECOND)
 
 enum {
 	EXIT_UDP_TURN_MAX = 64,      /* datagrams of a turn of the loop, of one socket */
@@ -43,22 +39,9 @@ enum err exit_udp_set_init(struct exit_udp_set *set, const struct stream_host *h
 /* All that were in it are freed before. */
 void exit_udp_set_done(struct exit_udp_set *set);
 
-struct exit_udp_options {
-	struct exit_udp_set *set;
-	/* The stream's owner becomes this. It is freed before the carrier is. */
-	struct carrier *carrier;
-	struct mux_stream *stream;
-	const struct endpoint *endpoints; /* copied; the first that this host has a way to counts */
-	size_t count;                     /* at most DIAL_ENDPOINTS_MAX count */
-	/* Whether it may be, now that it is known which one; false: the stream is refused. */
-	bool (*reached)(void *context, const struct endpoint *peer);
-	/* It is over, and the stream gone. The owner frees it, from inside or later. */
-	void (*ended)(void *context);
-	void *context;
-};
-
 /* ERR_NO_MEMORY: the stream is still the caller's. */
-enum err exit_udp_new(const struct exit_udp_options *options, struct exit_udp **out_exit);
+enum err exit_udp_new(struct exit_udp_set *set, const struct exit_options *options,
+					  struct exit_udp **out_exit);
 /* Looks for a way to the target; both callbacks may be called from inside. */
 void exit_udp_begin(struct exit_udp *exit);
 /* Resets the stream if it is there. NULL-safe. */

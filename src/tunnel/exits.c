@@ -9,6 +9,7 @@
 #include "stream/mux.h"
 #include "tunnel/carrier.h"
 #include "tunnel/dial.h"
+#include "tunnel/exit_options.h"
 #include "tunnel/exit_tcp.h"
 #include "tunnel/exit_udp.h"
 #include "tunnel/own_address.h"
@@ -150,31 +151,23 @@ static void begin(struct exit *exit) {
 	enum stream_error error = judge(exit, endpoints, &count);
 	if (error) {
 		refuse(exit, error);
-	} else if (exit->target.udp) {
-		struct exit_udp_options options = {.set = &client->sessions,
-										   .carrier = exit->carrier,
-										   .stream = exit->stream,
-										   .endpoints = endpoints,
-										   .count = count,
-										   .reached = reached,
-										   .ended = ended,
-										   .context = exit};
-		if (exit_udp_new(&options, &exit->udp))
-			refuse(exit, STREAM_ERROR_INTERNAL);
-		else
-			exit_udp_begin(exit->udp);
-	} else {
-		struct exit_tcp_options options = {.host = client->exits->host,
-										   .carrier = exit->carrier,
-										   .stream = exit->stream,
-										   .endpoints = endpoints,
-										   .count = count,
-										   .reached = reached,
-										   .ended = ended,
-										   .context = exit};
-		if (exit_tcp_new(&options, &exit->tcp))
-			refuse(exit, STREAM_ERROR_INTERNAL);
+		return;
 	}
+	const struct exit_options options = {
+		.host = client->exits->host,
+		.carrier = exit->carrier,
+		.stream = exit->stream,
+		.endpoints = endpoints,
+		.count = count,
+		.reached = reached,
+		.ended = ended,
+		.context = exit,
+	};
+	if (exit->target.udp ? exit_udp_new(&client->sessions, &options, &exit->udp)
+						 : exit_tcp_new(&options, &exit->tcp))
+		refuse(exit, STREAM_ERROR_INTERNAL);
+	else if (exit->udp)
+		exit_udp_begin(exit->udp);
 }
 
 /* Its addresses are known. */

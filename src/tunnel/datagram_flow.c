@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/byte_queue.h"
+#include "base/list.h"
 #include "stream/mux.h"
 #include "tunnel/carrier.h"
 #include "tunnel/farewell.h"
@@ -28,7 +29,7 @@ static void end(struct datagram_flow *flow) {
 }
 
 static struct datagram_flow *of_user(struct stream_user *user) {
-	return (struct datagram_flow *)(void *)((char *)user - offsetof(struct datagram_flow, user));
+	return list_item(user, struct datagram_flow, user);
 }
 
 /* Whether what comes makes sense. */
@@ -80,7 +81,7 @@ static const struct stream_user_ops user_ops = {
 };
 
 static struct datagram_flow *of_wish(struct uplink_wish *wish) {
-	return (struct datagram_flow *)(void *)((char *)wish - offsetof(struct datagram_flow, wish));
+	return list_item(wish, struct datagram_flow, wish);
 }
 
 /* A fresh stream has room for what waited. */

@@ -51,7 +51,7 @@ static bool may_reset(struct farewell *farewell) {
 }
 
 static struct leaving *of_user(struct stream_user *user) {
-	return (struct leaving *)(void *)((char *)user - offsetof(struct leaving, user));
+	return list_item(user, struct leaving, user);
 }
 
 /* Throws away what came. */

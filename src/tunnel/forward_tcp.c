@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "stream/mux.h"
 #include "transport/tcp/tcp_acceptor.h"
 #include "transport/tcp/tcp_reset.h"
@@ -60,7 +61,7 @@ static void ended(void *context, bool in_peace) {
 }
 
 static struct connection *of_wish(struct uplink_wish *wish) {
-	return (struct connection *)(void *)((char *)wish - offsetof(struct connection, wish));
+	return list_item(wish, struct connection, wish);
 }
 
 static void opened(struct uplink_wish *wish, struct carrier *carrier, struct mux_stream *stream) {

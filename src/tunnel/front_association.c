@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "loop/control_loop.h"
 #include "proxy/association.h"
 #include "tunnel/datagram_flow.h"
@@ -136,9 +137,7 @@ static enum err take_socket(struct front_association *association, int descripto
 
 static void given(struct stream_socket_wish *wish, int descriptor, int number) {
 	(void)number;
-	struct front_association *association =
-		(struct front_association *)(void *)((char *)wish -
-											 offsetof(struct front_association, wish));
+	struct front_association *association = list_item(wish, struct front_association, wish);
 	const struct front_association_options *options = &association->options;
 	association->is_waiting = false;
 	if (descriptor < 0 || take_socket(association, descriptor)) {

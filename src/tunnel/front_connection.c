@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/byte_queue.h"
+#include "base/list.h"
 #include "proxy/front.h"
 #include "transport/tcp/tcp_connection.h"
 #include "tunnel/carrier.h"
@@ -94,8 +95,7 @@ static void refuse(struct front_connection *connection, enum refusal refusal) {
 /* The stream's news */
 
 static struct front_connection *of_user(struct stream_user *user) {
-	return (struct front_connection *)(void *)((char *)user -
-											   offsetof(struct front_connection, user));
+	return list_item(user, struct front_connection, user);
 }
 
 static void target_connected(struct front_connection *connection) {
@@ -145,8 +145,7 @@ static const struct stream_user_ops user_ops = {
 };
 
 static struct front_connection *of_wish(struct uplink_wish *wish) {
-	return (struct front_connection *)(void *)((char *)wish -
-											   offsetof(struct front_connection, wish));
+	return list_item(wish, struct front_connection, wish);
 }
 
 static void wish_opened(struct uplink_wish *wish, struct carrier *carrier,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/byte_queue.h"
+#include "base/list.h"
 #include "stream/mux.h"
 #include "transport/tcp/tcp_connection.h"
 #include "tunnel/carrier.h"
@@ -110,7 +111,7 @@ static void pump(struct relay *relay) {
 }
 
 static struct relay *of_user(struct stream_user *user) {
-	return (struct relay *)(void *)((char *)user - offsetof(struct relay, user));
+	return list_item(user, struct relay, user);
 }
 
 static void stream_readable(struct stream_user *user) {

@@ -1,7 +1,6 @@
 #include "tunnel/datagram_socket.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include "base/cleanup.h"
 #include "host/socket_name.h"
 #include "loop/control_loop.h"
-#include "proxy/special.h"
 
 enum { DATAGRAM_MAX = 65535 };
 
@@ -24,20 +22,6 @@ struct datagram_socket {
 	bool *freed; /* of the turn that is under way */
 };
 
-static struct endpoint endpoint_of(const union socket_name *name) {
-	struct endpoint made = {.port = 0};
-	if (name->any.sa_family == AF_INET) {
-		made.address = address_from_bytes(ADDRESS_V4, (const uint8_t *)&name->v4.sin_addr);
-		made.port = ntohs(name->v4.sin_port);
-	} else if (name->any.sa_family == AF_INET6) {
-		struct address v6 = address_from_bytes(ADDRESS_V6, name->v6.sin6_addr.s6_addr);
-		made.address = special_unmapped(&v6);
-		made.port = ntohs(name->v6.sin6_port);
-		made.scope_id = IN6_IS_ADDR_LINKLOCAL(&name->v6.sin6_addr) ? name->v6.sin6_scope_id : 0;
-	}
-	return made;
-}
-
 /* Whether there may be more. */
 static bool receive(struct datagram_socket *socket) {
 	uint8_t bytes[DATAGRAM_MAX];
@@ -46,7 +30,7 @@ static bool receive(struct datagram_socket *socket) {
 	ssize_t got = recvfrom(socket->options.descriptor, bytes, sizeof bytes, 0, &name.any, &size);
 	if (got < 0)
 		return errno == EINTR;
-	struct endpoint from = endpoint_of(&name);
+	struct endpoint from = socket_name_endpoint(&name);
 	socket->options.received(socket->options.context, &from, slice_of(bytes, (size_t)got));
 	return true;
 }
@@ -77,7 +61,7 @@ enum err datagram_socket_new(const struct datagram_socket_options *options,
 	socklen_t size = sizeof name;
 	if (getsockname(descriptor, &name.any, &size))
 		return err_from_errno(errno);
-	socket->at = endpoint_of(&name);
+	socket->at = socket_name_endpoint(&name);
 	enum err error =
 		control_watch_new(options->loop, descriptor, EPOLLIN, ready, socket, &socket->watch);
 	if (error)

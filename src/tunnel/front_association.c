@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "base/wipe.h"
 #include "loop/control_loop.h"
 #include "proxy/association.h"
 #include "tunnel/datagram_flow.h"
@@ -112,14 +113,6 @@ static void received(void *context, const struct endpoint *from, struct slice da
 					datagram.size);
 }
 
-static bool is_any(const struct address *address) {
-	for (size_t i = 0; i < address_size(address); i++) {
-		if (address->bytes[i] != 0)
-			return false;
-	}
-	return true;
-}
-
 static enum err take_socket(struct front_association *association, int descriptor) {
 	const struct datagram_socket_options options = {
 		.loop = association->options.setup->host->loop,
@@ -145,7 +138,7 @@ static void given(struct stream_socket_wish *wish, int descriptor, int number) {
 		return;
 	}
 	struct endpoint bound = datagram_socket_at(association->socket);
-	if (is_any(&bound.address))
+	if (wipe_is_zero(bound.address.bytes, sizeof bound.address.bytes))
 		bound.address = options->local;
 	options->ready(options->context, &bound);
 }

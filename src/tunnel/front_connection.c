@@ -1,6 +1,5 @@
 #include "tunnel/front_connection.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,6 +7,7 @@
 
 #include "base/byte_queue.h"
 #include "base/list.h"
+#include "host/socket_name.h"
 #include "proxy/front.h"
 #include "transport/tcp/tcp_connection.h"
 #include "tunnel/carrier.h"
@@ -429,15 +429,10 @@ static const struct tcp_connection_ops client_ops = {
 };
 
 static struct address local_of(int descriptor) {
-	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+	union socket_name name = {.any.sa_family = AF_UNSPEC};
 	socklen_t size = sizeof name;
-	(void)getsockname(descriptor, (struct sockaddr *)&name, &size);
-	if (name.ss_family == AF_INET)
-		return address_from_bytes(ADDRESS_V4, (uint8_t *)&((struct sockaddr_in *)&name)->sin_addr);
-	const uint8_t *bytes = ((struct sockaddr_in6 *)&name)->sin6_addr.s6_addr;
-	if (IN6_IS_ADDR_V4MAPPED(&((struct sockaddr_in6 *)&name)->sin6_addr))
-		return address_from_bytes(ADDRESS_V4, bytes + 12);
-	return address_from_bytes(ADDRESS_V6, bytes);
+	(void)getsockname(descriptor, &name.any, &size);
+	return socket_name_endpoint(&name).address;
 }
 
 static enum err begin(struct front_connection *connection) {

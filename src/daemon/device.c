@@ -9,15 +9,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/csprng.h"
-#include "daemon/journal.h"
 #include "daemon/net.h"
+#include "daemon/net_journal.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
 #include "proto/registry.h"
 #include "transport/udp/udp_transport.h"
-
-/* A journal is written anew when it has grown so much beyond its last full state. */
-enum { JOURNAL_GROWTH = 4, JOURNAL_SLACK = 1 << 20 };
 
 struct net_device {
 	struct net_start start;
@@ -25,8 +22,7 @@ struct net_device {
 	const struct device_ops *ops;
 	struct device *device;
 	struct device_host host;
-	struct journal *journal;
-	size_t full_size; /* of the journal when it last held nothing superseded */
+	struct net_journal journal;
 	bool restoring;   /* what is replayed is in the journal already */
 	bool save_failed; /* something of the last full state is missing */
 };
@@ -121,14 +117,8 @@ static void host_closed(void *context) {
 
 static void host_save(void *context, struct slice record) {
 	struct net_device *device = context;
-	if (device->restoring)
-		return;
-	enum err error = journal_append(device->journal, record);
-	if (error == ERR_OK)
-		return;
-	device->save_failed = true;
-	log_error("%sa change will not survive a restart of the net process: %s", device->start.prefix,
-			  err_text(error));
+	if (!device->restoring && net_journal_append(&device->journal, record))
+		device->save_failed = true;
 }
 
 static void host_warn(void *context, const char *text) {
@@ -154,45 +144,23 @@ static void host_event(void *context, const struct device_event *event) {
 	device->start.callbacks.event(device->start.callbacks.context, &news);
 }
 
-/* Only what still counts, in a journal of its own that replaces the old one. */
-static void compact(struct net_device *device) {
-	struct journal *journal;
-	if (journal_size(device->journal) < JOURNAL_GROWTH * device->full_size + JOURNAL_SLACK ||
-		journal_new(&journal) != ERR_OK)
-		return;
-	struct journal *before = device->journal;
-	device->journal = journal;
+static bool save_all(void *context) {
+	struct net_device *device = context;
 	device->save_failed = false;
 	device->ops->save_all(device->device);
-	const struct net_callbacks *callbacks = &device->start.callbacks;
-	if (!device->save_failed &&
-		callbacks->journal(callbacks->context, journal_descriptor(journal)) == 0) {
-		journal_free(before);
-	} else {
-		device->journal = before;
-		journal_free(journal);
-	}
-	device->full_size = journal_size(device->journal);
+	return !device->save_failed;
+}
+
+static const char *replay(void *context, struct slice record) {
+	struct net_device *device = context;
+	enum err error = device->ops->restore(device->device, record);
+	return error ? err_text(error) : NULL;
 }
 
 static void restore(struct net_device *device) {
 	device->restoring = true;
-	size_t position = 0, count = 0;
-	struct slice record;
-	enum err error;
-	while ((error = journal_next(device->journal, &position, &record)) == ERR_OK) {
-		count++;
-		enum err failed = device->ops->restore(device->device, record);
-		if (failed != ERR_OK)
-			log_error("%srecord %zu of the last run: %s", device->start.prefix, count,
-					  err_text(failed));
-	}
+	net_journal_replay(&device->journal, replay, device);
 	device->restoring = false;
-	if (error != ERR_NOT_FOUND)
-		log_error("%srecords of the last run: %s", device->start.prefix, err_text(error));
-	if (count > 0)
-		log_info("%stook up the state of the last run, journal records: %zu", device->start.prefix,
-				 count);
 }
 
 static enum err open_engine(struct net_device *device) {
@@ -252,31 +220,8 @@ static void device_free(struct net_device *device) {
 	if (device->device)
 		device->ops->free(device->device);
 	engine_free(device->engine);
-	journal_free(device->journal);
+	net_journal_done(&device->journal);
 	free(device);
-}
-
-/* A damaged journal must not keep the interface from coming back: then it comes back empty. */
-static enum err open_journal(struct net_device *device) {
-	const struct net_start *start = &device->start;
-	int descriptor = fcntl(start->journal, F_DUPFD_CLOEXEC, 0);
-	if (descriptor < 0)
-		return err_from_errno(errno);
-	enum err error = journal_open(descriptor, &device->journal);
-	if (error == ERR_OK)
-		return ERR_OK;
-	(void)close(descriptor);
-	if (error != ERR_MALFORMED)
-		return error;
-	log_error("%sthe records of the last run are damaged: the interface must be configured again",
-			  start->prefix);
-	error = journal_new(&device->journal);
-	if (error != ERR_OK)
-		return error;
-	const struct net_callbacks *callbacks = &start->callbacks;
-	return callbacks->journal(callbacks->context, journal_descriptor(device->journal)) == 0
-			   ? ERR_OK
-			   : ERR_IO;
 }
 
 static void device_link(struct net_device *device, uint32_t mtu, bool up) {
@@ -301,7 +246,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 		.warn = host_warn,
 		.event = host_event,
 	};
-	enum err error = open_journal(device);
+	enum err error = net_journal_open(&device->journal, &device->start);
 	if (error == ERR_OK)
 		error = open_engine(device);
 	if (error == ERR_OK)
@@ -344,7 +289,7 @@ static int device_status(struct net_device *device, struct uapi_text *out_text) 
 
 static uint64_t device_run(struct net_device *device, uint64_t now) {
 	uint64_t next = device->ops->run(device->device, now);
-	compact(device);
+	net_journal_compact(&device->journal, save_all, device);
 	return next;
 }
 

@@ -1,14 +1,13 @@
 #include "daemon/stream_device.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/journal.h"
+#include "daemon/net_journal.h"
 #include "daemon/stream_core.h"
 #include "daemon/stream_surroundings.h"
 #include "daemon/stream_thread.h"
@@ -25,9 +24,6 @@
  * The journal has the set operations, as they came, on the main thread.
  */
 
-/* A journal is written anew when it has grown so much beyond its last full state. */
-enum { JOURNAL_GROWTH = 4, JOURNAL_SLACK = 1 << 20 };
-
 /* Until the channel has room again. */
 #define SEND_RETRY (20 * CLOCK_MILLISECOND)
 
@@ -37,8 +33,7 @@ struct net_device {
 	struct stream_outbox outbox;
 	struct stream_surroundings *surroundings; /* the thread's, as the next one is */
 	struct stream_core *core;
-	struct journal *journal;
-	size_t full_size; /* of the journal when it last held nothing superseded */
+	struct net_journal journal;
 };
 
 static void wake(void *context) {
@@ -95,7 +90,7 @@ static void device_free(struct net_device *device) {
 		stream_thread_call(device->thread, close_on_thread, device);
 	stream_thread_free(device->thread);
 	stream_outbox_done(&device->outbox);
-	journal_free(device->journal);
+	net_journal_done(&device->journal);
 	free(device);
 }
 
@@ -124,10 +119,8 @@ static int device_set(struct net_device *device, struct slice text) {
 	int number = text.size > 0 ? set(device, text) : 0;
 	if (number || text.size == 0 || stream_core_is_recollection(text))
 		return number;
-	enum err error = journal_append(device->journal, text);
-	if (error)
-		log_error("%sa change will not survive a restart of the net process: %s",
-				  device->start.prefix, err_text(error));
+	/* It holds all the same, for as long as this process. */
+	(void)!net_journal_append(&device->journal, text);
 	return 0;
 }
 
@@ -137,44 +130,9 @@ static bool device_of_peers(const struct net_device *device, struct slice text) 
 
 /* The journal: */
 
-/* A damaged one must not keep the tunnel from coming back: then it comes back empty. */
-static enum err open_journal(struct net_device *device) {
-	const struct net_start *start = &device->start;
-	int descriptor = fcntl(start->journal, F_DUPFD_CLOEXEC, 0);
-	if (descriptor < 0)
-		return err_from_errno(errno);
-	enum err error = journal_open(descriptor, &device->journal);
-	if (!error)
-		return ERR_OK;
-	(void)close(descriptor);
-	if (error != ERR_MALFORMED)
-		return error;
-	log_error("%sthe records of the last run are damaged: the tunnel must be configured again",
-			  start->prefix);
-	error = journal_new(&device->journal);
-	if (error)
-		return error;
-	const struct net_callbacks *callbacks = &start->callbacks;
-	return callbacks->journal(callbacks->context, journal_descriptor(device->journal)) ? ERR_IO
-																					   : ERR_OK;
-}
-
-static void restore(struct net_device *device) {
-	size_t position = 0, count = 0;
-	struct slice record;
-	enum err error;
-	while ((error = journal_next(device->journal, &position, &record)) == ERR_OK) {
-		int number = set(device, record);
-		count++;
-		if (number)
-			log_error("%srecord %zu of the last run: %s", device->start.prefix, count,
-					  strerror(number));
-	}
-	if (error != ERR_NOT_FOUND)
-		log_error("%srecords of the last run: %s", device->start.prefix, err_text(error));
-	if (count > 0)
-		log_info("%stook up the state of the last run, journal records: %zu", device->start.prefix,
-				 count);
+static const char *replay(void *context, struct slice record) {
+	int number = set(context, record);
+	return number ? strerror(number) : NULL;
 }
 
 struct saving {
@@ -187,38 +145,17 @@ static void save_on_thread(void *context) {
 	stream_core_save(saving->device->core, &saving->text);
 }
 
-/* On failure the one of before is gone on with. */
-static enum err replace_journal(struct net_device *device) {
+/* All that counts in one record. */
+static bool save_all(void *context) {
+	struct net_device *device = context;
 	struct saving saving = {.device = device};
-	struct journal *journal = NULL;
 	stream_thread_call(device->thread, save_on_thread, &saving);
-	enum err error = saving.text.error;
-	if (!error)
-		error = journal_new(&journal);
-	if (!error && saving.text.size > 0)
-		error = journal_append(journal, slice_of(saving.text.data, saving.text.size));
+	const struct uapi_text *text = &saving.text;
+	enum err error = text->error;
+	if (!error && text->size > 0)
+		error = net_journal_append(&device->journal, slice_of(text->data, text->size));
 	uapi_text_done(&saving.text);
-	const struct net_callbacks *callbacks = &device->start.callbacks;
-	if (!error && callbacks->journal(callbacks->context, journal_descriptor(journal)))
-		error = ERR_IO;
-	if (error) {
-		journal_free(journal);
-		return error;
-	}
-	journal_free(device->journal);
-	device->journal = journal;
-	return ERR_OK;
-}
-
-/* Only what still counts, in a journal of its own that replaces the old one. */
-static void compact(struct net_device *device) {
-	if (journal_size(device->journal) < JOURNAL_GROWTH * device->full_size + JOURNAL_SLACK)
-		return;
-	enum err error = replace_journal(device);
-	if (error)
-		log_warning("%sthe records for a restart of the net process grow: %s", device->start.prefix,
-					err_text(error));
-	device->full_size = journal_size(device->journal);
+	return !error;
 }
 
 /* Out to other processes: */
@@ -265,7 +202,7 @@ static uint64_t device_run(struct net_device *device, uint64_t now) {
 		pass_on(device, notice);
 		free(notice);
 	}
-	compact(device);
+	net_journal_compact(&device->journal, save_all, device);
 	return ask_for_sockets(device, now);
 }
 
@@ -377,7 +314,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 	device->start = *start;
 	stream_outbox_init(&device->outbox, wake, device);
 	struct opening opening = {.device = device};
-	enum err error = open_journal(device);
+	enum err error = net_journal_open(&device->journal, &device->start);
 	if (!error)
 		error = stream_thread_new(start->name, &device->thread);
 	if (!error) {
@@ -389,8 +326,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 		return error;
 	}
 	(void)close(start->journal);
-	restore(device);
-	device->full_size = journal_size(device->journal);
+	net_journal_replay(&device->journal, replay, device);
 	*out_device = device;
 	return ERR_OK;
 }

@@ -218,6 +218,7 @@ static void show_file(struct work *work) {
 		not_modified(work);
 	else if (!answer_ranges(work))
 		show(work, 200);
+	work->answer->is_file = true;
 }
 
 static void refuse(struct work *work, uint16_t status) {

@@ -49,9 +49,19 @@ static void say_head(struct decoy *decoy, const struct decoy_answer *answer) {
 	say_text(decoy, "\r\n");
 }
 
+static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+static bool expects_to_go_on(const struct decoy_request *request) {
+	return !request->old &&
+		   http1_text_is(decoy_request_field(request, "Expect", NULL), "100-continue");
+}
+
 static void answer_exchange(struct decoy_exchange *exchange, const struct decoy_answer *answer,
 							bool ended) {
 	struct decoy *decoy = exchange->decoy;
+	/* nginx says so in front of any answer about a file, and then reads no body. */
+	if (answer->is_file && expects_to_go_on(exchange->request))
+		say_text(decoy, go_on);
 	bool unknown = answer->has_body && !answer->has_length;
 	decoy->keep_alive = decoy->keep_alive && !answer->close &&
 						decoy->requests < DECOY_REQUESTS_MAX &&
@@ -172,10 +182,9 @@ static void take_head(struct decoy *decoy, const struct http1_head *head) {
 		return;
 	}
 	/* A site has no use for a body, and answers without waiting for it. */
-	if (!decoy->options.site && request.has_body && !request.old &&
-		http1_text_is(decoy_request_field(&request, "Expect", NULL), "100-continue") &&
+	if (!decoy->options.site && request.has_body && expects_to_go_on(&request) &&
 		!(request.has_length && request.length > DECOY_BODY_MAX))
-		say_text(decoy, "HTTP/1.1 100 Continue\r\n\r\n");
+		say_text(decoy, go_on);
 	decoy_consider(exchange);
 }
 

@@ -101,6 +101,56 @@ static void says_no_body_to_head(void **state) {
 	world_free(world);
 }
 
+/* As nginx: before any answer about a file, and before no other. */
+static void says_to_go_on(void **state) {
+	static const struct {
+		const char *request;
+		bool is_said;
+	} cases[] = {
+		{"GET /a.txt HTTP/1.1\r\nHost: h\r\n", true},
+		{"HEAD / HTTP/1.1\r\nHost: h\r\n", true},
+		{"GET /a.txt HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\n", true},
+		{"GET /a.txt HTTP/1.1\r\nHost: h\r\nIf-Match: \"z\"\r\n", true},
+		{"GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=900-\r\n", true},
+		{"GET /a.txt HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n", true},
+		{"GET /a.txt HTTP/1.0\r\nHost: h\r\n", false},
+		{"POST /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n", false},
+		{"GET /zzz HTTP/1.1\r\nHost: h\r\n", false},
+		{"GET /dir HTTP/1.1\r\nHost: h\r\n", false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct world *world = world_new(false, true);
+		char request[256];
+		(void)snprintf(request, sizeof request, "%sExpect: 100-Continue\r\n\r\n", cases[i].request);
+		(void)world_text(world, request);
+		const bool is_said = strncmp(world->client, "HTTP/1.1 100 Continue\r\n\r\nHTTP", 29) == 0;
+		if (is_said != cases[i].is_said)
+			fail_msg("%s: %.60s", cases[i].request, world->client);
+		world_free(world);
+	}
+}
+
+/* A body in chunks has no length to be refused by: time bounds it, as it does nginx's. */
+static void reads_chunks_for_a_while(void **state) {
+	static char chunk[60000 + 16];
+	struct world *world = world_new(false, true);
+	(void)world_text(world, "GET /a.txt HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+	assert_int_equal(strncmp(world->client, "HTTP/1.1 200 OK\r\n", 17), 0);
+	const size_t size = world->client_size;
+	(void)snprintf(chunk, sizeof chunk, "ea60\r\n%060000d\r\n", 0);
+	const uint64_t begin = world->now;
+	while (decoy_state(world->decoy) == DECOY_OPEN) {
+		assert_true(world->now <= begin + DECOY_LINGER_MAX);
+		(void)world_text(world, chunk);
+		world->now += CLOCK_SECOND;
+		(void)decoy_run(world->decoy, world->now);
+	}
+	assert_int_equal(decoy_state(world->decoy), DECOY_CUT);
+	assert_int_equal(world->now, begin + DECOY_LINGER_MAX);
+	assert_int_equal(world->client_size, size);
+	world_free(world);
+}
+
 /* A body that nobody wants is read for a while, so that the answer is not lost. */
 static void lingers(void **state) {
 	struct world *world = world_new(false, true);
@@ -330,6 +380,8 @@ int main(void) {
 		cmocka_unit_test(takes_any_pieces),
 		cmocka_unit_test(ends_what_it_cannot_read),
 		cmocka_unit_test(bounds_requests),
+		cmocka_unit_test(says_to_go_on),
+		cmocka_unit_test(reads_chunks_for_a_while),
 		cmocka_unit_test(lingers),
 		cmocka_unit_test(says_no_body_to_head),
 		cmocka_unit_test(waits_for_the_verdict),

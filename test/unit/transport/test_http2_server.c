@@ -273,6 +273,30 @@ static void test_upload(void **state) {
 	world_done(&world);
 }
 
+/* Who has his answer uploads no more: nobody would bound it. */
+static void test_upload_behind_its_answer(void **state) {
+	for (int with_body = 0; with_body < 2; with_body++) {
+		struct world world;
+		world_init(&world);
+		world.written = with_body ? 0 : SIZE_MAX;
+		struct upload upload = {.left = 100 << 20};
+		nghttp2_data_provider body = {.source.ptr = &upload, .read_callback = read_upload};
+		(void)ask(&world, &body);
+		pump(&world);
+		assert_int_equal(world.status, 200);
+		assert_int_equal(world.got, with_body ? BODY_SIZE : 0);
+		assert_true(world.ended);
+		assert_int_equal(world.reset_error, NGHTTP2_NO_ERROR);
+		assert_int_equal(world.closed[0], 1);
+		assert_true(upload.left > 50 << 20);
+		/* What was under way counts for nobody else. */
+		(void)ask(&world, NULL);
+		pump(&world);
+		assert_int_equal(world.requests, 2);
+		world_done(&world);
+	}
+}
+
 /* Two uploads that nobody works on, given up one after the other, leave the third its window. */
 static void test_given_up_uploads(void **state) {
 	static const struct http2_setting none = {HTTP2_MAX_CONCURRENT_STREAMS, 10};
@@ -493,6 +517,7 @@ int main(void) {
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_large_answer),
 		cmocka_unit_test(test_upload),
+		cmocka_unit_test(test_upload_behind_its_answer),
 		cmocka_unit_test(test_given_up_uploads),
 		cmocka_unit_test(test_reads_nothing),
 		cmocka_unit_test(test_too_large),

@@ -4,6 +4,9 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -103,6 +106,20 @@ static bool is_link_local(const struct address *address) {
 		   (address->bytes[1] & 0xc0) == 0x80;
 }
 
+/*
+ * 0: there is none of the name. Not if_nametoindex(), which tries sockets of all families: to do so
+ * ends a process that may not make any.
+ */
+static uint32_t interface_index(const char *name) {
+	struct ifreq request = {.ifr_ifindex = 0};
+	memcpy(request.ifr_name, name, strlen(name) + 1);
+	int made = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int failed = ioctl(made >= 0 ? made : ADDRESS_SOCKET, SIOCGIFINDEX, &request);
+	if (made >= 0)
+		(void)close(made);
+	return failed || request.ifr_ifindex <= 0 ? 0 : (uint32_t)request.ifr_ifindex;
+}
+
 /* An interface's index or name: RFC 4007 section 11.2. */
 static enum err parse_scope(const char *text, size_t size, uint32_t *out_scope_id) {
 	uint64_t number;
@@ -117,7 +134,7 @@ static enum err parse_scope(const char *text, size_t size, uint32_t *out_scope_i
 		return ERR_INVALID;
 	memcpy(name, text, size);
 	name[size] = '\0';
-	unsigned index = if_nametoindex(name);
+	uint32_t index = interface_index(name);
 	if (index == 0)
 		return ERR_INVALID;
 	*out_scope_id = index;

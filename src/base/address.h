@@ -15,6 +15,8 @@ enum {
 	ADDRESS_V6_SIZE = 16,
 	ADDRESS_TEXT_SIZE = 64,  /* longest text of an address or prefix, with its NUL */
 	ENDPOINT_TEXT_SIZE = 80, /* "[address%scope]:65535", with its NUL */
+	/* A process that may not make sockets has one at this descriptor, to ask the kernel by. */
+	ADDRESS_SOCKET = 3,
 };
 
 /* Bytes behind a v4 address are zero, so that whole structs compare by address_equal(). */
@@ -55,7 +57,10 @@ enum err address_parse(const char *text, struct address *out_address);
 /* "192.0.2.0/24", or an address alone for a whole-length prefix. Host bits are cleared. */
 enum err prefix_parse(const char *text, struct prefix *out_prefix);
 
-/* "192.0.2.1:51820", "[2001:db8::1]:51820", "[fe80::1%eth0]:51820" or "[fe80::1%3]:51820". */
+/*
+ * "192.0.2.1:51820", "[2001:db8::1]:51820", "[fe80::1%eth0]:51820" or "[fe80::1%3]:51820". Of an
+ * interface's name the kernel knows the index.
+ */
 enum err endpoint_parse(const char *text, struct endpoint *out_endpoint);
 
 /* The inverses; text is written whole, the buffers must have the sizes named above. */

@@ -97,6 +97,7 @@ const struct sandbox_call sandbox_calls_common[] = {
 	/* sockets that were given */
 	ANY(sendmsg), ANY(recvmsg), ANY(sendmmsg), ANY(recvmmsg), ANY(sendto), ANY(recvfrom),
 	ANY(getsockopt), ANY(setsockopt), ANY(getsockname), ANY(getpeername), ANY(shutdown),
+	EQUAL(ioctl, 1, 0x8933 /* SIOCGIFINDEX: the interface that an endpoint names */),
 	/* memory, never executable */
 	ANY(brk), MASKED(mmap, 2, PROT_EXEC, 0), MASKED(mmap2, 2, PROT_EXEC, 0), ANY(munmap),
 	ANY(mremap), ANY(madvise), MASKED(mprotect, 2, PROT_EXEC, 0), ANY(mlock), ANY(munlock),

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "daemon/backoff.h"
 
@@ -25,7 +26,8 @@ struct supervisor {
 	struct backoff backoff;
 };
 
-enum { SUPERVISOR_CHANNEL = 3 /* the descriptor that the child finds its end at */ };
+/* The descriptor that the child finds its end at. */
+enum { SUPERVISOR_CHANNEL = ADDRESS_SOCKET };
 
 enum err supervisor_init(struct supervisor *supervisor);
 /* Kills what still runs. */

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from harness.lab import Lab
+from harness.lab import Lab, Namespace
 from harness.leaks import LeakWatch, Senders
 from harness.names import NAME, NameServer, resolv_conf
-from harness.nodes import make_nodes
-from harness.pair import PORT, endpoint, inner_address, outer_address
-from harness.process import SLOW, wait_until
+from harness.nodes import make_nodes, outer
+from harness.pair import PORT, endpoint, inner_address, make_pair, outer_address
+from harness.process import SLOW, run, wait_until
 from harness.split import BEHIND, World
 from harness.traffic import assert_pings, reachable
 
@@ -45,6 +45,44 @@ def test_one_in_the_other(lab: Lab, inside: int, outside: int) -> None:
     assert pair.client.peers(pair.client_tunnel)["server"]["endpoint"] == endpoint(
         outer_address(1, outside)
     )
+
+
+def link_local(space: Namespace, link: str) -> str:
+    addresses = space.links()[link]["addr_info"]
+    return next(shown["local"] for shown in addresses if shown["scope"] == "link")
+
+
+def test_link_local_endpoint(lab: Lab) -> None:
+    """wg(8) takes an endpoint on the cable, by the cable's name, and shows where it leads."""
+    pair = make_pair(lab)
+    client, server = pair.client, pair.server
+    net = client.device.net_pid()
+    where = endpoint(f"{link_local(server.namespace, server.underlay)}%{client.underlay}")
+    setting = ["peer", server.device.key.public, "endpoint", where]
+    client.namespace.run("wg", "set", client.device.name, *setting)
+    assert_pings(client.namespace, server.inner[4])
+    shown = client.namespace.run("wg", "show", client.device.name, "endpoints").stdout
+    assert shown.split()[1] == where
+    back = server.namespace.run("wg", "show", server.device.name, "endpoints").stdout.split()[1]
+    near = link_local(client.namespace, client.underlay)
+    assert back == endpoint(f"{near}%{server.underlay}", client.device.port())
+    setting[-1] = where.replace(client.underlay, "nowhere0")
+    refused = run(["wg", "set", client.device.name, *setting], check=False)
+    assert refused.returncode != 0
+    assert client.device.net_pid() == net
+
+
+def test_link_local_endpoint_of_a_configuration(lab: Lab) -> None:
+    """So does umbrad, none of whose processes dies of it."""
+    spaces = (lab.namespace("client"), lab.namespace("server"))
+    near, far = lab.link(*spaces, outer(2), outer(1))
+    where = endpoint(f"{link_local(spaces[1], far)}%{near}")
+    pair = make_nodes(lab, spaces, server_endpoint=where).start()
+    assert_pings(spaces[0], inner_address(1, 4))
+    index = spaces[0].links()[near]["ifindex"]
+    shown = pair.client.peers(pair.client_tunnel)["server"]["endpoint"]
+    assert shown == where.replace(near, str(index))
+    assert "ended with signal" not in pair.client.log.read_text()
 
 
 @pytest.mark.parametrize("broken", ("no route", "disabled"))

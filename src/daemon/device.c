@@ -207,6 +207,7 @@ static enum err open_device(struct net_device *device) {
 		.coalesce = {.tcp = start->offloads & PROCESS_OFFLOAD_TCP,
 					 .udp = start->offloads & PROCESS_OFFLOAD_UDP},
 		.mtu = start->mtu,
+		.listen_at_once = start->listen_at_once,
 		.host = &device->host,
 	};
 	return device->ops->new (&options, &device->device);

@@ -81,6 +81,7 @@ struct net_start {
 	bool no_udp_segmentation; /* do not send with UDP_SEGMENT */
 	bool no_udp_coalescing;   /* do not receive with UDP_GRO */
 	const char *aead;         /* back end's name, "auto": the best one */
+	bool listen_at_once;      /* device_options.listen_at_once */
 	int journal;              /* what the last run handed over; empty at the first start */
 	struct loop *loop;        /* the main thread's */
 	struct net_callbacks callbacks;

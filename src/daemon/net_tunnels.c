@@ -93,6 +93,8 @@ static enum err make_device(struct net_tunnels *tunnels, struct net_tunnel *tunn
 	start.stream_count = message->message.attach.streams;
 	start.streams = start.queues + start.shards;
 	start.offloads = message->message.attach.offloads;
+	/* wg(8) waits for the answer; the configuration's ports are tried until they are free. */
+	start.listen_at_once = !tunnels->shared_log;
 	start.journal = message->descriptors[0];
 	start.callbacks = net_channel_callbacks(&tunnel->channel);
 	start.callbacks.event = tell_event;

@@ -65,6 +65,8 @@ struct device_options {
 	struct tun_queue *queues; /* one a shard, taken over also on failure */
 	struct coalesce_options coalesce;
 	uint32_t mtu;
+	/* Also while the link is down, so that who sets a port is told when it is in use. */
+	bool listen_at_once;
 	const struct device_host *host;
 };
 

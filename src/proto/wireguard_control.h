@@ -41,6 +41,8 @@ struct device {
 	uint16_t port;            /* configured, or chosen by the system */
 	uint32_t mark;
 	bool link_up, listening;
+	bool listen_at_once;                 /* device_options.listen_at_once */
+	bool restoring;                      /* device_ops.restore: link() will listen */
 	bool port_chosen;                    /* by the system, and not saved yet */
 	struct wireguard_snapshot *snapshot; /* the published one */
 

@@ -80,6 +80,7 @@ static enum err device_new(const struct device_options *options, struct device *
 	}
 	device->engine = options->engine;
 	device->host = options->host;
+	device->listen_at_once = options->listen_at_once;
 	device->generation = 1;
 	device->next_save = device->next_listen = CLOCK_NEVER;
 	list_init(&device->peers);
@@ -156,7 +157,7 @@ static void close_transports(struct device *device) {
 }
 
 int wireguard_device_set_port(struct device *device, uint16_t port) {
-	if (!device->link_up) {
+	if (!device->link_up && (device->restoring || !device->listen_at_once)) {
 		device->port = port;
 		return 0;
 	}
@@ -195,9 +196,9 @@ static void device_link(struct device *device, uint32_t mtu, bool up) {
 	device->link_up = up;
 	device->up_changed = true;
 	device->next_listen = CLOCK_NEVER;
-	if (up)
+	if (up && !device->listening)
 		start_listening(device, true);
-	else if (device->listening)
+	else if (!up && device->listening)
 		close_transports(device);
 	save_port(device);
 	if (wireguard_control_commit(device) != ERR_OK)
@@ -252,10 +253,12 @@ static enum err device_restore(struct device *device, struct slice record) {
 	/* Each record may publish a copy of the directory: a long journal must not pile them up. */
 	(void)engine_collect(device->engine);
 	switch (wireguard_record_kind(record)) {
-	case WIREGUARD_RECORD_SET:
-		return wireguard_uapi_set(device, slice_of(record.data + 1, record.size - 1)) == 0
-				   ? ERR_OK
-				   : ERR_MALFORMED;
+	case WIREGUARD_RECORD_SET: {
+		device->restoring = true;
+		int failed = wireguard_uapi_set(device, slice_of(record.data + 1, record.size - 1));
+		device->restoring = false;
+		return failed ? ERR_MALFORMED : ERR_OK;
+	}
 	case WIREGUARD_RECORD_PEER:
 		return restore_peer(device, record);
 	}

@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from harness.device import Device
 from harness.lab import Lab
 from harness.pair import PORT, endpoint, make_pair
-from harness.process import SLOW, wait_until
+from harness.process import SLOW, run, wait_until
 from harness.traffic import Pinging, assert_pings
 
 pytestmark = pytest.mark.calm
@@ -91,6 +92,29 @@ def test_busy_port_is_an_error(lab: Lab, family: int) -> None:
     result = pair.server.device.set("listen-port", "42000", check=False)
     assert result.returncode != 0
     assert "Address already in use" in result.stderr
+
+
+def test_busy_port_before_up(lab: Lab) -> None:
+    """The same for an interface that was not set up yet; what is free is taken at once."""
+    device = Device(lab, lab.namespace("alone")).start()
+    other = device.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("", 42000))
+    for how in (
+        lambda: device.set("listen-port", "42000", check=False),
+        lambda: run(
+            ["wg", "setconf", device.name, "/dev/stdin"],
+            input=f"[Interface]\nPrivateKey = {device.key.private}\nListenPort = 42000\n",
+            check=False,
+        ),
+    ):
+        result = how()
+        assert result.returncode != 0
+        assert "Address already in use" in result.stderr
+    assert device.port() != 42000
+    device.set("listen-port", "42001")
+    with pytest.raises(OSError, match="in use"):
+        other = device.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other.bind(("", 42001))
 
 
 @pytest.mark.umbra

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import socket
 import subprocess
 
 import pytest
@@ -102,6 +103,20 @@ def test_wg_quick_wrong_configuration(lab: Lab) -> None:
     )
     result = quick.do("up", check=False)
     assert result.returncode != 0
+    wait_until(device.gone, 5, "nothing left")
+
+
+def test_wg_quick_busy_port(lab: Lab) -> None:
+    """Neither does a port in use, of which there is a clear word."""
+    device = Device(lab, lab.namespace("quick"))
+    other = device.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("", PORT))
+    quick = Quick(
+        lab, f"[Interface]\nPrivateKey = {device.key.private}\nListenPort = {PORT}\n", device
+    )
+    result = quick.do("up", check=False)
+    assert result.returncode != 0
+    assert "Address already in use" in result.stderr
     wait_until(device.gone, 5, "nothing left")
 
 

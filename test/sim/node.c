@@ -112,6 +112,7 @@ static void start(struct node *node) {
 		.queues = queues,
 		.coalesce = node->options.coalesce,
 		.mtu = NODE_MTU,
+		.listen_at_once = node->options.listen_at_once,
 		.host = &node->host,
 	};
 	must(node->ops->new (&device_options, &node->device) == ERR_OK, "no device");

@@ -31,6 +31,7 @@ struct node_options {
 	struct coalesce_options coalesce;
 	bool join_datagrams; /* received ones arrive in one buffer where they are alike (GRO) */
 	bool missteer;       /* datagrams reach any shard, not the one that the kernel would choose */
+	bool listen_at_once; /* also while the link is down */
 };
 
 /* What came out of the tunnel. */

@@ -245,6 +245,38 @@ static void test_port_in_use(void **state) {
 	pair_free(&pair);
 }
 
+/* Who sets a port learns whether it is in use, whether the link is up or not; a restart does not
+ * ask. */
+static void test_port_in_use_while_down(void **state) {
+	const struct node_options options = {.listen_at_once = true};
+	struct pair pair = pair_new_with(52, NULL, &options);
+	node_link(pair.left, false);
+	assert_int_equal(pair.left->port, 0);
+	pair.left->listen_error = 98;
+	assert_int_equal(node_set(pair.left, "listen_port=777\n"), 98);
+	char value[64];
+	node_get_value(pair.left, NULL, "listen_port", value, sizeof value);
+	assert_string_equal(value, "51820");
+	pair.left->listen_error = 0;
+	assert_int_equal(node_set(pair.left, "listen_port=778\n"), 0);
+	assert_int_equal(pair.left->port, 778);
+	assert_false(world_packet_arrives(pair.right, pair.left, 2, CLOCK_SECOND));
+	pair.left->listen_error = 98;
+	node_restart(pair.left);
+	pair.left->listen_error = 0;
+	node_link(pair.left, true);
+	assert_int_equal(pair.left->port, 778);
+	assert_true(world_packet_arrives(pair.left, pair.right, 3, 10 * CLOCK_SECOND));
+	assert_true(world_packet_arrives(pair.right, pair.left, 4, CLOCK_SECOND));
+	pair_free(&pair);
+	/* What is tried again anyway need not be refused. */
+	pair = pair_new(53, NULL);
+	node_link(pair.left, false);
+	pair.left->listen_error = 98;
+	assert_int_equal(node_set(pair.left, "listen_port=777\n"), 0);
+	pair_free(&pair);
+}
+
 /* A smaller MTU means less padding; it counts at once. */
 static void test_mtu(void **state) {
 	struct pair pair = pair_with_session(51);
@@ -361,6 +393,7 @@ int main(void) {
 		cmocka_unit_test(test_allowed_ips_move),
 		cmocka_unit_test(test_down_and_up),
 		cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_port_in_use_while_down),
 		cmocka_unit_test(test_mtu),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_restart_keeps_configuration),

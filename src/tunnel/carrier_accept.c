@@ -58,8 +58,9 @@ struct carrier_accept {
 	struct byte_queue unsent;    /* of the site's DATA; while there is some, the link is not read */
 	size_t unanswered;           /* bytes of the peer's since there is some */
 	struct byte_queue back;
-	bool peer_ended; /* and the site was told */
-	bool finishing;  /* the site said FINISH or CUT */
+	bool verdict_waits; /* among the messages */
+	bool peer_ended;    /* and the site was told */
+	bool finishing;     /* the site said FINISH or CUT */
 	struct stream_keys keys;
 	uint8_t client[X25519_KEY_SIZE];
 };
@@ -209,7 +210,8 @@ static bool judge(struct carrier_accept *accept, struct slice text) {
 		struct stream_admitted admitted;
 	} s = {0};
 	WIPE_ON_EXIT(s);
-	if (accept->phase != STRANGER)
+	/* A site that asks on without an answer would have them pile up here. */
+	if (accept->phase != STRANGER || accept->verdict_waits)
 		return end(accept, WITH_RESET);
 	const bool bound = !tls_exporter(tls_stream_tls(accept->tls), accept->exporter_label,
 									 s.exporter, sizeof s.exporter);
@@ -220,7 +222,10 @@ static bool judge(struct carrier_accept *accept, struct slice text) {
 		memcpy(accept->client, s.admitted.entry.client, X25519_KEY_SIZE);
 		set_verdict(&s.admitted, &verdict);
 	}
-	return tell(accept, &verdict);
+	if (!tell(accept, &verdict))
+		return false;
+	accept->verdict_waits = byte_queue_size(&accept->messages) > 0;
+	return true;
 }
 
 static bool begin_taking(struct carrier_accept *accept) {
@@ -321,8 +326,10 @@ static void link_ready(void *context, uint32_t events) {
 	struct carrier_accept *accept = context;
 	const size_t waiting = byte_queue_size(&accept->messages);
 	send_messages(accept);
-	if (waiting > 0 && byte_queue_size(&accept->messages) == 0)
+	if (waiting > 0 && byte_queue_size(&accept->messages) == 0) {
+		accept->verdict_waits = false;
 		tls_stream_resume(accept->tls);
+	}
 	if (read_link(accept))
 		watch(accept);
 }

@@ -382,6 +382,13 @@ static void breaks_off_back_without_raw(void **state) {
 static void breaks_off_a_second_admission(void **state) {
 	breaks_off(*state, true, DECOY_LINK_CANDIDATE, "cookie");
 }
+static void breaks_off_candidates_whose_verdicts_nobody_hears(void **state) {
+	struct desk *desk = *state;
+	connect_one(desk);
+	for (; !is_over(desk) && desk->judged < 10000; fake_stream_host_turn(&desk->fake))
+		visitor_site_says(&desk->visitor, DECOY_LINK_CANDIDATE, "cookie");
+	assert_reset(desk);
+}
 
 static void breaks_off_nonsense(void **state) {
 	struct desk *desk = *state;
@@ -575,6 +582,7 @@ int main(void) {
 		TEST(breaks_off_raw_without_admission),
 		TEST(breaks_off_back_without_raw),
 		TEST(breaks_off_a_second_admission),
+		TEST(breaks_off_candidates_whose_verdicts_nobody_hears),
 		TEST(breaks_off_nonsense),
 		TEST(breaks_off_without_a_site),
 		TEST(is_bounded_towards_the_site),

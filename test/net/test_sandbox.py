@@ -73,6 +73,7 @@ ATTACKS = {
     "watch": "",
     "pair": "",
     "bind": "",
+    "listen": "",
 }
 
 # The store is control's own; streams lead to all ports.

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -26,6 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not DRIVER.exists(), reason=f"there is no {DRIVER}: build `drivers`"),
 ]
 
+OTHER = 8080
 KINDS = {"TCP of IPv4": 0, "TCP of IPv6": 1, "UDP of IPv4": 2, "UDP of IPv6": 3, "association": 4}
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -114,6 +116,29 @@ def test_sockets_of_net(lab: Lab, end: str) -> None:
     assert held_by(node.process.pid) == descriptors
 
 
+def test_connections_of_net(lab: Lab) -> None:
+    """With a kill switch they lead to the server alone, whatever sockets net has."""
+    everywhere = ["0.0.0.0/0", "::/0"]
+    streams, node = make(
+        lab,
+        "client",
+        addresses=(["10.80.0.2/24"], ["10.80.0.1/24"]),
+        peer={"allowed_ips": ["10.80.0.2/32"]},
+        client={"kill_switch": True},
+    )
+    (peer,) = streams.client_rows["peers"]
+    peer["allowed_ips"] = everywhere
+    streams.start()
+    assert streams.works()
+    ear = streams.server.namespace.socket(socket.AF_INET, socket.SOCK_STREAM)
+    ear.bind((SERVER, OTHER))
+    ear.listen()
+    told = node.attacked("reach")
+    assert told[0] == f"way to port {PORT}: 0", told
+    assert told[1].startswith(f"way to port {OTHER}: ") and not told[1].endswith(": 0"), told
+    assert streams.works()
+
+
 def test_net_and_control(lab: Lab) -> None:
     """What net says to control has no other consequence than that it is not served."""
     streams, node = make(lab, "server")
@@ -127,8 +152,7 @@ def test_net_and_control(lab: Lab) -> None:
             assert held.recv(100) == name.encode()
             wait_until(lambda: held_by(parts["control"]) <= descriptors + 1, 10, f"{name} given up")
             assert_whole(streams, node, parts)
-        text = node.log_text()
-        assert "a visitor of its web site was not served" in text
+        assert "a visitor of its web site was not served: a limit is reached" in node.log_text()
         told = node.attacked("links", 20)
         assert all(line.endswith(": closed") for line in told if "unknown is let" not in line), told
         assert len(told) == 9 and "link, somebody unknown is let in: a page" in told, told

@@ -228,6 +228,11 @@ static long serve(const char *argument) {
 	return bind(given, (const void *)&address, sizeof address);
 }
 
+static long await_others(const char *argument) {
+	(void)argument;
+	return listen(given, 1);
+}
+
 static long run_streams(const char *port) {
 	return attacks_run_streams(given, given_listener, (uint16_t)number_of(port));
 }
@@ -269,6 +274,7 @@ static const struct attack {
 	{"watch", watch_folder},
 	{"pair", make_pair},
 	{"bind", serve},
+	{"listen", await_others},
 	{"streams", run_streams},
 };
 

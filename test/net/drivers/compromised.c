@@ -7,7 +7,10 @@
  * signal. compromised -c FILE umbrad. With UMBRA_ATTACK=messages, journals, slot, type, length,
  * descriptors or flood its net process sends what the configuration does not say or what is no
  * message, with UMBRA_ATTACK=control its control process does; once, for which UMBRA_ATTACK_ONCE
- * names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file.
+ * names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file. UMBRA_ATTACK=streams and
+ * UMBRA_ATTACK=site are hostile.h's net and control.
+ *   compromised list
+ *       the attacks of hostile.h's net.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -29,6 +32,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/shared_text.h"
 #include "daemon/supervisor.h"
+#include "hostile.h"
 
 /* Messages of net: */
 
@@ -127,7 +131,7 @@ static uint64_t run_device(struct net_device *device, uint64_t now) {
 
 /* The control process: */
 
-static void ask(struct process_message *message, const char *text) {
+void compromised_ask(struct process_message *message, const char *text) {
 	static uint16_t request = 1;
 	struct channel_message answer = {.count = 0};
 	int descriptor = -1;
@@ -162,20 +166,24 @@ static int control_attack(int count, char *const *arguments) {
 		channel_receive(SUPERVISOR_CHANNEL, &start) || sandbox_enter_control(&sandbox, folder))
 		return 1;
 	struct process_message ready = {.type = PROCESS_READY};
+	(void)channel_send(SUPERVISOR_CHANNEL, &ready, NULL, 0);
+	if (strcmp(plan, "site") == 0) {
+		hostile_control();
+		return 0;
+	}
 	struct process_message up = {.type = PROCESS_UP, .order = {"nosuch"}};
 	struct process_message down = {.type = PROCESS_DOWN, .order = {"../../etc"}};
 	struct process_message routes = {.type = PROCESS_ROUTES};
 	struct process_message far = {.type = PROCESS_ROUTES, .tunnel = 63};
-	(void)channel_send(SUPERVISOR_CHANNEL, &ready, NULL, 0);
 	struct process_message own = {.type = PROCESS_UP};
 	const char *name = getenv("UMBRA_ATTACK_TUNNEL");
 	(void)snprintf(own.order.name, sizeof own.order.name, "%s", name ? name : "");
-	ask(&own, NULL);
-	ask(&up, NULL);
-	ask(&down, NULL);
-	ask(&routes, "0.0.0.0/0\n::/0\n0.0.0.0/1\n128.0.0.0/1\n198.51.100.0/24\n");
-	ask(&routes, "not a prefix\n");
-	ask(&far, "198.51.100.0/24\n");
+	compromised_ask(&own, NULL);
+	compromised_ask(&up, NULL);
+	compromised_ask(&down, NULL);
+	compromised_ask(&routes, "0.0.0.0/0\n::/0\n0.0.0.0/1\n128.0.0.0/1\n198.51.100.0/24\n");
+	compromised_ask(&routes, "not a prefix\n");
+	compromised_ask(&far, "198.51.100.0/24\n");
 	/* A level that there is not ends this process. */
 	static const uint8_t level[] = {PROCESS_VERSION, PROCESS_LOG, 0, 99, 0, 0, 200};
 	(void)send(SUPERVISOR_CHANNEL, level, sizeof level, 0);
@@ -186,6 +194,10 @@ static int control_attack(int count, char *const *arguments) {
 
 static const struct net_device_ops *find(const char *protocol) {
 	static struct net_device_ops ops;
+	bool hostile = plan && strcmp(plan, "streams") == 0;
+	const struct net_device_ops *streams = hostile_net_find(protocol, hostile);
+	if (streams || hostile)
+		return streams ? streams : &device_ops;
 	ops = device_ops;
 	ops.run = run_device;
 	return &ops;
@@ -196,12 +208,19 @@ int main(int count, char **arguments) {
 	const char *first = count > 1 ? arguments[1] : "";
 	if (strcmp(first, "attack") == 0 && count > 3)
 		return attacks_main(arguments[2], arguments[3], arguments[4]);
+	if (strcmp(first, "list") == 0) {
+		hostile_net_list();
+		return 0;
+	}
 	bool is_control = strcmp(first, CONTROL_ARGUMENT) == 0;
-	bool is_meant = wanted && (strcmp(wanted, "control") == 0) == is_control;
+	bool is_meant =
+		wanted && (strcmp(wanted, "control") == 0 || strcmp(wanted, "site") == 0) == is_control;
 	if (is_meant && once && strncmp(first, "--process=", 10) == 0 &&
 		open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600) >= 0)
 		plan = wanted;
 	if (plan && is_control)
 		return control_attack(count, arguments);
+	if (plan)
+		hostile_net_listen();
 	return programs_run(count, arguments, find);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "daemon/net.h"
 
 /*
@@ -8,10 +10,11 @@
  */
 
 /*
- * Tunnels of streams that work, in a net process that attacks when it is told to: by SIGUSR2 with
- * the number of the attack, which is its line in what hostile_list() prints.
+ * Tunnels of streams that work, where the protocol is such a one's; otherwise NULL. In a hostile
+ * net process they attack when they are told to: by SIGUSR2 with the number of the attack, which is
+ * its line in what hostile_net_list() prints.
  */
-const struct net_device_ops *hostile_net_devices(void);
+const struct net_device_ops *hostile_net_find(const char *protocol, bool hostile);
 /* Before the process enters its sandbox. */
 void hostile_net_listen(void);
 /* The names of net's attacks, one a line. */

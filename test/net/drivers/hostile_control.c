@@ -169,10 +169,9 @@ static bool is_closed(int link) {
 /* At the end of the list, what no control process may say to either of them. */
 static void say_what_ends_it(const struct hostile *hostile) {
 	const struct process_message site = {.type = PROCESS_SITE, .tunnel = hostile->slot};
-	const struct process_message sockets = {
-		.type = PROCESS_SOCKETS,
-		.tunnel = hostile->slot,
-		.sockets = {.kind = PROCESS_SOCKET_TCP_V4, .count = 1}};
+	const struct process_message sockets = {.type = PROCESS_SOCKETS,
+											.tunnel = hostile->slot,
+											.sockets = {.kind = PROCESS_SOCKET_TCP_V4, .count = 1}};
 	(void)channel_send(hostile->net, &site, NULL, 0);
 	(void)channel_send(SUPERVISOR_CHANNEL, &sockets, NULL, 0);
 	log_error("hostile: all was tried");

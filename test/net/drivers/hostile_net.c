@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "daemon/supervisor.h"
 #include "hostile.h"
 #include "loop/loop.h"
+#include "proto/stream_protocol.h"
 #include "wire/decoy_link.h"
 
 #define PATIENCE (2 * CLOCK_SECOND)
@@ -86,6 +88,30 @@ static void attack_sockets(void) {
 			ask_for_sockets(slots[i], kind);
 }
 
+/* By a socket that it is given, to ports of the server's of which one is its tunnel's. */
+static void attack_reach(void) {
+	static const uint16_t ports[] = {443, 8080};
+	const struct process_message message = {.type = PROCESS_SOCKETS,
+											.tunnel = start.slot,
+											.sockets = {.kind = PROCESS_SOCKET_TCP_V4, .count = 2}};
+	struct channel_message answer;
+	if (channel_send(SUPERVISOR_CHANNEL, &message, NULL, 0) ||
+		!wait_for(&message, PROCESS_SOCKETS, &answer))
+		return;
+	for (size_t i = 0; i < answer.count; i++) {
+		const struct sockaddr_in server = {.sin_family = AF_INET,
+										   .sin_port = htons(ports[i]),
+										   .sin_addr.s_addr = htonl(0xc6120001)}; /* 198.18.0.1 */
+		int number = ETIMEDOUT;
+		socklen_t size = sizeof number;
+		(void)connect(answer.descriptors[i], (const void *)&server, sizeof server);
+		if (channel_wait(answer.descriptors[i], POLLOUT, clock_now() + PATIENCE) == ERR_OK)
+			(void)getsockopt(answer.descriptors[i], SOL_SOCKET, SO_ERROR, &number, &size);
+		log_error("hostile way to port %u: %s", ports[i], name_of((uint32_t)number));
+	}
+	channel_message_done(&answer);
+}
+
 static void attack_ports(void) {
 	struct process_message listen = {.type = PROCESS_LISTEN,
 									 .request = 60000,
@@ -124,17 +150,16 @@ static int marked_file(void) {
 }
 
 static void attack_descriptor(void) {
-	const struct process_message message = {
-		.type = PROCESS_SOCKETS,
-		.tunnel = start.slot,
-		.sockets = {.kind = PROCESS_SOCKET_TCP_V4, .count = 1}};
+	const struct process_message message = {.type = PROCESS_SOCKETS,
+											.tunnel = start.slot,
+											.sockets = {.kind = PROCESS_SOCKET_TCP_V4, .count = 1}};
 	int marked = marked_file();
 	(void)channel_send(SUPERVISOR_CHANNEL, &message, &marked, 1);
 }
 
 static void attack_kind(void) {
-	static const uint8_t data[] = {PROCESS_VERSION, PROCESS_SOCKETS, 0, 0, 0, 0,
-								   PROCESS_SOCKET_KINDS, 1, 0, 0, 0, 0};
+	static const uint8_t data[] = {
+		PROCESS_VERSION, PROCESS_SOCKETS, 0, 0, 0, 0, PROCESS_SOCKET_KINDS, 1, 0, 0, 0, 0};
 	(void)send(SUPERVISOR_CHANNEL, data, sizeof data, MSG_NOSIGNAL);
 }
 
@@ -161,12 +186,11 @@ static int find_control(void) {
 }
 
 static struct process_message stranger_at(uint16_t slot) {
-	return (struct process_message){.type = PROCESS_STRANGER,
-									.tunnel = slot,
-									.stranger = {.http = PROCESS_HTTP1,
-												 .family = ADDRESS_V4,
-												 .address = {ADDRESS, 0, 0, 9},
-												 .port = 9}};
+	return (struct process_message){
+		.type = PROCESS_STRANGER,
+		.tunnel = slot,
+		.stranger = {
+			.http = PROCESS_HTTP1, .family = ADDRESS_V4, .address = {ADDRESS, 0, 0, 9}, .port = 9}};
 }
 
 static void send_stranger(int control, uint16_t slot, const int *descriptors, size_t count) {
@@ -267,9 +291,9 @@ static void tell_end(int link, const char *what) {
 		heard = hear(link);
 	while (heard > 0 && heard != DECOY_LINK_RAW);
 	log_error("hostile link, %s: %s", what,
-			  heard == 0                 ? "closed"
+			  heard == 0                ? "closed"
 			  : heard == DECOY_LINK_RAW ? "raw"
-										 : "open");
+										: "open");
 	(void)close(link);
 }
 
@@ -308,8 +332,8 @@ static void let_in(int control) {
 
 static void attack_links(void) {
 	static const uint8_t verdict[] = {DECOY_LINK_VERDICT, 0}, stop[] = {DECOY_LINK_STOP},
-						 raw[] = {DECOY_LINK_RAW}, back[] = {DECOY_LINK_BACK, 'x'},
-						 none[] = {200}, nothing[] = {DECOY_LINK_DATA},
+						 raw[] = {DECOY_LINK_RAW}, back[] = {DECOY_LINK_BACK, 'x'}, none[] = {200},
+						 nothing[] = {DECOY_LINK_DATA},
 						 longer[DECOY_LINK_MESSAGE_MAX + 1] = {DECOY_LINK_DATA};
 	int control = find_control();
 	if (control < 0)
@@ -336,17 +360,10 @@ static const struct attack {
 	const char *name;
 	void (*run)(void);
 } attacks[] = {
-	{"sockets", attack_sockets},
-	{"ports", attack_ports},
-	{"strangers", attack_strangers},
-	{"orders", attack_orders},
-	{"names", attack_names},
-	{"visits", attack_visits},
-	{"links", attack_links},
-	{"garbage", attack_garbage},
-	{"descriptor", attack_descriptor},
-	{"kind", attack_kind},
-	{"backend", attack_backend},
+	{"sockets", attack_sockets},       {"ports", attack_ports},   {"reach", attack_reach},
+	{"strangers", attack_strangers},   {"orders", attack_orders}, {"names", attack_names},
+	{"visits", attack_visits},         {"links", attack_links},   {"garbage", attack_garbage},
+	{"descriptor", attack_descriptor}, {"kind", attack_kind},     {"backend", attack_backend},
 	{"flood", attack_flood},
 };
 
@@ -358,7 +375,7 @@ void hostile_net_list(void) {
 /* The device: */
 
 static enum err device_new(const struct net_start *from, struct net_device **out_device) {
-	enum err error = stream_device_ops.new (from, &device);
+	enum err error = stream_device_ops.new(from, &device);
 	if (error)
 		return error;
 	start = *from;
@@ -377,8 +394,12 @@ static uint64_t device_run(struct net_device *which, uint64_t now) {
 	return stream_device_ops.run(which, now);
 }
 
-const struct net_device_ops *hostile_net_devices(void) {
+const struct net_device_ops *hostile_net_find(const char *protocol, bool hostile) {
 	static struct net_device_ops ops;
+	if (!stream_protocol_find(protocol))
+		return NULL;
+	if (!hostile)
+		return &stream_device_ops;
 	ops = stream_device_ops;
 	ops.new = device_new;
 	ops.run = device_run;

@@ -10,6 +10,7 @@
 struct packet_uplink {
 	struct packet_uplink_options options;
 	struct uplink_wish wish;
+	struct uplink_watch watch;
 	struct packet_stream *made;  /* NULL: none, until the next try */
 	bool is_waiting;             /* for the wish */
 	uint64_t delay;              /* ns before the next try */
@@ -33,9 +34,15 @@ static void opened(struct uplink_wish *wish, struct carrier *carrier, struct mux
 }
 
 static void refused(struct uplink_wish *wish, enum refusal refusal) {
-	(void)refusal;
 	struct packet_uplink *uplink = list_item(wish, struct packet_uplink, wish);
-	later(uplink);
+	if (refusal == REFUSAL_CARRIER) {
+		uplink->made = NULL;
+		uplink->is_waiting = false;
+		control_timer_stop(uplink->timer);
+		uplink_await(uplink->options.uplink, &uplink->watch);
+	} else {
+		later(uplink);
+	}
 	uplink->options.refused(uplink->options.context);
 }
 
@@ -48,6 +55,10 @@ static void try(struct packet_uplink *uplink) {
 	uplink->wish.user = packet_stream_user(uplink->made);
 	uplink->is_waiting = true;
 	uplink_open(uplink->options.uplink, &uplink->wish);
+}
+
+static void again(struct uplink_watch *watch) {
+	try(list_item(watch, struct packet_uplink, watch));
 }
 
 static void due(void *context) {
@@ -76,9 +87,11 @@ enum err packet_uplink_new(const struct packet_uplink_options *options,
 	*uplink = (struct packet_uplink){
 		.options = *options,
 		.wish = {.target = {.type = TARGET_PACKETS}, .opened = opened, .refused = refused},
+		.watch = {.again = again},
 		.delay = PACKET_UPLINK_RETRY,
 	};
 	list_init(&uplink->wish.link);
+	list_init(&uplink->watch.link);
 	enum err error = control_timer_new(options->host->loop, due, uplink, &uplink->timer);
 	if (error) {
 		free(uplink);
@@ -95,6 +108,7 @@ void packet_uplink_free(struct packet_uplink *uplink) {
 		return;
 	if (uplink->is_waiting)
 		uplink_cancel(uplink->options.uplink, &uplink->wish);
+	uplink_forget(uplink->options.uplink, &uplink->watch);
 	control_timer_free(uplink->timer);
 	free(uplink);
 }

@@ -8,8 +8,9 @@
 
 /*
  * A client's stream of packets: asked for at once, and again when it ended or was refused, later
- * each time until one was connected. An empty datagram now and then keeps it from being taken for
- * an idle one.
+ * each time until one was connected; where there is no connection to the server, as soon as there
+ * is one or its turn to be tried for (tunnel/uplink.h). An empty datagram now and then keeps it
+ * from being taken for an idle one.
  */
 
 struct packet_stream;

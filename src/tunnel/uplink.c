@@ -15,7 +15,7 @@
 struct connection {
 	struct uplink *uplink;
 	struct carrier *carrier; /* NULL: the place is free */
-	uint32_t failures;       /* attempts in a row before it was made */
+	bool is_judged;          /* whether it was too short */
 };
 
 struct uplink {
@@ -29,11 +29,12 @@ struct uplink {
 	bool is_declined; /* the last attempt was */
 	bool is_attending;
 	bool is_wanted; /* another connection, though there is one */
-	struct list wishes;
+	struct list wishes, watches;
 	struct control_task *task;
 	struct control_timer *timer;
 	uint64_t retry_at;
-	uint32_t failures; /* attempts in a row */
+	uint32_t failures;    /* attempts in a row */
+	uint32_t short_lives; /* connections in a row */
 	int64_t clock_offset;
 	uint64_t received, sent; /* of connections that are gone */
 	uint64_t heard_at;       /* when the last of them went */
@@ -99,13 +100,37 @@ static uint64_t vary(const struct uplink *uplink, uint64_t base) {
 	return base + base / 65536 * (random_u32(host_of(uplink)->random) >> 16);
 }
 
-static void put_off(struct uplink *uplink) {
+/* After so many failures in a row. */
+static uint64_t wait_after(const struct uplink *uplink, uint32_t failures) {
 	uint64_t base = UPLINK_RETRY;
-	for (uint32_t i = 1; i < uplink->failures && base < UPLINK_RETRY_MAX; i++)
+	for (uint32_t i = 1; i < failures && base < UPLINK_RETRY_MAX; i++)
 		base *= 2;
-	if (base > UPLINK_RETRY_MAX)
-		base = UPLINK_RETRY_MAX;
-	uplink->retry_at = now_of(uplink) + vary(uplink, uplink->is_declined ? UPLINK_DECLINED : base);
+	return vary(uplink, base < UPLINK_RETRY_MAX ? base : UPLINK_RETRY_MAX);
+}
+
+static void put_off(struct uplink *uplink) {
+	uplink->retry_at =
+		now_of(uplink) + (uplink->is_declined ? vary(uplink, UPLINK_DECLINED)
+											  : wait_after(uplink, uplink->failures));
+}
+
+/* One that takes no more streams, once. */
+static void judge(struct connection *connection, const char *why) {
+	struct uplink *uplink = connection->uplink;
+	struct carrier_figures figures;
+	if (connection->is_judged)
+		return;
+	connection->is_judged = true;
+	carrier_figures(connection->carrier, &figures);
+	uint64_t retry_at = figures.opened_at + wait_after(uplink, uplink->short_lives + 1);
+	if (count_open(uplink) > 0)
+		return;
+	uplink->short_lives = now_of(uplink) < retry_at ? uplink->short_lives + 1 : 0;
+	if (uplink->short_lives == 0)
+		return;
+	uplink->failures = uplink->short_lives;
+	uplink->retry_at = retry_at;
+	(void)snprintf(uplink->why, sizeof uplink->why, "%s", why);
 }
 
 static void close_connection(struct connection *connection) {
@@ -121,21 +146,15 @@ static void close_connection(struct connection *connection) {
 
 static void carrier_is_draining(void *context) {
 	struct connection *connection = context;
+	judge(connection, "the server ended the connection");
 	control_task_set(connection->uplink->task);
 }
 
 static void carrier_is_closed(void *context, const char *why) {
 	struct connection *connection = context;
 	struct uplink *uplink = connection->uplink;
-	struct carrier_figures figures;
-	carrier_figures(connection->carrier, &figures);
-	uint64_t age = now_of(uplink) - figures.opened_at;
 	log_debug("%sa connection to the server has ended: %s", host_of(uplink)->prefix, why);
-	if (age < UPLINK_SHORT_SECONDS * CLOCK_SECOND && count_open(uplink) == 0) {
-		uplink->failures = connection->failures + 1;
-		(void)snprintf(uplink->why, sizeof uplink->why, "%s", why);
-		put_off(uplink);
-	}
+	judge(connection, why);
 	close_connection(connection);
 	control_task_set(uplink->task);
 }
@@ -157,7 +176,7 @@ static void dial_made(void *context, struct carrier *carrier) {
 	struct uplink *uplink = context;
 	bool is_first = count_open(uplink) == 0;
 	uplink->place->carrier = carrier;
-	uplink->place->failures = uplink->failures;
+	uplink->place->is_judged = false;
 	uplink->failures = 0;
 	uplink->made++;
 	uplink->is_declined = false;
@@ -281,12 +300,24 @@ static bool is_hopeless(const struct uplink *uplink, const struct uplink_wish *w
 static void set_timer(struct uplink *uplink, uint64_t now) {
 	const struct uplink_wish *wish = first_wish(uplink);
 	uint64_t next = wish ? wish->until : CLOCK_NEVER;
-	if ((wish || uplink->is_wanted) && may_dial(uplink) && uplink->retry_at < next)
+	bool is_awaited = wish || uplink->is_wanted || !list_is_empty(&uplink->watches);
+	if (is_awaited && may_dial(uplink) && uplink->retry_at < next)
 		next = uplink->retry_at;
 	if (next == CLOCK_NEVER)
 		control_timer_stop(uplink->timer);
 	else
 		control_timer_set(uplink->timer, next > now ? next - now : 0);
+}
+
+/* What they wish for is looked at next. */
+static void tell_watches(struct uplink *uplink, uint64_t now) {
+	struct list *link;
+	if (!find_best(uplink) && (now < uplink->retry_at || !may_dial(uplink)))
+		return;
+	while ((link = list_take_first(&uplink->watches)) != NULL) {
+		struct uplink_watch *watch = list_item(link, struct uplink_watch, link);
+		watch->again(watch);
+	}
 }
 
 /* Looks at everything. What wishes' owners do inside only adds to the list, or takes from it. */
@@ -297,6 +328,7 @@ static void attend(struct uplink *uplink) {
 	uint64_t now = now_of(uplink);
 	struct uplink_wish *wish;
 	const struct connection *best;
+	tell_watches(uplink, now);
 	while ((wish = first_wish(uplink)) && (best = find_best(uplink)))
 		grant(uplink, wish, best);
 	while ((wish = first_wish(uplink)) && is_hopeless(uplink, wish, now))
@@ -324,6 +356,15 @@ void uplink_cancel(struct uplink *uplink, struct uplink_wish *wish) {
 	list_remove(&wish->link);
 }
 
+void uplink_await(struct uplink *uplink, struct uplink_watch *watch) {
+	list_append(&uplink->watches, &watch->link);
+	control_task_set(uplink->task);
+}
+
+void uplink_forget(struct uplink *uplink, struct uplink_watch *watch) {
+	list_remove(&watch->link);
+}
+
 /* Life */
 
 enum err uplink_new(const struct uplink_options *options, struct uplink **out_uplink) {
@@ -332,6 +373,7 @@ enum err uplink_new(const struct uplink_options *options, struct uplink **out_up
 		return ERR_NO_MEMORY;
 	uplink->options = *options;
 	list_init(&uplink->wishes);
+	list_init(&uplink->watches);
 	for (size_t i = 0; i < UPLINK_CONNECTIONS_MAX; i++)
 		uplink->connections[i].uplink = uplink;
 	enum err error = control_task_new(options->host->loop, on_task, uplink, &uplink->task)
@@ -347,7 +389,7 @@ enum err uplink_new(const struct uplink_options *options, struct uplink **out_up
 void uplink_free(struct uplink *uplink) {
 	if (!uplink)
 		return;
-	while (list_take_first(&uplink->wishes))
+	while (list_take_first(&uplink->wishes) || list_take_first(&uplink->watches))
 		continue;
 	drop_dial(uplink);
 	for (size_t i = 0; i < UPLINK_CONNECTIONS_MAX; i++)
@@ -369,7 +411,7 @@ static void forget(struct uplink *uplink) {
 		close_connection(connection);
 	}
 	uplink->is_attending = false;
-	uplink->failures = 0;
+	uplink->failures = uplink->short_lives = 0;
 	uplink->retry_at = 0;
 	uplink->is_declined = uplink->is_wanted = false;
 	uplink->clock_offset = 0;
@@ -401,7 +443,7 @@ void uplink_set_peer(struct uplink *uplink, const struct uplink_peer *peer) {
 void uplink_hurry(struct uplink *uplink) {
 	if (!uplink->is_declined) {
 		uplink->retry_at = 0;
-		uplink->failures = 0;
+		uplink->failures = uplink->short_lives = 0;
 	}
 	control_task_set(uplink->task);
 }

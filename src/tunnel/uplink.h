@@ -19,6 +19,9 @@
  *
  * One connection is dialled at a time. After a failure the next attempt waits UPLINK_RETRY, twice
  * as long each time, up to UPLINK_RETRY_MAX; after a web site's answer UPLINK_DECLINED at least.
+ * A connection that does not last as long as the wait that a failure would have brought is one, and
+ * the wait is from its begin: a server that takes everybody in and throws them out is not dialled
+ * in a loop, and one that cuts off who was served for a while is dialled at once.
  * All waits vary at random. What a site's answer says of the time is believed.
  */
 
@@ -50,11 +53,21 @@ struct uplink_wish {
 void uplink_open(struct uplink *uplink, struct uplink_wish *wish);
 void uplink_cancel(struct uplink *uplink, struct uplink_wish *wish);
 
+/* Somebody who was refused for want of a connection and will want one again; embedded likewise. */
+struct uplink_watch {
+	struct list link; /* the uplink's, after list_init() */
+	/* There is a connection, or may be one if it is wished for. */
+	void (*again)(struct uplink_watch *watch);
+};
+
+/* again() is called once, never from inside, unless it was forgotten before. */
+void uplink_await(struct uplink *uplink, struct uplink_watch *watch);
+void uplink_forget(struct uplink *uplink, struct uplink_watch *watch);
+
 enum {
 	UPLINK_CONNECTIONS_MAX = 6,
 	UPLINK_PATIENCE_SECONDS = 20,
-	UPLINK_BUSY_STREAMS = 4,   /* of each connection, before another one is made */
-	UPLINK_SHORT_SECONDS = 10, /* a connection that ends so early is as good as a failed attempt */
+	UPLINK_BUSY_STREAMS = 4, /* of each connection, before another one is made */
 };
 
 #define UPLINK_RETRY (500 * CLOCK_MILLISECOND) /* to twice as long, here and below */

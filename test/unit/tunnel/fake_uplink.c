@@ -37,13 +37,23 @@ void uplink_cancel(struct uplink *uplink, struct uplink_wish *wish) {
 	list_remove(&wish->link);
 }
 
+void uplink_await(struct uplink *uplink, struct uplink_watch *watch) {
+	list_append(&uplink->watches, &watch->link);
+}
+
+void uplink_forget(struct uplink *uplink, struct uplink_watch *watch) {
+	(void)uplink;
+	list_remove(&watch->link);
+}
+
 void fake_uplink_init(struct uplink *uplink, struct fake_carriers *carriers) {
 	*uplink = (struct uplink){.carriers = carriers, .refusal = REFUSAL_COUNT};
 	list_init(&uplink->wishes);
+	list_init(&uplink->watches);
 }
 
 void fake_uplink_done(struct uplink *uplink) {
-	assert_true(list_is_empty(&uplink->wishes));
+	assert_true(list_is_empty(&uplink->wishes) && list_is_empty(&uplink->watches));
 }
 
 void fake_uplink_go_on(struct uplink *uplink) {
@@ -51,4 +61,11 @@ void fake_uplink_go_on(struct uplink *uplink) {
 	struct list *link;
 	while ((link = list_take_first(&uplink->wishes)) != NULL)
 		serve(uplink, list_item(link, struct uplink_wish, link));
+}
+
+void fake_uplink_again(struct uplink *uplink) {
+	struct list *link = list_take_first(&uplink->watches);
+	assert_non_null(link);
+	struct uplink_watch *watch = list_item(link, struct uplink_watch, link);
+	watch->again(watch);
 }

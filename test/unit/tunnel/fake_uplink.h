@@ -12,10 +12,12 @@ struct uplink {
 	enum refusal refusal; /* REFUSAL_COUNT: none */
 	bool is_waiting;      /* wishes wait until fake_uplink_go_on() */
 	unsigned opened, refused;
-	struct list wishes;
+	struct list wishes, watches;
 };
 
 void fake_uplink_init(struct uplink *uplink, struct fake_carriers *carriers);
 /* Nobody may wait any more. */
 void fake_uplink_done(struct uplink *uplink);
 void fake_uplink_go_on(struct uplink *uplink);
+/* Those who wait for a connection may want one again. */
+void fake_uplink_again(struct uplink *uplink);

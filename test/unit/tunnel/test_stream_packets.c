@@ -343,7 +343,7 @@ static void keeps_the_stream_open(void **state) {
 static void tries_again_later_each_time(void **state) {
 	(void)state;
 	struct world *world = world_new();
-	world->uplink.refusal = REFUSAL_CARRIER;
+	world->uplink.refusal = REFUSAL_INTERNAL;
 	fake_carriers_break(&world->carriers, STREAM_ERROR_INTERNAL);
 	turn(world);
 	/* At once, then after 1, 2, 4 … 60 and 60 s. */
@@ -368,6 +368,37 @@ static void tries_again_later_each_time(void **state) {
 	assert_int_equal(world->uplink.opened, 2);
 	fake_stream_host_advance(&world->fake, 20 * CLOCK_SECOND);
 	assert_int_equal(world->uplink.opened, 6);
+	world_free(world);
+}
+
+/* Without a connection the time of the next try is the uplink's, and not one's own. */
+static void waits_for_a_connection(void **state) {
+	(void)state;
+	struct world *world = world_new();
+	world->uplink.refusal = REFUSAL_CARRIER;
+	packets_peer_leave(world->server.peer, &world->carriers.server);
+	turn(world);
+	assert_int_equal(world->uplink.refused, 1);
+	fake_stream_host_advance(&world->fake, 3600 * CLOCK_SECOND);
+	assert_int_equal(world->uplink.refused, 1);
+	fake_uplink_again(&world->uplink);
+	assert_int_equal(world->uplink.refused, 2);
+	/* Packets of meanwhile are not kept. */
+	assert_true(put(world, &world->client, false, CLIENT, FAR, 1));
+	assert_int_equal(figures(world->client.peer).dropped, 1);
+	world->uplink.refusal = REFUSAL_COUNT;
+	fake_uplink_again(&world->uplink);
+	turn(world);
+	assert_int_equal(world->uplink.opened, 2);
+	assert_true(put(world, &world->client, false, CLIENT, FAR, 2));
+	assert_int_equal(take(world, &world->server), 2);
+	/* It is not asked for once more when the time has come at which its keeping would be due. */
+	fake_stream_host_advance(&world->fake, 3600 * CLOCK_SECOND);
+	assert_int_equal(world->uplink.opened, 2);
+	/* Gone while it waits: nothing is left behind. */
+	world->uplink.refusal = REFUSAL_CARRIER;
+	packets_peer_leave(world->server.peer, &world->carriers.server);
+	turn(world);
 	world_free(world);
 }
 
@@ -515,11 +546,12 @@ static void survives_a_queue_out_of_order(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(carries_packets),       cmocka_unit_test(cuts_and_joins),
-		cmocka_unit_test(keeps_sources_apart),   cmocka_unit_test(finds_the_longest_prefix),
-		cmocka_unit_test(keeps_the_stream_open), cmocka_unit_test(tries_again_later_each_time),
-		cmocka_unit_test(slows_the_client_down), cmocka_unit_test(drops_of_a_server),
-		cmocka_unit_test(keeps_early_packets),   cmocka_unit_test(survives_a_queue_out_of_order),
+		cmocka_unit_test(carries_packets),        cmocka_unit_test(cuts_and_joins),
+		cmocka_unit_test(keeps_sources_apart),    cmocka_unit_test(finds_the_longest_prefix),
+		cmocka_unit_test(keeps_the_stream_open),  cmocka_unit_test(tries_again_later_each_time),
+		cmocka_unit_test(slows_the_client_down),  cmocka_unit_test(drops_of_a_server),
+		cmocka_unit_test(keeps_early_packets),    cmocka_unit_test(survives_a_queue_out_of_order),
+		cmocka_unit_test(waits_for_a_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ void control_run(struct control *control) {
 		control_pending_expire(&control->privileged.pending, now),
 		control_status_run(control, now),
 		control_condition_run(control, now),
+		control_net_repeat(control, now),
 	};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (others[i] < next)

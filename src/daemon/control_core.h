@@ -38,7 +38,7 @@ struct control_streams;
 struct control;
 
 enum {
-	CONTROL_SETS_MAX = 1024,    /* set operations that wait for a net process */
+	CONTROL_SETS_MAX = 1024,    /* set operations that wait for the net process */
 	CONTROL_GATHERS_MAX = 256,  /* questions that wait for figures */
 	CONTROL_LOOKUPS_MAX = 1024, /* questions to the resolver */
 };
@@ -54,11 +54,13 @@ struct control_tunnel {
 	bool blocks; /* its kill switch is up */
 	uint32_t restored;
 	enum condition condition;
-	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known yet */
-	uint64_t looked_at;       /* ns, for its condition */
-	uint64_t run;             /* counts how often it came up */
-	bool asking;              /* for figures */
-	bool synced;              /* the store's peers were handed to the net process */
+	uint64_t condition_since;  /* seconds since the Unix epoch; 0: not known yet */
+	uint64_t looked_at;        /* ns, for its condition */
+	uint64_t run;              /* counts how often it came up */
+	const struct set *sending; /* to the net process; the next ones wait */
+	uint64_t repeat_at;        /* what that did not know the tunnel for; 0: at once */
+	bool asking;               /* for figures */
+	bool synced;               /* the store's peers were handed to the net process */
 	bool held;    /* somebody took it down; the store remembers it, too, when there is one */
 	bool routed;  /* the privileged process was told of these: */
 	char *routes; /* one a line; NULL: none */
@@ -88,7 +90,7 @@ struct control {
 	struct control_decoy *decoy;       /* NULL: nobody came */
 	struct list lookups;
 	size_t lookup_count;
-	struct list sets; /* that wait for a net process */
+	struct list sets; /* that wait for the net process, or for those before them */
 	size_t set_count;
 	uint64_t sets_ever;
 	struct list gathers;
@@ -123,7 +125,8 @@ void control_tunnels_done(struct control *control);
 void control_net_peer(struct control *control, int descriptor);
 /*
  * A set operation. done() (may be NULL) is called once: errno, 0 when it took place; possibly from
- * inside this call. While there is no net process it waits for one.
+ * inside this call. While there is no net process it waits for one, and while that does not know a
+ * tunnel that is up, until it does. Those of a tunnel are done in their order.
  */
 void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
 					 void (*done)(void *context, int number, const char *text), void *context);
@@ -131,6 +134,8 @@ void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
 bool control_net_refresh(struct control_tunnel *tunnel);
 /* The tunnel is gone: what waits for it fails. */
 void control_net_drop(struct control_tunnel *tunnel);
+/* Does again what is due, and returns the next deadline. */
+uint64_t control_net_repeat(struct control *control, uint64_t now);
 /* Events and questions. */
 void control_net_event(void *context, struct channel_message *message);
 void control_net_done(struct control *control);

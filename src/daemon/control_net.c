@@ -13,9 +13,12 @@
 #include "daemon/control_streams.h"
 #include "daemon/shared_text.h"
 
-/* One set operation, from its making to its end. */
+/* A net process that was started again hears of its tunnels one after the other. */
+#define REPEAT_INTERVAL (200 * CLOCK_MILLISECOND)
+
+/* One set operation, from its making to its end; of a tunnel one is under way at a time. */
 struct set {
-	struct list link; /* of those that wait for a net process */
+	struct list link; /* of those that wait */
 	uint64_t order;   /* in which they were made, and are to be done */
 	struct control_tunnel *tunnel;
 	uint64_t run; /* of the tunnel */
@@ -34,8 +37,12 @@ static void end(struct set *set, int number, const char *text) {
 	free(set);
 }
 
+static bool is_current(const struct set *set) {
+	return control_tunnel_is_up(set->tunnel) && set->tunnel->run == set->run;
+}
+
 /* Set operations can be repeated: the net process may or may not have done it before it ended. */
-static void wait_for_net(struct set *set) {
+static void wait_for_turn(struct set *set) {
 	struct control *control = set->tunnel->control;
 	if (control->set_count >= CONTROL_SETS_MAX) {
 		end(set, EBUSY, "too much waits for the data path to come back");
@@ -49,29 +56,84 @@ static void wait_for_net(struct set *set) {
 	control->set_count++;
 }
 
-static bool is_current(const struct set *set) {
-	return control_tunnel_is_up(set->tunnel) && set->tunnel->run == set->run;
-}
+static void send_next(struct control_tunnel *tunnel);
 
 static void set_done(void *context, const struct control_reply *reply) {
 	struct set *set = context;
-	if (!is_current(set))
+	struct control_tunnel *tunnel = set->tunnel;
+	bool is_mine = tunnel->sending == set;
+	if (is_mine)
+		tunnel->sending = NULL;
+	if (!is_current(set)) {
 		end(set, ENODEV, "the tunnel is down");
-	else if (reply->number == EPIPE && !set->tunnel->control->stop)
-		wait_for_net(set);
-	else
+	} else if (reply->number == EPIPE && !tunnel->control->stop) {
+		wait_for_turn(set);
+	} else if (reply->number == ENODEV && !tunnel->control->stop) {
+		/* It is up, so the net process has yet to be told of it. */
+		tunnel->repeat_at = clock_now() + REPEAT_INTERVAL;
+		wait_for_turn(set);
+	} else {
 		end(set, reply->number, reply->text);
+	}
+	if (is_mine)
+		send_next(tunnel);
 }
 
-static void set_send(struct set *set) {
-	struct process_message message = {.type = PROCESS_SET, .tunnel = set->tunnel->slot};
-	enum err error = control_channel_ask(&set->tunnel->control->net, &message, set->descriptor,
+/* False: there is nobody to send it to. */
+static bool set_send(struct set *set) {
+	struct control_tunnel *tunnel = set->tunnel;
+	struct process_message message = {.type = PROCESS_SET, .tunnel = tunnel->slot};
+	tunnel->sending = set;
+	enum err error = control_channel_ask(&tunnel->control->net, &message, set->descriptor,
 										 PROCESS_RESULT, set_done, set);
-	if (error == ERR_CLOSED)
-		wait_for_net(set);
-	else if (error)
-		end(set, error == ERR_LIMIT ? EBUSY : ENOMEM,
-			error == ERR_LIMIT ? "too much is waiting to be done" : err_text(error));
+	if (!error)
+		return true;
+	tunnel->sending = NULL;
+	if (error == ERR_CLOSED) {
+		wait_for_turn(set);
+		return false;
+	}
+	end(set, error == ERR_LIMIT ? EBUSY : ENOMEM,
+		error == ERR_LIMIT ? "too much is waiting to be done" : err_text(error));
+	return true;
+}
+
+static struct set *take_first(struct control *control, const struct control_tunnel *tunnel) {
+	list_for_each (link, &control->sets) {
+		struct set *set = list_item(link, struct set, link);
+		if (tunnel && set->tunnel != tunnel)
+			continue;
+		list_remove(&set->link);
+		control->set_count--;
+		return set;
+	}
+	return NULL;
+}
+
+/* After what waits for its turn comes what came later, whatever becomes of it. */
+static void send_next(struct control_tunnel *tunnel) {
+	struct control *control = tunnel->control;
+	struct set *set;
+	bool is_sent = true;
+	while (is_sent && !tunnel->sending && clock_now() >= tunnel->repeat_at &&
+		   (set = take_first(control, tunnel)) != NULL)
+		is_sent = set_send(set);
+}
+
+uint64_t control_net_repeat(struct control *control, uint64_t now) {
+	uint64_t next = CLOCK_NEVER;
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		struct control_tunnel *tunnel = &control->tunnels[i];
+		if (!tunnel->config || tunnel->repeat_at == 0)
+			continue;
+		if (now < tunnel->repeat_at) {
+			next = tunnel->repeat_at < next ? tunnel->repeat_at : next;
+			continue;
+		}
+		tunnel->repeat_at = 0;
+		send_next(tunnel);
+	}
+	return next;
 }
 
 void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
@@ -100,18 +162,13 @@ void control_net_set(struct control_tunnel *tunnel, struct uapi_text *text,
 						.done = done,
 						.context = context};
 	list_init(&set->link);
-	set_send(set);
-}
-
-static struct set *take_first(struct control *control) {
-	struct list *first = list_take_first(&control->sets);
-	if (!first)
-		return NULL;
-	control->set_count--;
-	return list_item(first, struct set, link);
+	wait_for_turn(set);
+	send_next(tunnel);
 }
 
 void control_net_drop(struct control_tunnel *tunnel) {
+	tunnel->sending = NULL;
+	tunnel->repeat_at = 0;
 	list_for_each (link, &tunnel->control->sets) {
 		struct set *set = list_item(link, struct set, link);
 		if (set->tunnel != tunnel)
@@ -192,16 +249,11 @@ void control_net_peer(struct control *control, int descriptor) {
 		return;
 	}
 	control->net_starts++;
-	struct list again;
-	list_init(&again);
-	for (struct set *set; (set = take_first(control)) != NULL;)
-		list_append(&again, &set->link);
-	for (struct list *link; (link = list_take_first(&again)) != NULL;)
-		set_send(list_item(link, struct set, link));
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
 		struct control_tunnel *tunnel = &control->tunnels[i];
 		if (!control_tunnel_is_up(tunnel))
 			continue;
+		send_next(tunnel);
 		if (tunnel->synced)
 			control_decoy_recollect(tunnel);
 		else
@@ -212,7 +264,7 @@ void control_net_peer(struct control *control, int descriptor) {
 
 void control_net_done(struct control *control) {
 	control_channel_close(&control->net);
-	for (struct set *set; (set = take_first(control)) != NULL;)
+	for (struct set *set; (set = take_first(control, NULL)) != NULL;)
 		end(set, ENODEV, "umbrad ends");
 }
 

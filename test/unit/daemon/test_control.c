@@ -163,6 +163,44 @@ static void test_net_starts_again(void **state) {
 	stage_close(&stage);
 }
 
+/* A net process that does not know the tunnel yet is told again, and of what came later behind it.
+ */
+static void test_net_does_not_know_it_yet(void **state) {
+	static struct stage stage;
+	stage_open(&stage);
+	bring_up(&stage);
+	expect_routes(&stage, "");
+	stage_peer(&stage);
+	stage_ask(&stage, "POST", "/v1/tunnels/um0/peers",
+			  "{\"name\": \"tablet\", \"public_key\": \"" BASE64_2 "\"}");
+	for (unsigned i = 0; i < 3; i++) {
+		struct process_message set = expect_set(&stage, "public_key=" HEX_2);
+		assert_true(i > 0 || stage_is_quiet(stage.net, 50));
+		stage_result(stage.net, &set, i < 2 ? ENODEV : 0, "");
+	}
+	assert_int_equal(stage_answer(&stage), 201);
+	/* Order is kept: one is refused, and goes before what came meanwhile. */
+	stage_ask(&stage, "DELETE", "/v1/tunnels/um0/peers/tablet", "");
+	struct process_message first = expect_set(&stage, "remove=true");
+	int tool = stage.tool;
+	stage.tool = -1;
+	stage_ask(&stage, "POST", "/v1/tunnels/um0/peers",
+			  "{\"name\": \"laptop\", \"public_key\": \"" BASE64_3 "\"}");
+	assert_true(stage_is_quiet(stage.net, 50));
+	stage_result(stage.net, &first, ENODEV, "");
+	first = expect_set(&stage, "remove=true");
+	stage_result(stage.net, &first, 0, "");
+	struct process_message second = expect_set(&stage, "public_key=" HEX_3);
+	/* One of a tunnel that is down is not repeated. */
+	stage_state(&stage, "um0", SLOT, PROCESS_STATE_DOWN);
+	stage_result(stage.net, &second, ENODEV, "");
+	assert_int_equal(stage_answer(&stage), 201);
+	assert_true(stage_is_quiet(stage.net, 500));
+	(void)close(tool);
+	stage_stop_process(&stage);
+	stage_close(&stage);
+}
+
 /* A second run has the peers of the first, and knows who is to stay down. */
 static void test_remembers(void **state) {
 	static struct stage stage;
@@ -343,6 +381,7 @@ int main(void) {
 		cmocka_unit_test(test_peers_come_and_go),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_net_starts_again),
+		cmocka_unit_test(test_net_does_not_know_it_yet),
 		cmocka_unit_test(test_remembers),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_refused_routes_are_sent_again),

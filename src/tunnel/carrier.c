@@ -51,10 +51,6 @@ struct mux *carrier_mux(struct carrier *carrier) {
 	return carrier->mux;
 }
 
-struct tls_stream *carrier_tls(struct carrier *carrier) {
-	return carrier->tls;
-}
-
 void carrier_touch(struct carrier *carrier) {
 	control_task_set(carrier->turn);
 }

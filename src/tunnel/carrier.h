@@ -91,5 +91,3 @@ struct carrier_figures {
 	uint32_t streams;
 };
 void carrier_figures(const struct carrier *carrier, struct carrier_figures *out_figures);
-/* For its tickets. */
-struct tls_stream *carrier_tls(struct carrier *carrier);

@@ -17,6 +17,7 @@
 #include "tunnel/carrier_request.h"
 #include "tunnel/dial.h"
 #include "tunnel/stream_host.h"
+#include "tunnel/ticket_jar.h"
 
 enum dial_state { DIALLING, GREETING, ASKED, AGREED, OVER };
 
@@ -26,7 +27,6 @@ struct carrier_dial {
 	struct control_timer *patience;
 	struct dial *dial;
 	struct tls_stream *tls;
-	uint8_t *ticket;
 	struct http2_client *http2; /* one of the two from ASKED on */
 	struct http1_reader *http1;
 	struct byte_queue outgoing; /* of HTTP/1.1 */
@@ -59,6 +59,12 @@ static void fail(struct carrier_dial *dial, enum carrier_dial_kind kind, const c
 	tell(dial, &(struct carrier_dial_failure){.kind = kind, .why = why});
 }
 
+/* The server has sent them with the end of the handshake, so before its answer. */
+static void keep_tickets(struct carrier_dial *dial) {
+	if (dial->options.tickets)
+		ticket_jar_collect(dial->options.tickets, tls_stream_tls(dial->tls));
+}
+
 /* The answer is not for us: the date in it is the server's own, as TLS says whose it is. */
 static void decline(struct carrier_dial *dial, struct slice date) {
 	struct carrier_dial_failure failure = {
@@ -72,6 +78,7 @@ static void decline(struct carrier_dial *dial, struct slice date) {
 		failure.clock_offset =
 			(int64_t)(seconds * CLOCK_SECOND) - (int64_t)stream_host_wall_now(dial->options.host);
 	}
+	keep_tickets(dial);
 	tell(dial, &failure);
 }
 
@@ -111,6 +118,7 @@ static void carry(struct carrier_dial *dial) {
 		.shaping = dial->options.shaping,
 	};
 	struct carrier *carrier;
+	keep_tickets(dial);
 	dial->tls = NULL;
 	enum err error = carrier_new(&setup, &carrier);
 	if (error) {
@@ -290,13 +298,17 @@ static const struct tls_stream_ops tls_ops = {
 
 static void dial_made(void *context, int descriptor, const struct endpoint *peer) {
 	struct carrier_dial *dial = context;
+	struct ticket ticket = {.size = 0};
+	if (dial->options.tickets)
+		ticket = ticket_jar_take(dial->options.tickets);
 	const struct tls_client_target target = {
 		.name = dial->options.name,
 		.wall_now = stream_host_wall_now(dial->options.host),
-		.ticket = dial->options.ticket,
+		.ticket = slice_of(ticket.bytes, ticket.size),
 	};
 	struct tls tls = {.ops = NULL};
 	enum err error = tls_client_connect(dial->options.tls, &target, &tls);
+	ticket_done(&ticket);
 	if (error) {
 		(void)close(descriptor);
 		fail(dial, CARRIER_DIAL_FAILED, err_text(error));
@@ -331,13 +343,6 @@ static void out_of_patience(void *context) {
 
 static enum err start(struct carrier_dial *dial) {
 	const struct carrier_dial_options *options = &dial->options;
-	if (options->ticket.size > 0) {
-		dial->ticket = malloc(options->ticket.size);
-		if (!dial->ticket)
-			return ERR_NO_MEMORY;
-		memcpy(dial->ticket, options->ticket.data, options->ticket.size);
-		dial->options.ticket.data = dial->ticket;
-	}
 	const struct dial_options tcp = {.host = options->host,
 									 .endpoints = &options->to,
 									 .count = 1,
@@ -373,9 +378,6 @@ void carrier_dial_free(struct carrier_dial *dial) {
 	http1_reader_free(dial->http1);
 	byte_queue_done(&dial->outgoing);
 	byte_queue_done(&dial->raw);
-	if (dial->ticket)
-		wipe(dial->ticket, dial->options.ticket.size);
-	free(dial->ticket);
 	wipe(dial, sizeof *dial);
 	free(dial);
 }

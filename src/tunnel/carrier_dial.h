@@ -25,6 +25,7 @@
 struct carrier_dial;
 struct stream_identity;
 struct stream_protocol;
+struct ticket_jar;
 struct tls_client;
 
 enum { CARRIER_DIAL_SECONDS = 15 };
@@ -59,9 +60,9 @@ struct carrier_dial_options {
 	struct tls_client *tls;
 	const char *name; /* the server's, for TLS and the request */
 	const char *path, *cookie;
-	struct slice ticket;  /* of TLS, or empty; copied */
-	int64_t clock_offset; /* ns: the server's clock, less this host's */
-	uint8_t shaping;      /* enum stream_shaping */
+	struct ticket_jar *tickets; /* one is used, and those that come are kept; or NULL */
+	int64_t clock_offset;       /* ns: the server's clock, less this host's */
+	uint8_t shaping;            /* enum stream_shaping */
 	const struct carrier_ops *carrier_ops;
 	void *carrier_context;
 	const struct carrier_dial_ops *ops;

@@ -11,6 +11,7 @@
 #include "stream/mux.h"
 #include "tunnel/carrier_dial.h"
 #include "tunnel/stream_host.h"
+#include "tunnel/ticket_jar.h"
 
 struct connection {
 	struct uplink *uplink;
@@ -28,7 +29,8 @@ struct uplink {
 	bool is_dialling;
 	bool is_declined; /* the last attempt was */
 	bool is_attending;
-	bool is_wanted; /* another connection, though there is one */
+	bool is_wanted;            /* another connection, though there is one */
+	struct ticket_jar tickets; /* of the server */
 	struct list wishes, watches;
 	struct control_task *task;
 	struct control_timer *timer;
@@ -219,6 +221,7 @@ static void dial(struct uplink *uplink) {
 		.name = options->name,
 		.path = options->path,
 		.cookie = options->cookie,
+		.tickets = &uplink->tickets,
 		.clock_offset = uplink->clock_offset,
 		.shaping = options->shaping,
 		.carrier_ops = &carrier_ops,
@@ -394,6 +397,7 @@ void uplink_free(struct uplink *uplink) {
 	drop_dial(uplink);
 	for (size_t i = 0; i < UPLINK_CONNECTIONS_MAX; i++)
 		carrier_free(uplink->connections[i].carrier);
+	ticket_jar_clear(&uplink->tickets);
 	control_task_free(uplink->task);
 	control_timer_free(uplink->timer);
 	free(uplink);
@@ -410,6 +414,7 @@ static void forget(struct uplink *uplink) {
 		mux_discard(carrier_mux(connection->carrier), STREAM_ERROR_INTERNAL);
 		close_connection(connection);
 	}
+	ticket_jar_clear(&uplink->tickets);
 	uplink->is_attending = false;
 	uplink->failures = uplink->short_lives = 0;
 	uplink->retry_at = 0;

@@ -175,10 +175,12 @@ static size_t take_ticket(struct tls *client, uint8_t *out_ticket) {
 
 static void test_tickets(void **state) {
 	auto_free uint8_t *ticket = malloc(TLS_TICKET_SIZE_MAX);
+	uint8_t before[32];
 	size_t size;
 	{
 		auto_pair struct pair pair = pair_of(*state, slice_of(NULL, 0));
 		pump(&pair, 3);
+		assert_int_equal(tls_exporter(&pair.client, "EXPORTER-x", before, 32), ERR_OK);
 		assert_int_equal(tls_ticket(&pair.server, ticket, TLS_TICKET_SIZE_MAX, &size),
 						 ERR_NOT_FOUND);
 		assert_int_equal(tls_ticket(&pair.client, ticket, 10, &size), ERR_LIMIT);
@@ -198,6 +200,7 @@ static void test_tickets(void **state) {
 		assert_int_equal(tls_exporter(&pair.client, "EXPORTER-x", a, 32), ERR_OK);
 		assert_int_equal(tls_exporter(&pair.server, "EXPORTER-x", b, 32), ERR_OK);
 		assert_memory_equal(a, b, 32);
+		assert_memory_not_equal(a, before, 32);
 		size = take_ticket(&pair.client, ticket);
 	}
 	/* Damaged ones are passed over. */

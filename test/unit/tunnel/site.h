@@ -19,6 +19,7 @@ static inline void site_open(void *context) {
 	struct site_visit *visit = context;
 	struct tls_facts facts;
 	tls_facts(tls_stream_tls(visit->tls), &facts);
+	visit->is_resumed = facts.resumed;
 	if (strcmp(facts.protocol, "h2") != 0)
 		return;
 	const struct http2_server_options options = {.ops = &site_http2_ops, .context = visit};

@@ -40,6 +40,7 @@ struct site_visit {
 	size_t head_size;
 	size_t record_count, record_sizes[8];
 	unsigned finished, closed;
+	bool is_resumed; /* by a ticket */
 };
 
 struct site {

@@ -293,6 +293,54 @@ static void through_its_ports(void **state) {
 	assert_int_equal(scene->events[STREAM_EVENT_CONNECTED], 1);
 }
 
+/* The connection to the server ends, and there is another one. */
+static const struct site_visit *connect_again(struct scene *scene) {
+	struct site *site = &scene->site;
+	struct site_visit *last = &site->visits[site->visit_count - 1];
+	carrier_free(last->carrier);
+	last->carrier = NULL;
+	wait_for_its_end(scene);
+	by_socks5(scene);
+	return &site->visits[site->visit_count - 1];
+}
+
+/* Tickets are used, each once, and only for the server and the checks that they were got by. */
+static void with_tickets(void **state) {
+	struct scene *scene = *state;
+	assert_int_equal(make(scene), ERR_OK);
+	by_socks5(scene);
+	assert_false(scene->site.visits[0].is_resumed);
+	assert_true(connect_again(scene)->is_resumed);
+	assert_true(connect_again(scene)->is_resumed);
+	/* A server that does not know them: of a handshake there is the certificate, and new tickets.
+	 */
+	struct tls_server *before = scene->site.server;
+	scene->site.server = tls_pair_server(&scene->site.certificate);
+	tls_server_free(before);
+	assert_false(connect_again(scene)->is_resumed);
+	assert_true(connect_again(scene)->is_resumed);
+	/* Other roots, though the certificate is among them. */
+	size_t size = 2 * strlen(scene->site.certificate.certificate) + 1;
+	fill_options(scene);
+	char *twice = malloc(size);
+	assert_non_null(twice);
+	(void)snprintf(twice, size, "%s%s", scene->site.certificate.certificate,
+				   scene->site.certificate.certificate);
+	free(scene->options.roots);
+	scene->options.roots = twice;
+	assert_int_equal(stream_client_ops.set(scene->tunnel, &scene->options), ERR_OK);
+	wait_for_its_end(scene);
+	by_socks5(scene);
+	assert_false(scene->site.visits[scene->site.visit_count - 1].is_resumed);
+	assert_true(connect_again(scene)->is_resumed);
+	/* The server is no more, and then is. */
+	set_peer(scene, true);
+	wait_for_its_end(scene);
+	set_peer(scene, false);
+	by_socks5(scene);
+	assert_false(scene->site.visits[scene->site.visit_count - 1].is_resumed);
+}
+
 static char *status_of(struct scene *scene) {
 	static char copy[4096];
 	struct uapi_text text = {.data = NULL};
@@ -452,6 +500,7 @@ static void refused_options(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(through_its_ports, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(with_tickets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_options, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(packets, set_up, tear_down),

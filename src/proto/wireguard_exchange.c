@@ -35,6 +35,8 @@ static void send_message(struct wireguard_peer *peer, const uint8_t *message, si
 		peer_count_sent(&peer->peer, size);
 	else if (error == ERR_UNSUPPORTED)
 		wireguard_peer_unreachable(peer); /* no sockets of its family */
+	else if (error == ERR_NOT_FOUND)
+		peer->unsent = peer->pending.present; /* its name has no address yet */
 }
 
 /* Strictly increasing even when the wall clock is set back: the other end takes no older one. */

@@ -264,6 +264,20 @@ static void test_redirect(void **state) {
 	pair_free(&pair);
 }
 
+/* What had no endpoint to go to was sent to nobody: the first one need not wait for its second. */
+static void test_redirect_from_nowhere(void **state) {
+	struct pair pair = pair_new(13, NULL);
+	const char *key = node_hex(pair.left->public_key);
+	assert_int_equal(node_set(pair.right, "public_key=%s\nremove=true\n", key), 0);
+	assert_int_equal(node_set(pair.right, "public_key=%s\nallowed_ip=10.0.0.1/32\n", key), 0);
+	world_packet(pair.right, pair.left, 1);
+	world_run(pair.world, 20 * CLOCK_MILLISECOND);
+	assert_int_equal(set_endpoint(pair.right, pair.left, "192.0.2.1:51820"), 0);
+	world_run(pair.world, WIREGUARD_NETWORK_INTERVAL + 3 * PAIR_DELAY);
+	assert_int_equal(node_arrived(pair.left, pair.right, 1), 1);
+	pair_free(&pair);
+}
+
 /* Without a handshake that waits, another endpoint starts none. */
 static void test_no_redirect(void **state) {
 	struct pair pair = connected_pair(9);
@@ -326,6 +340,7 @@ int main(void) {
 		cmocka_unit_test(test_connected_after_unanswered),
 		cmocka_unit_test(test_nothing_unanswered_without_endpoint),
 		cmocka_unit_test(test_redirect),
+		cmocka_unit_test(test_redirect_from_nowhere),
 		cmocka_unit_test(test_no_redirect),
 		cmocka_unit_test(test_removal),
 		cmocka_unit_test(test_restart),

@@ -28,7 +28,7 @@ struct server_client {
 	struct packets_peer *packets; /* NULL: there is no interface */
 	struct list carriers;         /* the oldest first */
 	struct endpoint endpoint;
-	uint64_t handshake;      /* wall clock, ns: of the connection that was proved last */
+	uint64_t heard_at;       /* wall clock, ns: when the last proved connection went; 0: none has */
 	uint64_t received, sent; /* of connections that are gone */
 };
 
@@ -37,7 +37,6 @@ struct member {
 	struct server_client *client;
 	struct carrier *carrier;
 	struct endpoint from;
-	uint64_t handshake; /* wall clock, ns */
 	bool is_proved, is_draining;
 };
 
@@ -49,6 +48,8 @@ static void member_free(struct member *member) {
 	carrier_figures(member->carrier, &figures);
 	client->received += figures.received;
 	client->sent += figures.sent;
+	if (member->is_proved)
+		client->heard_at = stream_host_wall_now(client->host);
 	exits_client_leave(client->exits, member->carrier);
 	if (client->packets)
 		packets_peer_leave(client->packets, member->carrier);
@@ -91,7 +92,6 @@ static void prove(struct member *member) {
 	const bool is_first = !has_proved(client);
 	member->is_proved = true;
 	client->endpoint = member->from;
-	client->handshake = member->handshake;
 	/* Not freed: this may be called from inside any of them. */
 	if (count_members(client, true) > SERVER_CLIENT_CARRIERS_MAX)
 		carrier_drain(oldest(client, true)->carrier);
@@ -136,7 +136,6 @@ enum err server_client_take(struct server_client *client, const struct carrier_a
 	*member = (struct member){
 		.client = client,
 		.from = accepted->from,
-		.handshake = stream_host_wall_now(client->host),
 	};
 	const struct carrier_setup setup = {
 		.host = client->host,
@@ -289,8 +288,10 @@ void server_client_status(const struct server_client *client, struct uapi_text *
 	figures.of[STREAM_PEER_FIGURE_ROUND_TRIP] = round_trip / CLOCK_MICROSECOND;
 	if (client->endpoint.port > 0)
 		uapi_put_endpoint(out_text, "endpoint", &client->endpoint);
-	uapi_put_number(out_text, "last_handshake_time_sec", client->handshake / CLOCK_SECOND);
-	uapi_put_number(out_text, "last_handshake_time_nsec", client->handshake % CLOCK_SECOND);
+	/* A connection that is open was heard of, and counts as a handshake of now. */
+	uint64_t heard = has_proved(client) ? stream_host_wall_now(client->host) : client->heard_at;
+	uapi_put_number(out_text, "last_handshake_time_sec", heard / CLOCK_SECOND);
+	uapi_put_number(out_text, "last_handshake_time_nsec", heard % CLOCK_SECOND);
 	uapi_put_number(out_text, "tx_bytes", sent);
 	uapi_put_number(out_text, "rx_bytes", received);
 	stream_status_put_peer(out_text, &figures);

@@ -220,6 +220,9 @@ static void receive(void *context, struct channel_message *message) {
 	case PROCESS_STEP:
 		control_dns_step_start(control, message);
 		break;
+	case PROCESS_RESULT:
+		control_orders_refused(control, message->message.result.text);
+		break;
 	case PROCESS_STATE:
 		control_tunnels_state(control, &message->message);
 		break;

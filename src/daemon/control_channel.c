@@ -53,7 +53,7 @@ static void flush(struct control_channel *channel) {
 
 static void dispatch(struct control_channel *channel, struct channel_message *message) {
 	const struct process_message *body = &message->message;
-	if (body->type != PROCESS_RESULT && body->type != PROCESS_TEXT) {
+	if ((body->type != PROCESS_RESULT && body->type != PROCESS_TEXT) || body->request == 0) {
 		channel->options.receive(channel->options.context, message);
 		return;
 	}

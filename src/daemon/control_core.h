@@ -215,6 +215,8 @@ void control_status_answer_peer(struct control_tunnel *tunnel, struct ctl_reques
 void control_orders_up(struct control_tunnel *tunnel, struct ctl_request *request);
 void control_orders_down(struct control_tunnel *tunnel, struct ctl_request *request);
 void control_orders_reload(struct control *control, struct ctl_request *request);
+/* Tells the readers of events. */
+void control_orders_refused(struct control *control, const char *faults);
 /* A control group of applications; name: the tunnel that they go into, "": past all. */
 void control_orders_split(struct control *control, struct ctl_request *request, const char *name);
 void control_orders_log(struct control *control, struct ctl_request *request, const char *level);

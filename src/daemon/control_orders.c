@@ -114,13 +114,16 @@ void control_orders_down(struct control_tunnel *tunnel, struct ctl_request *requ
 	start(tunnel, request, PROCESS_DOWN, is_down);
 }
 
+void control_orders_refused(struct control *control, const char *faults) {
+	control_api_publish(control, "configuration.refused", NULL, NULL, "%s", faults);
+}
+
 static void is_reloaded(void *context, const struct control_reply *reply) {
 	struct order *order = context;
 	if (reply->number) {
 		/* Other errors are of what it led to. */
 		if (reply->number == EINVAL)
-			control_api_publish(order->control, "configuration.refused", NULL, NULL, "%s",
-								reply->text);
+			control_orders_refused(order->control, reply->text);
 		fail(order, reply->number, reply->text);
 		return;
 	}

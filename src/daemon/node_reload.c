@@ -21,8 +21,17 @@ enum err node_load(const struct node_options *options, struct config **out_confi
 	return config_load(&source, out_config, out_errors);
 }
 
+/* Of a signal: nobody waits for the answer, but there may be readers of events. */
+static void tell_refusal(struct node *node, const char *text) {
+	struct process_message message = {.type = PROCESS_RESULT};
+	message.result.error = EINVAL;
+	(void)snprintf(message.result.text, sizeof message.result.text, "%s", text);
+	node_control_send(node, &message);
+}
+
 /* As many of the lines as fit, for whoever asked; the log gets all. */
-static void refuse(struct node *node, const struct config_errors *errors, enum err error) {
+static void refuse(struct node *node, const struct node_order *order,
+				   const struct config_errors *errors, enum err error) {
 	char text[NODE_REASON_SIZE] = "";
 	size_t used = 0;
 	for (size_t i = 0; i < errors->count; i++) {
@@ -32,7 +41,11 @@ static void refuse(struct node *node, const struct config_errors *errors, enum e
 									 errors->lines[i]);
 	}
 	log_error("the configuration stays as it was");
-	node_order_done(node, EINVAL, errors->count > 0 ? text : err_text(error));
+	if (errors->count == 0)
+		(void)snprintf(text, sizeof text, "%s", err_text(error));
+	if (order->request == 0)
+		tell_refusal(node, text);
+	node_order_done(node, EINVAL, text);
 }
 
 static bool choices_equal(const struct config_choice *left, const struct config_choice *right) {
@@ -135,7 +148,7 @@ void node_reload(struct node *node, struct node_order *order) {
 	}
 	if (error) {
 		node_orders_free(&orders);
-		refuse(node, &errors, error);
+		refuse(node, order, &errors, error);
 		config_errors_done(&errors);
 		return;
 	}

@@ -42,7 +42,8 @@ enum process_type {
 	PROCESS_RELOAD,    /* C→P: read the configuration again. → RESULT */
 	PROCESS_LOG,       /* C→P, P→N, P→C: the level from now on. C→P: → RESULT */
 	PROCESS_ROUTES, /* C→P; descriptor: memfd with the prefixes of the store's peers. → RESULT */
-	PROCESS_RESULT,   /* reply: error and text */
+	PROCESS_RESULT,   /* reply: error and text. P→C, without a request: why a configuration was
+						 refused   that nobody had asked for by RELOAD */
 	PROCESS_READY,    /* N→P, C→P: the start is done */
 	PROCESS_LISTEN,   /* N→P: open sockets, replacing those of before once it worked */
 	PROCESS_MARK,     /* N→P: set the firewall mark of the open sockets */

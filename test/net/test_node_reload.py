@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from harness.device import new_key
+from harness.device import BIN, new_key
 from harness.lab import Lab
 from harness.node import peer
 from harness.nodes import make_nodes
@@ -88,6 +88,13 @@ def test_wrong_file_changes_nothing(lab: Lab) -> None:
         assert word in refused.stderr, refused.stderr
     near.configuration.write_text("tunnels: [")
     assert near.umbra("reload", check=False).returncode == 1
+    # By a signal, too: nobody is there to be answered, but events tell.
+    assert near.process
+    os.kill(near.process.pid, signal.SIGHUP)
+    told = [str(BIN / "umbra"), "--socket", str(near.socket), "events", "--after", "0"]
+    events = near.namespace.spawn(*told)
+    wait_until(lambda: events.output().count("configuration.refused") == 3, 10, "three refusals")
+    assert events.stop(signal.SIGINT) == 0
     near.configuration.unlink()
     assert near.umbra("reload", check=False).returncode == 1
     near.tunnels = json.loads(good)

@@ -267,6 +267,11 @@ static void test_reload(void **state) {
 	stage_result(stage.privileged, &reload, EINVAL, "umbra.yaml:3: tunnels.um0.mtu: no number");
 	assert_int_equal(stage_answer(&stage), 422);
 	stage_contains(&stage, "umbra.yaml:3:");
+	/* As is one that a signal had read, where nobody asked. */
+	const struct process_message nobody = {.type = PROCESS_RELOAD};
+	stage_result(stage.privileged, &nobody, EINVAL, "umbra.yaml:4: tunnels.um0.mut: unknown key");
+	stage_ask(&stage, "GET", "/v1/events?after=0", "");
+	stage_read_until(&stage, "umbra.yaml:4:");
 	stage_stop_process(&stage);
 	stage_close(&stage);
 }

@@ -87,6 +87,39 @@ def test_exit_codes_and_streams(lab: Lab) -> None:
         assert node.umbra(*command, check=False).returncode == 3
 
 
+# A client of the control socket; connecting may be refused, later faults are no answer.
+ASK = """
+import socket
+client = socket.socket(socket.AF_UNIX)
+client.connect("control.sock")
+try:
+    client.sendall(b"GET /v1/status HTTP/1.1\\r\\nHost: umbra\\r\\n\\r\\n")
+    print("answered", client.recv(4096))
+except ConnectionError:
+    print("answered", b"")
+"""
+
+
+def test_others_are_not_answered(lab: Lab) -> None:
+    """The socket is its owner's alone; whoever gets past its mode is looked at, and sent away."""
+    node, _ = make_node(lab)
+    node.start()
+    assert node.socket.stat().st_mode & 0o777 == 0o600
+    node.folder.chmod(0o755)
+
+    def ask(*prefix: str) -> str:
+        # By a relative path, as others may not pass the folders above.
+        command = [*prefix, "/usr/bin/python3", "-c", ASK]
+        done = subprocess.run(command, cwd=node.folder, capture_output=True, text=True, timeout=30)
+        return done.stdout + done.stderr
+
+    other = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    assert "PermissionError" in ask(*other)
+    node.socket.chmod(0o666)
+    assert ask(*other) == "answered b''\n"
+    assert "HTTP/1.1 200" in ask()
+
+
 def test_secrets_stay_in_their_files(lab: Lab) -> None:
     """No private or pre-shared key in an answer, a log, or on a command line."""
     node, tunnel = make_node(lab)

@@ -4,10 +4,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "cli/output.h"
 #include "cli/status_text.h"
 #include "cli/text_buffer.h"
 #include "ctl/view.h"
@@ -242,6 +245,31 @@ static void test_table(void **state) {
 	text_buffer_done(&text);
 }
 
+/* A terminal is coloured, unless somebody says NO_COLOR; nothing else ever is. */
+static void test_when_to_colour(void **state) {
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(terminal >= 0);
+	assert_int_equal(unlockpt(terminal), 0);
+	int other = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	assert_true(other >= 0 && file >= 0);
+	const struct streams to_terminal = {.output = other}, to_file = {.output = file};
+	assert_int_equal(setenv("TERM", "xterm", true), 0);
+	assert_int_equal(unsetenv("NO_COLOR"), 0);
+	assert_true(output_has_colours(&to_terminal));
+	assert_false(output_has_colours(&to_file));
+	assert_int_equal(setenv("NO_COLOR", "", true), 0);
+	assert_true(output_has_colours(&to_terminal));
+	assert_int_equal(setenv("NO_COLOR", "1", true), 0);
+	assert_false(output_has_colours(&to_terminal));
+	assert_int_equal(unsetenv("NO_COLOR"), 0);
+	assert_int_equal(setenv("TERM", "dumb", true), 0);
+	assert_false(output_has_colours(&to_terminal));
+	(void)close(terminal);
+	(void)close(other);
+	(void)close(file);
+}
+
 /* Colours add nothing but themselves. */
 static void test_colours(void **state) {
 	const struct status_style coloured = {.colours = true, .now = NOW};
@@ -337,6 +365,7 @@ int main(void) {
 		cmocka_unit_test(test_data_path),
 		cmocka_unit_test(test_one_peer),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_when_to_colour),
 		cmocka_unit_test(test_colours),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_texts_of_others),

@@ -340,7 +340,7 @@ static const struct schema_row tunnel_rows[] = {
 	 .help = "Largest packet of the interface, in bytes; 1280 and more with IPv6 addresses. auto: "
 			 "what fits through the routes to the peers' endpoints, 60 bytes less than they carry "
 			 "over IPv4 and 80 less over IPv6; by the default route, and 80 less, where none is "
-			 "given as an address: names count as none."},
+			 "given as an address: names count as none. 1500 where packets travel in streams."},
 	{TUNNEL_KEY(fwmark, SCHEMA_NUMBER), .flags = SCHEMA_AUTOMATIC | SCHEMA_OFF | SCHEMA_HEXADECIMAL,
 	 .minimum = 1, .maximum = UINT32_MAX, .standard = "auto",
 	 .help = "Mark of the tunnel's own packets for firewall and policy rules. auto: one is chosen "

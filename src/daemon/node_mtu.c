@@ -77,6 +77,8 @@ uint32_t node_mtu(const struct node_tunnel *tunnel) {
 	const struct config_tunnel *config = tunnel->config;
 	if (!config->mtu.automatic)
 		return config->mtu.value;
+	if (config->carries_streams)
+		return PLAN_MTU_STREAMS;
 	struct route *route;
 	if (route_open(&route))
 		return PLAN_MTU;

@@ -131,7 +131,9 @@ static enum err leave_out(const struct config_tunnel *tunnel, struct prefix **ro
 }
 
 static uint32_t mtu_of(const struct config_tunnel *tunnel) {
-	return tunnel->mtu.automatic ? PLAN_MTU : tunnel->mtu.value;
+	if (!tunnel->mtu.automatic)
+		return tunnel->mtu.value;
+	return tunnel->carries_streams ? PLAN_MTU_STREAMS : PLAN_MTU;
 }
 
 enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,

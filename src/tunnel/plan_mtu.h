@@ -12,7 +12,12 @@
  */
 
 enum {
-	PLAN_MTU = 1420,      /* where nothing is known: 80 less than the common 1500 */
+	PLAN_MTU = 1420, /* where nothing is known: 80 less than the common 1500 */
+	/*
+	 * Of packets in streams, which no route bounds: that of the networks that they go on to, whose
+	 * limit larger ones would only meet later. Super-packets make larger ones no faster.
+	 */
+	PLAN_MTU_STREAMS = 1500,
 	PLAN_MTU_MAX = 65475, /* such that a packet is one datagram, of IPv4 too */
 	PLAN_MTU_MIN_V4 = 576,
 	PLAN_MTU_MIN_V6 = 1280, /* RFC 8200 section 5 */

@@ -111,7 +111,9 @@ def test_line(lab: Lab) -> None:
         assert_pings(near, there)
     page = near.run("curl", "-sS", "-m", "5", f"http://{SITE}:{WEB}/who").stdout
     assert page == INSIDE
-    assert client.tunnel_status(out)["kill_switch"] == "on"
+    status = client.tunnel_status(out)
+    assert (status["mtu"], status["mtu_source"]) == (1500, "configured")
+    assert status["kill_switch"] == "on"
     assert f"servers: [\"{SITE}\"]" in (client.folder / "tunnels" / f"{out}.yaml").read_text()
     # The next client gets the next addresses, and whose they are the server knows.
     named = ("--config", str(server.configuration))

@@ -76,6 +76,20 @@ static void routes_leave_own_networks_and_doubles_out(void **state) {
 	plan_network_done(&plan);
 }
 
+static void streams_have_packets_of_their_own_size(void **state) {
+	struct fixture fixture;
+	make(&fixture);
+	struct plan_network plan;
+	fixture.tunnel.carries_streams = true;
+	assert_int_equal(plan_network_new(&fixture.tunnel, 3, NULL, 0, &plan), ERR_OK);
+	assert_int_equal(plan.network.mtu, PLAN_MTU_STREAMS);
+	plan_network_done(&plan);
+	fixture.tunnel.mtu = (struct config_choice){.value = 9000};
+	assert_int_equal(plan_network_new(&fixture.tunnel, 3, NULL, 0, &plan), ERR_OK);
+	assert_int_equal(plan.network.mtu, 9000);
+	plan_network_done(&plan);
+}
+
 static void default_route_takes_a_mark(void **state) {
 	struct fixture fixture;
 	make(&fixture);
@@ -266,6 +280,7 @@ static void address_of_sockets_takes_a_restart(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routes_leave_own_networks_and_doubles_out),
+		cmocka_unit_test(streams_have_packets_of_their_own_size),
 		cmocka_unit_test(default_route_takes_a_mark),
 		cmocka_unit_test(kill_switch_follows_the_default_route),
 		cmocka_unit_test(routes_named_replace_those_of_peers),

@@ -76,6 +76,36 @@ static int parse_option(const struct streams *streams, const char *name,
 	return STATUS_OK;
 }
 
+int command_take(const struct streams *streams, const char *name,
+				 const struct command_option *option, int *count, char **arguments,
+				 char **out_values, size_t most, size_t *out_count) {
+	size_t taken = 0, size = strlen(option->name);
+	int kept = 0, i = 0;
+	while (i < *count && strcmp(arguments[i], "--") != 0) {
+		char *word = arguments[i];
+		if (strncmp(word, option->name, size) != 0 || (word[size] != '\0' && word[size] != '=')) {
+			arguments[kept++] = arguments[i++];
+			continue;
+		}
+		const char *value = NULL;
+		int used;
+		int status = parse_option(streams, name, option, arguments + i, *count - i, &value, &used);
+		if (status == STATUS_OK && taken == most) {
+			output_message(streams, "%s: %s stands more than %zu times", name, option->name, most);
+			status = STATUS_USAGE;
+		}
+		if (status != STATUS_OK)
+			return status;
+		out_values[taken++] = word[size] == '=' ? word + size + 1 : arguments[i + 1];
+		i += used;
+	}
+	while (i < *count)
+		arguments[kept++] = arguments[i++];
+	*count = kept;
+	*out_count = taken;
+	return STATUS_OK;
+}
+
 static int check_operands(const struct streams *streams, const char *name, int least, int most,
 						  int count) {
 	if (count < least)

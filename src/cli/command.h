@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "cli/output.h"
 
@@ -60,6 +61,15 @@ struct command_line {
 [[nodiscard]] int command_parse(const struct streams *streams, const char *name,
 								const struct command_option *options, int least, int most,
 								int count, char **arguments, struct command_line *out_line);
+
+/*
+ * Takes an option that may stand several times out of the arguments, before command_parse() sees
+ * them: its values in their order. STATUS_USAGE, after a message, for one without its value, and
+ * for more than most.
+ */
+[[nodiscard]] int command_take(const struct streams *streams, const char *name,
+							   const struct command_option *option, int *count, char **arguments,
+							   char **out_values, size_t most, size_t *out_count);
 
 /* How many of the arguments, options with their values and a "--", stand before the first operand.
  */

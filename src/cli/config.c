@@ -40,13 +40,9 @@ struct request {
 /* Cuts "PATH=VALUE" in two. */
 static int add_override(const struct streams *streams, const char *name, struct request *request,
 						char *text) {
-	char *equals = text ? strchr(text, '=') : NULL;
+	char *equals = strchr(text, '=');
 	if (!equals || equals == text) {
 		output_message(streams, "%s: --set needs KEY=VALUE, such as tunnels.um0.mtu=1280", name);
-		return STATUS_USAGE;
-	}
-	if (request->source.override_count == OVERRIDES_MAX) {
-		output_message(streams, "%s: --set stands more than %d times", name, OVERRIDES_MAX);
 		return STATUS_USAGE;
 	}
 	*equals = '\0';
@@ -57,22 +53,16 @@ static int add_override(const struct streams *streams, const char *name, struct 
 
 static int parse(const struct streams *streams, const char *name, int count, char **arguments,
 				 struct request *request) {
-	static const char set[] = "--set=";
-	int kept = 0, i = 0, status = STATUS_OK;
+	char *values[OVERRIDES_MAX];
+	size_t value_count;
 	*request = (struct request){0};
-	for (; i < count && strcmp(arguments[i], "--") != 0 && status == STATUS_OK; i++) {
-		if (strncmp(arguments[i], set, sizeof set - 1) == 0)
-			status = add_override(streams, name, request, arguments[i] + sizeof set - 1);
-		else if (strcmp(arguments[i], "--set") == 0)
-			status = add_override(streams, name, request, ++i < count ? arguments[i] : NULL);
-		else
-			arguments[kept++] = arguments[i];
-	}
-	while (i < count)
-		arguments[kept++] = arguments[i++];
+	int status = command_take(streams, name, &check_options[SET], &count, arguments, values,
+							  OVERRIDES_MAX, &value_count);
+	for (size_t i = 0; status == STATUS_OK && i < value_count; i++)
+		status = add_override(streams, name, request, values[i]);
 	struct command_line line;
 	if (status == STATUS_OK)
-		status = command_parse(streams, name, check_options, 0, 0, kept, arguments, &line);
+		status = command_parse(streams, name, check_options, 0, 0, count, arguments, &line);
 	if (status != STATUS_OK)
 		return status;
 	if (line.values[FILE_SHORT] && line.values[FILE_LONG]) {

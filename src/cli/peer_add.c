@@ -22,6 +22,7 @@ enum {
 	PRESHARED_KEY_FILE,
 	OUTPUT,
 	QR,
+	RULE,
 	FROM,
 	SOCKET,
 };
@@ -40,6 +41,7 @@ const struct command_option peer_add_options[] = {
 							"take the pre-shared key of a file, or -", false},
 	[OUTPUT] = {"--output", "FILE", "write the client's file there, for its owner alone", false},
 	[QR] = {"--qr", NULL, "show the client's file as a QR code instead of printing it", false},
+	[RULE] = PEER_REQUEST_RULE_OPTION,
 	[FROM] = {"--from", "FILE", "many: lines of NAME PUBLIC-KEY [ALLOWED-IPS], of a file or -",
 			  false},
 	[SOCKET] = COMMAND_SOCKET_OPTION,
@@ -95,8 +97,14 @@ static int take_keys(const struct streams *streams, const struct command_line *l
 	return STATUS_OK;
 }
 
+/* What stands several times. */
+struct rules {
+	char *items[PEER_REQUEST_RULES_MAX];
+	size_t count;
+};
+
 static int make_request(const struct streams *streams, const struct command_line *line,
-						struct secrets *secrets) {
+						const struct rules *rules, struct secrets *secrets) {
 	static const struct {
 		int option;
 		int (*set)(const struct streams *streams, const char *prefix, const char *text,
@@ -111,6 +119,9 @@ static int make_request(const struct streams *streams, const struct command_line
 		if (line->values[setters[i].option])
 			status =
 				setters[i].set(streams, name, line->values[setters[i].option], &secrets->request);
+	if (status == STATUS_OK)
+		status =
+			peer_request_set_rules(streams, name, rules->items, rules->count, &secrets->request);
 	return status == STATUS_OK ? take_keys(streams, line, secrets) : status;
 }
 
@@ -195,9 +206,10 @@ static int add_over(const struct streams *streams, const struct command_line *li
 	return status;
 }
 
-static int add_one(const struct streams *streams, const struct command_line *line) {
+static int add_one(const struct streams *streams, const struct command_line *line,
+				   const struct rules *rules) {
 	__attribute__((cleanup(secrets_done))) struct secrets secrets = {0};
-	int status = make_request(streams, line, &secrets);
+	int status = make_request(streams, line, rules, &secrets);
 	if (status != STATUS_OK)
 		return status;
 	struct ctl_client *client;
@@ -209,10 +221,11 @@ static int add_one(const struct streams *streams, const struct command_line *lin
 	return status;
 }
 
-static int check_line(const struct streams *streams, const struct command_line *line) {
+static int check_line(const struct streams *streams, const struct command_line *line,
+					  const struct rules *rules) {
 	if (line->values[FROM]) {
 		for (int option = 0; option < FROM; option++)
-			if (line->values[option]) {
+			if (line->values[option] || (option == RULE && rules->count > 0)) {
 				output_message(streams, "%s: %s does not go with --from", name,
 							   peer_add_options[option].name);
 				return STATUS_USAGE;
@@ -234,12 +247,16 @@ static int check_line(const struct streams *streams, const struct command_line *
 
 int peer_add_run(const struct streams *streams, int count, char **arguments) {
 	struct command_line line;
-	int status = command_parse(streams, name, peer_add_options, 1, 2, count, arguments, &line);
+	struct rules rules;
+	int status = command_take(streams, name, &peer_add_options[RULE], &count, arguments,
+							  rules.items, PEER_REQUEST_RULES_MAX, &rules.count);
 	if (status == STATUS_OK)
-		status = check_line(streams, &line);
+		status = command_parse(streams, name, peer_add_options, 1, 2, count, arguments, &line);
+	if (status == STATUS_OK)
+		status = check_line(streams, &line, &rules);
 	if (status != STATUS_OK)
 		return status;
 	if (line.values[FROM])
 		return peer_bulk_add(streams, line.operands[0], line.values[FROM], line.values[SOCKET]);
-	return add_one(streams, &line);
+	return add_one(streams, &line, &rules);
 }

@@ -26,6 +26,7 @@ const char peer_show_help[] =
 static struct status_style style_of(const struct streams *streams) {
 	return (struct status_style){
 		.colours = output_has_colours(streams),
+		.verbose = true,
 		.now = clock_wall_now() / CLOCK_SECOND,
 	};
 }

@@ -115,6 +115,28 @@ int peer_request_set_endpoint(const struct streams *streams, const char *prefix,
 	return set_text(streams, prefix, text, &request->endpoint);
 }
 
+int peer_request_set_rules(const struct streams *streams, const char *prefix, char *const *rules,
+						   size_t count, struct view_peer_request *request) {
+	size_t size = 0;
+	for (size_t i = 0; i < count; i++)
+		size += strlen(rules[i]) + 1;
+	if (count == 0)
+		return STATUS_OK;
+	char *text = malloc(size), *end = text;
+	if (!text) {
+		output_message(streams, "%s: out of memory", prefix);
+		return STATUS_FAILED;
+	}
+	for (size_t i = 0; i < count; i++) {
+		end = stpcpy(end, rules[i]);
+		*end++ = '\n';
+	}
+	end[-1] = '\0';
+	free(request->rules);
+	request->rules = text;
+	return STATUS_OK;
+}
+
 int peer_request_set_keepalive(const struct streams *streams, const char *prefix, const char *text,
 							   struct view_peer_request *request) {
 	uint64_t seconds;

@@ -10,6 +10,8 @@
 #include "cli/text_buffer.h"
 #include "ctl/view.h"
 
+enum { RULE_LINE_MAX = 1024 };
+
 enum { LABEL_WIDTH = STATUS_LABEL_WIDTH, TUNNEL_INDENT = 2, PEER_INDENT = 2 };
 
 /* ECMA-48 section 8.3.117 */
@@ -98,6 +100,27 @@ static void add_endpoint(struct text_buffer *text, const struct view_peer *peer)
 		text_buffer_add(text, " (%s)", word);
 }
 
+/* All of them, or only how many there are where many peers are shown. */
+static void add_rules(struct text_buffer *text, const char *rules, int indent,
+					  const struct status_style *style) {
+	size_t count = 0;
+	for (const char *rule = rules; rule && *rule; count++) {
+		char line[RULE_LINE_MAX];
+		size_t size = strcspn(rule, "\n");
+		if (style->verbose) {
+			(void)snprintf(line, sizeof line, "%.*s", (int)size, rule);
+			add_label(text, indent, count == 0 ? "rules" : "");
+			text_buffer_add_clean(text, line);
+			text_buffer_add(text, "\n");
+		}
+		rule += size + (rule[size] != '\0');
+	}
+	if (count == 0 || style->verbose)
+		return;
+	add_label(text, indent, "rules");
+	text_buffer_add(text, "%zu\n", count);
+}
+
 void status_text_peer(struct text_buffer *text, const struct view_peer *peer, int indent,
 					  const struct status_style *style) {
 	char word[QUANTITY_SIZE];
@@ -125,6 +148,7 @@ void status_text_peer(struct text_buffer *text, const struct view_peer *peer, in
 	add_label(text, inner, "allowed IPs");
 	add_prefixes(text, peer->allowed_ips, peer->allowed_ip_count);
 	text_buffer_add(text, "\n");
+	add_rules(text, peer->rules, inner, style);
 	quantity_ago(style->now, peer->latest_handshake, word);
 	add_label(text, inner, "latest handshake");
 	text_buffer_add(text, "%s\n", word);

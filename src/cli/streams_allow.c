@@ -15,7 +15,7 @@
 
 #define DEFAULT_FILE "/etc/umbra/umbra.yaml"
 
-enum { PUBLIC_KEY, ALLOWED_IPS, CONFIG, QR, SOCKET };
+enum { PUBLIC_KEY, ALLOWED_IPS, RULE, CONFIG, QR, SOCKET };
 
 const struct command_option streams_allow_options[] = {
 	[PUBLIC_KEY] = {"--public-key", "KEY",
@@ -24,6 +24,7 @@ const struct command_option streams_allow_options[] = {
 					false},
 	[ALLOWED_IPS] = {"--allowed-ips", "LIST", "its addresses, with commas; else the next free ones",
 					 false},
+	[RULE] = PEER_REQUEST_RULE_OPTION,
 	[CONFIG] = {"--config", "FILE", "of the server, for the line; " DEFAULT_FILE, false},
 	[QR] = {"--qr", NULL, "show the line as a QR code, too", false},
 	[SOCKET] = COMMAND_SOCKET_OPTION,
@@ -234,8 +235,15 @@ int streams_allow_run(const struct streams *streams, int count, char **arguments
 	struct work work = {.streams = streams, .command = command, .line = &line};
 	WIPE_ON_EXIT(work);
 	(void)snprintf(command, sizeof command, "%s allow", config_stream_protocol());
-	int status =
-		command_parse(streams, command, streams_allow_options, 2, 2, count, arguments, &line);
+	char *rules[PEER_REQUEST_RULES_MAX];
+	size_t rule_count;
+	int status = command_take(streams, command, &streams_allow_options[RULE], &count, arguments,
+							  rules, PEER_REQUEST_RULES_MAX, &rule_count);
+	if (status == STATUS_OK)
+		status =
+			command_parse(streams, command, streams_allow_options, 2, 2, count, arguments, &line);
+	if (status == STATUS_OK)
+		status = peer_request_set_rules(streams, command, rules, rule_count, &work.secrets.request);
 	if (status == STATUS_OK)
 		status = make_request(&work);
 	if (status == STATUS_OK)

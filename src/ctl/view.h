@@ -15,7 +15,7 @@
  * side by side (view_*.c). doc/api.md shows every object. Absent values are null in JSON.
  */
 
-enum { VIEW_API_VERSION = 1, VIEW_PEERS_SHOWN = 50 };
+enum { VIEW_API_VERSION = 1, VIEW_PEERS_SHOWN = 50, VIEW_RULES_MAX = (64 << 10) - 1 /* bytes */ };
 
 enum view_peer_state {
 	VIEW_PEER_IDLE,       /* never a handshake, and nothing to send to it */
@@ -44,6 +44,7 @@ struct view_peer {
 	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
 	uint64_t received, sent;   /* bytes */
 	struct stream_peer_figure_set streams;
+	char *rules; /* of its streams, one a line; NULL: none */
 };
 
 enum view_tunnel_state { VIEW_DOWN, VIEW_STARTING, VIEW_UP, VIEW_FAILED, VIEW_TUNNEL_STATE_COUNT };
@@ -187,6 +188,7 @@ struct view_peer_request {
 	struct prefix *allowed_ips;           /* none: the daemon takes the next free addresses */
 	size_t allowed_ip_count;
 	uint16_t persistent_keepalive;
+	char *rules; /* of its streams, one a line; NULL: none */
 };
 void view_peer_request_done(struct view_peer_request *request);
 enum err view_peer_request_encode(const struct view_peer_request *request, char **out_text,

@@ -154,6 +154,19 @@ void view_put_prefixes(struct view_writer *writer, const char *member, const str
 	view_put(writer, member, array);
 }
 
+void view_put_lines(struct view_writer *writer, const char *member, const char *text) {
+	json_t *array = json_array();
+	while (array && text && *text) {
+		size_t size = strcspn(text, "\n");
+		if (json_array_append_new(array, json_stringn(text, size))) {
+			json_decref(array);
+			array = NULL;
+		}
+		text += size + (text[size] != '\0');
+	}
+	view_put(writer, member, array);
+}
+
 /* Reading */
 
 void view_json_seed(void) {
@@ -326,4 +339,41 @@ struct prefix *view_get_prefixes(struct view_reader *reader, const char *member,
 	}
 	*out_count = count;
 	return cleanup_steal(items);
+}
+
+static bool is_line(const char *text) {
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return false;
+	return *text;
+}
+
+char *view_get_lines(struct view_reader *reader, const char *member, size_t maximum,
+					 const char *right) {
+	const json_t *array = view_get_array(reader, member, maximum);
+	size_t count = json_array_size(array), used = 0;
+	if (count == 0)
+		return NULL;
+	auto_free char *lines = malloc(maximum + 1);
+	if (!lines) {
+		fail_for_memory(reader);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(array, i));
+		size_t size = text ? strlen(text) : 0;
+		if (!text || !is_line(text) || size >= maximum - used) {
+			view_fail(reader, member, right);
+			return NULL;
+		}
+		memcpy(lines + used, text, size);
+		used += size;
+		lines[used++] = '\n';
+	}
+	lines[used - 1] = '\0';
+	char *fitting = realloc(lines, used);
+	if (!fitting)
+		return cleanup_steal(lines);
+	(void)cleanup_steal(lines);
+	return fitting;
 }

@@ -6,6 +6,8 @@
 #include "ctl/view_json.h"
 #include "ctl/view_streams.h"
 
+enum { RULES_SHOWN_MAX = 512 << 10 }; /* bytes: a file may have more than a request */
+
 static const char *const STATE_NAMES[VIEW_PEER_STATE_COUNT] = {
 	[VIEW_PEER_IDLE] = "idle",
 	[VIEW_PEER_RESOLVING] = "resolving",
@@ -31,6 +33,7 @@ void view_peer_done(struct view_peer *peer) {
 	free(peer->reason);
 	free(peer->endpoint_name);
 	free(peer->allowed_ips);
+	free(peer->rules);
 	*peer = (struct view_peer){0};
 }
 
@@ -54,6 +57,7 @@ void view_peer_put(const struct view_peer *peer, struct view_text *text) {
 	view_put_number_or_null(&w, "latest_handshake", peer->latest_handshake);
 	view_put_number(&w, "received", peer->received);
 	view_put_number(&w, "sent", peer->sent);
+	view_put_lines(&w, "rules", peer->rules);
 	view_streams_put_peer(&w, &peer->streams);
 	view_writer_end(&w, text, false);
 }
@@ -84,6 +88,7 @@ enum err view_peer_get(const json_t *object, struct view_peer *out_peer) {
 	peer.latest_handshake = view_get_number(&r, "latest_handshake", UINT64_MAX);
 	peer.received = view_get_number(&r, "received", UINT64_MAX);
 	peer.sent = view_get_number(&r, "sent", UINT64_MAX);
+	peer.rules = view_get_lines(&r, "rules", RULES_SHOWN_MAX, "a list of rules");
 	peer.streams = view_streams_get_peer(&r);
 	if (r.error) {
 		view_peer_done(&peer);

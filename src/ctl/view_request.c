@@ -22,6 +22,7 @@ void view_peer_request_done(struct view_peer_request *request) {
 	free(request->name);
 	free(request->endpoint);
 	free(request->allowed_ips);
+	free(request->rules);
 	wipe(request, sizeof *request);
 }
 
@@ -50,6 +51,8 @@ enum err view_peer_request_encode(const struct view_peer_request *request, char 
 	view_put_text(&w, "endpoint", request->endpoint);
 	view_put_prefixes(&w, "allowed_ips", request->allowed_ips, request->allowed_ip_count);
 	view_put_number(&w, "persistent_keepalive", request->persistent_keepalive);
+	if (request->rules)
+		view_put_lines(&w, "rules", request->rules);
 	view_writer_end(&w, &text, false);
 	return view_text_take(&text, out_text, out_size);
 }
@@ -100,8 +103,8 @@ enum err view_peer_request_decode(const char *text, size_t size,
 								  struct view_peer_request *out_request,
 								  char out_problem[static VIEW_PROBLEM_SIZE]) {
 	static const char *const names[] = {
-		"name", "public_key", "preshared_key", "endpoint", "allowed_ips", "persistent_keepalive",
-		NULL,
+		"name",        "public_key",           "preshared_key", "endpoint",
+		"allowed_ips", "persistent_keepalive", "rules",         NULL,
 	};
 	guard_secrets();
 	json_t *object;
@@ -120,6 +123,8 @@ enum err view_peer_request_decode(const char *text, size_t size,
 	s.request.allowed_ips = view_get_prefixes(&r, "allowed_ips", true, &s.request.allowed_ip_count);
 	s.request.persistent_keepalive =
 		(uint16_t)view_get_number(&r, "persistent_keepalive", UINT16_MAX);
+	s.request.rules = view_get_lines(&r, "rules", VIEW_RULES_MAX,
+									 "a list of rules such as \"allow 10.1.0.0/16 tcp 22\"");
 	json_decref(object);
 	if (r.error) {
 		view_peer_request_done(&s.request);

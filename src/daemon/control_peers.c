@@ -9,10 +9,13 @@
 #include "base/wipe.h"
 #include "conf/value.h"
 #include "daemon/control_core.h"
+#include "proxy/policy_rule.h"
 
 #define NAME_EXPECTED "name: 1 to 63 letters, digits and \" _.@-\", the first a letter or digit"
 
 enum { MESSAGE_SIZE = 1024 };
+
+_Static_assert((int)VIEW_RULES_MAX <= (int)STORE_RULES_MAX);
 
 /* A peer whose change is on its way to the net process. */
 struct change {
@@ -159,6 +162,34 @@ static bool prefixes_are_good(struct ctl_request *request, const struct view_pee
 	return true;
 }
 
+/* Whether each line is a rule, and somebody looks at them. */
+static bool rules_are_good(const struct control_tunnel *tunnel, struct ctl_request *request,
+						   const char *rules) {
+	char message[MESSAGE_SIZE], line[POLICY_RULE_TEXT_MAX + 1];
+	struct policy_rule rule;
+	size_t count = 0;
+	if (rules && !tunnel->config->carries_streams) {
+		ctl_answer_error(request, 400, "invalid",
+						 "rules: they are about streams, and the tunnel carries packets");
+		return false;
+	}
+	for (const char *next = rules; next && *next; count++) {
+		size_t size = strcspn(next, "\n");
+		(void)snprintf(line, sizeof line, "%.*s", (int)size, next);
+		if (size >= sizeof line || policy_rule_parse(line, &rule)) {
+			(void)snprintf(message, sizeof message,
+						   "rules: \"%.100s\" is no rule such as \"allow 10.1.0.0/16 tcp 22\"",
+						   line);
+			ctl_answer_error(request, 400, "invalid", message);
+			return false;
+		}
+		next += size + (next[size] != '\0');
+	}
+	if (count > CONFIG_RULES_MAX)
+		ctl_answer_error(request, 400, "invalid", "rules: too many");
+	return count <= CONFIG_RULES_MAX;
+}
+
 static bool take_addresses(struct control_tunnel *tunnel, struct ctl_request *request,
 						   struct prefix out_prefixes[static DIRECTORY_ADDRESSES_MAX],
 						   size_t *out_count) {
@@ -275,6 +306,7 @@ static void add(struct control_tunnel *tunnel, struct ctl_request *request,
 					.allowed_ips = wanted->allowed_ips,
 					.allowed_ip_count = wanted->allowed_ip_count,
 					.persistent_keepalive = wanted->persistent_keepalive,
+					.rules = wanted->rules,
 					.created = clock_wall_now() / CLOCK_SECOND}};
 	WIPE_ON_EXIT(s);
 	struct prefix addresses[DIRECTORY_ADDRESSES_MAX];
@@ -295,7 +327,7 @@ static void add(struct control_tunnel *tunnel, struct ctl_request *request,
 			"endpoint: host:port, such as vpn.example.org:51820 or [2001:db8::1]:51820");
 		return;
 	}
-	if (!prefixes_are_good(request, wanted))
+	if (!prefixes_are_good(request, wanted) || !rules_are_good(tunnel, request, wanted->rules))
 		return;
 	/* Without an interface there is nothing that addresses could be for. */
 	bool without = tunnel->config->carries_streams && tunnel->config->addresses.count == 0;

@@ -144,6 +144,8 @@ static enum err fill_peer(const struct control_view *view, const struct director
 	if (!error)
 		error = copy_prefixes(peer->allowed_ips, peer->allowed_ip_count, &out->allowed_ips,
 							  &out->allowed_ip_count);
+	if (!error)
+		error = copy(peer->rules, &out->rules);
 	return error;
 }
 

@@ -36,6 +36,7 @@ static const char *const steps[SCHEMA_VERSION] = {
 	" timestamp INTEGER NOT NULL,"
 	" PRIMARY KEY (tunnel, client, random)"
 	") STRICT, WITHOUT ROWID;",
+	"ALTER TABLE peer ADD COLUMN rules TEXT;",
 };
 
 static enum err read_number(sqlite3 *database, const char *sql, int *out_number) {

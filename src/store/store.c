@@ -180,7 +180,7 @@ static enum err add_row(struct store *store, const struct store_peer *peer) {
 	enum err error = statement_ready(
 		store->database,
 		"INSERT INTO peer (tunnel, name, public_key, preshared_key, endpoint_name, endpoint_port,"
-		" persistent_keepalive, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		" persistent_keepalive, created, rules) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 		&store->add_peer);
 	if (error)
 		return error;
@@ -194,6 +194,7 @@ static enum err add_row(struct store *store, const struct store_peer *peer) {
 	code |= sqlite3_bind_int(statement, 6, peer->endpoint_port);
 	code |= sqlite3_bind_int(statement, 7, peer->persistent_keepalive);
 	code |= sqlite3_bind_int64(statement, 8, (sqlite3_int64)peer->created);
+	code |= bind_text(statement, 9, peer->rules); /* likewise */
 	return code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
 }
 
@@ -217,7 +218,8 @@ static enum err add_prefix(struct store *store, sqlite3_int64 id, size_t positio
 static enum err check_peer(const struct store_peer *peer) {
 	if (peer->allowed_ip_count > STORE_ALLOWED_IPS_MAX || strlen(peer->name) > STORE_TEXT_MAX ||
 		strlen(peer->tunnel) > STORE_TEXT_MAX ||
-		(peer->endpoint_name && strlen(peer->endpoint_name) > STORE_TEXT_MAX))
+		(peer->endpoint_name && strlen(peer->endpoint_name) > STORE_TEXT_MAX) ||
+		(peer->rules && strlen(peer->rules) > STORE_RULES_MAX))
 		return ERR_LIMIT;
 	return ERR_OK;
 }
@@ -268,6 +270,7 @@ enum column {
 	PORT,
 	KEEPALIVE,
 	CREATED,
+	RULES,
 	ADDRESS,
 	LENGTH
 };
@@ -275,14 +278,14 @@ enum column {
 /* The peer whose rows are being read. */
 struct reading {
 	struct store_peer peer;
-	char name[STORE_TEXT_MAX + 1], host[STORE_TEXT_MAX + 1];
+	char name[STORE_TEXT_MAX + 1], host[STORE_TEXT_MAX + 1], rules[STORE_RULES_MAX + 1];
 	struct prefix prefixes[STORE_ALLOWED_IPS_MAX];
 };
 
-static enum err read_text(sqlite3_stmt *row, int column, char out_text[static STORE_TEXT_MAX + 1]) {
+static enum err read_text(sqlite3_stmt *row, int column, char *out_text, size_t most) {
 	const char *text = (const char *)sqlite3_column_text(row, column);
 	size_t size = (size_t)sqlite3_column_bytes(row, column);
-	if (!text || size > STORE_TEXT_MAX || strlen(text) != size)
+	if (!text || size > most || strlen(text) != size)
 		return ERR_MALFORMED;
 	memcpy(out_text, text, size + 1);
 	return ERR_OK;
@@ -306,15 +309,19 @@ static enum err read_peer(sqlite3_stmt *row, const char *tunnel, struct reading 
 		.persistent_keepalive = (uint16_t)sqlite3_column_int(row, KEEPALIVE),
 		.created = (uint64_t)sqlite3_column_int64(row, CREATED),
 	};
-	enum err error = read_text(row, NAME, reading->name);
+	enum err error = read_text(row, NAME, reading->name, STORE_TEXT_MAX);
 	if (!error)
 		error = read_key(row, PUBLIC_KEY, peer->public_key);
 	peer->has_preshared_key = sqlite3_column_type(row, PRESHARED_KEY) != SQLITE_NULL;
 	if (!error && peer->has_preshared_key)
 		error = read_key(row, PRESHARED_KEY, peer->preshared_key);
 	if (!error && sqlite3_column_type(row, HOST) != SQLITE_NULL) {
-		error = read_text(row, HOST, reading->host);
+		error = read_text(row, HOST, reading->host, STORE_TEXT_MAX);
 		peer->endpoint_name = reading->host;
+	}
+	if (!error && sqlite3_column_type(row, RULES) != SQLITE_NULL) {
+		error = read_text(row, RULES, reading->rules, STORE_RULES_MAX);
+		peer->rules = reading->rules;
 	}
 	return error;
 }
@@ -367,7 +374,7 @@ enum err store_each_peer(struct store *store, const char *tunnel,
 	enum err error = statement_ready(
 		store->database,
 		"SELECT peer.id, name, public_key, preshared_key, endpoint_name, endpoint_port,"
-		" persistent_keepalive, created, address, allowed_ip.length"
+		" persistent_keepalive, created, rules, address, allowed_ip.length"
 		" FROM peer LEFT JOIN allowed_ip ON allowed_ip.peer = peer.id"
 		" WHERE tunnel = ?1 ORDER BY peer.id, position",
 		&store->each);

@@ -27,14 +27,16 @@ struct store_peer {
 	const char *endpoint_name; /* host or address as given; NULL: none */
 	uint16_t endpoint_port;
 	uint16_t persistent_keepalive;
-	uint64_t created; /* seconds since the Unix epoch */
+	const char *rules; /* of its streams, one a line; NULL: none */
+	uint64_t created;  /* seconds since the Unix epoch */
 };
 
 enum {
 	STORE_PROBLEM_SIZE = 200,
-	STORE_ALLOWED_IPS_MAX = 4096,   /* of one peer */
-	STORE_TEXT_MAX = 255,           /* bytes of a name */
-	STORE_BUSY_MILLISECONDS = 2000, /* to wait for another process */
+	STORE_ALLOWED_IPS_MAX = 4096,     /* of one peer */
+	STORE_TEXT_MAX = 255,             /* bytes of a name */
+	STORE_RULES_MAX = (64 << 10) - 1, /* bytes of a peer's rules */
+	STORE_BUSY_MILLISECONDS = 2000,   /* to wait for another process */
 };
 
 /*

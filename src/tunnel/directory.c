@@ -146,6 +146,26 @@ void directory_drop_device_peers(struct directory *directory) {
 	}
 }
 
+/* In one text, a line each; NULL without any. */
+static enum err join_rules(const struct config_texts *rules, struct directory_peer *peer) {
+	size_t size = 0;
+	for (size_t i = 0; i < rules->count; i++)
+		size += strlen(rules->items[i]) + 1;
+	if (size == 0)
+		return ERR_OK;
+	char *text = malloc(size), *end = text;
+	if (!text)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < rules->count; i++) {
+		end = stpcpy(end, rules->items[i]);
+		*end++ = '\n';
+	}
+	end[-1] = '\0';
+	peer->memory = text;
+	peer->rules = text;
+	return ERR_OK;
+}
+
 static enum err add_file_peer(struct directory *directory, const struct config_peer *from) {
 	struct directory_peer *peer = calloc(1, sizeof *peer);
 	if (!peer)
@@ -159,7 +179,9 @@ static enum err add_file_peer(struct directory *directory, const struct config_p
 	peer->allowed_ips = from->allowed_ips.items;
 	peer->allowed_ip_count = from->allowed_ips.count;
 	peer->persistent_keepalive = from->persistent_keepalive;
-	enum err error = register_peer(directory, peer);
+	enum err error = join_rules(&from->rules, peer);
+	if (!error)
+		error = register_peer(directory, peer);
 	if (error)
 		peer_free(peer);
 	return error;
@@ -233,9 +255,10 @@ enum directory_conflict directory_check(const struct directory *directory,
 
 /* Its texts and prefixes in one piece of memory. */
 static enum err copy_texts(struct directory_peer *peer, const char *name, const char *host,
-						   const struct prefix *prefixes, size_t count) {
+						   const char *rules, const struct prefix *prefixes, size_t count) {
 	size_t name_size = strlen(name) + 1, host_size = host ? strlen(host) + 1 : 0;
-	char *memory = malloc(count * sizeof(struct prefix) + name_size + host_size);
+	size_t rules_size = rules ? strlen(rules) + 1 : 0;
+	char *memory = malloc(count * sizeof(struct prefix) + name_size + host_size + rules_size);
 	if (!memory)
 		return ERR_NO_MEMORY;
 	char *texts = memory + count * sizeof(struct prefix);
@@ -244,11 +267,14 @@ static enum err copy_texts(struct directory_peer *peer, const char *name, const 
 	memcpy(texts, name, name_size);
 	if (host)
 		memcpy(texts + name_size, host, host_size);
+	if (rules)
+		memcpy(texts + name_size + host_size, rules, rules_size);
 	peer->memory = memory;
 	peer->allowed_ips = (const struct prefix *)(const void *)memory;
 	peer->allowed_ip_count = count;
 	peer->name = texts;
 	peer->endpoint_name = host ? texts + name_size : NULL;
+	peer->rules = rules ? texts + name_size + host_size : NULL;
 	return ERR_OK;
 }
 
@@ -264,7 +290,7 @@ static struct directory_peer *make_store_peer(const struct store_peer *from) {
 	peer->endpoint_port = from->endpoint_port;
 	peer->persistent_keepalive = from->persistent_keepalive;
 	peer->created = from->created;
-	if (copy_texts(peer, from->name, from->endpoint_name, from->allowed_ips,
+	if (copy_texts(peer, from->name, from->endpoint_name, from->rules, from->allowed_ips,
 				   from->allowed_ip_count) == ERR_OK)
 		return peer;
 	peer_free(peer);
@@ -283,7 +309,7 @@ enum err directory_add_device_peer(struct directory *directory,
 	char name[TEXT_KEY_BASE64_SIZE];
 	text_key_encode(seen->public_key, name);
 	name[DIRECTORY_NAME_PREFIX] = '\0';
-	enum err error = copy_texts(peer, name, NULL, seen->allowed_ips, seen->allowed_ip_count);
+	enum err error = copy_texts(peer, name, NULL, NULL, seen->allowed_ips, seen->allowed_ip_count);
 	if (!error)
 		error = register_peer(directory, peer);
 	if (error)
@@ -346,6 +372,7 @@ enum err directory_adopt(struct directory *directory, const struct directory *be
 						.allowed_ips = peer->allowed_ips,
 						.allowed_ip_count = peer->allowed_ip_count,
 						.persistent_keepalive = peer->persistent_keepalive,
+						.rules = peer->rules,
 						.created = peer->created}};
 		WIPE_ON_EXIT(s);
 		memcpy(s.peer.public_key, peer->public_key, TEXT_KEY_SIZE);

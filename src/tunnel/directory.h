@@ -54,7 +54,8 @@ struct directory_peer {
 	const struct prefix *allowed_ips;
 	size_t allowed_ip_count;
 	uint16_t persistent_keepalive;
-	uint64_t created; /* seconds since the Unix epoch; 0: unknown */
+	const char *rules; /* of its streams, one a line; NULL: none */
+	uint64_t created;  /* seconds since the Unix epoch; 0: unknown */
 
 	enum directory_conflict shadowed;
 	const struct directory_peer *shadowed_by; /* NULL: used */

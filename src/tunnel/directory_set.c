@@ -14,14 +14,26 @@ bool directory_literal(const struct directory_peer *peer, struct endpoint *out_e
 	return size > 0 && (size_t)size < sizeof text && endpoint_parse(text, out_endpoint) == ERR_OK;
 }
 
+/* In place of what the peer had: none takes away what an earlier one of the key has left. */
+static void put_rules(struct uapi_text *text, const struct directory_peer *peer) {
+	uapi_put_line(text, "replace_rules=true");
+	for (const char *rule = peer->rules; rule && *rule;) {
+		char word[UAPI_TEXT_MAX + 1];
+		size_t size = strcspn(rule, "\n");
+		(void)snprintf(word, sizeof word, "%.*s", (int)size, rule);
+		uapi_put_text(text, "rule", word);
+		rule += size + (rule[size] != '\0');
+	}
+}
+
 void directory_put_peer(struct uapi_text *text, const struct directory_peer *peer,
 						bool with_endpoint) {
 	struct endpoint endpoint;
 	uapi_put_key(text, "public_key", peer->public_key);
-	/* Zeros, and no rules, take away what an earlier peer of the key may have left. */
+	/* Zeros take away what an earlier peer of the key may have left. */
 	if (peer->of_streams) {
 		uapi_put_text(text, "name", peer->name);
-		uapi_put_line(text, "replace_rules=true");
+		put_rules(text, peer);
 	} else {
 		uapi_put_key(text, "preshared_key", peer->preshared_key);
 	}
@@ -64,10 +76,15 @@ static void put_handover(struct uapi_text *text, const struct directory_peer *be
 	static const uint8_t none[TEXT_KEY_SIZE];
 	bool preshared = before->has_preshared_key && !after->has_preshared_key;
 	bool keepalive = before->persistent_keepalive != after->persistent_keepalive;
-	if (before->of_streams || (!preshared && !keepalive))
+	bool rules = before->of_streams && before->rules;
+	if (before->of_streams ? !rules : !preshared && !keepalive)
 		return;
 	uapi_put_key(text, "public_key", after->public_key);
 	uapi_put_line(text, "update_only=true");
+	if (rules)
+		put_rules(text, after);
+	if (before->of_streams)
+		return;
 	if (preshared)
 		uapi_put_key(text, "preshared_key", none);
 	if (keepalive)

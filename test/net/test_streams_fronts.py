@@ -132,6 +132,30 @@ def test_rules_of_one_client(lab: Lab) -> None:
         assert before.recv(100).startswith(b"HTTP/1.1 200")
 
 
+def test_rules_of_a_client_of_the_store(lab: Lab) -> None:
+    """They come with the client that the tool adds, and with it again after a restart."""
+    streams = make_streams(lab)
+    space, server = streams.space, streams.server
+    (peer,) = streams.server_rows["peers"]
+    streams.server_rows["peers"] = []
+    streams.start()
+    rules = [f"deny {SITE}/32 tcp {ECHO}", f"allow {STRANGE}/32"]
+    named = [word for rule in rules for word in ("--rule", rule)]
+    add = ("peer", "add", streams.web, "c", "--public-key", peer["public_key"])
+    refused = server.umbra(*add, "--rule", "permit any", check=False)
+    assert '"permit any" is no rule' in refused.stderr
+    server.umbra(*add, *named)
+    wait_until(lambda: socks.reply_to(space, FRONT, SITE, WEB) == socks.GRANTED, 10, "the client")
+    assert server.peers(streams.web)["c"]["rules"] == rules
+    server.stop()
+    server.start()
+    wait_until(streams.works, 20, "a page from the new server")
+    assert socks.reply_to(space, FRONT, SITE, ECHO) == socks.NOT_ALLOWED
+    assert socks.reply_to(space, FRONT, STRANGE, 9) == socks.HOST
+    shown = server.umbra("peer", "show", streams.web, "c").stdout
+    assert all(rule in shown for rule in rules), shown
+
+
 def test_datagrams_by_socks(lab: Lab) -> None:
     """A question to a name server by SOCKS5's UDP; forbidden places hear nothing."""
     streams = make_streams(lab, server={"policy": {"rules": [f"allow {SITE}/32"]}}).start()

@@ -174,6 +174,8 @@ enum err ctl_client_add_peer(struct ctl_client *client, const char *tunnel,
 		note(" at %s", request->endpoint);
 	if (request->persistent_keepalive > 0)
 		note(" every %u", request->persistent_keepalive);
+	if (request->rules)
+		note(" rules (%s)", request->rules);
 	note("%s\n", request->has_preshared_key ? " psk" : "");
 	memcpy(fake.public_key, request->public_key, sizeof fake.public_key);
 	memcpy(fake.preshared_key, request->preshared_key, sizeof fake.preshared_key);

@@ -99,6 +99,16 @@ static void test_add_with_everything(void **state) {
 	check_key_pair(capture.output);
 }
 
+/* They stand in their order; without one there are none. */
+static void test_add_with_rules(void **state) {
+	assert_int_equal(run("add web phone --rule=deny-no --public-key " ONES " --rule allow-yes", ""),
+					 STATUS_OK);
+	assert_string_equal(fake.asked, "add web phone rules (deny-no\nallow-yes)\n");
+	assert_int_equal(run("add web phone --public-key " ONES " --rule", ""), STATUS_USAGE);
+	assert_int_equal(run("add web --from - --rule allow-yes", ""), STATUS_USAGE);
+	assert_non_null(strstr(capture.error, "--rule does not go with --from"));
+}
+
 static void test_add_of_a_known_key(void **state) {
 	assert_int_equal(run("add um0 phone --public-key " ONES, ""), STATUS_OK);
 	assert_string_equal(fake.asked, "add um0 phone\n");
@@ -322,6 +332,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_add_makes_keys, reset),
 		cmocka_unit_test_setup(test_add_with_everything, reset),
+		cmocka_unit_test_setup(test_add_with_rules, reset),
 		cmocka_unit_test_setup(test_add_of_a_known_key, reset),
 		cmocka_unit_test_setup(test_add_with_a_key_file, reset),
 		cmocka_unit_test_setup_teardown(test_add_into_a_file, make_folder, remove_folder),

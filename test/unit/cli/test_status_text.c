@@ -226,6 +226,16 @@ static void test_one_peer(void **state) {
 	struct text_buffer text = {0};
 	status_text_peer(&text, &t.peers[0], 0, &plain);
 	assert_string_equal(text.text, PEER_1(""));
+	/* All rules of one peer, and their number where there are many peers. */
+	static const struct status_style verbose = {.now = NOW, .verbose = true};
+	char rules[] = "allow 10.9.0.0/16\ndeny any";
+	struct view_peer with_rules = t.peers[0];
+	with_rules.rules = rules;
+	status_text_peer(&text, &with_rules, 2, &plain);
+	assert_non_null(strstr(text.text, "\n    rules             2\n    latest"));
+	status_text_peer(&text, &with_rules, 0, &verbose);
+	assert_non_null(strstr(text.text, "\n  rules             allow 10.9.0.0/16\n"
+									  "                    deny any\n  latest"));
 	text_buffer_done(&text);
 }
 

@@ -107,6 +107,12 @@ static void a_line_without(void **state) {
 	assert_null(strstr(fixture->capture.output, "route="));
 }
 
+static void a_line_with_rules(void **state) {
+	struct fixture *fixture = *state;
+	assert_int_equal(allow(fixture, "web", "--rule", "deny any tcp 25"), STATUS_OK);
+	assert_non_null(strstr(fake.asked, "rules (deny any tcp 25)"));
+}
+
 /* A client with keys of its own needs no line, and no configuration is read for it. */
 static void a_key_of_its_own(void **state) {
 	struct fixture *fixture = *state;
@@ -136,11 +142,9 @@ static void what_does_not_work(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(a_line),
-		FIXTURE_TEST(a_line_with_an_interface),
-		FIXTURE_TEST(a_line_without),
-		FIXTURE_TEST(a_key_of_its_own),
-		FIXTURE_TEST(what_does_not_work),
+		FIXTURE_TEST(a_line),           FIXTURE_TEST(a_line_with_an_interface),
+		FIXTURE_TEST(a_line_without),   FIXTURE_TEST(a_line_with_rules),
+		FIXTURE_TEST(a_key_of_its_own), FIXTURE_TEST(what_does_not_work),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ static inline struct view_peer example_peer(unsigned number) {
 	peer.latest_handshake = 1700000000 + number;
 	peer.received = UINT64_C(1) << 40;
 	peer.sent = 12;
+	peer.rules = example_text("allow 10.9.0.0/16\ndeny any udp");
 	peer.streams =
 		(struct stream_peer_figure_set){.are_known = true, .of = {1, 20, 300, 4000, 5000, 6000}};
 	return peer;

@@ -30,7 +30,8 @@ static void peers_are_written_as_documented(void **state) {
 		"\"endpoint\":\"[2001:db8::1]:51820\","
 		"\"allowed_ips\":[\"10.66.0.2/32\",\"fd66::/64\"],\"persistent_keepalive\":25,"
 		"\"path_mtu\":1288,\"latest_handshake\":1700000001,\"received\":1099511627776,\"sent\":"
-		"12,\"streams\":{\"connections\":1,\"streams\":20,\"round_trip\":300,\"held\":4000,"
+		"12,\"rules\":[\"allow 10.9.0.0/16\",\"deny any "
+		"udp\"],\"streams\":{\"connections\":1,\"streams\":20,\"round_trip\":300,\"held\":4000,"
 		"\"window_send\":5000,\"window_receive\":6000}}");
 	free(text);
 	view_peer_done(&peer);
@@ -41,7 +42,7 @@ static void peers_are_written_as_documented(void **state) {
 			  "\",\"has_preshared_key\":false,\"state\":\"idle\",\"reason\":null,"
 			  "\"endpoint_name\":null,\"endpoint\":null,\"allowed_ips\":[],"
 			  "\"persistent_keepalive\":0,\"path_mtu\":null,"
-			  "\"latest_handshake\":null,\"received\":0,\"sent\":0,\"streams\":null}");
+			  "\"latest_handshake\":null,\"received\":0,\"sent\":0,\"rules\":[],\"streams\":null}");
 	free(text);
 	view_peer_done(&peer);
 }
@@ -64,6 +65,9 @@ static void assert_same_peer(const struct view_peer *left, const struct view_pee
 	assert_int_equal(left->received, right->received);
 	assert_int_equal(left->sent, right->sent);
 	assert_memory_equal(&left->streams, &right->streams, sizeof left->streams);
+	assert_int_equal(left->rules != NULL, right->rules != NULL);
+	if (left->rules)
+		assert_string_equal(left->rules, right->rules);
 }
 
 static void lists_of_peers_come_back(void **state) {
@@ -366,6 +370,7 @@ static void requests_come_back(void **state) {
 		.allowed_ips = example_prefixes("10.0.0.2/32", "fd00::2/128"),
 		.allowed_ip_count = 2,
 		.persistent_keepalive = 25,
+		.rules = example_text("allow 10.9.0.0/16\ndeny any"),
 	};
 	memset(request.public_key, 1, TEXT_KEY_SIZE);
 	memset(request.preshared_key, 2, TEXT_KEY_SIZE);
@@ -381,6 +386,7 @@ static void requests_come_back(void **state) {
 	assert_memory_equal(again.preshared_key, request.preshared_key, TEXT_KEY_SIZE);
 	assert_int_equal(again.allowed_ip_count, 2);
 	assert_int_equal(again.persistent_keepalive, 25);
+	assert_string_equal(again.rules, "allow 10.9.0.0/16\ndeny any");
 	view_peer_request_done(&again);
 	assert_true(wipe_is_zero(&again, sizeof again));
 	view_peer_request_done(&request);
@@ -406,6 +412,12 @@ static void faults_of_requests_are_named(void **state) {
 		{"{\"public_key\":\"" KEY "\",\"persistent_keepalive\":70000}", ERR_INVALID,
 		 "persistent_keepalive: must be a whole number from 0 to 65535"},
 		{"{\"public_key\":\"" KEY "\",\"name\":5}", ERR_INVALID, "name: must be a text"},
+		{"{\"public_key\":\"" KEY "\",\"rules\":[\"deny any\\nallow any\"]}", ERR_INVALID,
+		 "rules: must be a list of rules such as \"allow 10.1.0.0/16 tcp 22\""},
+		{"{\"public_key\":\"" KEY "\",\"rules\":[\"\"]}", ERR_INVALID,
+		 "rules: must be a list of rules such as \"allow 10.1.0.0/16 tcp 22\""},
+		{"{\"public_key\":\"" KEY "\",\"rules\":\"deny any\"}", ERR_INVALID,
+		 "rules: must be a list"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char problem[VIEW_PROBLEM_SIZE] = "";

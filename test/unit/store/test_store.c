@@ -77,7 +77,7 @@ struct taken {
 	struct store_peer last;
 	char names[256];
 	struct prefix prefixes[8];
-	char host[64];
+	char host[64], rules[64];
 	enum err answer;
 };
 
@@ -91,6 +91,7 @@ static enum err take(void *context, const struct store_peer *peer) {
 		taken->prefixes[i] = peer->allowed_ips[i];
 	(void)snprintf(taken->host, sizeof taken->host, "%s",
 				   peer->endpoint_name ? peer->endpoint_name : "");
+	(void)snprintf(taken->rules, sizeof taken->rules, "%s", peer->rules ? peer->rules : "none");
 	return taken->answer;
 }
 
@@ -113,6 +114,7 @@ static void test_survives_a_reopen_with_every_value(void **state) {
 	peer.endpoint_name = "vpn.example.org";
 	peer.endpoint_port = 51820;
 	peer.persistent_keepalive = 25;
+	peer.rules = "allow 10.9.0.0/16 tcp 22\ndeny any";
 	assert_int_equal(store_add_peer(store, &peer), ERR_OK);
 	store_close(store);
 
@@ -124,6 +126,7 @@ static void test_survives_a_reopen_with_every_value(void **state) {
 	assert_true(taken.last.has_preshared_key);
 	assert_memory_equal(taken.last.preshared_key, peer.preshared_key, TEXT_KEY_SIZE);
 	assert_string_equal(taken.host, "vpn.example.org");
+	assert_string_equal(taken.rules, "allow 10.9.0.0/16 tcp 22\ndeny any");
 	assert_int_equal(taken.last.endpoint_port, 51820);
 	assert_int_equal(taken.last.persistent_keepalive, 25);
 	assert_int_equal(taken.last.created, 1007);
@@ -143,6 +146,7 @@ static void test_absent_values_stay_absent(void **state) {
 	assert_false(taken.last.has_preshared_key);
 	assert_true(wipe_is_zero(taken.last.preshared_key, TEXT_KEY_SIZE));
 	assert_null(taken.last.endpoint_name);
+	assert_null(taken.last.rules);
 	store_close(store);
 }
 
@@ -389,6 +393,28 @@ static void run_sql(struct bench *bench, const char *sql) {
 	(void)sqlite3_close(database);
 }
 
+/* A file of the version before, which knew no rules, keeps its peers. */
+static void test_files_of_before(void **state) {
+	struct bench *bench = *state;
+	struct store *store = open_store(bench);
+	const struct prefix prefix = prefix_of("10.66.0.2/32");
+	struct store_peer peer = peer_of("web", "old", 1), more = peer_of("web", "new", 2);
+	peer.allowed_ips = &prefix;
+	peer.allowed_ip_count = 1;
+	assert_int_equal(store_add_peer(store, &peer), ERR_OK);
+	store_close(store);
+	run_sql(bench, "ALTER TABLE peer DROP COLUMN rules; PRAGMA user_version = 2");
+	store = open_store(bench);
+	struct taken taken = all_of(store, "web");
+	assert_string_equal(taken.names, "old ");
+	assert_string_equal(taken.rules, "none");
+	assert_true(prefix_equal(&taken.prefixes[0], &prefix));
+	more.rules = "deny any";
+	assert_int_equal(store_add_peer(store, &more), ERR_OK);
+	assert_string_equal(all_of(store, "web").rules, "deny any");
+	store_close(store);
+}
+
 static void test_files_of_others(void **state) {
 	struct bench *bench = *state;
 	store_close(open_store(bench));
@@ -443,6 +469,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_two_handles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_process_that_dies_in_the_middle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_files, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_files_of_before, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_files_of_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_values_that_nobody_wrote, set_up, tear_down),
 		cmocka_unit_test(test_closing_nothing),

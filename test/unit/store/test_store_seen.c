@@ -71,7 +71,9 @@ static void keeps_what_was_seen(void **state) {
 	sqlite3 *database;
 	assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
 	assert_int_equal(
-		sqlite3_exec(database, "DROP TABLE seen; PRAGMA user_version = 1", NULL, NULL, NULL),
+		sqlite3_exec(database,
+					 "ALTER TABLE peer DROP COLUMN rules; DROP TABLE seen; PRAGMA user_version = 1",
+					 NULL, NULL, NULL),
 		SQLITE_OK);
 	(void)sqlite3_close(database);
 	assert_int_equal(store_open(path, &store, problem), ERR_OK);

@@ -296,6 +296,40 @@ static void test_lines_of_a_peer_of_streams(void **state) {
 	directory_free(directory);
 }
 
+/* They are the store's, outlive a reload without it, and are the file's when it has the key. */
+static void test_rules_of_peers(void **state) {
+	const char *const texts[] = {"allow 10.1.0.0/16", "deny any udp"};
+	struct config_peer in_file = file_peer("alice", 1, NULL, 0);
+	in_file.rules = (struct config_texts){texts, 2};
+	const struct config_tunnel tunnel = {.name = "web", .carries_streams = true};
+	struct config_tunnel later = tunnel;
+	later.peers = &in_file;
+	later.peer_count = 1;
+	char rules[] = "allow 10.9.0.0/16 tcp 22\ndeny any";
+	struct store_peer peer = store_peer("alice", 1, NULL, 0);
+	peer.rules = rules;
+	struct directory *before, *adopted, *after;
+	assert_int_equal(directory_new(&tunnel, &before), ERR_OK);
+	assert_int_equal(directory_new(&tunnel, &adopted), ERR_OK);
+	assert_int_equal(directory_new(&later, &after), ERR_OK);
+	(void)add(before, &peer);
+	(void)add(after, &peer);
+	memset(rules, 'x', 5);
+	assert_int_equal(directory_adopt(adopted, before), ERR_OK);
+	struct uapi_text text = {.data = NULL};
+	directory_put_all(&text, adopted);
+	expect_text(&text, "public_key=" HEX_1 "\nname=alice\nreplace_rules=true\n"
+					   "rule=allow 10.9.0.0/16 tcp 22\nrule=deny any\n"
+					   "replace_allowed_ips=true\n");
+	assert_string_equal(directory_find(after, "alice")->rules, "allow 10.1.0.0/16\ndeny any udp");
+	directory_put_changes(&text, before, after);
+	expect_text(&text, "public_key=" HEX_1 "\nupdate_only=true\nreplace_rules=true\n"
+					   "rule=allow 10.1.0.0/16\nrule=deny any udp\n");
+	directory_free(before);
+	directory_free(adopted);
+	directory_free(after);
+}
+
 static void test_changes_after_a_reload(void **state) {
 	const struct prefix prefixes[] = {prefix_of("10.0.0.1/32"), prefix_of("10.0.0.2/32"),
 									  prefix_of("10.0.0.3/32")};
@@ -417,6 +451,7 @@ int main(void) {
 		cmocka_unit_test(test_literal_endpoints),
 		cmocka_unit_test(test_lines_of_a_peer),
 		cmocka_unit_test(test_lines_of_a_peer_of_streams),
+		cmocka_unit_test(test_rules_of_peers),
 		cmocka_unit_test(test_changes_after_a_reload),
 		cmocka_unit_test(test_inherits_what_was_known),
 		cmocka_unit_test(test_many),

@@ -185,6 +185,8 @@ enum err mux_stream_open(struct mux *mux, const struct target *target, void *own
 						 struct mux_stream **out_stream);
 
 uint32_t mux_stream_id(const struct mux_stream *stream);
+/* When it was opened, or data of either direction moved last (ns). */
+uint64_t mux_stream_active_at(const struct mux_stream *stream);
 void mux_stream_set_owner(struct mux_stream *stream, void *owner);
 void *mux_stream_owner(const struct mux_stream *stream);
 

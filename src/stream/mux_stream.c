@@ -175,6 +175,10 @@ uint32_t mux_stream_id(const struct mux_stream *stream) {
 	return stream->id;
 }
 
+uint64_t mux_stream_active_at(const struct mux_stream *stream) {
+	return stream->active_at;
+}
+
 void mux_stream_set_owner(struct mux_stream *stream, void *owner) {
 	stream->owner = owner;
 }

@@ -106,6 +106,10 @@ enum err exit_tcp_new(const struct exit_options *options, struct exit_tcp **out_
 	return ERR_OK;
 }
 
+const struct mux_stream *exit_tcp_stream(const struct exit_tcp *exit) {
+	return exit->relay ? relay_stream(exit->relay) : exit->options.stream;
+}
+
 void exit_tcp_free(struct exit_tcp *exit) {
 	if (!exit)
 		return;

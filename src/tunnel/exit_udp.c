@@ -268,6 +268,10 @@ void exit_udp_begin(struct exit_udp *exit) {
 	look(exit);
 }
 
+const struct mux_stream *exit_udp_stream(const struct exit_udp *exit) {
+	return exit->options.stream;
+}
+
 void exit_udp_free(struct exit_udp *exit) {
 	if (!exit)
 		return;

@@ -44,5 +44,7 @@ enum err exit_udp_new(struct exit_udp_set *set, const struct exit_options *optio
 					  struct exit_udp **out_exit);
 /* Looks for a way to the target; both callbacks may be called from inside. */
 void exit_udp_begin(struct exit_udp *exit);
+/* NULL: it is closed already. */
+const struct mux_stream *exit_udp_stream(const struct exit_udp *exit);
 /* Resets the stream if it is there. NULL-safe. */
 void exit_udp_free(struct exit_udp *exit);

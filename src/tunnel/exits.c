@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/list.h"
 #include "proxy/policy.h"
@@ -20,10 +21,12 @@ struct exits {
 	const struct stream_host *host;
 	struct own_address *own;
 	struct list waiting; /* exits whose addresses cannot be judged before `own` is ready */
-	size_t count;
+	struct list clients;
+	size_t count, places;
 };
 
 struct exits_client {
+	struct list link; /* of the exits */
 	struct exits *exits;
 	const struct policy *policy;
 	uint32_t limit, count;
@@ -211,12 +214,59 @@ static void on_closed(struct stream_user *user, uint32_t error) {
 static const struct stream_user_ops user_ops = {
 	.readable = on_news, .writable = on_news, .closed = on_closed};
 
+/* Ends it as far as the stream goes, then all of it. */
+static void drop(struct exit *exit, enum stream_error error) {
+	if (!exit->tcp && !exit->udp) {
+		mux_stream_reset(exit->stream, error);
+		carrier_touch(exit->carrier);
+	}
+	exit_free(exit);
+}
+
+/* When its stream had data last; 0: it has none any more. */
+static uint64_t active_at(const struct exit *exit) {
+	const struct mux_stream *stream = exit->tcp   ? exit_tcp_stream(exit->tcp)
+									  : exit->udp ? exit_udp_stream(exit->udp)
+												  : exit->stream;
+	return stream ? mux_stream_active_at(stream) : 0;
+}
+
+static struct exits_client *greediest(const struct exits *exits) {
+	struct exits_client *found = NULL;
+	list_for_each (link, &exits->clients) {
+		struct exits_client *client = list_item(link, struct exits_client, link);
+		if (!found || client->count > found->count)
+			found = client;
+	}
+	return found;
+}
+
+/* Whether the client may have one more, for which another one's may have to go. */
+static bool has_place(const struct exits_client *client) {
+	const struct exits *exits = client->exits;
+	if (client->count >= client->limit)
+		return false;
+	if (exits->count < exits->places)
+		return true;
+	const struct exits_client *other = greediest(exits);
+	/* With one less nobody would be better off. */
+	if (other->count < client->count + 2)
+		return false;
+	struct exit *idle = NULL;
+	list_for_each (link, &other->all) {
+		struct exit *exit = list_item(link, struct exit, all);
+		if (!idle || active_at(exit) < active_at(idle))
+			idle = exit;
+	}
+	drop(idle, STREAM_ERROR_CANCEL);
+	return true;
+}
+
 enum stream_error exits_client_open(struct exits_client *client, struct carrier *carrier,
 									struct mux_stream *stream, const struct target *target) {
 	struct exits *exits = client->exits;
 	enum policy_verdict verdict = policy_judge(client->policy, target);
-	if (verdict == POLICY_REFUSED || client->count >= client->limit ||
-		exits->count >= EXITS_TOTAL_MAX) {
+	if (verdict == POLICY_REFUSED || !has_place(client)) {
 		client->figures.refused++;
 		return STREAM_ERROR_REFUSED_STREAM;
 	}
@@ -244,15 +294,6 @@ enum stream_error exits_client_open(struct exits_client *client, struct carrier 
 		look(exit);
 	}
 	return STREAM_ERROR_NONE;
-}
-
-/* Ends it as far as the stream goes, then all of it. */
-static void drop(struct exit *exit, enum stream_error error) {
-	if (!exit->tcp && !exit->udp) {
-		mux_stream_reset(exit->stream, error);
-		carrier_touch(exit->carrier);
-	}
-	exit_free(exit);
 }
 
 void exits_client_leave(struct exits_client *client, const struct carrier *carrier) {
@@ -286,6 +327,7 @@ enum err exits_client_new(struct exits *exits, const struct policy *policy, uint
 		free(client);
 		return error;
 	}
+	list_append(&exits->clients, &client->link);
 	*out_client = client;
 	return ERR_OK;
 }
@@ -296,6 +338,7 @@ void exits_client_free(struct exits_client *client) {
 	list_for_each (link, &client->all)
 		drop(list_item(link, struct exit, all), STREAM_ERROR_CANCEL);
 	exit_udp_set_done(&client->sessions);
+	list_remove(&client->link);
 	free(client);
 }
 
@@ -304,12 +347,21 @@ void exits_client_figures(const struct exits_client *client, struct exits_figure
 	out_figures->dropped = client->sessions.dropped;
 }
 
-enum err exits_new(const struct stream_host *host, struct exits **out_exits) {
+size_t exits_places(void) {
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / 8 * 3 >= EXITS_TOTAL_MAX)
+		return EXITS_TOTAL_MAX;
+	return (size_t)files.rlim_cur / 8 * 3;
+}
+
+enum err exits_new(const struct stream_host *host, size_t places, struct exits **out_exits) {
 	struct exits *exits = calloc(1, sizeof *exits);
 	if (!exits)
 		return ERR_NO_MEMORY;
 	exits->host = host;
+	exits->places = places;
 	list_init(&exits->waiting);
+	list_init(&exits->clients);
 	enum err error = own_address_new(host, own_ready, exits, &exits->own);
 	if (error) {
 		free(exits);

@@ -28,12 +28,15 @@ struct policy;
 struct stream_host;
 
 /*
- * Of all clients: each has a descriptor, of which a process has 32768 where the host lets it
- * (daemon/hardening.c), and even with the usual 16384 some are left for others.
+ * Places for streams of all clients. Each takes a descriptor, of which other things need some:
+ * exits_places() is 3/8 of what this process may have, and EXITS_TOTAL_MAX of 32768
+ * (daemon/hardening.c). When all are taken, a client who has two streams less than another has that
+ * one's longest idle stream reset, CANCEL, and takes its place: so nobody is shut out by others.
  */
 enum { EXITS_TOTAL_MAX = 12288 };
+size_t exits_places(void);
 
-enum err exits_new(const struct stream_host *host, struct exits **out_exits);
+enum err exits_new(const struct stream_host *host, size_t places, struct exits **out_exits);
 /* Its clients are freed before. NULL-safe. */
 void exits_free(struct exits *exits);
 

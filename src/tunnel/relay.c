@@ -254,6 +254,10 @@ enum err relay_new(const struct relay_options *options, struct relay **out_relay
 	return ERR_OK;
 }
 
+const struct mux_stream *relay_stream(const struct relay *relay) {
+	return relay->stream;
+}
+
 void relay_free(struct relay *relay) {
 	if (!relay)
 		return;

@@ -53,6 +53,8 @@ struct relay_options {
  */
 enum err relay_new(const struct relay_options *options, struct relay **out_relay);
 
+/* NULL: it is closed, and its last bytes wait for the connection. */
+const struct mux_stream *relay_stream(const struct relay *relay);
 /* Resets what is left of both ends. NULL-safe. */
 void relay_free(struct relay *relay);
 

@@ -314,7 +314,7 @@ static enum err server_new(const struct stream_tunnel_start *start, struct strea
 	enum err error = ready_init(start->host, start->protocol, options, &server->ready)
 						 ?: seen_new(start->host->random, &server->seen)
 						 ?: connection_limit_new(&server->limit)
-						 ?: exits_new(start->host, &server->exits) ?: list_allowed(server);
+						 ?: exits_new(start->host, exits_places(), &server->exits) ?: list_allowed(server);
 	/* The last that may fail: it takes the interface's queue. */
 	if (!error && start->queue >= 0)
 		error = packets_init(server, start);

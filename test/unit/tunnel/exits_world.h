@@ -13,7 +13,7 @@
 #include "tunnel/fake_carrier.h"
 #include "tunnel/fake_stream_host.h"
 
-enum { LIMIT = 600, HEARD_MAX = 70000 };
+enum { LIMIT = 600, PLACES = 700, HEARD_MAX = 70000 };
 
 /* A stream as the client has it. */
 struct near {
@@ -66,8 +66,9 @@ struct world {
 	struct fake_carriers carriers;
 	struct exits *exits;
 	struct policy *policy;
-	struct exits_client *client;
-	int target, accepted; /* the target's sockets */
+	struct exits_client *client; /* whose streams are opened */
+	struct exits_client *other;  /* NULL: there is only the one */
+	int target, accepted;        /* the target's sockets */
 	struct endpoint at;
 	struct near near[3];
 };
@@ -100,7 +101,7 @@ static struct world *world_of(const char *const *rules, uint32_t limit, bool is_
 	world->fake.is_socket_kept = is_socket_kept;
 	fake_carriers_init(&world->carriers, &world->fake);
 	world->policy = policy_of(rules);
-	assert_int_equal(exits_new(&world->fake.host, &world->exits), ERR_OK);
+	assert_int_equal(exits_new(&world->fake.host, PLACES, &world->exits), ERR_OK);
 	assert_int_equal(exits_client_new(world->exits, world->policy, limit, &world->client), ERR_OK);
 	world->carriers.server.ops = &server_ops;
 	world->carriers.server.context = world;
@@ -114,6 +115,7 @@ static struct world *world_new(void) {
 
 static void world_free(struct world *world) {
 	exits_client_free(world->client);
+	exits_client_free(world->other);
 	exits_free(world->exits);
 	policy_free(world->policy);
 	fake_carriers_done(&world->carriers);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "tunnel/exits_world.h"
 #include "tunnel/own_address.h"
@@ -279,6 +280,73 @@ static void has_a_limit(void **state) {
 	world_free(world);
 }
 
+static struct near *open_near(struct world *world) {
+	struct near *near = calloc(1, sizeof *near);
+	assert_non_null(near);
+	open_user(world, near, "127.0.0.1", 80, false);
+	turn(world);
+	return near;
+}
+
+static size_t count_closed(struct near *const *nears, size_t count) {
+	size_t closed = 0;
+	for (size_t i = 0; i < count; i++)
+		closed += nears[i]->is_closed;
+	return closed;
+}
+
+/* Who has taken all places loses those that were idle for longest to who has fewer. */
+static void shares_places(void **state) {
+	enum { FIRST = LIMIT - 1, SECOND = PLACES - FIRST, HALF = PLACES / 2 };
+	(void)state;
+	struct world *world = world_of(loopback, LIMIT, false);
+	struct near **greedy = calloc(FIRST, sizeof *greedy), **late = calloc(LIMIT, sizeof *late);
+	assert_true(greedy && late);
+	world->fake.is_socket_kept = true;
+	for (size_t i = 0; i < FIRST; i++) {
+		greedy[i] = open_near(world);
+		world->fake.now++;
+	}
+	world->other = world->client;
+	assert_int_equal(exits_client_new(world->exits, world->policy, LIMIT, &world->client), ERR_OK);
+	for (size_t i = 0; i < SECOND; i++)
+		late[i] = open_near(world);
+	assert_int_equal(count_closed(greedy, FIRST), 0);
+	/* All places are taken: one for one from now on, until both have as many. */
+	for (size_t i = SECOND; i < HALF; i++) {
+		late[i] = open_near(world);
+		assert_false(late[i]->is_closed);
+		assert_int_equal(count_closed(greedy, FIRST), i + 1 - SECOND);
+		assert_true(greedy[i - SECOND]->is_closed);
+		assert_int_equal(greedy[i - SECOND]->error, STREAM_ERROR_CANCEL);
+	}
+	late[HALF] = open_near(world);
+	assert_true(late[HALF]->is_closed);
+	assert_int_equal(late[HALF]->error, STREAM_ERROR_REFUSED_STREAM);
+	assert_int_equal(count_closed(late, HALF), 0);
+	assert_int_equal(count_closed(greedy, FIRST), HALF - SECOND);
+	world_free(world);
+	for (size_t i = 0; i < FIRST; i++)
+		free(greedy[i]);
+	for (size_t i = 0; i <= HALF; i++)
+		free(late[i]);
+	free(greedy);
+	free(late);
+}
+
+static void leaves_descriptors_to_others(void **state) {
+	(void)state;
+	struct rlimit before, few;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 800;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	const size_t places = exits_places();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(places, 300);
+	assert_true(exits_places() <= EXITS_TOTAL_MAX);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leads_to_a_connection),
@@ -291,6 +359,8 @@ int main(void) {
 		cmocka_unit_test(is_let_go_at_any_time),
 		cmocka_unit_test(follows_the_policy),
 		cmocka_unit_test(has_a_limit),
+		cmocka_unit_test(shares_places),
+		cmocka_unit_test(leaves_descriptors_to_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

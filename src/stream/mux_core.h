@@ -12,7 +12,7 @@
 #include "stream/round_trip.h"
 #include "stream/window.h"
 
-/* What the files of mux share; nobody else includes this. */
+/* What the files of mux share; but for their tests nobody else includes this. */
 
 enum mux_news {
 	MUX_NEWS_CONNECTED = 1,

@@ -7,7 +7,7 @@ import re
 from harness.device import REFERENCE, UMBRA, UNDER_TEST, Device, new_key, new_psk
 from harness.lab import Lab
 from harness.pair import endpoint, make_pair
-from harness.process import run
+from harness.process import run, wait_until
 from harness.traffic import Pinging, assert_pings, reachable
 
 
@@ -191,8 +191,14 @@ def transfer_counters(lab: Lab, client: str, server: str) -> list[tuple[int, int
     for size in ("0", "1", "20", "56", "1391", "1392"):
         assert_pings(near.namespace, far.inner[4], 3, "-s", size)
     assert_pings(far.namespace, near.inner[6], 5)
-    states = (near.device.peer(far.device), far.device.peer(near.device))
-    return [(state.received, state.sent) for state in states]
+
+    def counts() -> list[tuple[int, int]]:
+        states = (near.device.peer(far.device), far.device.peer(near.device))
+        return [(state.received, state.sent) for state in states]
+
+    # A packet may arrive before its sender has counted it.
+    wait_until(lambda: counts()[0] == counts()[1][::-1], 3, "both ends have counted")
+    return counts()
 
 
 def test_transfer_counters(lab: Lab) -> None:

@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from harness.device import REFERENCE
+from harness.process import wait_until
 from harness.recorder import DATA, INITIATION, KEEPALIVE_SIZE
 from harness.traffic import assert_pings, ping
 from harness.waits import Waits
@@ -77,6 +78,7 @@ def test_expired_session(waits: Waits, scenario: str) -> None:
     before = len(run.recorder.times(DATA, leaving=True))
     result = ping(client.namespace, server.inner[4], 1, wait=3)
     assert result.received == 1
+    wait_until(lambda: len(run.recorder.times(DATA, leaving=True)) > before, 5, "a note of it")
     assert len(run.recorder.times(INITIATION, leaving=True)) == handshakes + 1
     assert len(run.recorder.times(DATA, leaving=True)) == before + 1
     assert_pings(server.namespace, client.inner[6])

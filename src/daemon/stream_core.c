@@ -147,16 +147,6 @@ static bool begins_with(struct slice line, const char *start) {
 	return line.size >= size && memcmp(line.data, start, size) == 0;
 }
 
-/* The line without its newline, taken from the front. */
-static struct slice take_line(struct slice *text) {
-	const uint8_t *end = memchr(text->data, '\n', text->size);
-	size_t size = end ? (size_t)(end - text->data) : text->size;
-	struct slice line = slice_of(text->data, size);
-	size_t gone = size + (end ? 1 : 0);
-	*text = slice_of(text->data + gone, text->size - gone);
-	return line;
-}
-
 static const char seen_key[] = "seen=", admit_line[] = "admit=1";
 
 bool stream_core_is_recollection(struct slice text) {
@@ -186,9 +176,10 @@ static enum err recollect(struct stream_core *core, struct slice line) {
  */
 static enum err recollect_all(struct stream_core *core, struct slice text) {
 	enum err error = ERR_OK;
+	struct slice line;
 	size_t without_place = 0;
-	while (text.size > 0 && !error) {
-		error = recollect(core, take_line(&text));
+	while (!error && uapi_next_line(&text, &line)) {
+		error = recollect(core, line);
 		if (error != ERR_LIMIT)
 			continue;
 		without_place++;
@@ -255,20 +246,8 @@ static void save_peer(const struct stream_peer *peer, struct uapi_text *text) {
 }
 
 void stream_core_save(struct stream_core *core, struct uapi_text *out_text) {
-	struct slice options = slice_of(core->options, core->options_size);
-	while (options.size > 0) {
-		struct slice line = take_line(&options);
-		char *copy = malloc(line.size + 1);
-		if (!copy) {
-			out_text->error = ERR_NO_MEMORY;
-			return;
-		}
-		memcpy(copy, line.data, line.size);
-		copy[line.size] = '\0';
-		uapi_put_line(out_text, copy);
-		wipe(copy, line.size);
-		free(copy);
-	}
+	if (core->options)
+		uapi_put_lines(out_text, slice_of(core->options, core->options_size));
 	for (size_t i = 0; i < stream_peers_count(core->peers); i++)
 		save_peer(stream_peers_at(core->peers, i), out_text);
 }

@@ -20,24 +20,13 @@ static int errno_of(enum err error) {
 	}
 }
 
-static bool next_line(struct slice *text, struct slice *out_line) {
-	if (text->size == 0)
-		return false;
-	const uint8_t *newline = memchr(text->data, '\n', text->size);
-	size_t size = newline ? (size_t)(newline - text->data) : text->size;
-	*out_line = slice_of(text->data, size);
-	size_t used = newline ? size + 1 : size;
-	*text = slice_of(text->data + used, text->size - used);
-	return true;
-}
-
 /* Nothing is applied unless every line is right in itself and in its place. */
 static enum err check_lines(struct slice text) {
 	struct uapi_entry entry;
 	WIPE_ON_EXIT(entry);
 	struct slice line;
 	bool in_peer = false;
-	while (next_line(&text, &line)) {
+	while (uapi_next_line(&text, &line)) {
 		enum err error = uapi_parse_line((const char *)line.data, line.size, &entry);
 		if (error != ERR_OK)
 			return error;
@@ -55,7 +44,7 @@ bool wireguard_uapi_of_peers(struct slice text) {
 	struct uapi_entry entry;
 	WIPE_ON_EXIT(entry);
 	struct slice line;
-	while (next_line(&text, &line))
+	while (uapi_next_line(&text, &line))
 		if (uapi_parse_line((const char *)line.data, line.size, &entry) == ERR_OK &&
 			entry.key < UAPI_PUBLIC_KEY)
 			return false;
@@ -162,7 +151,7 @@ int wireguard_uapi_set(struct device *device, struct slice text) {
 	int failed = 0;
 	for (int pass = 0; pass < 2 && !failed; pass++) {
 		left = text;
-		while (!failed && next_line(&left, &line)) {
+		while (!failed && uapi_next_line(&left, &line)) {
 			if (uapi_parse_line((const char *)line.data, line.size, &entry) != ERR_OK)
 				return EINVAL;
 			bool sockets = entry.key == UAPI_LISTEN_PORT || entry.key == UAPI_FWMARK;

@@ -330,14 +330,9 @@ static bool begins(struct slice line, const char *text) {
 
 static enum err take_lines(struct stream_options *options, struct slice text, uint32_t *out_seen,
 						   size_t *out_taken) {
-	size_t at = sizeof first_line - 1;
-	while (at < text.size) {
-		const uint8_t *start = text.data + at;
-		const uint8_t *newline = memchr(start, '\n', text.size - at);
-		size_t size = newline ? (size_t)(newline - start) : text.size - at;
-		struct slice line = slice_of(start, size), value = {0};
-		if (begins(line, "public_key="))
-			break;
+	struct slice rest = text, line, value = {0};
+	(void)uapi_next_line(&rest, &line); /* first_line */
+	while (!begins(rest, "public_key=") && uapi_next_line(&rest, &line)) {
 		enum key key = find_key(line, &value);
 		if (key == KEYS || ((*out_seen >> key & 1) && !may_repeat(key)))
 			return ERR_INVALID;
@@ -345,9 +340,8 @@ static enum err take_lines(struct stream_options *options, struct slice text, ui
 		if (error)
 			return error;
 		*out_seen |= UINT32_C(1) << key;
-		at += size + (newline != NULL);
 	}
-	*out_taken = at;
+	*out_taken = text.size - rest.size;
 	return ERR_OK;
 }
 

@@ -345,18 +345,13 @@ static int apply_line(struct operation *operation, const struct uapi_entry *line
 static int apply_lines(struct operation *operation, struct slice text) {
 	struct uapi_entry entry;
 	WIPE_ON_EXIT(entry);
-	while (text.size > 0) {
-		const uint8_t *newline = memchr(text.data, '\n', text.size);
-		size_t size = newline ? (size_t)(newline - text.data) : text.size;
-		if (uapi_parse_line((const char *)text.data, size, &entry))
-			return EINVAL;
-		int number = apply_line(operation, &entry);
-		if (number)
-			return number;
-		size_t used = newline ? size + 1 : size;
-		text = slice_of(text.data + used, text.size - used);
-	}
-	return 0;
+	struct slice line;
+	int number = 0;
+	while (!number && uapi_next_line(&text, &line))
+		number = uapi_parse_line((const char *)line.data, line.size, &entry)
+					 ? EINVAL
+					 : apply_line(operation, &entry);
+	return number;
 }
 
 /* The end of an operation */

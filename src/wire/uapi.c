@@ -122,6 +122,17 @@ enum err uapi_parse_line(const char *line, size_t size, struct uapi_entry *out_e
 	return error;
 }
 
+bool uapi_next_line(struct slice *text, struct slice *out_line) {
+	if (text->size == 0)
+		return false;
+	const uint8_t *newline = memchr(text->data, '\n', text->size);
+	size_t size = newline ? (size_t)(newline - text->data) : text->size;
+	size_t used = newline ? size + 1 : size;
+	*out_line = slice_of(text->data, size);
+	*text = slice_of(text->data + used, text->size - used);
+	return true;
+}
+
 void uapi_text_done(struct uapi_text *text) {
 	if (!text)
 		return;
@@ -170,6 +181,14 @@ void uapi_put_text(struct uapi_text *text, const char *key, const char *value) {
 void uapi_put_line(struct uapi_text *text, const char *line) {
 	append(text, line, strlen(line));
 	append(text, "\n", 1);
+}
+
+void uapi_put_lines(struct uapi_text *text, struct slice lines) {
+	if (lines.size == 0)
+		return;
+	append(text, (const char *)lines.data, lines.size);
+	if (lines.data[lines.size - 1] != '\n')
+		append(text, "\n", 1);
 }
 
 void uapi_put_key(struct uapi_text *text, const char *key,

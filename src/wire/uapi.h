@@ -55,6 +55,9 @@ struct uapi_entry {
 /* A line without its newline. ERR_INVALID for an unknown key or a value out of range. */
 enum err uapi_parse_line(const char *line, size_t size, struct uapi_entry *out_entry);
 
+/* Takes the first line off the text, without its newline, which the last may lack. False: empty. */
+bool uapi_next_line(struct slice *text, struct slice *out_line);
+
 /* A growing text; wiped when it grows and when it is freed, as keys pass through it. */
 struct uapi_text {
 	char *data;
@@ -71,3 +74,5 @@ void uapi_put_prefix(struct uapi_text *text, const char *key, const struct prefi
 /* The caller keeps to what the parser takes. */
 void uapi_put_text(struct uapi_text *text, const char *key, const char *value);
 void uapi_put_line(struct uapi_text *text, const char *line); /* adds the newline */
+/* As they are; adds a newline that the last lacks. */
+void uapi_put_lines(struct uapi_text *text, struct slice lines);

@@ -254,6 +254,24 @@ static void test_long_values(void **state) {
 		assert_int_equal(uapi_parse_line(line, size, &entry), ERR_INVALID);
 }
 
+static void test_lines(void **state) {
+	struct slice text = slice_of_text("one=1\n\ntwo=2"), line;
+	struct uapi_text out = {0};
+	uapi_put_lines(&out, text);
+	uapi_put_lines(&out, slice_of(NULL, 0));
+	uapi_put_lines(&out, slice_of_text("three=3\n"));
+	assert_int_equal(out.size, strlen("one=1\n\ntwo=2\nthree=3\n"));
+	assert_memory_equal(out.data, "one=1\n\ntwo=2\nthree=3\n", out.size);
+	uapi_text_done(&out);
+	static const char *const wanted[] = {"one=1", "", "two=2"};
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		assert_true(uapi_next_line(&text, &line));
+		assert_int_equal(line.size, strlen(wanted[i]));
+		assert_memory_equal(line.data, wanted[i], line.size);
+	}
+	assert_false(uapi_next_line(&text, &line));
+}
+
 static void test_writer(void **state) {
 	struct uapi_text text = {0};
 	uint8_t key[X25519_KEY_SIZE];
@@ -342,19 +360,13 @@ static void test_writer_error_sticks(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_allowed_ips),
-		cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_embedded_zeros),
-		cmocka_unit_test(test_long_values),
-		cmocka_unit_test(test_writer),
-		cmocka_unit_test(test_writer_grows),
-		cmocka_unit_test(test_writer_wipes),
-		cmocka_unit_test(test_writer_error_sticks),
+		cmocka_unit_test(test_keys),         cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),        cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_endpoints),    cmocka_unit_test(test_allowed_ips),
+		cmocka_unit_test(test_bad_lines),    cmocka_unit_test(test_embedded_zeros),
+		cmocka_unit_test(test_long_values),  cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_grows),
+		cmocka_unit_test(test_writer_wipes), cmocka_unit_test(test_writer_error_sticks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/decoy_visit.h"
+#include "daemon/shared_text.h"
 #include "proxy/site.h"
 #include "session/seen.h"
 #include "store/store_seen.h"
@@ -71,18 +71,16 @@ static void unmap(struct slice image) {
 }
 
 static enum err map_site(int descriptor, struct site **out_site) {
-	static const int needed = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
-	struct stat status;
-	int seals = fcntl(descriptor, F_GET_SEALS);
-	if (seals < 0 || (seals & needed) != needed || fstat(descriptor, &status))
-		return ERR_INVALID;
-	if (status.st_size <= 0 || status.st_size > SITE_SIZE_MAX)
-		return ERR_LIMIT;
-	size_t size = (size_t)status.st_size;
+	size_t size;
+	enum err error = shared_text_size(descriptor, SITE_SIZE_MAX, &size);
+	if (!error && size == 0)
+		error = ERR_TRUNCATED;
+	if (error)
+		return error;
 	void *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
 	if (image == MAP_FAILED)
 		return ERR_NO_MEMORY;
-	enum err error = site_new(slice_of(image, size), unmap, out_site);
+	error = site_new(slice_of(image, size), unmap, out_site);
 	if (error)
 		(void)munmap(image, size);
 	return error;

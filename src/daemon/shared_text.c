@@ -13,41 +13,53 @@
 
 static const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
-static enum err write_all(int descriptor, struct slice text) {
-	while (text.size > 0) {
-		ssize_t written = write(descriptor, text.data, text.size);
+enum err shared_text_write(int descriptor, struct slice bytes) {
+	while (bytes.size > 0) {
+		ssize_t written = write(descriptor, bytes.data, bytes.size);
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
 			return err_from_errno(errno);
-		text.data += written;
-		text.size -= (size_t)written;
+		bytes.data += written;
+		bytes.size -= (size_t)written;
 	}
 	return ERR_OK;
+}
+
+enum err shared_text_seal(int descriptor) {
+	return fcntl(descriptor, F_ADD_SEALS, seals) ? err_from_errno(errno) : ERR_OK;
 }
 
 enum err shared_text_new(struct slice text, int *out_descriptor) {
 	auto_close int descriptor = memfd_create("text", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (descriptor < 0)
 		return err_from_errno(errno);
-	enum err error = write_all(descriptor, text);
+	enum err error = shared_text_write(descriptor, text);
+	if (!error)
+		error = shared_text_seal(descriptor);
 	if (error)
 		return error;
-	if (fcntl(descriptor, F_ADD_SEALS, seals))
-		return err_from_errno(errno);
 	*out_descriptor = cleanup_steal_descriptor(&descriptor);
 	return ERR_OK;
 }
 
-enum err shared_text_read(int descriptor, char **out_text, size_t *out_size) {
+enum err shared_text_size(int descriptor, size_t maximum, size_t *out_size) {
 	struct stat status;
 	/* Without the seals the sender could change or cut it while it is read. */
 	int present = fcntl(descriptor, F_GET_SEALS);
 	if (present < 0 || (present & seals) != seals || fstat(descriptor, &status))
 		return ERR_INVALID;
-	if (status.st_size < 0 || status.st_size > PROCESS_FILE_MAX)
+	if (status.st_size < 0 || (uintmax_t)status.st_size > maximum)
 		return ERR_LIMIT;
-	size_t size = (size_t)status.st_size, used = 0;
+	*out_size = (size_t)status.st_size;
+	return ERR_OK;
+}
+
+enum err shared_text_read(int descriptor, char **out_text, size_t *out_size) {
+	size_t size, used = 0;
+	enum err error = shared_text_size(descriptor, PROCESS_FILE_MAX, &size);
+	if (error)
+		return error;
 	char *text = malloc(size + 1);
 	if (!text)
 		return ERR_NO_MEMORY;

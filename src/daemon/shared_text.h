@@ -16,3 +16,9 @@ enum err shared_text_new(struct slice text, int *out_descriptor);
  * is no such sealed memory, ERR_LIMIT above PROCESS_FILE_MAX bytes. The descriptor stays open.
  */
 enum err shared_text_read(int descriptor, char **out_text, size_t *out_size);
+
+/* The same in steps, of a memfd that may be sealed: all of the bytes; then nobody changes them. */
+enum err shared_text_write(int descriptor, struct slice bytes);
+enum err shared_text_seal(int descriptor);
+/* How large such sealed memory is. ERR_INVALID as above, ERR_LIMIT above maximum. */
+enum err shared_text_size(int descriptor, size_t maximum, size_t *out_size);

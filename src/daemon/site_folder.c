@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "daemon/shared_text.h"
 #include "proxy/site.h"
 
 struct walk {
@@ -136,20 +137,6 @@ static int compare(const void *left, const void *right) {
 	return order ? order : (a->path.size > b->path.size) - (a->path.size < b->path.size);
 }
 
-static enum err write_all(int descriptor, const void *data, size_t size) {
-	const uint8_t *at = data;
-	while (size > 0) {
-		ssize_t written = write(descriptor, at, size);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return err_from_errno(errno);
-		at += written;
-		size -= (size_t)written;
-	}
-	return ERR_OK;
-}
-
 /* Exactly as many bytes as it had before. */
 static enum err copy_file(struct walk *walk, const struct site_file *file, int to) {
 	const char *path = (const char *)file->path.data;
@@ -167,7 +154,7 @@ static enum err copy_file(struct walk *walk, const struct site_file *file, int t
 			continue;
 		if (got <= 0)
 			return complain(walk, ERR_IO, path, got < 0 ? NULL : "became shorter meanwhile");
-		error = write_all(to, buffer, (size_t)got);
+		error = shared_text_write(to, slice_of(buffer, (size_t)got));
 		if (error)
 			return complain(walk, error, path, NULL);
 		left -= (size_t)got;
@@ -185,7 +172,7 @@ static enum err write_image(struct walk *walk, int *out_descriptor) {
 	auto_close int descriptor = memfd_create("site", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (descriptor < 0)
 		return complain(walk, err_from_errno(errno), "/", NULL);
-	error = write_all(descriptor, head, size);
+	error = shared_text_write(descriptor, slice_of(head, size));
 	if (error)
 		return complain(walk, error, "/", NULL);
 	for (size_t i = 0; i < walk->count && !error; i++)
@@ -193,8 +180,9 @@ static enum err write_image(struct walk *walk, int *out_descriptor) {
 			error = copy_file(walk, &walk->entries[i], descriptor);
 	if (error)
 		return error;
-	if (fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-		return complain(walk, err_from_errno(errno), "/", NULL);
+	error = shared_text_seal(descriptor);
+	if (error)
+		return complain(walk, error, "/", NULL);
 	*out_descriptor = cleanup_steal_descriptor(&descriptor);
 	return ERR_OK;
 }

@@ -14,14 +14,11 @@
 #include "session/seen.h"
 #include "store/store_seen.h"
 #include "wire/base64url.h"
-#include "wire/cursor.h"
 #include "wire/decoy_link.h"
 
 /* How long handshakes are kept: a clock that is set by less harms nobody. */
 #define KEPT_MS (4 * SEEN_WINDOW)
 #define TRIM_PERIOD (60 * CLOCK_SECOND)
-
-enum { ENTRY_SIZE = TEXT_KEY_SIZE + 8 + STORE_SEEN_RANDOM_SIZE };
 
 struct control_decoy {
 	struct control *control;
@@ -202,16 +199,14 @@ static enum err keep(void *context, const struct decoy_link_entry *entry) {
 
 static enum err put_seen(void *context, const struct store_seen *seen) {
 	struct uapi_text *text = context;
-	uint8_t entry[ENTRY_SIZE];
-	char value[BASE64URL_TEXT_SIZE(ENTRY_SIZE) + 1];
+	struct decoy_link_entry entry = {.timestamp = seen->timestamp};
+	uint8_t bytes[DECOY_LINK_ENTRY_SIZE];
+	char value[BASE64URL_TEXT_SIZE(DECOY_LINK_ENTRY_SIZE) + 1];
 	size_t size;
-	struct writer writer = writer_of(entry, sizeof entry);
-	writer_bytes(&writer, seen->client, sizeof seen->client);
-	writer_u64_be(&writer, seen->timestamp);
-	writer_bytes(&writer, seen->random, sizeof seen->random);
-	enum err error = writer_finish(&writer, &size);
-	if (!error)
-		error = base64url_encode(slice_of(entry, size), value, sizeof value, &size);
+	memcpy(entry.client, seen->client, sizeof entry.client);
+	memcpy(entry.random, seen->random, sizeof entry.random);
+	decoy_link_encode_entry(&entry, bytes);
+	enum err error = base64url_encode(slice_of(bytes, sizeof bytes), value, sizeof value, &size);
 	if (error)
 		return error;
 	value[size] = '\0';

@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "base/wipe.h"
-#include "session/seen.h"
 #include "wire/base64url.h"
+#include "wire/decoy_link.h"
 
 struct stream_core {
 	struct stream_core_start start;
@@ -154,7 +154,7 @@ bool stream_core_is_recollection(struct slice text) {
 }
 
 static enum err recollect(struct stream_core *core, struct slice line) {
-	uint8_t entry[sizeof(struct seen_entry)];
+	uint8_t entry[DECOY_LINK_ENTRY_SIZE];
 	size_t size;
 	if (!core->tunnel || !core->ops->seen || !core->ops->admit)
 		return ERR_INVALID;

@@ -16,7 +16,7 @@
 #include "tunnel/stream_packets.h"
 #include "tunnel/stream_status.h"
 #include "tunnel/stream_tunnel.h"
-#include "wire/cursor.h"
+#include "wire/decoy_link.h"
 #include "wire/stream_settings.h"
 #include "wire/uapi.h"
 
@@ -374,16 +374,14 @@ static void server_removed(struct stream_tunnel *server, struct stream_peer *pee
 	drop_client(server, peer->owner);
 }
 
-/* | key 32 | timestamp 8 | random 16 | */
-static enum err server_seen(struct stream_tunnel *server, struct slice entry) {
-	struct reader reader = reader_of(entry.data, entry.size);
-	struct seen_entry seen;
-	reader_bytes(&reader, seen.client, sizeof seen.client);
-	seen.timestamp = reader_u64_be(&reader);
-	reader_bytes(&reader, seen.random, sizeof seen.random);
-	enum err error = reader_finish(&reader);
+static enum err server_seen(struct stream_tunnel *server, struct slice bytes) {
+	struct decoy_link_entry entry;
+	enum err error = decoy_link_decode_entry(bytes, &entry);
 	if (error)
 		return error;
+	struct seen_entry seen = {.timestamp = entry.timestamp};
+	memcpy(seen.client, entry.client, sizeof seen.client);
+	memcpy(seen.random, entry.random, sizeof seen.random);
 	return seen_import(server->seen, &seen, stream_host_wall_now(server->host) / CLOCK_MILLISECOND);
 }
 

@@ -52,7 +52,8 @@ struct stream_tunnel_ops {
 	/* Peers came or changed; those that go were told before. */
 	void (*peers)(struct stream_tunnel *tunnel);
 	void (*removed)(struct stream_tunnel *tunnel, struct stream_peer *peer);
-	/* Optional, a server's: a handshake that an earlier run has seen: key‖timestamp‖random. */
+	/* Optional, a server's: a handshake that an earlier run has seen, as wire/decoy_link.h's entry.
+	 */
 	enum err (*seen)(struct stream_tunnel *tunnel, struct slice entry);
 	/* Optional: all of these were said; until then nobody is served. Repeated: nothing happens. */
 	void (*admit)(struct stream_tunnel *tunnel);

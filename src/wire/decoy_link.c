@@ -5,9 +5,37 @@
 /*
  * DATA, BACK, CANDIDATE   | type 1 | bytes … |
  * VERDICT, refused        | type 1 | 0 |
- * VERDICT, admitted       | type 1 | 1 | client 32 | timestamp 8 | random 16 | answer … |
+ * VERDICT, admitted       | type 1 | 1 | entry | answer … |
  * all others              | type 1 |
  */
+
+static void write_entry(struct writer *writer, const struct decoy_link_entry *entry) {
+	writer_bytes(writer, entry->client, sizeof entry->client);
+	writer_u64_be(writer, entry->timestamp);
+	writer_bytes(writer, entry->random, sizeof entry->random);
+}
+
+static void read_entry(struct reader *reader, struct decoy_link_entry *out_entry) {
+	reader_bytes(reader, out_entry->client, sizeof out_entry->client);
+	out_entry->timestamp = reader_u64_be(reader);
+	reader_bytes(reader, out_entry->random, sizeof out_entry->random);
+}
+
+void decoy_link_encode_entry(const struct decoy_link_entry *entry,
+							 uint8_t out_data[static DECOY_LINK_ENTRY_SIZE]) {
+	struct writer writer = writer_of(out_data, DECOY_LINK_ENTRY_SIZE);
+	write_entry(&writer, entry);
+}
+
+enum err decoy_link_decode_entry(struct slice data, struct decoy_link_entry *out_entry) {
+	struct reader reader = reader_of(data.data, data.size);
+	struct decoy_link_entry entry;
+	read_entry(&reader, &entry);
+	enum err error = reader_finish(&reader);
+	if (!error)
+		*out_entry = entry;
+	return error;
+}
 
 enum direction { TO_NOBODY = 0, TO_SITE = 1, TO_NET = 2 };
 
@@ -54,11 +82,8 @@ enum err decoy_link_encode(const struct decoy_link_message *message, uint8_t *ou
 	writer_u8(&writer, (uint8_t)message->type);
 	if (message->type == DECOY_LINK_VERDICT)
 		writer_u8(&writer, message->admitted);
-	if (message->type == DECOY_LINK_VERDICT && message->admitted) {
-		writer_bytes(&writer, message->entry.client, sizeof message->entry.client);
-		writer_u64_be(&writer, message->entry.timestamp);
-		writer_bytes(&writer, message->entry.random, sizeof message->entry.random);
-	}
+	if (message->type == DECOY_LINK_VERDICT && message->admitted)
+		write_entry(&writer, &message->entry);
 	writer_bytes(&writer, message->bytes.data, message->bytes.size);
 	return writer_finish(&writer, out_size);
 }
@@ -67,11 +92,8 @@ static void read_verdict(struct reader *reader, struct decoy_link_message *messa
 	uint8_t admitted = reader_u8(reader);
 	reader_expect(reader, admitted <= 1);
 	message->admitted = admitted == 1;
-	if (!message->admitted)
-		return;
-	reader_bytes(reader, message->entry.client, sizeof message->entry.client);
-	message->entry.timestamp = reader_u64_be(reader);
-	reader_bytes(reader, message->entry.random, sizeof message->entry.random);
+	if (message->admitted)
+		read_entry(reader, &message->entry);
 }
 
 enum err decoy_link_decode(enum decoy_link_end to, const uint8_t *data, size_t size,

@@ -67,6 +67,11 @@ struct decoy_link_entry {
 	uint8_t random[DECOY_LINK_RANDOM_SIZE];
 };
 
+/* | client 32 | timestamp 8 | random 16 |, also by itself. ERR_TRUNCATED, ERR_TRAILING. */
+void decoy_link_encode_entry(const struct decoy_link_entry *entry,
+							 uint8_t out_data[static DECOY_LINK_ENTRY_SIZE]);
+enum err decoy_link_decode_entry(struct slice data, struct decoy_link_entry *out_entry);
+
 struct decoy_link_message {
 	enum decoy_link_type type;
 	/* Of DATA, BACK and CANDIDATE, and an admitting VERDICT's answer (1 … DECOY_LINK_TEXT_MAX). */

@@ -81,6 +81,17 @@ static void writes_these_bytes(void **state) {
 	memcpy(wanted + 58, "answer", 6);
 	assert_int_equal(size, sizeof wanted);
 	assert_memory_equal(data, wanted, size);
+	/* The entry by itself. */
+	struct decoy_link_entry entry;
+	decoy_link_encode_entry(&message.entry, data);
+	assert_memory_equal(data, wanted + 2, DECOY_LINK_ENTRY_SIZE);
+	assert_int_equal(decoy_link_decode_entry(slice_of(data, DECOY_LINK_ENTRY_SIZE), &entry),
+					 ERR_OK);
+	assert_memory_equal(&entry, &message.entry, sizeof entry);
+	assert_int_equal(decoy_link_decode_entry(slice_of(data, DECOY_LINK_ENTRY_SIZE - 1), &entry),
+					 ERR_TRUNCATED);
+	assert_int_equal(decoy_link_decode_entry(slice_of(data, DECOY_LINK_ENTRY_SIZE + 1), &entry),
+					 ERR_TRAILING);
 }
 
 static enum err to_site(const char *bytes, size_t size) {

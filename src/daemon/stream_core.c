@@ -97,8 +97,6 @@ static enum err make_tunnel(struct stream_core *core, struct stream_options *opt
 		.header = own->header,
 		.tcp = own->tcp,
 		.udp = own->udp,
-		.mtu = own->mtu,
-		.up = own->up,
 	};
 	if (options->listener_count != own->listener_count || (options->interface && own->queue < 0))
 		return ERR_INVALID;
@@ -134,10 +132,6 @@ static enum err take_options(struct stream_core *core, struct slice text, size_t
 	core->options_size = taken;
 	*out_taken = taken;
 	return ERR_OK;
-}
-
-bool stream_core_brings_options(struct slice text) {
-	return stream_options_are_there(text);
 }
 
 /* What an earlier run has seen: */
@@ -252,11 +246,9 @@ void stream_core_save(struct stream_core *core, struct uapi_text *out_text) {
 		save_peer(stream_peers_at(core->peers, i), out_text);
 }
 
-void stream_core_link(struct stream_core *core, uint32_t mtu, bool up) {
-	core->start.mtu = mtu;
-	core->start.up = up;
+void stream_core_link(struct stream_core *core) {
 	if (core->tunnel)
-		core->ops->link(core->tunnel, mtu, up);
+		core->ops->link(core->tunnel);
 }
 
 void stream_core_network(struct stream_core *core) {

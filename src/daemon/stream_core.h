@@ -28,8 +28,6 @@ struct stream_core_start {
 	size_t listener_count;
 	int queue; /* taken over; -1: none */
 	bool header, tcp, udp;
-	uint32_t mtu;
-	bool up;
 };
 
 /* On failure the descriptors are the caller's. */
@@ -42,9 +40,7 @@ int stream_core_set(struct stream_core *core, struct slice text);
 void stream_core_status(struct stream_core *core, struct uapi_text *out_text);
 /* One set operation that makes another one the same, secrets included. */
 void stream_core_save(struct stream_core *core, struct uapi_text *out_text);
-void stream_core_link(struct stream_core *core, uint32_t mtu, bool up);
+void stream_core_link(struct stream_core *core);
 void stream_core_network(struct stream_core *core);
 
 bool stream_core_is_recollection(struct slice text);
-/* Whether the text brings options, for which sockets that nobody has yet may be the wrong ones. */
-bool stream_core_brings_options(struct slice text);

@@ -61,8 +61,6 @@ static enum err open_core(struct net_device *device) {
 		.header = start->offloads & PROCESS_OFFLOAD_HEADER,
 		.tcp = start->offloads & PROCESS_OFFLOAD_TCP,
 		.udp = start->offloads & PROCESS_OFFLOAD_UDP,
-		.mtu = start->mtu,
-		.up = start->up,
 	};
 	return core.protocol ? stream_core_new(&core, &device->core) : ERR_UNSUPPORTED;
 }
@@ -104,7 +102,8 @@ struct setting {
 
 static void set_on_thread(void *context) {
 	struct setting *setting = context;
-	if (stream_core_brings_options(setting->text))
+	/* Sockets that nobody has yet may be the wrong ones. */
+	if (stream_options_are_there(setting->text))
 		stream_surroundings_forget_sockets(setting->device->surroundings);
 	setting->number = stream_core_set(setting->device->core, setting->text);
 }
@@ -125,7 +124,7 @@ static int device_set(struct net_device *device, struct slice text) {
 }
 
 static bool device_of_peers(const struct net_device *device, struct slice text) {
-	return !stream_core_brings_options(text);
+	return !stream_options_are_there(text);
 }
 
 /* The journal: */
@@ -264,20 +263,13 @@ static void fail_question(struct net_device *device, uint32_t id, enum err error
 	device_resolved(device, &answer);
 }
 
-struct linking {
-	struct net_device *device;
-	uint32_t mtu;
-	bool up;
-};
-
 static void link_on_thread(void *context) {
-	const struct linking *linking = context;
-	stream_core_link(linking->device->core, linking->mtu, linking->up);
+	const struct net_device *device = context;
+	stream_core_link(device->core);
 }
 
 static void device_link(struct net_device *device, uint32_t mtu, bool up) {
-	struct linking linking = {.device = device, .mtu = mtu, .up = up};
-	stream_thread_call(device->thread, link_on_thread, &linking);
+	stream_thread_call(device->thread, link_on_thread, device);
 }
 
 static void network_on_thread(void *context) {

@@ -274,7 +274,7 @@ static void client_network(struct stream_tunnel *tunnel) {
 	uplink_hurry(tunnel->uplink);
 }
 
-static void client_link(struct stream_tunnel *tunnel, uint32_t mtu, bool up) {
+static void client_link(struct stream_tunnel *tunnel) {
 	if (tunnel->packets)
 		stream_packets_retry(tunnel->packets);
 }

@@ -406,7 +406,7 @@ static void server_admit(struct stream_tunnel *server) {
 static void server_network(struct stream_tunnel *server) {
 }
 
-static void server_link(struct stream_tunnel *server, uint32_t mtu, bool up) {
+static void server_link(struct stream_tunnel *server) {
 	if (server->packets)
 		stream_packets_retry(server->packets);
 }

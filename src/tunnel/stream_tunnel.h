@@ -30,8 +30,6 @@ struct stream_tunnel_start {
 	size_t listener_count;
 	int queue;             /* of the interface; -1: there is none */
 	bool header, tcp, udp; /* how it was opened: packets with a virtio header, TSO, USO */
-	uint32_t mtu;
-	bool up;
 };
 
 struct stream_tunnel_ops {
@@ -59,8 +57,8 @@ struct stream_tunnel_ops {
 	void (*admit)(struct stream_tunnel *tunnel);
 	/* Routes or addresses of the host changed, or it slept. */
 	void (*network)(struct stream_tunnel *tunnel);
-	/* The interface's MTU or state changed. */
-	void (*link)(struct stream_tunnel *tunnel, uint32_t mtu, bool up);
+	/* The interface's state changed. */
+	void (*link)(struct stream_tunnel *tunnel);
 	/* The lines that answer a get operation, without any secret: its own, then its peers'. */
 	void (*status)(struct stream_tunnel *tunnel, struct uapi_text *out_text);
 };

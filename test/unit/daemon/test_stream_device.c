@@ -96,7 +96,7 @@ static void remove_peer(struct stream_tunnel *tunnel, struct stream_peer *peer) 
 static void nothing(struct stream_tunnel *tunnel) {
 }
 
-static void change_link(struct stream_tunnel *tunnel, uint32_t mtu, bool up) {
+static void change_link(struct stream_tunnel *tunnel) {
 }
 
 static void put_status(struct stream_tunnel *tunnel, struct uapi_text *out_text) {

@@ -159,11 +159,6 @@ enum err server_client_take(struct server_client *client, const struct carrier_a
 	return ERR_OK;
 }
 
-void server_client_disconnect(struct server_client *client) {
-	list_for_each (link, &client->carriers)
-		member_free(list_item(link, struct member, link));
-}
-
 /* What he may do */
 
 /* His own rules, and behind them those of the tunnel. */
@@ -235,7 +230,8 @@ enum err server_client_new(const struct server_client_setup *setup,
 void server_client_free(struct server_client *client) {
 	if (!client)
 		return;
-	server_client_disconnect(client);
+	list_for_each (link, &client->carriers)
+		member_free(list_item(link, struct member, link));
 	if (client->peer->owner == client)
 		client->peer->owner = NULL;
 	packets_peer_free(client->packets);

@@ -39,8 +39,6 @@ enum err server_client_new(const struct server_client_setup *setup,
 						   struct server_client **out_client);
 /* Ends his connections, and is no longer the peer's owner. NULL-safe. */
 void server_client_free(struct server_client *client);
-/* Ends his connections. */
-void server_client_disconnect(struct server_client *client);
 
 /* Another connection of his, which becomes a carrier. On failure it is reset. */
 enum err server_client_take(struct server_client *client, const struct carrier_accepted *accepted);

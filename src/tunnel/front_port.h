@@ -9,7 +9,7 @@
  * and gets streams to where he wants to.
  */
 
-enum { FRONT_PORT_CONNECTIONS_MAX = 4096 }; /* those beyond are reset at once */
+enum { FRONT_PORT_CONNECTIONS_MAX = 4096 }; /* those beyond are closed at once */
 
 struct credential;
 struct front_port;

@@ -1,61 +1,26 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proxy/connection_fields.h"
 #include "proxy/decoy_core.h"
 #include "proxy/decoy_uri.h"
 
 /* What passes between a client and the web server behind: all but what is about a connection. */
 
-static const char *const hop_by_hop[] = {
-	"connection",
-	"keep-alive",
-	"proxy-authenticate",
-	"proxy-authorization",
-	"proxy-connection",
-	"te",
-	"trailer",
-	"transfer-encoding",
-	"upgrade",
-	"http2-settings",
+/* Said anew, or not at all. */
+static const char *const of_requests[] = {
+	"host",    "content-length",    "expect",         "x-forwarded-for", "x-forwarded-proto",
+	"trailer", "transfer-encoding", "http2-settings",
 };
-/* Said anew. */
-static const char *const of_requests[] = {"host", "content-length", "expect", "x-forwarded-for",
-										  "x-forwarded-proto"};
-static const char *const of_answers[] = {"server", "date", "content-length"};
+static const char *const of_answers[] = {
+	"server", "date", "content-length", "trailer", "transfer-encoding", "http2-settings",
+};
 
 static bool is_listed(struct slice name, const char *const *list, size_t count) {
 	for (size_t i = 0; i < count; i++)
 		if (http1_text_is(name, list[i]))
 			return true;
 	return false;
-}
-
-static bool is_separator(uint8_t byte) {
-	return byte == ',' || byte == ' ' || byte == '\t';
-}
-
-/* Whether a field Connection names it. */
-static bool is_named(struct slice name, const struct http1_field *fields, size_t count) {
-	for (size_t i = 0; i < count; i++) {
-		struct slice value = fields[i].value;
-		if (!http1_text_is(fields[i].name, "connection"))
-			continue;
-		for (size_t begin = 0, end; begin < value.size; begin = end + 1) {
-			for (end = begin; end < value.size && !is_separator(value.data[end]); end++)
-				continue;
-			if (end - begin == name.size && name.size > 0 &&
-				strncasecmp((const char *)value.data + begin, (const char *)name.data, name.size) ==
-					0)
-				return true;
-		}
-	}
-	return false;
-}
-
-static bool passes(struct slice name, const struct http1_field *fields, size_t count) {
-	return name.size > 0 &&
-		   !is_listed(name, hop_by_hop, sizeof hop_by_hop / sizeof hop_by_hop[0]) &&
-		   !is_named(name, fields, count);
 }
 
 /* Requests */
@@ -141,11 +106,14 @@ enum err decoy_forward_request(const struct decoy_request *request, const char *
 	else if (request->has_body)
 		say_text(&lines, "Transfer-Encoding: chunked\r\n");
 	say_cookies(&lines, request);
+	/* More than there are places for are of no connection: a web server looks at none of them. */
+	struct connection_fields own;
+	(void)connection_fields_read(request->fields, request->field_count, &own);
 	for (size_t i = 0; i < request->field_count; i++) {
 		struct slice name = request->fields[i].name;
-		if (http1_text_is(name, "cookie") ||
+		if (name.size == 0 || http1_text_is(name, "cookie") ||
 			is_listed(name, of_requests, sizeof of_requests / sizeof of_requests[0]) ||
-			!passes(name, request->fields, request->field_count))
+			connection_fields_have(&own, name))
 			continue;
 		say(&lines, name.data, name.size);
 		say_text(&lines, ": ");
@@ -179,11 +147,14 @@ void decoy_forward_answer(const struct http1_head *head, bool is_head, uint64_t 
 		decoy_answer_print(answer, "Content-Length", "0");
 	add(answer, head, "Last-Modified");
 	decoy_answer_turn(answer);
+	struct connection_fields own;
+	(void)connection_fields_read(head->fields, head->field_count, &own);
 	for (size_t i = 0; i < head->field_count; i++) {
 		struct slice name = head->fields[i].name;
-		if (http1_text_is(name, "content-type") || http1_text_is(name, "last-modified") ||
+		if (name.size == 0 || http1_text_is(name, "content-type") ||
+			http1_text_is(name, "last-modified") ||
 			is_listed(name, of_answers, sizeof of_answers / sizeof of_answers[0]) ||
-			!passes(name, head->fields, head->field_count))
+			connection_fields_have(&own, name))
 			continue;
 		decoy_answer_add(answer, name, head->fields[i].value);
 	}

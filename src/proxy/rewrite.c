@@ -1,31 +1,8 @@
 #include "proxy/rewrite.h"
 
 #include <stdio.h>
-#include <strings.h>
 
-/* What the fields Connection name, views into them. */
-struct options {
-	struct slice names[REWRITE_OPTIONS_MAX];
-	size_t count;
-};
-
-static bool is_separator(uint8_t byte) {
-	return byte == ',' || byte == ' ' || byte == '\t';
-}
-
-static bool add_options(struct options *options, struct slice value) {
-	for (size_t at = 0; at < value.size;) {
-		size_t size = 0;
-		while (at + size < value.size && !is_separator(value.data[at + size]))
-			size++;
-		if (size > 0 && options->count == REWRITE_OPTIONS_MAX)
-			return false;
-		if (size > 0)
-			options->names[options->count++] = slice_of(value.data + at, size);
-		at += size + 1;
-	}
-	return true;
-}
+#include "proxy/connection_fields.h"
 
 static bool is_one_of(struct slice name, const char *const *list) {
 	for (; *list; list++)
@@ -35,39 +12,19 @@ static bool is_one_of(struct slice name, const char *const *list) {
 }
 
 /* Whether a field goes on to the other side. */
-static bool passes(const struct options *options, struct slice name) {
+static bool passes(const struct connection_fields *own, struct slice name) {
 	static const char *const framing[] = {"content-length", "transfer-encoding", "trailer", NULL};
-	static const char *const ours[] = {"connection",
-									   "keep-alive",
-									   "proxy-authenticate",
-									   "proxy-authentication-info",
-									   "proxy-authorization",
-									   "proxy-connection",
-									   "te",
-									   "upgrade",
-									   NULL};
-	if (is_one_of(name, framing))
-		return true;
-	if (is_one_of(name, ours))
-		return false;
-	for (size_t i = 0; i < options->count; i++)
-		if (options->names[i].size == name.size &&
-			strncasecmp((const char *)options->names[i].data, (const char *)name.data, name.size) ==
-				0)
-			return false;
-	return true;
+	return is_one_of(name, framing) || !connection_fields_have(own, name);
 }
 
 static enum err add_fields(const struct http1_head *head, const char *without,
 						   struct queue *queue) {
-	struct options options = {.count = 0};
-	for (size_t i = 0; i < head->field_count; i++)
-		if (http1_text_is(head->fields[i].name, "connection") &&
-			!add_options(&options, head->fields[i].value))
-			return ERR_MALFORMED;
+	struct connection_fields own;
+	if (!connection_fields_read(head->fields, head->field_count, &own))
+		return ERR_MALFORMED;
 	for (size_t i = 0; i < head->field_count; i++) {
 		const struct http1_field *field = &head->fields[i];
-		if (!passes(&options, field->name) || (without && http1_text_is(field->name, without)))
+		if (!passes(&own, field->name) || (without && http1_text_is(field->name, without)))
 			continue;
 		queue_add_slice(queue, field->name);
 		queue_add_text(queue, ": ");

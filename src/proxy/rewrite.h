@@ -12,11 +12,9 @@
  * it, with a request target in origin form. There is no Via, as it would tell of the tunnel.
  *
  * Bodies go on as they are, so what frames them (Content-Length, Transfer-Encoding) stays, also
- * when Connection names it. ERR_MALFORMED: Connection names more than REWRITE_OPTIONS_MAX fields;
+ * when Connection names it. ERR_MALFORMED: Connection names more than CONNECTION_FIELDS_MAX fields;
  * ERR_LIMIT, ERR_NO_MEMORY of the queue, then nothing of it is to be sent.
  */
-
-enum { REWRITE_OPTIONS_MAX = 64 };
 
 /* Asks for the connection's end behind the answer: there is one request a stream. */
 enum err rewrite_request(const struct http1_head *head, const struct origin *origin,

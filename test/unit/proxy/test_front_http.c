@@ -1,5 +1,6 @@
 #include "front_world.h"
 
+#include "proxy/connection_fields.h"
 #include "proxy/rewrite.h"
 
 static void connects(void **state) {
@@ -113,7 +114,7 @@ static void refuses_large_heads(void **state) {
 	/* More names in Connection than are looked at. */
 	world = world_new(NULL);
 	(void)world_text(world, FRONT_CLIENT, "GET http://example.com/ HTTP/1.1\r\nConnection: ");
-	for (size_t i = 0; i <= REWRITE_OPTIONS_MAX; i++)
+	for (size_t i = 0; i <= CONNECTION_FIELDS_MAX; i++)
 		(void)world_text(world, FRONT_CLIENT, "a,");
 	(void)world_text(world, FRONT_CLIENT, "\r\n\r\n");
 	world_expect(world, "close;");

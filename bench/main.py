@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import chart, report
@@ -99,9 +99,23 @@ def interrupted(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def measure(given: argparse.Namespace) -> int:
+def until_interrupted(work: Callable[[], int]) -> int:
+    """Its status, or that of a shell for what a signal has ended."""
+    for number in SIGNALS:
+        signal.signal(number, interrupted)
+    try:
+        return work()
+    except KeyboardInterrupt:
+        say("interrupted; everything is taken down")
+        return 130
+
+
+def whose_programs_are_there(
+    contenders: Sequence[Contender],
+) -> tuple[list[Contender], dict[str, str]]:
+    """And why the others are left out, by their names."""
     present, skipped = [], {}
-    for contender in chosen(given.only, all_contenders(given.bin)):
+    for contender in contenders:
         missing = contender.missing()
         if missing:
             skipped[contender.name] = f"{missing} is missing"
@@ -110,6 +124,11 @@ def measure(given: argparse.Namespace) -> int:
             present.append(contender)
     if not present:
         raise SystemExit("bench: nobody is left to measure")
+    return present, skipped
+
+
+def measure(given: argparse.Namespace) -> int:
+    present, skipped = whose_programs_are_there(chosen(given.only, all_contenders(given.bin)))
     circumstances = look_around() | {"rounds": given.rounds, "seconds": given.seconds}
     isolate()
     plan = Plan(present, given.rounds, given.seconds, given.quick, given.tools)
@@ -136,10 +155,4 @@ def measure(given: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     given = arguments(argv)
     requirements(given.tools)
-    for number in SIGNALS:
-        signal.signal(number, interrupted)
-    try:
-        return measure(given)
-    except KeyboardInterrupt:
-        say("interrupted; everything is taken down")
-        return 130
+    return until_interrupted(lambda: measure(given))

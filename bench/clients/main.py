@@ -11,7 +11,6 @@ import dataclasses
 import os
 import pathlib
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,7 +21,7 @@ from bench.clients.metrics import GROUPS, METRICS
 from bench.clients.server import Kind, all_kinds
 from bench.contenders.wireguard import WireguardGo
 from bench.lab import Lab, is_root, isolate
-from bench.main import REPOSITORY, SIGNALS, interrupted, look_around
+from bench.main import REPOSITORY, look_around, until_interrupted
 from bench.process import Failure
 from bench.rounds import Samples, say
 
@@ -152,10 +151,4 @@ def measure(given: argparse.Namespace) -> int:
 def main(argv: Sequence[str]) -> int:
     given = arguments(argv)
     requirements(given.tools)
-    for number in SIGNALS:
-        signal.signal(number, interrupted)
-    try:
-        return measure(given)
-    except KeyboardInterrupt:
-        say("interrupted; everything is taken down")
-        return 130
+    return until_interrupted(lambda: measure(given))

@@ -10,14 +10,21 @@ import argparse
 import os
 import pathlib
 import shutil
-import signal
 import statistics
 from collections.abc import Sequence
 
 from bench import report
 from bench.lab import PLAIN, is_root, isolate
-from bench.main import REPOSITORY, ROUNDS, SECONDS, SIGNALS, chosen, interrupted, look_around
-from bench.rounds import Plan, Rounds, Samples, say
+from bench.main import (
+    REPOSITORY,
+    ROUNDS,
+    SECONDS,
+    chosen,
+    look_around,
+    until_interrupted,
+    whose_programs_are_there,
+)
+from bench.rounds import Plan, Rounds, Samples
 from bench.streams.bed import Bed, Way
 from bench.streams.contenders import StreamContender, others
 from bench.streams.measures import MEASURES
@@ -85,16 +92,7 @@ def standing(samples: Samples) -> list[str]:
 
 
 def measure(given: argparse.Namespace) -> int:
-    present, skipped = [], {}
-    for contender in chosen(given.only, all_contenders(given.bin)):
-        missing = contender.missing()
-        if missing:
-            skipped[contender.name] = f"{missing} is missing"
-            say(f"{contender.name}: skipped: {missing} is missing")
-        else:
-            present.append(contender)
-    if not present:
-        raise SystemExit("bench: nobody is left to measure")
+    present, skipped = whose_programs_are_there(chosen(given.only, all_contenders(given.bin)))
     circumstances = look_around() | {"rounds": given.rounds, "seconds": given.seconds}
     isolate()
     plan = Plan(
@@ -122,10 +120,4 @@ def measure(given: argparse.Namespace) -> int:
 def main(argv: Sequence[str]) -> int:
     given = arguments(argv)
     requirements(given.tools)
-    for number in SIGNALS:
-        signal.signal(number, interrupted)
-    try:
-        return measure(given)
-    except KeyboardInterrupt:
-        say("interrupted; everything is taken down")
-        return 130
+    return until_interrupted(lambda: measure(given))

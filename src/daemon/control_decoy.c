@@ -36,7 +36,6 @@ struct visitor {
 	struct list link;
 	struct control_decoy *decoy;
 	struct control_tunnel *tunnel;
-	uint64_t run; /* of the tunnel */
 	char cookie[CONFIG_COOKIE_MAX + 1];
 	struct decoy_visit *visit;
 };
@@ -268,7 +267,7 @@ static enum err welcome(struct control_decoy *decoy, struct control_tunnel *tunn
 		(void)close(descriptor);
 		return ERR_NO_MEMORY;
 	}
-	*visitor = (struct visitor){.decoy = decoy, .tunnel = tunnel, .run = tunnel->run};
+	*visitor = (struct visitor){.decoy = decoy, .tunnel = tunnel};
 	memcpy(visitor->cookie, config->streams.cookie, strlen(config->streams.cookie) + 1);
 	const struct decoy_visit_options options = {
 		.loop = decoy->control->loop,

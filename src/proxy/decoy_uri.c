@@ -1,5 +1,6 @@
 #include "proxy/decoy_uri.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -82,7 +83,6 @@ enum err decoy_uri_parse(struct slice target, struct decoy_uri *out_uri) {
 		return ERR_LIMIT;
 	out_uri->size = 1;
 	out_uri->path[0] = '/';
-	out_uri->has_query = false;
 	out_uri->query = out_uri->host = slice_of(NULL, 0);
 	take_origin(&target, out_uri);
 	bool may_be_empty = out_uri->host.size > 0;
@@ -96,7 +96,6 @@ enum err decoy_uri_parse(struct slice target, struct decoy_uri *out_uri) {
 		return ERR_OK;
 	const uint8_t *end = memchr(rest.data, '#', rest.size);
 	size_t rest_size = end ? (size_t)(end - rest.data) : rest.size;
-	out_uri->has_query = true;
 	out_uri->query = slice_of(rest.data + 1, rest_size - 1);
 	return ERR_OK;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -13,8 +12,7 @@ enum { DECOY_URI_MAX = 8192 /* bytes of a target */ };
 struct decoy_uri {
 	char path[DECOY_URI_MAX]; /* decoded; begins with '/', no "." or ".." parts, no "//" */
 	size_t size;
-	bool has_query;
-	struct slice query; /* as it came */
+	struct slice query; /* as it came; data NULL: there was none */
 	struct slice host;  /* of "http://host/…"; empty: none was there */
 };
 

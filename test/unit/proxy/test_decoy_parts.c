@@ -52,7 +52,7 @@ static void understands_targets(void **state) {
 			continue;
 		assert_int_equal(uri.size, strlen(rows[i].path));
 		assert_memory_equal(uri.path, rows[i].path, uri.size);
-		assert_int_equal(uri.has_query, rows[i].query != NULL);
+		assert_int_equal(uri.query.data != NULL, rows[i].query != NULL);
 		assert_int_equal(uri.query.size, rows[i].query ? strlen(rows[i].query) : 0);
 		if (uri.query.size > 0)
 			assert_memory_equal(uri.query.data, rows[i].query, uri.query.size);

@@ -267,21 +267,14 @@ void server_client_count(const struct server_client *client, struct stream_figur
 void server_client_status(const struct server_client *client, struct uapi_text *out_text) {
 	struct stream_peer_figure_set figures = {
 		.are_known = true, .of[STREAM_PEER_FIGURE_HELD] = quota_used(client->quota)};
-	uint64_t received = client->received, sent = client->sent, round_trip = 0;
+	uint64_t received = client->received, sent = client->sent;
 	list_for_each (link, &client->carriers) {
 		struct carrier_figures carrier;
 		carrier_figures(list_item(link, struct member, link)->carrier, &carrier);
 		received += carrier.received;
 		sent += carrier.sent;
-		figures.of[STREAM_PEER_FIGURE_CONNECTIONS]++;
-		figures.of[STREAM_PEER_FIGURE_STREAMS] += carrier.streams;
-		figures.of[STREAM_PEER_FIGURE_WINDOW_SEND] += carrier.window_send;
-		figures.of[STREAM_PEER_FIGURE_WINDOW_RECEIVE] += carrier.window_receive;
-		/* The best that one of them has. */
-		if (carrier.round_trip > 0 && (round_trip == 0 || carrier.round_trip < round_trip))
-			round_trip = carrier.round_trip;
+		stream_status_add(&figures, &carrier);
 	}
-	figures.of[STREAM_PEER_FIGURE_ROUND_TRIP] = round_trip / CLOCK_MICROSECOND;
 	if (client->endpoint.port > 0)
 		uapi_put_endpoint(out_text, "endpoint", &client->endpoint);
 	/* A connection that is open was heard of, and counts as a handshake of now. */

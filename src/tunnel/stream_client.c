@@ -295,22 +295,6 @@ static struct stream_figure_set count_all(const struct stream_tunnel *tunnel,
 	return set;
 }
 
-static struct stream_peer_figure_set count_server(const struct uplink_figures *uplink) {
-	struct stream_peer_figure_set set = {.are_known = true};
-	uint64_t least = UINT64_MAX;
-	for (size_t i = 0; i < uplink->connection_count; i++) {
-		const struct carrier_figures *each = &uplink->connections[i];
-		set.of[STREAM_PEER_FIGURE_STREAMS] += each->streams;
-		set.of[STREAM_PEER_FIGURE_WINDOW_SEND] += each->window_send;
-		set.of[STREAM_PEER_FIGURE_WINDOW_RECEIVE] += each->window_receive;
-		if (each->round_trip > 0 && each->round_trip < least)
-			least = each->round_trip;
-	}
-	set.of[STREAM_PEER_FIGURE_CONNECTIONS] = uplink->connection_count;
-	set.of[STREAM_PEER_FIGURE_ROUND_TRIP] = least < UINT64_MAX ? least / CLOCK_MICROSECOND : 0;
-	return set;
-}
-
 /*
  * A connection that is open is one that was heard of: silence ends it (stream/mux.h). So it counts
  * as a handshake of now.
@@ -327,7 +311,9 @@ static void client_status(struct stream_tunnel *tunnel, struct uapi_text *out_te
 	struct uplink_figures figures;
 	uplink_figures(tunnel->uplink, &figures);
 	const struct stream_figure_set all = count_all(tunnel, &figures);
-	const struct stream_peer_figure_set its = count_server(&figures);
+	struct stream_peer_figure_set its = {.are_known = true};
+	for (size_t i = 0; i < figures.connection_count; i++)
+		stream_status_add(&its, &figures.connections[i]);
 	uapi_put_key(out_text, "own_public_key", tunnel->public_key);
 	stream_status_put(out_text, &all);
 	if (!server)

@@ -3,11 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "tunnel/carrier.h"
 #include "wire/uapi.h"
 
 #define PREFIX "stream_"
 enum { PREFIX_SIZE = sizeof PREFIX - 1, NAME_SIZE = 64 };
+
+void stream_status_add(struct stream_peer_figure_set *figures,
+					   const struct carrier_figures *connection) {
+	uint64_t round_trip = connection->round_trip / CLOCK_MICROSECOND;
+	uint64_t *shortest = &figures->of[STREAM_PEER_FIGURE_ROUND_TRIP];
+	figures->of[STREAM_PEER_FIGURE_CONNECTIONS]++;
+	figures->of[STREAM_PEER_FIGURE_STREAMS] += connection->streams;
+	figures->of[STREAM_PEER_FIGURE_WINDOW_SEND] += connection->window_send;
+	figures->of[STREAM_PEER_FIGURE_WINDOW_RECEIVE] += connection->window_receive;
+	if (round_trip > 0 && (*shortest == 0 || round_trip < *shortest))
+		*shortest = round_trip;
+}
 
 static void put(struct uapi_text *text, const char *name, uint64_t value) {
 	char key[NAME_SIZE];

@@ -12,7 +12,12 @@
  * behind its public_key.
  */
 
+struct carrier_figures;
 struct uapi_text;
+
+/* One more of a peer's connections, which are taken together: of round trips, the shortest. */
+void stream_status_add(struct stream_peer_figure_set *figures,
+					   const struct carrier_figures *connection);
 
 /* Errors stick in the text. */
 void stream_status_put(struct uapi_text *text, const struct stream_figure_set *figures);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "tunnel/carrier.h"
 #include "tunnel/directory.h"
 #include "tunnel/directory_text.h"
 #include "tunnel/peers.h"
@@ -133,6 +134,24 @@ static void test_figures_of_streams(void **state) {
 		assert_int_equal(parse(bad[i], &taken, &device), ERR_MALFORMED);
 	assert_int_equal(parse("listen_port=1\n", &taken, &device), ERR_OK);
 	assert_false(device.streams.are_known);
+}
+
+static void test_connections_together(void **state) {
+	const struct carrier_figures connections[] = {
+		{.round_trip = 30 * CLOCK_MILLISECOND, .streams = 1, .window_send = 10},
+		{.round_trip = 0, .streams = 2, .window_receive = 7}, /* not measured yet */
+		{.round_trip = 20 * CLOCK_MILLISECOND, .streams = 4, .window_send = 5},
+		{.round_trip = 40 * CLOCK_MILLISECOND},
+	};
+	static const uint64_t wanted[STREAM_PEER_FIGURE_COUNT] = {
+		[STREAM_PEER_FIGURE_CONNECTIONS] = 4,    [STREAM_PEER_FIGURE_STREAMS] = 7,
+		[STREAM_PEER_FIGURE_WINDOW_SEND] = 15,   [STREAM_PEER_FIGURE_WINDOW_RECEIVE] = 7,
+		[STREAM_PEER_FIGURE_ROUND_TRIP] = 20000,
+	};
+	struct stream_peer_figure_set figures = {.are_known = true};
+	for (size_t i = 0; i < sizeof connections / sizeof connections[0]; i++)
+		stream_status_add(&figures, &connections[i]);
+	assert_memory_equal(figures.of, wanted, sizeof wanted);
 }
 
 static void test_figures_of_shards(void **state) {
@@ -302,6 +321,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_line),
 		cmocka_unit_test(test_figures_of_streams),
+		cmocka_unit_test(test_connections_together),
 		cmocka_unit_test(test_figures_of_shards),
 		cmocka_unit_test(test_an_empty_device),
 		cmocka_unit_test(test_what_is_refused),

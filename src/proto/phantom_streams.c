@@ -11,10 +11,8 @@ struct stream_identity {
 	struct noise_ik_identity ik;
 };
 
-enum {
-	PADDING_BELOW =
-		128, /* bytes of a hello's padding: the text is 163 to 333 characters, or less */
-};
+/* Bytes of a hello's padding: the text is 163 to 333 characters, or less. */
+enum { PADDING_BELOW = 128 };
 
 _Static_assert(sizeof(struct phantom_pending) <= STREAM_PENDING_SIZE, "of a client");
 _Static_assert(_Alignof(struct phantom_pending) <= _Alignof(struct stream_pending), "the same");

@@ -1,6 +1,5 @@
 #include "tunnel/front_association.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -22,7 +21,6 @@ struct front_association {
 	struct front_association_options options;
 	struct association *association;
 	struct stream_socket_wish wish;
-	bool is_waiting; /* for the socket */
 	struct datagram_socket *socket;
 	struct control_timer *timer; /* of flows that expire */
 	struct flow flows[ASSOCIATION_FLOWS_MAX];
@@ -132,7 +130,6 @@ static void given(struct stream_socket_wish *wish, int descriptor, int number) {
 	(void)number;
 	struct front_association *association = list_item(wish, struct front_association, wish);
 	const struct front_association_options *options = &association->options;
-	association->is_waiting = false;
 	if (descriptor < 0 || take_socket(association, descriptor)) {
 		options->failed(options->context, REFUSAL_INTERNAL);
 		return;
@@ -172,7 +169,6 @@ enum err front_association_new(const struct front_association_options *options,
 }
 
 void front_association_begin(struct front_association *association) {
-	association->is_waiting = true;
 	stream_host_socket(association->options.setup->host, STREAM_SOCKET_ASSOCIATION,
 					   &association->wish);
 }
@@ -180,8 +176,7 @@ void front_association_begin(struct front_association *association) {
 void front_association_free(struct front_association *association) {
 	if (!association)
 		return;
-	if (association->is_waiting)
-		stream_host_cancel_socket(association->options.setup->host, &association->wish);
+	stream_host_cancel_socket(association->options.setup->host, &association->wish);
 	for (size_t i = 0; i < ASSOCIATION_FLOWS_MAX; i++)
 		datagram_flow_free(association->flows[i].flow);
 	datagram_socket_free(association->socket);

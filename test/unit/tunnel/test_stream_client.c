@@ -300,6 +300,7 @@ static const struct site_visit *connect_again(struct scene *scene) {
 	carrier_free(last->carrier);
 	last->carrier = NULL;
 	wait_for_its_end(scene);
+	stream_client_ops.network(scene->tunnel); /* no wait for one that ended early */
 	by_socks5(scene);
 	return &site->visits[site->visit_count - 1];
 }

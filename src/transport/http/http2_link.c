@@ -71,7 +71,9 @@ enum err http2_link_receive(struct http2_link *link, const uint8_t *data, size_t
 }
 
 enum err http2_link_fill(struct http2_link *link) {
-	while (!link->silent && byte_queue_size(&link->outgoing) < HTTP2_OUTGOING_MAX) {
+	if (byte_queue_size(&link->outgoing) == 0)
+		link->pause = false;
+	while (!link->silent && !link->pause && byte_queue_size(&link->outgoing) < HTTP2_OUTGOING_MAX) {
 		const uint8_t *data;
 		ssize_t size = nghttp2_session_mem_send(link->session, &data);
 		if (size < 0)

@@ -21,6 +21,7 @@ struct http2_link {
 	nghttp2_session *session;
 	bool stop;   /* set at a frame's end: what follows is not for the session */
 	bool silent; /* set when a frame was written: it is the last */
+	bool pause;  /* set when one was written: what follows is not sent together with it */
 
 	size_t magic_left; /* of the client's first words, which are no frame */
 	uint8_t header[HTTP2_LINK_HEADER_SIZE];
@@ -44,7 +45,10 @@ enum err http2_link_receive(struct http2_link *link, const uint8_t *data, size_t
 /* Whether bytes are at a frame's border. */
 bool http2_link_between_frames(const struct http2_link *link);
 
-/* Lets the session write until it has no more, or HTTP2_OUTGOING_MAX wait in outgoing. */
+/*
+ * Lets the session write until it has no more, or HTTP2_OUTGOING_MAX wait in outgoing, or until a
+ * pause, which is over when all of that was sent.
+ */
 enum err http2_link_fill(struct http2_link *link);
 
 /*

@@ -142,11 +142,17 @@ static int data_received(nghttp2_session *session, uint8_t flags, int32_t id, co
 	return 0;
 }
 
-/* Who still sends a body behind his whole answer is told to stop (RFC 9113 section 8.1). */
-static int end_request(nghttp2_session *session, int32_t id) {
+/*
+ * Who still sends a body behind his whole answer is told to stop (RFC 9113 section 8.1), in bytes
+ * of their own, as nginx does: a client like curl 7.88 that finds both in one TLS record drops the
+ * answer.
+ */
+static int end_request(struct http2_server *server, int32_t id) {
+	nghttp2_session *session = server->link.session;
 	const struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
 	if (!stream || stream->ended)
 		return 0;
+	server->link.pause = true;
 	return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR) == 0
 			   ? 0
 			   : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -159,7 +165,7 @@ static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void
 		server->link.silent = true;
 	else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
 			 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-		return end_request(session, frame->hd.stream_id);
+		return end_request(server, frame->hd.stream_id);
 	return 0;
 }
 

@@ -230,8 +230,9 @@ bool config_carries_streams(const char *protocol);
 /*
  * The reference of every key, from the schema's rows. *out_text is the caller's (free).
  *   CONFIG_REFERENCE_TEXT  for a terminal
- *   CONFIG_REFERENCE_YAML  a commented configuration with every default of a tunnel of packets
- *   CONFIG_REFERENCE_MAN   the KEYS section of umbra.yaml(5) in man(7) macros
+ *   CONFIG_REFERENCE_YAML  a commented configuration: every default of a tunnel of packets, and
+ * what a server and a client of streams have besides CONFIG_REFERENCE_MAN   the KEYS section of
+ * umbra.yaml(5) in man(7) macros
  */
 enum config_reference { CONFIG_REFERENCE_TEXT, CONFIG_REFERENCE_YAML, CONFIG_REFERENCE_MAN };
 enum err config_reference(enum config_reference form, char **out_text, size_t *out_size);

@@ -103,22 +103,67 @@ static void add_comment(struct buffer *buffer, size_t indent, const char *text) 
 	buffer_wrapped(buffer, prefix, text, WIDTH);
 }
 
-static void add_yaml_rows(struct buffer *buffer, const struct schema_row *group, size_t indent);
+/* The tunnels of the configuration that is shown; the others only have what the first has not. */
+static const struct config_tunnel tunnels[] = {
+	{.name = "um0"},
+	{.name = "web", .carries_streams = true, .role = CONFIG_SERVER},
+	{.name = "out", .carries_streams = true, .role = CONFIG_CLIENT},
+};
+enum { TUNNELS_SHOWN = sizeof tunnels / sizeof tunnels[0] };
 
-/* A line with the default; without one the example, which is only a comment unless it must be. */
-static void add_yaml_value(struct buffer *buffer, const struct schema_row *row, size_t indent) {
-	const char *standard = schema_standard(row);
-	bool has_standard = standard && standard[0] && !row->absent;
-	bool comment = !has_standard && !(row->flags & SCHEMA_REQUIRED);
-	buffer_spaces(buffer, indent);
-	buffer_format(buffer, "%s%s: %s\n", comment ? "# " : "", row->key,
-				  has_standard ? standard : row->example);
+/* Where rows are shown. */
+struct place {
+	const struct config_tunnel *tunnel;
+	bool again; /* the first tunnel has had the group they are in */
+};
+
+/* Whether the first tunnel has had the row. */
+static bool is_known(const struct schema_row *row, const struct place *place) {
+	return place->again && schema_suits(row, &tunnels[0]);
 }
 
-static void add_yaml_row(struct buffer *buffer, const struct schema_row *row, size_t indent) {
+/* Whether it is left out, as nothing is new about it. */
+static bool is_left_out(const struct schema_row *row, const struct place *place) {
+	bool needed = row->flags & (SCHEMA_REQUIRED | SCHEMA_SHOWN) || row->rows ||
+				  row->choices == schema_protocols;
+	return !needed && is_known(row, place);
+}
+
+/* The key's value in the tunnel, and whether it has to stand there; otherwise it is a comment. */
+static const char *value_of(const struct schema_row *row, const struct config_tunnel *tunnel,
+							bool *out_stands) {
+	const char *standard = schema_standard(row);
+	bool has_standard = standard && standard[0] && !row->absent;
+	*out_stands = has_standard || row->flags & SCHEMA_REQUIRED ||
+				  (tunnel->carries_streams && row->flags & (SCHEMA_NEEDED | SCHEMA_SHOWN));
+	if (tunnel->carries_streams && row->choices == schema_protocols)
+		return schema_stream_protocols[0];
+	if (row->choices == schema_roles)
+		return schema_roles[tunnel->role];
+	if (has_standard)
+		return standard;
+	return tunnel->carries_streams && row->stream_example ? row->stream_example : row->example;
+}
+
+static void add_yaml_rows(struct buffer *buffer, const struct schema_row *group,
+						  const struct place *place, size_t indent);
+
+static void add_yaml_value(struct buffer *buffer, const struct schema_row *row,
+						   const struct place *place, size_t indent) {
+	bool stands;
+	const char *value = value_of(row, place->tunnel, &stands);
+	buffer_spaces(buffer, indent);
+	buffer_format(buffer, "%s%s: %s\n", stands ? "" : "# ", row->key, value);
+}
+
+/* Its help, where the first tunnel has none of it. */
+static void add_yaml_help(struct buffer *buffer, const struct schema_row *row,
+						  const struct place *place, size_t indent) {
 	struct buffer text = {0};
 	char expected[VALUE_EXPECTED_SIZE];
 	const char *standard = default_of(row);
+	if (is_known(row, place))
+		return;
 	buffer_text(&text, row->help);
 	if (expected_of(row, expected)[0] && row->type != SCHEMA_PEERS)
 		buffer_format(&text, " Value: %s.", expected);
@@ -128,33 +173,87 @@ static void add_yaml_row(struct buffer *buffer, const struct schema_row *row, si
 		add_comment(buffer, indent, text.text);
 	buffer->failed = buffer->failed || text.failed;
 	buffer_done(&text);
-	if (!row->rows) {
-		add_yaml_value(buffer, row, indent);
-		return;
-	}
-	buffer_spaces(buffer, indent);
-	buffer_format(buffer, "%s:\n", row->key);
-	size_t inner = indent + INDENT;
-	if (row->type == SCHEMA_TUNNELS || row->type == SCHEMA_PEERS) {
-		buffer_spaces(buffer, inner);
-		if (row->type == SCHEMA_PEERS)
-			buffer_text(buffer, "-\n");
-		else
-			buffer_format(buffer, "%s:\n", row->example);
-		inner += INDENT;
-	}
-	add_yaml_rows(buffer, row, inner);
 }
 
-/* The example's tunnel carries packets. */
-static void add_yaml_rows(struct buffer *buffer, const struct schema_row *group, size_t indent) {
-	const struct config_tunnel tunnel = {.carries_streams = false};
-	for (const struct schema_row *row = group->rows; row->key; row++) {
-		if (!schema_suits(row, &tunnel))
-			continue;
-		if (row != group->rows)
+/* Every line of it behind a number sign in the column. */
+static void add_commented(struct buffer *buffer, const struct buffer *part, size_t indent) {
+	for (const char *line = part->text; line && *line;) {
+		size_t size = strcspn(line, "\n"), blanks = size < indent ? size : indent;
+		buffer_spaces(buffer, indent);
+		buffer_text(buffer, size > blanks ? "# " : "#");
+		buffer_add(buffer, line + blanks, size - blanks);
+		buffer_text(buffer, "\n");
+		line += size + (line[size] != '\0');
+	}
+	buffer->failed = buffer->failed || part->failed;
+}
+
+static void add_yaml_tunnels(struct buffer *buffer, const struct schema_row *row, size_t indent) {
+	size_t count = schema_stream_protocols[0] ? TUNNELS_SHOWN : 1;
+	for (size_t i = 0; i < count; i++) {
+		const struct place place = {.tunnel = &tunnels[i], .again = i > 0};
+		if (i > 0)
 			buffer_text(buffer, "\n");
-		add_yaml_row(buffer, row, indent);
+		if (i == 1)
+			add_comment(buffer, indent,
+						"Tunnels that carry streams, a server and a client. Each may have the keys "
+						"above as well, but for those that umbra config reference says to be of "
+						"tunnels that carry packets.");
+		buffer_spaces(buffer, indent);
+		buffer_format(buffer, "%s:\n", tunnels[i].name);
+		add_yaml_rows(buffer, row, &place, indent + INDENT);
+	}
+}
+
+/* A group, or a list of maps with one in it. */
+static void add_yaml_group(struct buffer *buffer, const struct schema_row *row,
+						   const struct place *place, size_t indent) {
+	struct buffer inside = {0}, all = {0};
+	bool list = row->type == SCHEMA_PEERS || row->type == SCHEMA_ITEMS;
+	size_t inner = indent + INDENT;
+	const struct place below = {.tunnel = place->tunnel, .again = is_known(row, place)};
+	if (row->type == SCHEMA_TUNNELS)
+		add_yaml_tunnels(&inside, row, inner);
+	else
+		add_yaml_rows(&inside, row, &below, list ? inner + INDENT : inner);
+	if (inside.text) {
+		buffer_spaces(&all, indent);
+		buffer_format(&all, "%s:\n", row->key);
+		if (list) {
+			buffer_spaces(&all, inner);
+			buffer_text(&all, "-\n");
+		}
+		buffer_add(&all, inside.text, inside.size);
+		add_yaml_help(buffer, row, place, indent);
+		if (row->type == SCHEMA_ITEMS)
+			add_commented(buffer, &all, indent);
+		else
+			buffer_add(buffer, all.text, all.size);
+	}
+	buffer->failed = buffer->failed || inside.failed || all.failed;
+	buffer_done(&inside);
+	buffer_done(&all);
+}
+
+static void add_yaml_rows(struct buffer *buffer, const struct schema_row *group,
+						  const struct place *place, size_t indent) {
+	size_t begun = buffer->size;
+	for (const struct schema_row *row = group->rows; row->key; row++) {
+		struct buffer part = {0};
+		if (!schema_suits(row, place->tunnel) || is_left_out(row, place))
+			continue;
+		if (row->rows) {
+			add_yaml_group(&part, row, place, indent);
+		} else {
+			add_yaml_help(&part, row, place, indent);
+			add_yaml_value(&part, row, place, indent);
+		}
+		if (buffer->size > begun && part.text)
+			buffer_text(buffer, "\n");
+		if (part.text)
+			buffer_add(buffer, part.text, part.size);
+		buffer->failed = buffer->failed || part.failed;
+		buffer_done(&part);
 	}
 }
 
@@ -165,10 +264,7 @@ enum err config_reference(enum config_reference form, char **out_text, size_t *o
 		schema_walk(&schema_root, add_text_row, &buffer);
 		break;
 	case CONFIG_REFERENCE_YAML:
-		add_yaml_rows(&buffer, &schema_root, 0);
-		if (schema_stream_protocols[0])
-			add_comment(&buffer, 0,
-						"Tunnels that carry streams have further keys: umbra config reference.");
+		add_yaml_rows(&buffer, &schema_root, &(const struct place){.tunnel = &tunnels[0]}, 0);
 		break;
 	case CONFIG_REFERENCE_MAN:
 		buffer_text(&buffer, ".SH KEYS\n");

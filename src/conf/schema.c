@@ -245,10 +245,11 @@ static const struct schema_row peer_rows[] = {
 			 "by its owner alone."},
 	{.key = "endpoint",
 	 .type = SCHEMA_HOST,
-	 .flags = SCHEMA_OF_CLIENT,
+	 .flags = SCHEMA_OF_CLIENT | SCHEMA_SHOWN,
 	 AT_PEER(endpoint),
 	 .absent = "the peer comes here first",
 	 .example = "vpn.example.org:51820",
+	 .stream_example = "vpn.example.org:443",
 	 .help = "Where the peer is reached at first: a name or an address, and the port. A name is "
 			 "resolved again when the peer does not answer."},
 	{.key = "allowed_ips",
@@ -288,9 +289,11 @@ static const struct schema_row peer_rows[] = {
 static const struct schema_row client_rows[] = {
 	{.key = "endpoint",
 	 .type = SCHEMA_HOST,
+	 .flags = SCHEMA_SHOWN,
 	 AT_TUNNEL(clients.endpoint),
 	 .absent = "none",
 	 .example = "vpn.example.org:51820",
+	 .stream_example = "vpn.example.org:443",
 	 .help = "Where clients reach this tunnel: a name or an address, and the port."},
 	{.key = "dns",
 	 .type = SCHEMA_ADDRESSES,
@@ -323,13 +326,15 @@ static const struct schema_row tunnel_rows[] = {
 	SCHEMA_ROLE,
 	{TUNNEL_KEY(autostart, SCHEMA_BOOL), .standard = "true",
 	 .help = "Whether the tunnel comes up with the daemon. false: \"umbra up\" brings it up."},
-	{TUNNEL_KEY(listen, SCHEMA_LISTEN), .flags = SCHEMA_OF_SERVER, .maximum = UINT16_MAX,
-	 .standard = "0", .absent = "any free port", .example = "\"[::]:51820\"",
+	{TUNNEL_KEY(listen, SCHEMA_LISTEN), .flags = SCHEMA_OF_SERVER | SCHEMA_SHOWN,
+	 .maximum = UINT16_MAX, .standard = "0", .absent = "any free port", .example = "\"[::]:51820\"",
+	 .stream_example = "\"[::]:443\"",
 	 .help =
 		 "Port, or address and port, where peers come: of UDP sockets, or of a TCP socket where "
 		 "the protocol carries streams. A port alone and [::] are IPv4 and IPv6."},
 	{TUNNEL_KEY(private_key_file, SCHEMA_PATH), .flags = SCHEMA_REQUIRED,
 	 .maximum = PATH_CHARACTERS_MAX, .example = "keys/um0.key",
+	 .stream_example = "keys/streams.key",
 	 .help = "File with this side's private key (\"umbra genkey\" makes one); readable by its "
 			 "owner alone."},
 	{TUNNEL_KEY(addresses, SCHEMA_NETWORKS), .maximum = ADDRESSES_MAX, .standard = "",

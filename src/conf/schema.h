@@ -51,6 +51,7 @@ enum schema_flag {
 	SCHEMA_OF_SERVER = 256, /* these two: among those that carry streams */
 	SCHEMA_OF_CLIENT = 512,
 	SCHEMA_NEEDED = 1024, /* required by the tunnels that it is of */
+	SCHEMA_SHOWN = 2048,  /* stands in the reference's tunnels of streams, default or not */
 };
 
 struct schema_row {
@@ -65,7 +66,8 @@ struct schema_row {
 	const char *standard; /* text that stands for an absent key; NULL: see schema_standard() */
 	const char *absent;   /* in words: what an absent key means */
 	const char *example;  /* for the reference's configuration */
-	const char *help;     /* sentences */
+	const char *stream_example;    /* there, of tunnels that carry streams; NULL: the same */
+	const char *help;              /* sentences */
 	const struct schema_row *rows; /* of groups, tunnels, peers, items */
 	size_t size;                   /* of an item */
 };

@@ -186,7 +186,7 @@ static const struct schema_row user_rows[] = {
 const struct schema_row schema_proxy_rows[] = {
 	{.key = "listen",
 	 .type = SCHEMA_LISTEN,
-	 .flags = SCHEMA_LOOPBACK | SCHEMA_OF_STREAMS | SCHEMA_OF_CLIENT,
+	 .flags = SCHEMA_LOOPBACK | SCHEMA_OF_STREAMS | SCHEMA_OF_CLIENT | SCHEMA_SHOWN,
 	 AT_TUNNEL(proxy.listen),
 	 .standard = "0",
 	 .absent = "none",

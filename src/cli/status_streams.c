@@ -37,7 +37,7 @@ void status_streams_tunnel(struct text_buffer *text, const struct stream_figure_
 						   int indent) {
 	static const struct word ways[] = {
 		{STREAM_FIGURE_ACCEPTED, "accepted"},
-		{STREAM_FIGURE_ADMITTED, "admitted"},
+		{STREAM_FIGURE_ADMITTED, "to carry streams"},
 		{STREAM_FIGURE_DECOYED, "shown the site"},
 		{STREAM_FIGURE_DECLINED, "declined"},
 	};

@@ -299,8 +299,9 @@ static void unanswered(struct control_tunnel *tunnel, struct directory_peer *pee
 	/* The first, the second, the fourth, the eighth... */
 	if (count > 0 && (count & (count - 1)) == 0)
 		control_api_publish(tunnel->control, "peer.unanswered", tunnel->name, peer->name,
-							"%s has not answered %u handshake%s", peer->name, count,
-							count == 1 ? "" : "s");
+							tunnel->config->carries_streams ? "%s: %u attempt%s to connect failed"
+															: "%s has not answered %u handshake%s",
+							peer->name, count, count == 1 ? "" : "s");
 }
 
 static void cannot_reach(struct control_tunnel *tunnel, struct directory_peer *peer,

@@ -77,6 +77,9 @@ static struct condition_peer inputs_of(const struct control_view *view,
 					   peer->endpoint_name, peer->endpoint_port);
 		inputs.endpoint_name = out_name;
 	}
+	/* A client's device knows what its one peer has come to. */
+	const char *why = directory_device(view->directory)->problem;
+	inputs.why = why[0] ? why : NULL;
 	if (inputs.unanswered > 0 && view->clock > peer->watched.silent_since)
 		inputs.silent = (view->clock - peer->watched.silent_since) / CLOCK_SECOND;
 	enum names_state state;

@@ -69,7 +69,7 @@ static void keep_tickets(struct carrier_dial *dial) {
 static void decline(struct carrier_dial *dial, struct slice date) {
 	struct carrier_dial_failure failure = {
 		.kind = CARRIER_DIAL_DECLINED,
-		.why = "answered as a web site: is the key right, and known to the server?",
+		.why = "answered as a web site: are its key, cookie and path right, and does it know ours?",
 	};
 	uint64_t seconds;
 	if (date.size > 0 && decoy_date_parse(date, &seconds) == ERR_OK &&

@@ -40,14 +40,16 @@ static void explain_unreachable(const struct condition_peer *peer, char *out_rea
 }
 
 static void explain_unanswered(const struct condition_peer *peer, char *out_reason) {
-	char where[WHERE_SIZE];
+	char where[WHERE_SIZE], since[48] = "";
 	describe(peer, where, sizeof where);
 	if (peer->silent > 0)
-		(void)snprintf(out_reason, CONDITION_REASON_SIZE,
-					   "no answer from %s for %" PRIu64 " second%s", where, peer->silent,
+		(void)snprintf(since, sizeof since, " for %" PRIu64 " second%s", peer->silent,
 					   peer->silent == 1 ? "" : "s");
+	if (peer->why)
+		(void)snprintf(out_reason, CONDITION_REASON_SIZE, "no connection to %s%s: %.150s", where,
+					   since, peer->why);
 	else
-		(void)snprintf(out_reason, CONDITION_REASON_SIZE, "no answer from %s", where);
+		(void)snprintf(out_reason, CONDITION_REASON_SIZE, "no answer from %s%s", where, since);
 }
 
 static void explain_name(const struct condition_peer *peer, char *out_reason) {
@@ -66,7 +68,7 @@ struct condition_result condition_of_peer(const struct condition_peer *peer) {
 		result.condition = CONDITION_CONNECTED;
 	else if (peer->resolving)
 		explain_name(peer, result.reason);
-	else if (peer->unanswered > 0)
+	else if (peer->unanswered > 0 || peer->why)
 		explain_unanswered(peer, result.reason);
 	else
 		result.condition = CONDITION_IDLE;
@@ -94,7 +96,7 @@ static struct condition_result of_tunnel_up(const struct condition_tunnel *tunne
 static struct condition_result block(const struct condition_result *cause) {
 	struct condition_result result = {.condition = CONDITION_BLOCKED};
 	(void)snprintf(result.reason, sizeof result.reason,
-				   "the kill switch is up and the tunnel is %s%s%.220s",
+				   "the kill switch is up and the tunnel is %s%s%.400s",
 				   condition_name(cause->condition), cause->reason[0] ? ": " : "", cause->reason);
 	return result;
 }

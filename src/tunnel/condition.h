@@ -24,7 +24,7 @@ enum condition {
 };
 const char *condition_name(enum condition condition); /* "down", "starting", … */
 
-enum { CONDITION_REASON_SIZE = 320 };
+enum { CONDITION_REASON_SIZE = 480 };
 
 struct condition_result {
 	enum condition condition;
@@ -41,6 +41,7 @@ struct condition_peer {
 	const char *name_problem;  /* why it has none; NULL */
 	bool unreachable;          /* this host has no way there, as of a moment ago */
 	uint32_t unanswered;       /* handshakes in a row */
+	const char *why;           /* there is no connection, where that is known; NULL */
 	uint64_t silent;           /* seconds since the first of them; 0: unknown */
 };
 struct condition_result condition_of_peer(const struct condition_peer *peer);

@@ -5,13 +5,15 @@
 
 #include "tunnel/stream_status.h"
 
-enum { VALUE_SIZE = ENDPOINT_TEXT_SIZE, PREFIXES_FIRST = 16 };
+enum { VALUE_SIZE = DIRECTORY_PROBLEM_SIZE, PREFIXES_FIRST = 16 };
+_Static_assert((int)VALUE_SIZE >= (int)ENDPOINT_TEXT_SIZE);
 
 enum key {
 	KEY_OWN_PUBLIC_KEY,
 	KEY_LISTEN_PORT,
 	KEY_FWMARK,
 	KEY_AEAD,
+	KEY_PROBLEM,
 	KEY_SHARD,      /* figures follow */
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
 	KEY_PRESHARED,
@@ -38,6 +40,7 @@ static const struct {
 	[KEY_LISTEN_PORT] = ROW("listen_port"),
 	[KEY_FWMARK] = ROW("fwmark"),
 	[KEY_AEAD] = ROW("aead"),
+	[KEY_PROBLEM] = ROW("problem"),
 	[KEY_SHARD] = ROW("shard"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
 	[KEY_PRESHARED] = ROW("preshared"),
@@ -143,6 +146,9 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 		error = read_number(value, size, UINT32_MAX, &number);
 		reading->device.fwmark = (uint32_t)number;
 		return error;
+	case KEY_PROBLEM:
+		memcpy(reading->device.problem, value, size + 1);
+		return ERR_OK;
 	case KEY_AEAD:
 		return read_aead(&reading->device.data_path, value, size);
 	case KEY_SHARD:

@@ -29,6 +29,8 @@ struct directory_data_path {
 	struct figure_set shards[FIGURE_SHARDS_MAX];
 };
 
+enum { DIRECTORY_PROBLEM_SIZE = 160 };
+
 struct directory_device {
 	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
@@ -36,6 +38,7 @@ struct directory_device {
 	uint32_t fwmark;      /* 0: none */
 	struct directory_data_path data_path;
 	struct stream_figure_set streams;
+	char problem[DIRECTORY_PROBLEM_SIZE]; /* why a client has no connection; empty: none */
 };
 
 /* What the device knows of a peer. */

@@ -306,6 +306,17 @@ static uint64_t handshake_of(const struct stream_tunnel *tunnel,
 	return stream_host_wall_now(tunnel->host) - (stream_host_now(tunnel->host) - uplink->heard_at);
 }
 
+/* Why there is no connection; nothing is said of an attempt that has just begun. */
+static void put_problem(const struct uplink_figures *figures, struct uapi_text *out_text) {
+	static const uint64_t patience = 2 * CLOCK_SECOND;
+	if (figures->connection_count > 0)
+		return;
+	if (figures->why[0])
+		uapi_put_text(out_text, "problem", figures->why);
+	else if (figures->dialling > patience)
+		uapi_put_text(out_text, "problem", "it does not answer");
+}
+
 static void client_status(struct stream_tunnel *tunnel, struct uapi_text *out_text) {
 	const struct stream_peer *server = server_of(tunnel);
 	struct uplink_figures figures;
@@ -316,6 +327,7 @@ static void client_status(struct stream_tunnel *tunnel, struct uapi_text *out_te
 		stream_status_add(&its, &figures.connections[i]);
 	uapi_put_key(out_text, "own_public_key", tunnel->public_key);
 	stream_status_put(out_text, &all);
+	put_problem(&figures, out_text);
 	if (!server)
 		return;
 	uint64_t handshake = handshake_of(tunnel, &figures);

@@ -1,5 +1,6 @@
 #include "tunnel/uplink.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@ struct connection {
 	bool is_judged;          /* whether it was too short */
 };
 
+/* Servers let nobody in whose time is five minutes off; an answer took a while to come. */
+enum { CLOCK_SUSPECT_SECONDS = 4 * 60 };
+
 struct uplink {
 	struct uplink_options options;
 	struct uplink_peer peer;
@@ -35,6 +39,7 @@ struct uplink {
 	struct control_task *task;
 	struct control_timer *timer;
 	uint64_t retry_at;
+	uint64_t dialled_at;  /* the last attempt began */
 	uint32_t failures;    /* attempts in a row */
 	uint32_t short_lives; /* connections in a row */
 	int64_t clock_offset;
@@ -177,6 +182,8 @@ static void drop_dial(struct uplink *uplink) {
 static void dial_made(void *context, struct carrier *carrier) {
 	struct uplink *uplink = context;
 	bool is_first = count_open(uplink) == 0;
+	if (is_first && uplink->failures > 0)
+		log_info("%sthere is a connection to the server now", host_of(uplink)->prefix);
 	uplink->place->carrier = carrier;
 	uplink->place->is_judged = false;
 	uplink->failures = 0;
@@ -189,15 +196,27 @@ static void dial_made(void *context, struct carrier *carrier) {
 	control_task_set(uplink->task);
 }
 
+/* Where the time that the attempt told may be why it was declined, that is said. */
+static void believe_clock(struct uplink *uplink, int64_t offset) {
+	int64_t off = (offset - uplink->clock_offset) / (int64_t)CLOCK_SECOND;
+	uplink->clock_offset = offset;
+	if (off > -CLOCK_SUSPECT_SECONDS && off < CLOCK_SUSPECT_SECONDS)
+		return;
+	(void)snprintf(uplink->why, sizeof uplink->why,
+				   "answered as a web site: this host's clock is %" PRIi64
+				   " s %s the server's, which the next attempt goes by",
+				   off > 0 ? off : -off, off > 0 ? "behind" : "ahead of");
+}
+
 static void dial_failed(void *context, const struct carrier_dial_failure *failure) {
 	struct uplink *uplink = context;
 	uplink->failures++;
 	uplink->is_dialling = false;
 	uplink->is_declined = failure->kind == CARRIER_DIAL_DECLINED;
 	uplink->declined += uplink->is_declined;
-	if (failure->is_clock_known)
-		uplink->clock_offset = failure->clock_offset;
 	(void)snprintf(uplink->why, sizeof uplink->why, "%s", failure->why);
+	if (failure->is_clock_known)
+		believe_clock(uplink, failure->clock_offset);
 	log_limited(&uplink->log, LOG_WARNING, "%sno connection to the server: %s",
 				host_of(uplink)->prefix, uplink->why);
 	put_off(uplink);
@@ -238,6 +257,7 @@ static void dial(struct uplink *uplink) {
 		put_off(uplink);
 	}
 	uplink->is_dialling = !error;
+	uplink->dialled_at = now_of(uplink);
 }
 
 static bool may_dial(struct uplink *uplink) {
@@ -461,6 +481,8 @@ void uplink_figures(const struct uplink *uplink, struct uplink_figures *out_figu
 									 .declined = uplink->declined,
 									 .attempts = uplink->failures,
 									 .why = uplink->why};
+	if (uplink->is_dialling)
+		figures.dialling = now_of(uplink) - uplink->dialled_at;
 	for (size_t i = 0; i < UPLINK_CONNECTIONS_MAX; i++) {
 		if (!uplink->connections[i].carrier)
 			continue;

@@ -114,6 +114,7 @@ struct uplink_figures {
 	uint64_t made, declined; /* connections, and attempts that met a web site */
 	uint32_t attempts;       /* that failed in a row */
 	const char *why;         /* the last one did; empty: none. Until the next call */
+	uint64_t dialling;       /* ns that an attempt has been under way; 0: none is */
 	size_t wishes;           /* that wait */
 };
 void uplink_figures(const struct uplink *uplink, struct uplink_figures *out_figures);

@@ -22,6 +22,7 @@ from harness.streams import (
     FRONT,
     PORT,
     SERVER,
+    SERVER_NAME,
     WEB,
     Streams,
     make_certificate,
@@ -49,6 +50,32 @@ def assert_cut(held: socket.socket) -> None:
     held.settimeout(10)
     with pytest.raises(ConnectionResetError):
         held.recv(1)
+
+
+def test_what_is_the_matter(lab: Lab) -> None:
+    """Why there is no connection is in the status within seconds, and gone with the reason."""
+    streams = make_streams(lab)
+    rows, good = streams.client_rows, streams.client_rows["tls"]
+    rows["tls"] = {"server_name": SERVER_NAME, "pins": ["sha256/" + "A" * 42 + "E="]}
+    streams.start()
+
+    def reason() -> str:
+        return streams.client.tunnel_status(streams.out)["reason"] or ""
+
+    for tls, expected in (
+        (rows["tls"], "none of those that are pinned"),
+        ({"server_name": SERVER_NAME}, "leads to none of the roots"),
+        ({**good, "server_name": "other.umbra.test"}, "for another name"),
+    ):
+        rows["tls"] = tls
+        streams.client.reload()
+        streams.curl("/hello", "-m", "0.3", check=False)
+        wait_until(lambda: expected in reason(), 10, expected)
+    assert f"no connection to {SERVER}:{PORT}" in reason()
+    rows["tls"] = good
+    streams.client.reload()
+    wait_until(streams.works, 40, "a page")
+    assert reason() == ""
 
 
 @pytest.mark.parametrize("end", ("client", "server"))

@@ -181,6 +181,27 @@ static enum err error_of(const struct tls_end *end) {
 	return end->no_memory ? ERR_NO_MEMORY : ERR_CRYPTO;
 }
 
+/* The library's words where they are plain enough. */
+static const char *certificate_text(long result) {
+	switch (result) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "the server's certificate is for another name";
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return "the server's certificate leads to none of the roots, and nothing is pinned";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return "the server's certificate has run out, by this host's clock";
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "the server's certificate is not valid yet, by this host's clock";
+	default:
+		return X509_verify_cert_error_string(result);
+	}
+}
+
 static struct tls_failure failure_of(const struct tls_end *end) {
 	unsigned long code = ERR_peek_error();
 	int reason = ERR_GET_REASON(code);
@@ -190,7 +211,7 @@ static struct tls_failure failure_of(const struct tls_end *end) {
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
 		text = end->certificate_fault;
 		if (!text)
-			text = X509_verify_cert_error_string(SSL_get_verify_result(end->ssl));
+			text = certificate_text(SSL_get_verify_result(end->ssl));
 		return (struct tls_failure){TLS_FAULT_CERTIFICATE, end->alert_sent, text};
 	}
 	if (end->alert_received != 0)
@@ -201,6 +222,8 @@ static struct tls_failure failure_of(const struct tls_end *end) {
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
 		(reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST))
 		return (struct tls_failure){TLS_FAULT_PLAIN_HTTP, 0, text};
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_WRONG_VERSION_NUMBER)
+		text = "the other end does not speak it";
 	return (struct tls_failure){TLS_FAULT_PROTOCOL, end->alert_sent, text};
 }
 

@@ -181,6 +181,16 @@ static void test_figures_of_shards(void **state) {
 	assert_int_equal(taken.count, 1);
 }
 
+/* Why a client of streams has no connection; in every text anew. */
+static void test_a_problem(void **state) {
+	struct directory_device device = {.problem = "old"};
+	struct taken taken;
+	assert_int_equal(parse("problem=TLS: a=b\n", &taken, &device), ERR_OK);
+	assert_string_equal(device.problem, "TLS: a=b");
+	assert_int_equal(parse("listen_port=1\n", &taken, &device), ERR_OK);
+	assert_string_equal(device.problem, "");
+}
+
 static void test_an_empty_device(void **state) {
 	struct taken taken;
 	struct directory_device device;
@@ -323,6 +333,7 @@ int main(void) {
 		cmocka_unit_test(test_figures_of_streams),
 		cmocka_unit_test(test_connections_together),
 		cmocka_unit_test(test_figures_of_shards),
+		cmocka_unit_test(test_a_problem),
 		cmocka_unit_test(test_an_empty_device),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_an_error_of_the_reader_ends_it),

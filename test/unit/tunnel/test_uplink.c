@@ -160,6 +160,33 @@ static void patience_ends(void **state) {
 	assert_ptr_equal(later->carrier, carrier);
 }
 
+/* What is the matter is there to be told: a failure, an attempt that takes its time, a clock. */
+static void what_is_the_matter(void **state) {
+	struct uplink_figures figures;
+	(void)want(0);
+	uplink_figures(scene.uplink, &figures);
+	assert_string_equal(figures.why, "");
+	assert_int_equal(figures.dialling, 0);
+	pass(3 * CLOCK_SECOND);
+	uplink_figures(scene.uplink, &figures);
+	assert_int_equal(figures.dialling, 3 * CLOCK_SECOND);
+	lose(CARRIER_DIAL_FAILED);
+	uplink_figures(scene.uplink, &figures);
+	assert_string_equal(figures.why, "no luck");
+	assert_int_equal(figures.dialling, 0);
+	pass(CLOCK_SECOND);
+	const struct carrier_dial *dial = last_dial();
+	const struct carrier_dial_failure failure = {.kind = CARRIER_DIAL_DECLINED,
+												 .why = "a web site",
+												 .is_clock_known = true,
+												 .clock_offset = -600 * (int64_t)CLOCK_SECOND};
+	dial->options.ops->failed(dial->options.context, &failure);
+	uplink_figures(scene.uplink, &figures);
+	assert_string_equal(figures.why,
+						"answered as a web site: this host's clock is 600 s ahead of the server's, "
+						"which the next attempt goes by");
+}
+
 /* Who is declined waits for a minute at least; meanwhile nobody has to wait for nothing. */
 static void declined(void **state) {
 	struct wish *wish = want(0);
@@ -394,6 +421,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(no_such_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(waits_longer_each_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(patience_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_the_matter, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(declined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(out_of_reach, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(short_lives, set_up, tear_down),

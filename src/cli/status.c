@@ -35,7 +35,7 @@ const char status_help[] =
 	"  idle        never seen, and nothing to send to it\n"
 	"  resolving   its endpoint's name has no address yet\n"
 	"  connecting  it has not answered\n"
-	"  connected   seen within the last three minutes\n"
+	"  connected   seen within the last three minutes; of streams: there is a connection\n"
 	"  quiet       seen, but longer ago\n"
 	"and comes from the configuration (file), from 'umbra peer add' (store), or from wg(8).\n";
 

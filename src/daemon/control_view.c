@@ -80,6 +80,9 @@ static struct condition_peer inputs_of(const struct control_view *view,
 	/* A client's device knows what its one peer has come to. */
 	const char *why = directory_device(view->directory)->problem;
 	inputs.why = why[0] ? why : NULL;
+	/* Another connection may fail beside one that there is. */
+	if (peer->figures.streams.are_known && inputs.connected)
+		inputs.unanswered = 0;
 	if (inputs.unanswered > 0 && view->clock > peer->watched.silent_since)
 		inputs.silent = (view->clock - peer->watched.silent_since) / CLOCK_SECOND;
 	enum names_state state;

@@ -84,7 +84,8 @@ struct directory;
 enum {
 	DIRECTORY_NAME_PREFIX = 8, /* characters of the key that name a peer without a name */
 	DIRECTORY_STORE_PEERS_MAX = 1 << 17,
-	/* A handshake within so many seconds means that the peer is there: keys live that long. */
+	/* A handshake within so many seconds means that the peer is there: keys live that long. One
+	 * whose connections are known is there while it has some. */
 	DIRECTORY_CONNECTED_SECONDS = 180,
 };
 

@@ -75,7 +75,16 @@ def test_what_is_the_matter(lab: Lab) -> None:
     rows["tls"] = good
     streams.client.reload()
     wait_until(streams.works, 40, "a page")
-    assert reason() == ""
+    status = streams.client.tunnel_status(streams.out)
+    assert (status["condition"], status["reason"]) == ("connected", None)
+    # It knows at once when there is no connection any more, and why there will not be another.
+    streams.server_rows["peers"] = []
+    streams.server.reload()
+    wait_until(
+        lambda: streams.client.tunnel_status(streams.out)["condition"] != "connected", 5, "the end"
+    )
+    streams.curl("/hello", "-m", "1", check=False)
+    wait_until(lambda: "answered as a web site" in reason(), 10, "why")
 
 
 @pytest.mark.parametrize("end", ("client", "server"))

@@ -28,7 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		/* Brackets are written around addresses alone. */
 		if (!stream_line_parse(formatted, &again, &problem))
 			check(strcmp(line.label, again.label) == 0 && line.pin_count == again.pin_count &&
-				  strcmp(line.path, again.path) == 0 && strcmp(line.host, again.host) == 0);
+				  strcmp(line.path, again.path) == 0 && strcmp(line.host, again.host) == 0 &&
+				  line.address_count == again.address_count &&
+				  line.route_count == again.route_count && line.dns_count == again.dns_count &&
+				  memcmp(line.routes, again.routes, sizeof line.routes) == 0);
 		else
 			check(strchr(line.host, ':') != NULL);
 		free(formatted);

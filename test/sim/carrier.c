@@ -70,6 +70,9 @@ static void send_segment(struct carrier *carrier, const uint8_t *data, size_t si
 	uint64_t arrives = carrier->line_free + carrier->rules.delay;
 	if (chance(carrier, 1000) < carrier->rules.loss_permille)
 		arrives += carrier->rules.delay * (2 + chance(carrier, 4));
+	else if (carrier->rules.late_permille > 0 &&
+			 chance(carrier, 1000) < carrier->rules.late_permille)
+		arrives += chance(carrier, carrier->rules.delay);
 	if (arrives < carrier->arrives)
 		arrives = carrier->arrives;
 	carrier->arrives = arrives;

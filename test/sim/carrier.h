@@ -15,6 +15,7 @@ struct carrier_rules {
 	uint64_t rate;          /* bytes a second */
 	uint64_t delay;         /* ns, one way */
 	unsigned loss_permille; /* of segments, which come three delays and more later */
+	unsigned late_permille; /* of segments, which others overtake: up to a delay later */
 	size_t unsent;          /* bytes that it takes before they can leave */
 };
 

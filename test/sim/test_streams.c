@@ -59,6 +59,29 @@ static void a_thousand_streams_at_once(void **state) {
 	streams_free(streams);
 }
 
+/* TCP holds back what came before its turn: bytes come in bursts, and late. */
+static void segments_overtake_each_other(void **state) {
+	const struct streams_setup setup = {
+		.carrier = {.rate = 100 * MBIT,
+					.delay = 40 * CLOCK_MILLISECOND,
+					.loss_permille = 10,
+					.late_permille = 300,
+					.unsent = 65536},
+		.seed = 6,
+	};
+	struct streams *streams = streams_new(&setup);
+	for (size_t i = 0; i < 100; i++) {
+		streams->flows[i].up = i * 2000;
+		streams->flows[i].down = 200000 - i * 2000;
+		streams->flows[i].is_duplex = i % 2 == 0;
+	}
+	start(streams, 0, 99);
+	/* 20 MB, nearly half of them each way, are 0.9 s of the line. */
+	assert_true(streams_run(streams, 0, 99, streams->now + 5 * CLOCK_SECOND));
+	expect_done(streams, 0, 99);
+	streams_free(streams);
+}
+
 /* How long a download of so many bytes takes, besides streams whose reader stands still. */
 static uint64_t download_besides(size_t stalled, uint64_t size) {
 	struct streams *streams = streams_over(100 * MBIT, 20 * CLOCK_MILLISECOND, 0, 0);
@@ -266,6 +289,7 @@ static void profiles_cost_what_the_documentation_says(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thousand_streams_at_once),
+		cmocka_unit_test(segments_overtake_each_other),
 		cmocka_unit_test(readers_that_stand_still_stop_nobody),
 		cmocka_unit_test(slow_readers_get_their_rate),
 		cmocka_unit_test(windows_grow_with_the_path),

@@ -3,6 +3,9 @@
 downloads.py get PROXY_PORT NAME PORT COUNT SIZE: downloads at once; prints JSON: how many came
 whole, what went wrong, and the seconds of all.
 
+downloads.py share PROXY_PORT NAME PORT COUNT SECONDS DIRECTION: downloads without end (down)
+or echoes (both) at once; prints the bytes that came on each within the same seconds.
+
 downloads.py idle PROXY_PORTS NAME PORT COUNT: opens connections, shared evenly between front ends
 (comma-separated), says something on each and hears it again; prints how many there are and holds
 them until standard input ends.
@@ -72,6 +75,43 @@ async def many(proxy: int, name: str, port: int, count: int, size: int) -> None:
     print(json.dumps({"whole": whole, "wrong": wrong, "seconds": time.monotonic() - began}))
 
 
+async def share(
+    proxy: int, name: str, port: int, count: int, seconds: float, direction: str
+) -> None:
+    came = [0] * count
+    begun = asyncio.Semaphore(0)
+
+    async def one(number: int) -> None:
+        reader, writer = await connect(proxy, name, port)
+
+        async def send() -> None:
+            while True:
+                writer.write(bytes(1 << 16))
+                await writer.drain()
+
+        if direction == "both":
+            sending = asyncio.ensure_future(send())
+        else:
+            writer.write(f"GET /endless HTTP/1.1\r\nhost: {name}\r\n\r\n".encode())
+            sending = None
+        while part := await reader.read(1 << 18):
+            if came[number] == 0:
+                begun.release()
+            came[number] += len(part)
+        raise ConnectionError(f"the end after {came[number]} bytes, {sending}")
+
+    tasks = [asyncio.ensure_future(one(number)) for number in range(count)]
+    for _ in range(count):
+        await begun.acquire()
+    before = list(came)
+    await asyncio.sleep(seconds)
+    shares = [after - start for after, start in zip(came, before)]
+    assert not any(task.done() for task in tasks), [t.exception() for t in tasks if t.done()]
+    print(json.dumps(shares), flush=True)
+    for task in tasks:
+        task.cancel()
+
+
 async def idle(proxies: list[int], name: str, port: int, count: int) -> None:
     door = asyncio.Semaphore(OPENING)
     held = []
@@ -95,6 +135,8 @@ def main(what: str, proxies: str, name: str, port: str, count: str, *more: str) 
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if what == "idle":
         asyncio.run(idle([int(p) for p in proxies.split(",")], name, int(port), int(count)))
+    elif what == "share":
+        asyncio.run(share(int(proxies), name, int(port), int(count), float(more[0]), more[1]))
     else:
         asyncio.run(many(int(proxies), name, int(port), int(count), int(more[0])))
 

@@ -48,8 +48,13 @@ def make_site(lab: Lab) -> Streams:
     return streams
 
 
-def open_tls(streams: Streams, alpn: str = "http/1.1", version_max: int | None = None) -> Tls:
-    return Tls(streams.space, SERVER, PORT, SERVER_NAME, alpn, version_max)
+def open_tls(
+    streams: Streams,
+    alpn: str = "http/1.1",
+    version_max: int | None = None,
+    address: str = SERVER,
+) -> Tls:
+    return Tls(streams.space, address, PORT, SERVER_NAME, alpn, version_max)
 
 
 def curl(streams: Streams, path: str, *options: str) -> str:
@@ -158,13 +163,10 @@ def test_bad_folder(lab: Lab) -> None:
 
 @pytest.mark.long
 def test_browser_sees_the_site(lab: Lab) -> None:
-    shown = page(
-        make_site(lab).space,
-        f"https://{SERVER_NAME}/",
-        "--ignore-certificate-errors",
-        f"--host-resolver-rules=MAP {SERVER_NAME} {SERVER}",
-    )
-    assert RAN in shown
+    streams = make_site(lab)
+    there = ("--ignore-certificate-errors", f"--host-resolver-rules=MAP {SERVER_NAME} {SERVER}")
+    for version in ((), ("--disable-http2",)):
+        assert RAN in page(streams.space, f"https://{SERVER_NAME}/", *there, *version), version
 
 
 def knock(
@@ -232,35 +234,59 @@ def headers_frame(cookie: str | None) -> bytes:
     return struct.pack("!I", len(block))[1:] + b"\1\5\0\0\0\1" + block
 
 
-def knock_http2(streams: Streams, cookie: Cookie) -> list[tuple[int, int, int, int, bytes]]:
+Frames = list[tuple[int, int, int, int, bytes]]
+
+
+def ask_http2(tls: Tls, cookie: str | None) -> Frames:
     """The frames of the answer: type, flags, stream, length, and what DATA holds."""
-    with open_tls(streams, "h2") as tls:
-        settings = b"\0\0\0\4\0\0\0\0\0"
-        tls.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + headers_frame(cookie(tls)))
-        frames: list[tuple[int, int, int, int, bytes]] = []
-        text = b""
-        while not any(frame[2] == 1 and frame[1] & 1 for frame in frames):
-            part = tls.read()
-            assert part, f"the end ({tls.last}) after {frames}"
-            text += part
-            while len(text) >= 9 and len(text) >= 9 + int.from_bytes(text[:3], "big"):
-                size, kind, flags = int.from_bytes(text[:3], "big"), text[3], text[4]
-                body = text[9 : 9 + size]
-                stream = int.from_bytes(text[5:9], "big")
-                # HEADERS have the date; its length is coded.
-                shown = (0, b"") if kind == 1 else (size, body)
-                frames.append((kind, flags, stream, *shown))
-                text = text[9 + size :]
-        return frames
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    tls.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + headers_frame(cookie))
+    frames: Frames = []
+    text = b""
+    while not any(frame[2] == 1 and frame[1] & 1 for frame in frames):
+        part = tls.read()
+        assert part, f"the end ({tls.last}) after {frames}"
+        text += part
+        while len(text) >= 9 and len(text) >= 9 + int.from_bytes(text[:3], "big"):
+            size, kind, flags = int.from_bytes(text[:3], "big"), text[3], text[4]
+            body = text[9 : 9 + size]
+            stream = int.from_bytes(text[5:9], "big")
+            # HEADERS have the date; its length is coded.
+            shown = (0, b"") if kind == 1 else (size, body)
+            frames.append((kind, flags, stream, *shown))
+            text = text[9 + size :]
+    return frames
+
+
+# Behind an answer: what ends a connection in order, what breaks a rule, and what is no HTTP/2.
+LAST_FRAMES = {
+    "an end": b"\0\0\10\7\0\0\0\0\0" + bytes(8),
+    "DATA on no stream": b"\0\0\1\0\0\0\0\0\0x",
+    "garbage": b"\xff" * 100,
+}
+
+
+def knock_http2(
+    streams: Streams, cookie: Cookie, last: str, address: str = SERVER
+) -> tuple[Frames, End]:
+    """The answer's frames, and how the connection ends behind that."""
+    with open_tls(streams, "h2", address=address) as tls:
+        frames = ask_http2(tls, cookie(tls))
+        tls.records.clear()
+        tls.write(LAST_FRAMES[last])
+        return frames, tls.read_to_end()
 
 
 def test_refusals_look_alike_in_http2(lab: Lab) -> None:
     streams = make_site(lab)
     tried = knocks(streams)
-    frames = knock_http2(streams, tried["no cookie"])
-    assert b"".join(frame[4] for frame in frames if frame[0] == 0) == PAGE
-    for what, cookie in tried.items():
-        assert knock_http2(streams, cookie) == frames, what
+    found = {last: knock_http2(streams, tried["no cookie"], last) for last in LAST_FRAMES}
+    for frames, end in found.values():
+        assert b"".join(frame[4] for frame in frames if frame[0] == 0) == PAGE
+        assert end.last != "open", end
+    for number, (what, cookie) in enumerate(tried.items()):
+        last = list(LAST_FRAMES)[number % len(LAST_FRAMES)]
+        assert knock_http2(streams, cookie, last) == found[last], what
 
 
 @pytest.mark.long
@@ -269,18 +295,23 @@ def test_refusals_take_the_same_time(lab: Lab) -> None:
     streams = make_site(lab)
     tried = knocks(streams)
     chosen = ("no cookie", "no message", "unknown key", "a clock that is late", "a bit changed")
-    times: dict[str, list[float]] = {what: [] for what in chosen}
+    times: dict[tuple[str, str], list[float]] = {("http/1.1", what): [] for what in chosen}
+    times.update({("h2", what): [] for what in ("no cookie", "unknown key", "a bit changed")})
     for _ in range(TRIES):
-        for what in chosen:
+        for (alpn, what), taken in times.items():
             time.sleep(BETWEEN_SECONDS)
-            with open_tls(streams) as tls:
-                text = request(tried[what](tls))
+            with open_tls(streams, alpn) as tls:
+                cookie = tried[what](tls)
                 began = time.perf_counter()
-                tls.write(text)
-                tls.read_head_and_body()
-                times[what].append(time.perf_counter() - began)
-    medians = {what: statistics.median(taken) for what, taken in times.items()}
-    assert max(medians.values()) - min(medians.values()) < APART_SECONDS * SLOW, medians
+                if alpn == "h2":
+                    ask_http2(tls, cookie)
+                else:
+                    tls.write(request(cookie))
+                    tls.read_head_and_body()
+                taken.append(time.perf_counter() - began)
+    for version in ("http/1.1", "h2"):
+        medians = {key: statistics.median(t) for key, t in times.items() if key[0] == version}
+        assert max(medians.values()) - min(medians.values()) < APART_SECONDS * SLOW, medians
 
 
 def test_broken_off(lab: Lab) -> None:

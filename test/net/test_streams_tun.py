@@ -15,8 +15,8 @@ from harness.pair import outer_address
 from harness.process import wait_until
 from harness.streams import INSIDE, PROTOCOL, SERVER, SITE, WEB, Streams, make_streams
 from harness.streams import needs_streams, serve_site
-from harness.traffic import IperfServer, assert_pings, exchange_datagrams, iperf
-from harness.traffic import reachable, transfer
+from harness.traffic import UDP_RATE, IperfServer, assert_few_lost, assert_pings
+from harness.traffic import exchange_datagrams, iperf, reachable, transfer
 
 pytestmark = [pytest.mark.umbra, needs_streams]
 
@@ -130,3 +130,6 @@ def test_iperf(lab: Lab) -> None:
     for direction in ((), ("-R",)):
         report = iperf(streams.space, FAR, *direction)
         assert report["received"]["bytes"] > 5_000_000, report
+        report = iperf(streams.space, FAR, "-u", "-b", UDP_RATE, "-l", "1200", *direction)
+        assert_few_lost(report)
+        assert report["packets"] > 100, report

@@ -66,7 +66,7 @@ struct mux_ops {
 	void (*connected)(void *context, struct mux_stream *stream);
 	/* There is something to read, or the end of it. Said again only after more has come. */
 	void (*readable)(void *context, struct mux_stream *stream);
-	/* There is room again after mux_stream_write() took less than it was given. */
+	/* All that was written has left, after mux_stream_write() took less than it was given. */
 	void (*writable)(void *context, struct mux_stream *stream);
 	/*
 	 * Error is STREAM_ERROR_NONE after an end from both sides, of which all was read, and never
@@ -92,10 +92,15 @@ struct mux_config {
 
 /* Streams, either end's. What a hostile peer can make us hold is bounded by these and windows. */
 enum {
-	MUX_STREAMS_MAX = 1024,     /* at once, of each side's */
-	MUX_TURN_MAX = 16384,       /* bytes of a stream before the next one's turn */
-	MUX_STAGED_MAX = 65536,     /* bytes written and not sent, a stream */
-	MUX_STAGED_TOTAL = 4 << 20, /* beyond them, a stream may have MUX_TURN_MAX staged */
+	MUX_STREAMS_MAX = 1024, /* at once, of each side's */
+	/* Bytes of a stream before the next one's turn: a frame. */
+	MUX_TURN_MAX = STREAM_FRAME_SEND_PAYLOAD_MAX,
+	/*
+	 * Bytes written and not sent, a stream. Whole frames: who writes as much as there is room for
+	 * would otherwise make a small one behind the large ones each time.
+	 */
+	MUX_STAGED_MAX = 4 * MUX_TURN_MAX,
+	MUX_STAGED_TOTAL = 1 << 20, /* beyond them, a stream may have MUX_TURN_MAX staged */
 	MUX_RESETS_MAX = 200,       /* streams that a peer may open and reset, or make us reset, ... */
 	MUX_RESETS_SECONDS = 10,    /* ... within this time */
 	MUX_REFUSALS_MAX = 256,     /* streams over the limit whose refusal is not written yet */
@@ -195,7 +200,7 @@ void mux_stream_connected(struct mux_stream *stream);
 
 /*
  * Takes as many of the bytes as the peer's window and the bounds leave room for; after less than
- * all, `writable` is said in time. 0 after mux_stream_end().
+ * all, `writable` is said once these have left and there is room. 0 after mux_stream_end().
  */
 size_t mux_stream_write(struct mux_stream *stream, const void *data, size_t size);
 

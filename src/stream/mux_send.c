@@ -283,8 +283,7 @@ static bool send_turn(struct output *output, struct mux_stream *stream) {
 	struct mux *mux = output->mux;
 	size_t overhead = CIPHER_OVERHEAD + STREAM_FRAME_HEADER_SIZE;
 	size_t room = output->room - output->used;
-	size_t size = STREAM_FRAME_SEND_SIZE_MAX - STREAM_FRAME_HEADER_SIZE;
-	_Static_assert((int)STREAM_FRAME_SEND_SIZE_MAX <= (int)MUX_TURN_MAX, "more than a turn");
+	size_t size = MUX_TURN_MAX;
 	if (size > stream->out.size)
 		size = stream->out.size;
 	if (size > mux->window_out.left)

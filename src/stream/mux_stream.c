@@ -88,8 +88,9 @@ void mux_stream_queue_control(struct mux_stream *stream) {
 		list_append(&stream->mux->control, &stream->control);
 }
 
+/* Not before most of it is free, so that it is filled by few large writes. */
 void mux_stream_tell_room(struct mux_stream *stream) {
-	if (!stream->is_room_wanted || mux_stream_room(stream) == 0)
+	if (!stream->is_room_wanted || staged_of(stream) > 0 || mux_stream_room(stream) == 0)
 		return;
 	stream->is_room_wanted = false;
 	mux_stream_tell(stream, MUX_NEWS_WRITABLE);

@@ -191,7 +191,8 @@ static void staged_bytes_are_bounded(void **state) {
 		assert_int_equal(taken, total < MUX_STAGED_TOTAL ? MUX_STAGED_MAX : MUX_TURN_MAX);
 		total += taken;
 	}
-	assert_int_equal(total, 64 * 65536 + 960 * 16384);
+	enum { FULL = (MUX_STAGED_TOTAL + MUX_STAGED_MAX - 1) / MUX_STAGED_MAX };
+	assert_int_equal(total, FULL * MUX_STAGED_MAX + (MUX_STREAMS_MAX - FULL) * MUX_TURN_MAX);
 	/* All of them are told, once there is room. */
 	exchange(pair);
 	assert_int_equal(pair->client.writable, MUX_STREAMS_MAX);
@@ -204,12 +205,12 @@ static void turns_are_fair(void **state) {
 	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
 	struct mux_end *end = &fixture->end;
 	struct mux_script *peer = &fixture->peer;
-	static const uint8_t zeros[65536];
+	static const uint8_t zeros[MUX_STAGED_MAX];
 	struct mux_stream *streams[4];
 	for (size_t i = 0; i < 4; i++) {
 		streams[i] = mux_end_open(end);
-		assert_int_equal(mux_stream_write(streams[i], zeros, i < 3 ? 65536 : 100),
-						 i < 3 ? 65536 : 100);
+		size_t size = i < 3 ? sizeof zeros : 100;
+		assert_int_equal(mux_stream_write(streams[i], zeros, size), size);
 	}
 	mux_stream_end(streams[3]);
 	mux_script_hear(peer);
@@ -230,12 +231,53 @@ static void turns_are_fair(void **state) {
 	mux_fixture_free(fixture);
 }
 
+/* Who writes whenever he is told, as much as there is room for, makes frames of the full size. */
+static void a_flow_makes_full_frames(void **state) {
+	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
+	static const uint8_t zeros[2 * MUX_STAGED_MAX];
+	struct mux_stream *stream = mux_end_open(&fixture->end);
+	for (size_t round = 0; round < 3; round++) {
+		assert_int_equal(fixture->end.writable, round);
+		assert_int_equal(mux_stream_write(stream, zeros, sizeof zeros), MUX_STAGED_MAX);
+		mux_script_hear(&fixture->peer);
+		size_t full = 0;
+		for (size_t i = 0; i < fixture->peer.count; i++) {
+			const struct stream_frame *frame = &fixture->peer.frames[i];
+			if (frame->type != STREAM_FRAME_DATA)
+				continue;
+			/* Only in the first write the OPEN takes some of the last one's room. */
+			assert_true(round == 0 || frame->payload.size == MUX_TURN_MAX);
+			full += frame->payload.size == MUX_TURN_MAX;
+		}
+		assert_true(full >= (round == 0 ? 3 : 4));
+	}
+	mux_fixture_free(fixture);
+}
+
+/* There is no news of every little room: it is told when all that was written is on its way. */
+static void room_is_told_when_all_has_left(void **state) {
+	struct pair *pair = pair_new(NULL);
+	static const uint8_t zeros[2 * MUX_STAGED_MAX];
+	struct mux_stream *stream = mux_end_open(&pair->client);
+	exchange(pair);
+	assert_int_equal(mux_stream_write(stream, zeros, sizeof zeros), MUX_STAGED_MAX);
+	uint8_t frames[MUX_SEND_ROOM_MIN];
+	for (size_t i = 0; i < MUX_STAGED_MAX / MUX_TURN_MAX; i++) {
+		assert_int_equal(pair->client.writable, 0);
+		size_t size = mux_send(pair->client.mux, frames, sizeof frames, pair->client.now);
+		mux_receive(pair->server.mux, frames, size, pair->server.now);
+		assert_int_equal(mux_stream_room(stream), (i + 1) * MUX_TURN_MAX);
+	}
+	assert_int_equal(pair->client.writable, 1);
+	pair_free(pair);
+}
+
 /* An answer to a PING does not stand behind data that was written before it came. */
 static void small_frames_overtake_data(void **state) {
 	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
 	struct mux_end *end = &fixture->end;
 	struct mux_script *peer = &fixture->peer;
-	static const uint8_t zeros[65536];
+	static const uint8_t zeros[MUX_STAGED_MAX];
 	assert_int_equal(mux_stream_write(mux_end_open(end), zeros, sizeof zeros), sizeof zeros);
 	assert_int_equal(mux_send_settings(end->mux, slice_of("12345", 5)), ERR_OK);
 	mux_script_say(peer, STREAM_FRAME_PING, 0, "12345678", 8);
@@ -268,7 +310,7 @@ static void settings_are_bounded(void **state) {
 static void the_round_trip_is_measured(void **state) {
 	struct pair *pair = pair_new(NULL);
 	struct mux_stream *near = mux_end_open(&pair->client);
-	static const uint8_t zeros[65536];
+	static const uint8_t zeros[MUX_STAGED_MAX];
 	assert_int_equal(mux_stream_write(near, zeros, sizeof zeros), sizeof zeros);
 	assert_true(mux_round_trip(pair->server.mux) == 0);
 	mux_end_carry(&pair->client, &pair->server);
@@ -435,6 +477,8 @@ int main(void) {
 		cmocka_unit_test(windows_bound_what_is_sent),
 		cmocka_unit_test(staged_bytes_are_bounded),
 		cmocka_unit_test(turns_are_fair),
+		cmocka_unit_test(a_flow_makes_full_frames),
+		cmocka_unit_test(room_is_told_when_all_has_left),
 		cmocka_unit_test(small_frames_overtake_data),
 		cmocka_unit_test(settings_are_bounded),
 		cmocka_unit_test(the_round_trip_is_measured),

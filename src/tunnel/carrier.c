@@ -146,7 +146,7 @@ static void take_first(struct carrier *carrier) {
 
 /* Windows bound what the streams hold. */
 static size_t tls_room(void *context) {
-	return TLS_RECORD_SIZE_MAX;
+	return TLS_STREAM_RECEIVE_MAX;
 }
 
 static void tls_received(void *context, uint8_t *data, size_t size) {

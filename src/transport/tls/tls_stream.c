@@ -81,26 +81,40 @@ static bool tell_open(struct tls_stream *stream) {
 static size_t room_of(struct tls_stream *stream) {
 	size_t room = stream->opened ? stream->ops->room(stream->context) : TLS_RECORD_SIZE_MAX;
 	stream->reading = room > 0;
-	return room < TLS_RECORD_SIZE_MAX ? room : TLS_RECORD_SIZE_MAX;
+	return room < TLS_STREAM_RECEIVE_MAX ? room : TLS_STREAM_RECEIVE_MAX;
+}
+
+/* One record, and more as long as there is room for whole ones. The error is what came behind. */
+static enum err open_some(struct tls_stream *stream, struct slice *cipher, uint8_t *out_plain,
+						  size_t room, size_t *out_size) {
+	enum err error;
+	do {
+		size_t size = 0;
+		error = tls_open(&stream->tls, cipher, out_plain + *out_size, room - *out_size, &size);
+		*out_size += size;
+	} while (error == ERR_OK && room - *out_size >= TLS_RECORD_SIZE_MAX);
+	return error;
 }
 
 /* Opens cipher bytes, and what TLS still has, as far as there is room. */
 static bool open_all(struct tls_stream *stream, struct slice *cipher) {
 	const bool *freed = stream->freed;
-	uint8_t plain[TLS_RECORD_SIZE_MAX];
-	WIPE_ON_EXIT(plain);
+	uint8_t plain[TLS_STREAM_RECEIVE_MAX];
 	size_t room;
 	while (!stream->told && !stream->finished && (room = room_of(stream)) > 0) {
 		size_t size = 0;
-		enum err error = tls_open(&stream->tls, cipher, plain, room, &size);
+		enum err error = open_some(stream, cipher, plain, room, &size);
 		bool flushed = flush(stream);
-		if (!tell_open(stream))
-			return false;
-		if (error == ERR_OK) {
+		bool is_there = tell_open(stream);
+		if (is_there && size > 0) {
 			stream->ops->received(stream->context, plain, size);
-			if (*freed)
-				return false;
-		} else if (error == ERR_AGAIN) {
+			is_there = !*freed;
+		}
+		if (!is_there)
+			return false;
+		if (error == ERR_OK)
+			continue;
+		if (error == ERR_AGAIN) {
 			/* Nothing is left, or bytes have to be sent first. */
 			if (cipher->size == 0 || !flushed)
 				return true;

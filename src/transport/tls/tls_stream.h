@@ -26,11 +26,14 @@ struct tls_stream_failure {
 struct tls_stream_ops {
 	/* The handshake is over, and the peer is who it should be. Optional. */
 	void (*open)(void *context);
-	/* How many bytes may come now; 0: none until tls_stream_resume(). */
+	/*
+	 * How many bytes may come now; 0: none until tls_stream_resume(). With room for several records
+	 * they come together.
+	 */
 	size_t (*room)(void *context);
 	/*
-	 * At most as many as room() said, at least one; right behind open() up to TLS_RECORD_SIZE_MAX,
-	 * which came with the handshake's end. The bytes may be overwritten.
+	 * At most as many as room() said and TLS_STREAM_RECEIVE_MAX, at least one; right behind open()
+	 * up to TLS_RECORD_SIZE_MAX, which came with the handshake's end. The bytes may be overwritten.
 	 */
 	void (*received)(void *context, uint8_t *data, size_t size);
 	/*
@@ -55,7 +58,8 @@ struct tls_stream_options {
 };
 
 enum {
-	TLS_STREAM_SEND_MAX = 4 * TLS_RECORD_SIZE_MAX, /* bytes that one call takes */
+	TLS_STREAM_SEND_MAX = 4 * TLS_RECORD_SIZE_MAX,    /* bytes that one call takes */
+	TLS_STREAM_RECEIVE_MAX = 4 * TLS_RECORD_SIZE_MAX, /* bytes that one call of received() brings */
 	TLS_STREAM_CIPHER_MAX = 65536, /* of the other end that wait for the owner's room */
 };
 

@@ -26,7 +26,7 @@ enum moment { NEVER, AT_OPEN, AT_DATA, AT_END, AT_FAILURE, AT_WRITABLE };
 struct end {
 	struct desk *desk;
 	struct tls_stream *stream;
-	size_t room, received;
+	size_t room, received, largest;
 	unsigned opened, finished, cut, writable, failures;
 	struct tls_stream_failure failure;
 	enum moment stop_at, free_at;
@@ -75,6 +75,8 @@ static void on_received(void *context, uint8_t *data, size_t size) {
 		assert_memory_equal(data, end->expected + end->received, size);
 	end->received += size;
 	end->room -= size;
+	if (size > end->largest)
+		end->largest = size;
 	if (end->stop_at_size > 0 && end->received >= end->stop_at_size)
 		control_loop_stop(end->desk->loop);
 	reach(end, AT_DATA);
@@ -289,6 +291,21 @@ static void test_bulk(void **state) {
 	assert_int_equal(desk->far.finished, 1);
 	assert_int_equal(desk->far.cut, 0);
 	assert_true(desk->near.writable > 0);
+	assert_in_range(desk->far.largest, TLS_RECORD_SIZE_MAX + 1, TLS_STREAM_RECEIVE_MAX);
+}
+
+/* Who has room for one record gets one at a time, however many there are. */
+static void test_one_by_one(void **state) {
+	struct desk *desk = *state;
+	join(desk);
+	desk->far.room = TLS_RECORD_SIZE_MAX;
+	desk->far.stop_at = AT_DATA;
+	for (size_t i = 0; i < 3; i++)
+		send_text(&desk->near, "record");
+	control_loop_run(desk->loop);
+	run_for(desk, 20);
+	assert_int_equal(desk->far.received, 18);
+	assert_int_equal(desk->far.largest, 6);
 }
 
 /* The end of one direction leaves the other one. */
@@ -441,6 +458,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_early, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bulk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_half_close, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cut_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reset, set_up, tear_down),

@@ -31,6 +31,9 @@ static inline struct slice byte_queue_view(const struct byte_queue *queue) {
 	return size > 0 ? slice_of(queue->bytes + queue->begin, size) : slice_of(NULL, 0);
 }
 
+/* Memory for size bytes more, for who is about to append as many in pieces. ERR_NO_MEMORY. */
+enum err byte_queue_reserve(struct byte_queue *queue, size_t size);
+
 /* ERR_NO_MEMORY: nothing was added. data may not be of the queue itself. */
 enum err byte_queue_append(struct byte_queue *queue, const void *data, size_t size);
 

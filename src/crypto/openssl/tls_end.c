@@ -11,6 +11,9 @@
 #include "crypto/hash.h"
 #include "crypto/openssl/leaf.h"
 
+/* Header, type and tag of TLS 1.3. What a record of an older version has more finds its room. */
+enum { RECORD_OVERHEAD = 5 + 1 + 16 };
+
 /* The way of bytes between the SSL and the end. */
 
 static int incoming_read(BIO *bio, char *out_data, int size) {
@@ -316,7 +319,12 @@ static enum err end_seal(void *context, const uint8_t *plain, size_t size, size_
 	if (end->state == TLS_HANDSHAKE ||
 		(size > 0 && byte_queue_size(&end->outgoing) >= TLS_OUTGOING_MAX))
 		return ERR_AGAIN;
-	size_t taken = 0;
+	size_t taken = 0, most = size < TLS_OUTGOING_MAX ? size : TLS_OUTGOING_MAX;
+	size_t records = (most + TLS_RECORD_SIZE_MAX - 1) / TLS_RECORD_SIZE_MAX;
+	if (byte_queue_reserve(&end->outgoing, most + records * RECORD_OVERHEAD)) {
+		end->no_memory = true;
+		return fail(end);
+	}
 	ERR_clear_error();
 	while (taken < size && byte_queue_size(&end->outgoing) < TLS_OUTGOING_MAX) {
 		size_t left = size - taken, written = 0;

@@ -37,6 +37,24 @@ static void test_memory(void **state) {
 	byte_queue_done(&queue);
 }
 
+/* What was asked for in one is not moved by what is appended then. */
+static void test_reserve(void **state) {
+	static const uint8_t bytes[10000] = {1, 2, 3};
+	struct byte_queue queue = {.bytes = NULL};
+	assert_int_equal(byte_queue_append(&queue, bytes, 100), ERR_OK);
+	assert_int_equal(byte_queue_reserve(&queue, SIZE_MAX / 2), ERR_NO_MEMORY);
+	assert_int_equal(byte_queue_reserve(&queue, 5 * sizeof bytes), ERR_OK);
+	const uint8_t *place = queue.bytes;
+	const size_t room = queue.room;
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(byte_queue_append(&queue, bytes, sizeof bytes), ERR_OK);
+	assert_ptr_equal(queue.bytes, place);
+	assert_int_equal(queue.room, room);
+	assert_int_equal(byte_queue_size(&queue), 100 + 5 * sizeof bytes);
+	assert_memory_equal(byte_queue_view(&queue).data + 100, bytes, sizeof bytes);
+	byte_queue_done(&queue);
+}
+
 /* Against a count of what went in and out; sizes by a generator of numbers. */
 static void test_order(void **state) {
 	struct byte_queue queue = {.bytes = NULL};
@@ -70,9 +88,8 @@ static void test_order(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_too_large),
-		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_empty),  cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_memory), cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

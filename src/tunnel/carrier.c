@@ -38,6 +38,7 @@ struct carrier {
 	struct byte_queue first;
 	struct endpoint peer;
 	uint64_t opened_at, received, sent;
+	bool is_sending;   /* and will look for more by itself */
 	bool is_draining;  /* and that was told */
 	bool is_finishing; /* all is said */
 	bool is_over;      /* TLS has come to its end */
@@ -52,7 +53,8 @@ struct mux *carrier_mux(struct carrier *carrier) {
 }
 
 void carrier_touch(struct carrier *carrier) {
-	control_task_set(carrier->turn);
+	if (!carrier->is_sending)
+		control_task_set(carrier->turn);
 }
 
 void carrier_drain(struct carrier *carrier) {
@@ -197,6 +199,7 @@ static bool has_output(struct carrier *carrier) {
 static void send_all(struct carrier *carrier, uint64_t now) {
 	uint8_t frames[TLS_STREAM_SEND_MAX];
 	size_t sent = 0, size;
+	carrier->is_sending = true;
 	do {
 		size = mux_send(carrier->mux, frames, sizeof frames, now);
 		sent += size;
@@ -205,7 +208,8 @@ static void send_all(struct carrier *carrier, uint64_t now) {
 		if (size > 0 && tls_stream_send(carrier->tls, frames, size) < size)
 			mux_abort(carrier->mux, STREAM_ERROR_INTERNAL);
 	} while (size > 0 && sent < TURN_MAX && has_output(carrier));
-	if (size > 0 && sent >= TURN_MAX)
+	carrier->is_sending = false;
+	if (has_output(carrier))
 		carrier_touch(carrier);
 }
 

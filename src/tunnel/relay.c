@@ -176,7 +176,7 @@ static void connection_failed(void *context, int number) {
 }
 
 static void stream_writable(struct stream_user *user) {
-	tcp_connection_resume(of_user(user)->connection);
+	tcp_connection_read(of_user(user)->connection);
 }
 
 static const struct stream_user_ops user_ops = {

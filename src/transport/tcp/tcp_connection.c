@@ -85,13 +85,14 @@ static bool connect_ended(struct tcp_connection *connection, const bool *freed) 
 /* Whether it is still there. */
 static bool receive(struct tcp_connection *connection, const bool *freed) {
 	uint8_t bytes[READ_SIZE];
+	bool was_reading = connection->reading;
 	size_t turn = 0;
 	while (turn < TCP_CONNECTION_TURN_MAX && !connection->ended && !connection->number) {
 		size_t room = connection->ops->room(connection->context);
 		assert(!*freed && "room() only says a number");
 		/* Behind what was taken there may be room again before more comes: a flow would otherwise
 		 * change what is waited for, by two system calls, with every turn. */
-		connection->reading = room > 0 || turn > 0;
+		connection->reading = room > 0 || (turn > 0 && was_reading);
 		if (room == 0)
 			return true;
 		size_t wanted = room < sizeof bytes ? room : sizeof bytes;
@@ -237,4 +238,17 @@ void tcp_connection_finish(struct tcp_connection *connection) {
 void tcp_connection_resume(struct tcp_connection *connection) {
 	connection->reading = true;
 	watch(connection);
+}
+
+void tcp_connection_read(struct tcp_connection *connection) {
+	if (connection->freed || connection->connecting) {
+		tcp_connection_resume(connection);
+		return;
+	}
+	bool freed = false;
+	connection->freed = &freed;
+	if (!receive(connection, &freed))
+		return;
+	watch(connection);
+	connection->freed = NULL;
 }

@@ -42,7 +42,7 @@ struct tcp_connection_ops {
 enum {
 	/* A turn of one connection, so that the others get theirs. */
 	TCP_CONNECTION_TURN_MAX = 256 * 1024,
-	TCP_CONNECTION_VECTOR_MAX = 16,
+	TCP_CONNECTION_VECTOR_MAX = 32,
 };
 
 struct tcp_connection_options {
@@ -91,3 +91,10 @@ void tcp_connection_finish(struct tcp_connection *connection);
 
 /* There is room again, after room() was 0. */
 void tcp_connection_resume(struct tcp_connection *connection);
+
+/*
+ * The same, for a flow that fills the room again and again: what has come is read at once, and
+ * nobody waits for more unless that was all. room(), received() and finished() are called from
+ * inside, so the connection may be gone afterwards.
+ */
+void tcp_connection_read(struct tcp_connection *connection);

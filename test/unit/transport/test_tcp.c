@@ -428,6 +428,46 @@ static void waits_for_room(void **state) {
 }
 
 /* What one owner has seen, the next one is not told again. */
+/* What has come is read at once; a flow is not waited for again, as its owner asks by himself. */
+static void reads_at_once(void **state) {
+	struct desk *desk = *state;
+	join(desk);
+	desk->far.room = 0;
+	send_text(&desk->near, "one, two, three");
+	run_for(desk, 20);
+	assert_int_equal(desk->far.received, 0);
+	unsigned asked = desk->far.asked;
+	for (size_t i = 1; i <= 3; i++) {
+		desk->far.room = 5;
+		tcp_connection_read(desk->far.connection);
+		assert_int_equal(desk->far.received, 5 * i);
+		run_for(desk, 20);
+		assert_int_equal(desk->far.asked, asked + 2 * i);
+	}
+	/* Where nothing more had come, it is waited for. */
+	desk->far.room = SIZE_MAX;
+	tcp_connection_read(desk->far.connection);
+	send_text(&desk->near, "four");
+	desk->far.stop_at = 19;
+	control_loop_run(desk->loop);
+	assert_int_equal(desk->far.received, 19);
+}
+
+static void may_be_freed_while_it_reads(void **state) {
+	struct desk *desk = *state;
+	join(desk);
+	desk->far.room = 0;
+	run_for(desk, 1);
+	send_text(&desk->near, "last");
+	run_for(desk, 20);
+	desk->far.room = SIZE_MAX;
+	desk->far.free_at_data = true;
+	tcp_connection_read(desk->far.connection);
+	assert_int_equal(desk->far.received, 4);
+	assert_null(desk->far.connection);
+	control_loop_run(desk->loop); /* which was stopped before */
+}
+
 static void may_be_handed_over(void **state) {
 	struct desk *desk = *state;
 	struct end other = {.desk = desk, .room = 100, .stop_at_end = true};
@@ -514,6 +554,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(may_be_freed_at_data, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_freed_at_a_failure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(waits_for_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(reads_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(may_be_freed_while_it_reads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_handed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sends_without_delay, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(accepts_many, set_up, tear_down),

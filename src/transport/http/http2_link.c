@@ -5,6 +5,8 @@
 
 #include "wire/cursor.h"
 
+enum { LENGTH_SIZE = 3, GOAWAY_SIZE = 8 };
+
 void http2_link_init(struct http2_link *link, nghttp2_session *session, bool server) {
 	*link = (struct http2_link){
 		.session = session,
@@ -70,6 +72,24 @@ enum err http2_link_receive(struct http2_link *link, const uint8_t *data, size_t
 	return ERR_OK;
 }
 
+/*
+ * The library ends a connection with words about why, by which everybody would know it: they go.
+ * RFC 9113 section 6.8: | length 3 | type 1 | flags 1 | stream 4 | last stream 4 | error 4 | words
+ * |
+ */
+static enum err append_frame(struct http2_link *link, const uint8_t *data, size_t size) {
+	uint8_t bare[HTTP2_LINK_HEADER_SIZE + GOAWAY_SIZE];
+	struct reader reader = reader_of(data, size);
+	reader_skip(&reader, LENGTH_SIZE);
+	if (size <= sizeof bare || reader_u8(&reader) != NGHTTP2_GOAWAY)
+		return byte_queue_append(&link->outgoing, data, size);
+	struct writer writer = writer_of(bare, sizeof bare);
+	writer_zeros(&writer, LENGTH_SIZE - 1);
+	writer_u8(&writer, GOAWAY_SIZE);
+	writer_bytes(&writer, data + LENGTH_SIZE, sizeof bare - LENGTH_SIZE);
+	return byte_queue_append(&link->outgoing, bare, sizeof bare);
+}
+
 enum err http2_link_fill(struct http2_link *link) {
 	if (byte_queue_size(&link->outgoing) == 0)
 		link->pause = false;
@@ -80,7 +100,8 @@ enum err http2_link_fill(struct http2_link *link) {
 			return size == NGHTTP2_ERR_NOMEM ? ERR_NO_MEMORY : ERR_MALFORMED;
 		if (size == 0)
 			break;
-		enum err error = byte_queue_append(&link->outgoing, data, (size_t)size);
+		/* One frame, from its first byte to its last. */
+		enum err error = append_frame(link, data, (size_t)size);
 		if (error)
 			return error;
 	}

@@ -19,6 +19,7 @@ struct peer {
 	nghttp2_session *session;
 	struct answer answers[STREAMS];
 	bool goaway;
+	size_t words;     /* that came with it */
 	const char *body; /* of the request */
 	size_t body_left;
 };
@@ -49,7 +50,11 @@ static int on_closed(nghttp2_session *session, int32_t id, uint32_t error, void 
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
-	((struct peer *)context)->goaway |= frame->hd.type == NGHTTP2_GOAWAY;
+	struct peer *peer = context;
+	if (frame->hd.type == NGHTTP2_GOAWAY) {
+		peer->goaway = true;
+		peer->words += frame->goaway.opaque_data_len;
+	}
 	return 0;
 }
 
@@ -276,6 +281,19 @@ static void ends_in_time(void **state) {
 	peer_free(peer);
 }
 
+/* A library's own words would tell which one it is. */
+static void ends_without_words(void **state) {
+	static const uint8_t data_on_no_stream[] = {0, 0, 1, NGHTTP2_DATA, 0, 0, 0, 0, 0, 'x'};
+	struct peer *peer = peer_new(true);
+	struct world *world = peer->world;
+	run(peer);
+	(void)decoy_put(world->decoy, world->now, data_on_no_stream, sizeof data_on_no_stream);
+	run(peer);
+	assert_true(peer->goaway);
+	assert_int_equal(peer->words, 0);
+	peer_free(peer);
+}
+
 static void ends_what_it_cannot_read(void **state) {
 	struct world *world = world_new(true, true);
 	(void)world_text(world, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -294,6 +312,7 @@ int main(void) {
 		cmocka_unit_test(hands_over_when_acknowledged),
 		cmocka_unit_test(bounds_connections),
 		cmocka_unit_test(ends_in_time),
+		cmocka_unit_test(ends_without_words),
 		cmocka_unit_test(ends_what_it_cannot_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ struct net {
 	struct loop_source source;
 	struct net_arguments arguments;
 	char log_name[LOG_NAME_SIZE];
+	bool ending; /* it was told to stop, and does when all have ended in peace */
 	bool stop;
 	int status;
 };
@@ -89,7 +90,8 @@ static void handle(struct net *net, struct channel_message *message) {
 		net_tunnels_network(tunnels);
 		break;
 	case PROCESS_STOP:
-		net->stop = true;
+		net->ending = true;
+		net_tunnels_drain(tunnels);
 		break;
 	default:
 		/* A reply that came too late. */
@@ -215,6 +217,7 @@ static void serve(struct net *net) {
 		deadline = net_tunnels_run(&net->tunnels, clock_now());
 		if (net->channel.kept_count > 0)
 			deadline = 0;
+		net->stop |= net->ending && net_tunnels_are_drained(&net->tunnels);
 		if (net->channel.lost) {
 			log_error("the privileged process did not answer in time; starting again");
 			net->status = EXIT_FAILURE;

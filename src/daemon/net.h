@@ -96,6 +96,11 @@ struct net_device_ops {
 	enum err (*new)(const struct net_start *start, struct net_device **out_device);
 	/* Ends all threads and closes everything. */
 	void (*free)(struct net_device *device);
+	/*
+	 * Optional, before free(): its connections are to end in peace. Returns when to call it again
+	 * at the latest, which may be sooner; CLOCK_NEVER: there is nothing to wait for any more.
+	 */
+	uint64_t (*drain)(struct net_device *device, uint64_t now);
 	/* The interface's MTU or state changed. */
 	void (*link)(struct net_device *device, uint32_t mtu, bool up);
 	/* Optional: routes, addresses or clocks of the host changed. */

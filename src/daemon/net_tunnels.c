@@ -19,6 +19,9 @@ struct net_tunnel {
 	const struct net_device_ops *ops;
 	struct net_device *device;       /* NULL while it is being made */
 	struct connections *connections; /* NULL before the first one */
+	uint64_t drain_at;               /* when the device is to be asked again; 0: it was not */
+	bool is_detached;                /* by this message: */
+	struct process_message detach;
 };
 
 static void log_event(const struct net_tunnel *tunnel, const struct net_event *event) {
@@ -141,10 +144,53 @@ void net_tunnels_attach(struct net_tunnels *tunnels, struct channel_message *mes
 	net_channel_answer(tunnels->channel, &message->message, error ? EIO : 0, text);
 }
 
+/* Its end goes on until the time is CLOCK_NEVER. */
+static void drain(struct net_tunnel *tunnel, uint64_t now) {
+	tunnel->drain_at = tunnel->ops->drain ? tunnel->ops->drain(tunnel->device, now) : CLOCK_NEVER;
+}
+
+static void detach(struct net_tunnels *tunnels, uint16_t slot) {
+	const struct process_message message = tunnels->items[slot]->detach;
+	release(tunnels, slot);
+	net_channel_answer(tunnels->channel, &message, 0, "");
+}
+
 void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_message *message) {
-	bool is_known = tunnels->items[message->tunnel] != NULL;
-	release(tunnels, message->tunnel);
-	net_channel_answer(tunnels->channel, message, is_known ? 0 : ENODEV, "");
+	struct net_tunnel *tunnel = tunnels->items[message->tunnel];
+	if (!tunnel) {
+		net_channel_answer(tunnels->channel, message, ENODEV, "");
+		return;
+	}
+	tunnel->is_detached = true;
+	tunnel->detach = *message;
+	drain(tunnel, clock_now());
+	if (tunnel->drain_at == CLOCK_NEVER)
+		detach(tunnels, message->tunnel);
+}
+
+void net_tunnels_drain(struct net_tunnels *tunnels) {
+	uint64_t now = clock_now();
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
+		if (tunnels->items[slot])
+			drain(tunnels->items[slot], now);
+}
+
+bool net_tunnels_are_drained(const struct net_tunnels *tunnels) {
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++)
+		if (tunnels->items[slot] && tunnels->items[slot]->drain_at != CLOCK_NEVER)
+			return false;
+	return true;
+}
+
+/* True: it is gone. */
+static bool drain_on(struct net_tunnels *tunnels, struct net_tunnel *tunnel, uint64_t now) {
+	if (tunnel->drain_at == 0 || now < tunnel->drain_at)
+		return false;
+	drain(tunnel, now);
+	if (tunnel->drain_at != CLOCK_NEVER || !tunnel->is_detached)
+		return false;
+	detach(tunnels, tunnel->channel.slot);
+	return true;
 }
 
 void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message) {
@@ -232,8 +278,12 @@ int net_tunnels_get(struct net_tunnels *tunnels, uint16_t slot, int *out_descrip
 uint64_t net_tunnels_run(struct net_tunnels *tunnels, uint64_t now) {
 	uint64_t next = CLOCK_NEVER;
 	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++) {
-		const struct net_tunnel *tunnel = tunnels->items[slot];
-		if (!tunnel || !tunnel->ops->run)
+		struct net_tunnel *tunnel = tunnels->items[slot];
+		if (!tunnel || drain_on(tunnels, tunnel, now))
+			continue;
+		if (tunnel->drain_at > 0 && tunnel->drain_at < next)
+			next = tunnel->drain_at;
+		if (!tunnel->ops->run)
 			continue;
 		uint64_t wanted = tunnel->ops->run(tunnel->device, now);
 		next = wanted < next ? wanted : next;

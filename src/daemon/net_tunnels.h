@@ -21,10 +21,16 @@ struct net_tunnels {
 	struct net_tunnel *items[PROCESS_TUNNELS_MAX]; /* NULL: free slot */
 };
 
+/* All devices end in peace; the deadlines are of net_tunnels_run(). */
+void net_tunnels_drain(struct net_tunnels *tunnels);
+bool net_tunnels_are_drained(const struct net_tunnels *tunnels);
 /* Frees all devices. */
 void net_tunnels_done(struct net_tunnels *tunnels);
 
-/* Messages of the privileged process, answered here where they want an answer. */
+/*
+ * Messages of the privileged process, answered here where they want an answer; DETACH once the
+ * device has ended.
+ */
 void net_tunnels_attach(struct net_tunnels *tunnels, struct channel_message *message);
 void net_tunnels_detach(struct net_tunnels *tunnels, const struct process_message *message);
 void net_tunnels_link(struct net_tunnels *tunnels, const struct process_message *message);

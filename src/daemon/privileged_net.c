@@ -9,7 +9,8 @@
 #include "daemon/net.h"
 #include "daemon/privileged_parts.h"
 
-#define STOP_TIMEOUT (2 * CLOCK_SECOND)
+/* Connections of streams end in peace before it does (stream_device.c). */
+#define STOP_TIMEOUT (5 * CLOCK_SECOND)
 
 enum { MESSAGES_PER_TURN = 64 };
 

@@ -65,6 +65,15 @@ void stream_core_free(struct stream_core *core) {
 	free(core);
 }
 
+void stream_core_drain(struct stream_core *core, bool now) {
+	if (core->tunnel)
+		core->ops->drain(core->tunnel, now);
+}
+
+bool stream_core_is_drained(const struct stream_core *core) {
+	return !core->tunnel || core->ops->is_drained(core->tunnel);
+}
+
 static int errno_of(enum err error) {
 	switch (error) {
 	case ERR_OK:

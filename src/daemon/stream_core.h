@@ -34,6 +34,10 @@ struct stream_core_start {
 enum err stream_core_new(const struct stream_core_start *start, struct stream_core **out_core);
 void stream_core_free(struct stream_core *core); /* NULL-safe */
 
+/* See stream_tunnel_ops.drain(). */
+void stream_core_drain(struct stream_core *core, bool now);
+bool stream_core_is_drained(const struct stream_core *core);
+
 /* One set operation. Returns errno. Options may have been taken where the peers' lines were not. */
 int stream_core_set(struct stream_core *core, struct slice text);
 /* The lines that answer a get operation, without any secret. */

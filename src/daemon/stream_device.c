@@ -24,6 +24,14 @@
  * The journal has the set operations, as they came, on the main thread.
  */
 
+/*
+ * Who stops a tunnel waits for it: a transfer that is nearly done may end, and what is left then is
+ * closed in order, for which a few round trips are enough.
+ */
+#define DRAIN_PEACE (2 * CLOCK_SECOND)
+#define DRAIN_END (2500 * CLOCK_MILLISECOND)
+#define DRAIN_LOOK (10 * CLOCK_MILLISECOND)
+
 /* Until the channel has room again. */
 #define SEND_RETRY (20 * CLOCK_MILLISECOND)
 
@@ -34,6 +42,7 @@ struct net_device {
 	struct stream_surroundings *surroundings; /* the thread's, as the next one is */
 	struct stream_core *core;
 	struct net_journal journal;
+	uint64_t drain_at; /* when it was begun; 0: it was not */
 };
 
 static void wake(void *context) {
@@ -79,6 +88,30 @@ static void close_on_thread(void *context) {
 	struct net_device *device = context;
 	stream_core_free(device->core);
 	stream_surroundings_free(device->surroundings);
+}
+
+struct draining {
+	struct net_device *device;
+	bool begins, ends, is_drained;
+};
+
+static void drain_on_thread(void *context) {
+	struct draining *draining = context;
+	struct stream_core *core = draining->device->core;
+	if (draining->begins || draining->ends)
+		stream_core_drain(core, draining->ends);
+	draining->is_drained = stream_core_is_drained(core);
+}
+
+static uint64_t device_drain(struct net_device *device, uint64_t now) {
+	struct draining draining = {.device = device, .begins = device->drain_at == 0};
+	if (draining.begins)
+		device->drain_at = now;
+	draining.ends = now >= device->drain_at + DRAIN_PEACE;
+	stream_thread_call(device->thread, drain_on_thread, &draining);
+	if (draining.is_drained || now >= device->drain_at + DRAIN_END)
+		return CLOCK_NEVER;
+	return now + DRAIN_LOOK;
 }
 
 static void device_free(struct net_device *device) {
@@ -326,6 +359,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 const struct net_device_ops stream_device_ops = {
 	.new = device_new,
 	.free = device_free,
+	.drain = device_drain,
 	.link = device_link,
 	.network = device_network,
 	.set = device_set,

@@ -62,6 +62,11 @@ void carrier_drain(struct carrier *carrier) {
 	carrier_touch(carrier);
 }
 
+void carrier_end(struct carrier *carrier) {
+	mux_discard(carrier->mux, STREAM_ERROR_CANCEL);
+	carrier_touch(carrier);
+}
+
 void carrier_figures(const struct carrier *carrier, struct carrier_figures *out_figures) {
 	struct mux_windows windows = mux_windows(carrier->mux);
 	*out_figures = (struct carrier_figures){
@@ -168,7 +173,14 @@ static void end(struct carrier *carrier, const char *why) {
 }
 
 static void tls_finished(void *context, bool cut) {
-	end(context, cut ? "the connection was cut" : "closed by the other end");
+	struct carrier *carrier = context;
+	take_first(carrier);
+	/* GOAWAY may have come together with the end. */
+	bool is_drained =
+		mux_state(carrier->mux) == MUX_DRAINING && mux_stream_count(carrier->mux) == 0;
+	end(carrier, cut          ? "the connection was cut"
+				 : is_drained ? "drained"
+							  : "closed by the other end");
 }
 
 static void tls_writable(void *context) {

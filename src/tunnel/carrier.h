@@ -80,6 +80,8 @@ struct mux *carrier_mux(struct carrier *carrier);
 void carrier_touch(struct carrier *carrier);
 /* No new streams; it closes when those that are there have ended. */
 void carrier_drain(struct carrier *carrier);
+/* It closes now, in order: its streams' owners are told of CANCEL from inside. */
+void carrier_end(struct carrier *carrier);
 
 struct carrier_figures {
 	struct endpoint peer;

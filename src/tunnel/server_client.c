@@ -159,6 +159,22 @@ enum err server_client_take(struct server_client *client, const struct carrier_a
 	return ERR_OK;
 }
 
+void server_client_drain(struct server_client *client, bool now) {
+	list_for_each (link, &client->carriers) {
+		struct carrier *carrier = list_item(link, struct member, link)->carrier;
+		if (client->packets)
+			packets_peer_leave(client->packets, carrier);
+		if (now)
+			carrier_end(carrier);
+		else
+			carrier_drain(carrier);
+	}
+}
+
+bool server_client_is_drained(const struct server_client *client) {
+	return list_is_empty(&client->carriers);
+}
+
 /* What he may do */
 
 /* His own rules, and behind them those of the tunnel. */

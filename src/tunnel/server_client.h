@@ -39,6 +39,9 @@ enum err server_client_new(const struct server_client_setup *setup,
 						   struct server_client **out_client);
 /* Ends his connections, and is no longer the peer's owner. NULL-safe. */
 void server_client_free(struct server_client *client);
+/* They close when their streams have ended, that of an interface's packets at once; or now. */
+void server_client_drain(struct server_client *client, bool now);
+bool server_client_is_drained(const struct server_client *client);
 
 /* Another connection of his, which becomes a carrier. On failure it is reset. */
 enum err server_client_take(struct server_client *client, const struct carrier_accepted *accepted);

@@ -39,6 +39,7 @@ struct stream_tunnel {
 	struct stream_packets *packets; /* NULL: no interface, and below no server */
 	struct packets_peer *packets_peer;
 	uint8_t packets_key[X25519_KEY_SIZE]; /* of packets_peer */
+	bool is_ending;                       /* drain() was called */
 };
 
 static const char *const application_protocols[] = {"h2", "http/1.1"};
@@ -121,6 +122,8 @@ static void join_packets(struct stream_tunnel *tunnel, const struct stream_peer 
 static void client_peers(struct stream_tunnel *tunnel) {
 	const struct stream_peer *server = server_of(tunnel);
 	struct uplink_peer peer;
+	if (tunnel->is_ending)
+		return;
 	if (server) {
 		peer.endpoint = server->endpoint;
 		memcpy(peer.public_key, server->public_key, sizeof peer.public_key);
@@ -148,6 +151,18 @@ static void client_free(struct stream_tunnel *tunnel) {
 		return;
 	stream_options_done(&tunnel->options);
 	release(tunnel);
+}
+
+/* Programs that ask meanwhile are told that there is no connection. */
+static void client_drain(struct stream_tunnel *tunnel, bool now) {
+	tunnel->is_ending = true;
+	packets_peer_free(tunnel->packets_peer);
+	tunnel->packets_peer = NULL;
+	uplink_drain(tunnel->uplink, now);
+}
+
+static bool client_is_drained(const struct stream_tunnel *tunnel) {
+	return uplink_is_drained(tunnel->uplink);
 }
 
 /* Of a second descriptor: the first is the caller's until all has succeeded. */
@@ -346,6 +361,8 @@ static void client_status(struct stream_tunnel *tunnel, struct uapi_text *out_te
 const struct stream_tunnel_ops stream_client_ops = {
 	.new = client_new,
 	.free = client_free,
+	.drain = client_drain,
+	.is_drained = client_is_drained,
 	.set = client_set,
 	.peers = client_peers,
 	.removed = client_removed,

@@ -53,6 +53,7 @@ struct stream_tunnel {
 	struct tcp_acceptor *acceptors[STREAM_LISTENERS_MAX];
 	size_t listener_count;
 	bool is_admitting;
+	bool is_ending;                 /* drain() was called */
 	struct stream_packets *packets; /* NULL: there is no interface */
 	struct log_kind refused, broken;
 	/* Of the server itself, and counters of clients that are gone. */
@@ -264,6 +265,38 @@ static void end_connections(struct stream_tunnel *server) {
 		stranger_free(list_item(link, struct stranger, link));
 }
 
+static void close_listeners(struct stream_tunnel *server) {
+	for (size_t i = 0; i < server->listener_count; i++) {
+		tcp_acceptor_free(server->acceptors[i]);
+		server->acceptors[i] = NULL;
+		if (server->listeners[i] >= 0)
+			(void)close(server->listeners[i]);
+		server->listeners[i] = -1;
+	}
+}
+
+/* As a web server that is stopped, it has no time for strangers. */
+static void server_drain(struct stream_tunnel *server, bool now) {
+	server->is_ending = true;
+	close_listeners(server);
+	list_for_each (link, &server->strangers)
+		stranger_free(list_item(link, struct stranger, link));
+	for (size_t i = 0; i < stream_peers_count(server->peers); i++) {
+		const struct stream_peer *peer = stream_peers_at(server->peers, i);
+		if (peer->owner)
+			server_client_drain(peer->owner, now);
+	}
+}
+
+static bool server_is_drained(const struct stream_tunnel *server) {
+	for (size_t i = 0; i < stream_peers_count(server->peers); i++) {
+		const struct stream_peer *peer = stream_peers_at(server->peers, i);
+		if (peer->owner && !server_client_is_drained(peer->owner))
+			return false;
+	}
+	return true;
+}
+
 static void server_done(struct stream_tunnel *server) {
 	stream_packets_free(server->packets);
 	exits_free(server->exits);
@@ -277,11 +310,7 @@ static void server_done(struct stream_tunnel *server) {
 static void server_free(struct stream_tunnel *server) {
 	if (!server)
 		return;
-	for (size_t i = 0; i < server->listener_count; i++) {
-		tcp_acceptor_free(server->acceptors[i]);
-		if (server->listeners[i] >= 0)
-			(void)close(server->listeners[i]);
-	}
+	close_listeners(server);
 	end_connections(server);
 	stream_options_done(&server->options);
 	server_done(server);
@@ -386,7 +415,7 @@ static enum err server_seen(struct stream_tunnel *server, struct slice bytes) {
 }
 
 static void server_admit(struct stream_tunnel *server) {
-	if (server->is_admitting)
+	if (server->is_admitting || server->is_ending)
 		return;
 	server->is_admitting = true;
 	for (size_t i = 0; i < server->listener_count; i++) {
@@ -439,6 +468,8 @@ static void server_status(struct stream_tunnel *server, struct uapi_text *out_te
 const struct stream_tunnel_ops stream_server_ops = {
 	.new = server_new,
 	.free = server_free,
+	.drain = server_drain,
+	.is_drained = server_is_drained,
 	.set = server_set,
 	.peers = server_peers,
 	.removed = server_removed,

@@ -42,6 +42,14 @@ struct stream_tunnel_ops {
 	/* Ends all streams and connections. */
 	void (*free)(struct stream_tunnel *tunnel);
 	/*
+	 * Before free(): nobody is let in and no connection made any more, and those that are there say
+	 * so and close when their streams have ended. Called again with now, they close without waiting
+	 * for that, in order.
+	 */
+	void (*drain)(struct stream_tunnel *tunnel, bool now);
+	/* Whether nothing is left that free() would cut off. */
+	bool (*is_drained)(const struct stream_tunnel *tunnel);
+	/*
 	 * Other options, taken over and zeroed on success, of the same role and with the same
 	 * listeners: otherwise, and for what cannot be used (a certificate), ERR_INVALID or another
 	 * error, and those of before stay.

@@ -34,6 +34,7 @@ struct uplink {
 	bool is_declined; /* the last attempt was */
 	bool is_attending;
 	bool is_wanted;            /* another connection, though there is one */
+	bool is_ending;            /* uplink_drain() was called */
 	struct ticket_jar tickets; /* of the server */
 	struct list wishes, watches;
 	struct control_task *task;
@@ -261,7 +262,7 @@ static void dial(struct uplink *uplink) {
 }
 
 static bool may_dial(struct uplink *uplink) {
-	if (uplink->is_dialling || !uplink->has_peer ||
+	if (uplink->is_ending || uplink->is_dialling || !uplink->has_peer ||
 		uplink->peer.endpoint.address.family == ADDRESS_NONE)
 		return false;
 	uplink->place = find_place(uplink);
@@ -315,7 +316,7 @@ static struct uplink_wish *first_wish(const struct uplink *uplink) {
 
 /* Nobody will come in time. */
 static bool is_hopeless(const struct uplink *uplink, const struct uplink_wish *wish, uint64_t now) {
-	if (now >= wish->until)
+	if (uplink->is_ending || now >= wish->until)
 		return true;
 	return !uplink->is_dialling && count_open(uplink) == 0 && uplink->retry_at >= wish->until;
 }
@@ -471,6 +472,26 @@ void uplink_hurry(struct uplink *uplink) {
 		uplink->failures = uplink->short_lives = 0;
 	}
 	control_task_set(uplink->task);
+}
+
+void uplink_drain(struct uplink *uplink, bool now) {
+	uplink->is_ending = true;
+	drop_dial(uplink);
+	for (size_t i = 0; i < UPLINK_CONNECTIONS_MAX; i++) {
+		struct carrier *carrier = uplink->connections[i].carrier;
+		if (carrier && now)
+			carrier_end(carrier);
+		else if (carrier)
+			carrier_drain(carrier);
+	}
+	control_task_set(uplink->task);
+}
+
+bool uplink_is_drained(const struct uplink *uplink) {
+	for (size_t i = 0; i < UPLINK_CONNECTIONS_MAX; i++)
+		if (uplink->connections[i].carrier)
+			return false;
+	return true;
 }
 
 void uplink_figures(const struct uplink *uplink, struct uplink_figures *out_figures) {

@@ -103,6 +103,12 @@ void uplink_configure(struct uplink *uplink, const struct uplink_options *option
  * the same one they stay, and new ones are made there.
  */
 void uplink_set_peer(struct uplink *uplink, const struct uplink_peer *peer);
+/*
+ * The end: no connection is made any more, wishes are refused, and those that are there close when
+ * their streams have ended; or now, in order.
+ */
+void uplink_drain(struct uplink *uplink, bool now);
+bool uplink_is_drained(const struct uplink *uplink);
 /* The network is another than before: what failed may be tried again at once. */
 void uplink_hurry(struct uplink *uplink);
 

@@ -25,6 +25,7 @@ from harness.streams import (
     PORT,
     SERVER,
     SERVER_NAME,
+    URL,
     WEB,
     Streams,
     make_certificate,
@@ -165,6 +166,27 @@ def test_server_dies(lab: Lab) -> None:
     streams.server.start()
     # The client has failed in vain meanwhile, and waits for longer each time.
     wait_until(streams.works, 10, "a page from the new server")
+
+
+def test_server_is_stopped(lab: Lab) -> None:
+    """Connections end in order, after what is nearly done; who is cut off then, sees that he is."""
+    streams = make_streams(lab).start()
+    assert streams.works()
+    streams.server.umbra("down", streams.web)
+    ended = "a connection to the server has ended: drained"
+    wait_until(lambda: ended in streams.client.log_text(), 5, "an end in order")
+    streams.server.umbra("up", streams.web)
+    wait_until(streams.works, 10, "a page after it was down")
+    size = 600_000
+    path, slowly = lab.folder / "got", ("--limit-rate", "500k")
+    argv = ("curl", "-sS", *slowly, "--socks5-hostname", f"127.0.0.1:{FRONT}", "-o", str(path))
+    download = streams.space.spawn(*argv, f"{URL}/bytes/{size}")
+    wait_until(lambda: path.exists() and path.stat().st_size > size // 6, 10, "its begin")
+    with streams.connect() as held:
+        assert streams.server.stop() == 0
+        assert download.wait() == 0, download.output()
+        assert path.stat().st_size == size
+        assert_cut(held)
 
 
 def test_client_dies(lab: Lab) -> None:

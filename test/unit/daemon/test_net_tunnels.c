@@ -29,7 +29,7 @@ struct net_device {
 	struct process_resolved resolved;
 };
 
-static unsigned alive;
+static unsigned alive, drains_left;
 static struct net_device *latest;
 
 static enum err new_device(const struct net_start *start, struct net_device **out_device) {
@@ -50,6 +50,10 @@ static enum err new_device(const struct net_start *start, struct net_device **ou
 static void free_device(struct net_device *device) {
 	alive--;
 	free(device);
+}
+
+static uint64_t drain_device(struct net_device *device, uint64_t now) {
+	return drains_left-- > 0 ? now + CLOCK_MILLISECOND : CLOCK_NEVER;
 }
 
 static void link_device(struct net_device *device, uint32_t mtu, bool up) {
@@ -92,6 +96,7 @@ static const struct net_device_ops ops = {
 	.resolved = take_addresses,
 	.new = new_device,
 	.free = free_device,
+	.drain = drain_device,
 	.link = link_device,
 	.set = set_device,
 	.of_peers = is_of_peers,
@@ -219,6 +224,32 @@ static void test_tunnels_come_and_go(void **state) {
 	get(fixture, PROCESS_TUNNELS_MAX - 1, "um63\n");
 	attach(fixture, 3, 1420, 2, 0);
 	get(fixture, 3, "um3\n");
+}
+
+/* A device ends when it is ready to, and only then is that answered. */
+static void test_tunnels_end_in_peace(void **state) {
+	struct fixture *fixture = *state;
+	attach(fixture, 3, 1420, 2, 0);
+	attach(fixture, 4, 1420, 2, 0);
+	struct channel_message message = message_of(PROCESS_DETACH, 3), early;
+	drains_left = 2;
+	net_tunnels_detach(&fixture->tunnels, &message.message);
+	uint64_t now = clock_now() + CLOCK_SECOND;
+	assert_int_equal(net_tunnels_run(&fixture->tunnels, now - CLOCK_SECOND / 2),
+					 now - CLOCK_SECOND / 2 + 3);
+	assert_int_equal(channel_receive(fixture->ends[0], &early), ERR_AGAIN);
+	get(fixture, 3, "um3\n");
+	assert_int_equal(net_tunnels_run(&fixture->tunnels, now), now + 4);
+	assert_answer(fixture, 3, 0);
+	assert_int_equal(alive, 1);
+	/* All of them, without an answer. */
+	drains_left = 1;
+	net_tunnels_drain(&fixture->tunnels);
+	assert_false(net_tunnels_are_drained(&fixture->tunnels));
+	(void)net_tunnels_run(&fixture->tunnels, now);
+	assert_true(net_tunnels_are_drained(&fixture->tunnels));
+	assert_int_equal(alive, 1);
+	drains_left = 0;
 }
 
 static void test_refused(void **state) {
@@ -369,6 +400,7 @@ static void test_connections_of_each(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		row(test_tunnels_come_and_go),
+		row(test_tunnels_end_in_peace),
 		row(test_refused),
 		row(test_set),
 		row(test_each_has_its_own_deadline),

@@ -46,6 +46,9 @@ static void answered(struct stream_question *question, enum err error,
 	addresses_found += error ? 100 : (int)count;
 }
 
+static atomic_uint drained[2];
+static atomic_bool is_empty;
+
 static enum err make(const struct stream_tunnel_start *start, struct stream_options *options,
 					 struct stream_tunnel **out_tunnel) {
 	struct stream_tunnel *tunnel = calloc(1, sizeof *tunnel);
@@ -81,6 +84,14 @@ static void unmake(struct stream_tunnel *tunnel) {
 	alive--;
 }
 
+static void drain(struct stream_tunnel *tunnel, bool now) {
+	drained[now]++;
+}
+
+static bool is_drained(const struct stream_tunnel *tunnel) {
+	return is_empty;
+}
+
 static enum err set_options(struct stream_tunnel *tunnel, struct stream_options *options) {
 	stream_options_done(options);
 	return ERR_OK;
@@ -106,6 +117,8 @@ static void put_status(struct stream_tunnel *tunnel, struct uapi_text *out_text)
 const struct stream_tunnel_ops stream_client_ops = {
 	.new = make,
 	.free = unmake,
+	.drain = drain,
+	.is_drained = is_drained,
 	.set = set_options,
 	.peers = change,
 	.removed = remove_peer,
@@ -235,6 +248,26 @@ static void settle(struct fixture *fixture) {
 	uapi_text_done(&text);
 }
 
+/* For two seconds in peace, then in order, and not longer than it takes. */
+static void test_ends(void **state) {
+	struct fixture *fixture = *state;
+	uint64_t now = 100 * CLOCK_SECOND, begun = now, ended = 0;
+	assert_int_equal(set(fixture, OPTIONS), 0);
+	is_empty = false;
+	drained[false] = drained[true] = 0;
+	for (uint64_t next; (next = stream_device_ops.drain(fixture->device, now)) != CLOCK_NEVER;) {
+		assert_in_range(next, now + 1, now + CLOCK_SECOND / 2);
+		if (drained[true] > 0 && ended == 0)
+			ended = now;
+		now = next;
+	}
+	assert_int_equal(drained[false], 1);
+	assert_in_range(ended - begun, 2 * CLOCK_SECOND, 2100 * CLOCK_MILLISECOND);
+	assert_in_range(now - begun, 2400 * CLOCK_MILLISECOND, 3 * CLOCK_SECOND);
+	is_empty = true;
+	assert_int_equal(stream_device_ops.drain(fixture->device, begun), CLOCK_NEVER);
+}
+
 static void test_sockets(void **state) {
 	struct fixture *fixture = *state;
 	fixture->full = 1;
@@ -331,8 +364,13 @@ static void test_refused(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		row(test_sockets),         row(test_names),    row(test_nobody_resolves),
-		row(test_others_are_told), row(test_of_peers), row(test_next_run),
+		row(test_ends),
+		row(test_sockets),
+		row(test_names),
+		row(test_nobody_resolves),
+		row(test_others_are_told),
+		row(test_of_peers),
+		row(test_next_run),
 		row(test_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ struct client {
 	struct stream_pending pending;
 	struct carrier *carrier;
 	bool closed;
+	char why[64];
 	/* His stream. */
 	struct stream_user user;
 	struct mux_stream *stream;
@@ -92,7 +93,9 @@ static inline bool ask(struct client *client, const char *text) {
 }
 
 static inline void client_closed(void *context, const char *why) {
-	((struct client *)context)->closed = true;
+	struct client *client = context;
+	client->closed = true;
+	(void)strncpy(client->why, why, sizeof client->why - 1);
 }
 static const struct carrier_ops client_carrier_ops = {.closed = client_closed};
 

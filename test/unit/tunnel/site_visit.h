@@ -40,6 +40,7 @@ struct site_visit {
 	size_t head_size;
 	size_t record_count, record_sizes[8];
 	unsigned finished, closed;
+	char why[64];    /* its carrier closed */
 	bool is_resumed; /* by a ticket */
 };
 
@@ -75,9 +76,10 @@ static inline enum stream_error site_opened(void *context, struct mux_stream *st
 }
 static inline void site_closed(void *context, const char *why) {
 	struct site_visit *visit = context;
+	visit->closed++;
+	(void)snprintf(visit->why, sizeof visit->why, "%s", why);
 	carrier_free(visit->carrier);
 	visit->carrier = NULL;
-	visit->closed++;
 }
 static const struct carrier_ops site_carrier_ops = {.opened = site_opened, .closed = site_closed};
 

@@ -11,6 +11,7 @@
 #include "tunnel/directory_text.h"
 #include "tunnel/stream_tunnel.h"
 #include "tunnel/stream_user.h"
+#include "wire/socks5.h"
 #include "wire/stream_settings.h"
 #include "wire/uapi.h"
 
@@ -342,6 +343,48 @@ static void with_tickets(void **state) {
 	assert_false(scene->site.visits[scene->site.visit_count - 1].is_resumed);
 }
 
+static void run_until_drained(struct scene *scene) {
+	while (!stream_client_ops.is_drained(scene->tunnel))
+		run_for(scene, 5);
+}
+
+/* What programs have goes on; what they ask for now they do not get. */
+static void ends_in_peace(void **state) {
+	struct scene *scene = *state;
+	assert_int_equal(make(scene), ERR_OK);
+	by_socks5(scene);
+	struct tcp_connection *first = scene->program;
+	scene->program = NULL;
+	stream_client_ops.drain(scene->tunnel, false);
+	start_program(scene, 0);
+	talk(scene, "\x05\x01\x00", 3, 2);
+	talk(scene, connect_request, sizeof connect_request - 1, 10);
+	assert_int_equal(scene->heard[1], SOCKS5_NETWORK_UNREACHABLE);
+	tcp_connection_free(scene->program);
+	scene->program = first;
+	scene->is_over = false;
+	talk(scene, "still", 5, 5);
+	run_for(scene, 50);
+	assert_false(stream_client_ops.is_drained(scene->tunnel));
+	tcp_connection_finish(scene->program);
+	run_until_drained(scene);
+	assert_int_equal(scene->site.visit_count, 1);
+	assert_int_equal(scene->site.visits[0].closed, 1);
+	assert_string_equal(scene->site.visits[0].why, "drained");
+}
+
+static void ends_at_once(void **state) {
+	struct scene *scene = *state;
+	assert_int_equal(make(scene), ERR_OK);
+	by_socks5(scene);
+	stream_client_ops.drain(scene->tunnel, false);
+	run_for(scene, 20);
+	stream_client_ops.drain(scene->tunnel, true);
+	run_until_drained(scene);
+	assert_true(scene->is_over);
+	assert_string_equal(scene->site.visits[0].why, "closed by the other end");
+}
+
 static char *status_of(struct scene *scene) {
 	static char copy[4096];
 	struct uapi_text text = {.data = NULL};
@@ -502,6 +545,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(through_its_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(with_tickets, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(ends_in_peace, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(ends_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_options, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(packets, set_up, tear_down),

@@ -471,6 +471,59 @@ static void forgets_strangers_who_left(void **state) {
 	}
 }
 
+static bool is_drained(void *context) {
+	return stream_server_ops.is_drained(((struct client *)context)->desk->server);
+}
+
+/* Streams end first, then connections, and who comes then finds nobody. */
+static void ends_in_peace(void **state) {
+	struct desk *desk = *state;
+	start(desk, 1);
+	struct client *idle = let_in(desk, 1), *busy = let_in(desk, 1);
+	open_stream(idle, target_of(&desk->target));
+	fake_stream_host_until(&desk->fake, is_connected, idle);
+	(void)close(accept(desk->target_listener, NULL, NULL));
+	mux_stream_end(idle->stream);
+	carrier_touch(idle->carrier);
+	fake_stream_host_until(&desk->fake, is_stream_closed, idle);
+	open_stream(busy, target_of(&desk->target));
+	fake_stream_host_until(&desk->fake, is_connected, busy);
+	int far = accept(desk->target_listener, NULL, NULL);
+	stream_server_ops.drain(desk->server, false);
+	fake_stream_host_until(&desk->fake, is_closed, idle);
+	assert_string_equal(idle->why, "drained");
+	assert_int_equal(send(far, "hello", 5, 0), 5);
+	fake_stream_host_until(&desk->fake, has_echo, busy);
+	assert_false(is_drained(busy) || busy->closed);
+	(void)close(far);
+	mux_stream_end(busy->stream);
+	carrier_touch(busy->carrier);
+	fake_stream_host_until(&desk->fake, is_drained, busy);
+	fake_stream_host_until(&desk->fake, is_closed, busy);
+	assert_string_equal(busy->why, "drained");
+	assert_false(busy->error);
+	client_free(idle);
+	client_free(busy);
+}
+
+/* Who has waited long enough closes in order all the same. */
+static void ends_at_once(void **state) {
+	struct desk *desk = *state;
+	start(desk, 1);
+	struct client *client = let_in(desk, 1);
+	open_stream(client, target_of(&desk->target));
+	fake_stream_host_until(&desk->fake, is_connected, client);
+	stream_server_ops.drain(desk->server, false);
+	fake_stream_host_turn(&desk->fake);
+	assert_false(is_drained(client));
+	stream_server_ops.drain(desk->server, true);
+	fake_stream_host_until(&desk->fake, is_drained, client);
+	fake_stream_host_until(&desk->fake, is_closed, client);
+	assert_string_equal(client->why, "closed by the other end");
+	assert_true(client->stream_closed);
+	client_free(client);
+}
+
 /* What is left of somebody's connection: nothing. */
 struct leaver {
 	struct tls tls;
@@ -538,6 +591,8 @@ int main(void) {
 		TEST(bounds_strangers),
 		TEST(forgets_strangers_who_left),
 		TEST(closes_who_ends_with_the_handshake),
+		TEST(ends_in_peace),
+		TEST(ends_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -396,6 +396,28 @@ static void from_inside(void **state) {
 	assert_int_equal(first->next->refused, 0);
 }
 
+/* Nothing is begun any more, and what is there ends. */
+static void drained_for_good(void **state) {
+	(void)want(0);
+	struct carrier *first = make();
+	for (size_t i = 1; i < UPLINK_BUSY_STREAMS; i++)
+		(void)want(i);
+	assert_int_equal(scene.dial_count, 2); /* is under way */
+	uplink_drain(scene.uplink, false);
+	settle();
+	assert_true(last_dial()->is_free);
+	assert_int_equal(first->drained, 1);
+	assert_int_equal(want(10)->refused, 1);
+	uplink_hurry(scene.uplink);
+	pass(60 * CLOCK_SECOND);
+	assert_int_equal(scene.dial_count, 2);
+	assert_false(uplink_is_drained(scene.uplink));
+	uplink_drain(scene.uplink, true);
+	assert_int_equal(first->mux.state, MUX_CLOSED);
+	end(first);
+	assert_true(uplink_is_drained(scene.uplink));
+}
+
 static void configured_anew(void **state) {
 	(void)want(0);
 	struct carrier *carrier = make();
@@ -429,6 +451,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(awaited, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(from_inside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(drained_for_good, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(configured_anew, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

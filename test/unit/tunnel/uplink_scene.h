@@ -129,6 +129,9 @@ void carrier_drain(struct carrier *carrier) {
 	carrier->drained++;
 	carrier->mux.state = MUX_DRAINING;
 }
+void carrier_end(struct carrier *carrier) {
+	carrier->mux.state = MUX_CLOSED;
+}
 void carrier_free(struct carrier *carrier) {
 	if (carrier)
 		carrier->is_free = true;

@@ -111,7 +111,9 @@ const struct schema_row schema_stream_rows[] = {
 	 .standard = "balanced",
 	 .help = "How sizes and times are hidden from those who watch. none and performance cost "
 			 "little and hide little, balanced hides small messages and the beginnings of streams, "
-			 "stealth all sizes at a price in bandwidth and delay. Each end pads what it sends."},
+			 "stealth all sizes at a price in bandwidth and delay. A client's choice is for both "
+			 "directions; of a server's and a client's, the server sends by the one that hides "
+			 "more."},
 	{.key = "cookie",
 	 .type = SCHEMA_TOKEN,
 	 AT_TUNNEL(streams.cookie),

@@ -16,6 +16,7 @@
 #include "transport/tls/tls_stream.h"
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_user.h"
+#include "wire/stream_settings.h"
 
 /*
  * The pump between a mux and its TLS. What comes is opened where TLS laid it; what goes is asked
@@ -37,6 +38,8 @@ struct carrier {
 	uint64_t timer_at; /* CLOCK_NEVER: not set */
 	struct byte_queue first;
 	struct endpoint peer;
+	bool is_initiator;
+	uint8_t shaping; /* in force */
 	uint64_t opened_at, received, sent;
 	bool is_sending;   /* and will look for more by itself */
 	bool is_draining;  /* and that was told */
@@ -115,9 +118,30 @@ static void on_closed(void *context, struct mux_stream *stream, uint32_t error) 
 		user->ops->closed(user, error);
 }
 
+static void shape(struct carrier *carrier, uint8_t shaping) {
+	carrier->shaping = shaping;
+	mux_set_padding(carrier->mux, padding_rules_of(shaping),
+					carrier->is_initiator ? &padding_sizes_requests : &padding_sizes_answers);
+}
+
+/* What the initiator's user chose hides both directions; profiles are ordered by how much. */
 static enum err on_settings(void *context, struct slice payload) {
 	struct carrier *carrier = context;
-	return carrier->ops->settings ? carrier->ops->settings(carrier->context, payload) : ERR_OK;
+	struct stream_settings settings;
+	enum err error = stream_settings_decode(payload.data, payload.size, &settings);
+	if (!error && !carrier->is_initiator && settings.shaping > carrier->shaping)
+		shape(carrier, settings.shaping);
+	return error;
+}
+
+static enum err tell_settings(struct carrier *carrier) {
+	const struct stream_settings settings = {.shaping = carrier->shaping};
+	uint8_t payload[STREAM_SETTINGS_SIZE_MAX];
+	size_t size;
+	if (!carrier->is_initiator || carrier->shaping == STREAM_SHAPING_NONE)
+		return ERR_OK;
+	return stream_settings_encode(&settings, payload, sizeof payload, &size)
+			   ?: mux_send_settings(carrier->mux, slice_of(payload, size));
 }
 
 static void on_wake(void *context) {
@@ -309,9 +333,8 @@ static enum err make_ciphers(struct carrier *carrier, const struct stream_keys *
 }
 
 static enum err make_mux(struct carrier *carrier, const struct carrier_setup *setup, uint64_t now) {
-	bool initiator = setup->keys->initiator;
 	const struct mux_config config = {
-		.role = initiator ? MUX_INITIATOR : MUX_RESPONDER,
+		.role = carrier->is_initiator ? MUX_INITIATOR : MUX_RESPONDER,
 		.ops = &mux_ops,
 		.context = carrier,
 		.random = carrier->host->random,
@@ -321,10 +344,10 @@ static enum err make_mux(struct carrier *carrier, const struct carrier_setup *se
 		.quota = setup->quota,
 	};
 	enum err error = mux_new(&config, now, &carrier->mux);
-	if (!error)
-		mux_set_padding(carrier->mux, padding_rules_of(setup->shaping),
-						initiator ? &padding_sizes_requests : &padding_sizes_answers);
-	return error;
+	if (error)
+		return error;
+	shape(carrier, setup->shaping);
+	return tell_settings(carrier);
 }
 
 enum err carrier_new(const struct carrier_setup *setup, struct carrier **out_carrier) {
@@ -339,6 +362,7 @@ enum err carrier_new(const struct carrier_setup *setup, struct carrier **out_car
 								.context = setup->context,
 								.tls = setup->tls,
 								.peer = setup->peer,
+								.is_initiator = setup->keys->initiator,
 								.opened_at = now,
 								.timer_at = CLOCK_NEVER};
 	struct control_loop *loop = setup->host->loop;

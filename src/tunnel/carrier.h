@@ -32,8 +32,6 @@ struct carrier_ops {
 	 */
 	enum stream_error (*opened)(void *context, struct mux_stream *stream,
 								const struct target *target);
-	/* SETTINGS came; optional. */
-	enum err (*settings)(void *context, struct slice payload);
 	/*
 	 * No new streams from now on (GOAWAY came or went, ids are used up, it was drained); those that
 	 * are there live on. At most once; optional.
@@ -63,8 +61,12 @@ struct carrier_setup {
 	struct slice first;     /* what the peer sent behind the handshake, as far as it came */
 	struct endpoint peer;
 	const struct stream_keys *keys; /* copied; the caller wipes his */
-	uint8_t shaping;                /* enum stream_shaping, of what this end sends */
-	struct quota *quota;            /* of all the peer's connections, or NULL; outlives it */
+	/*
+	 * enum stream_shaping, of what this end sends. The initiator tells the other end, which then
+	 * sends so as well, unless its own hides more.
+	 */
+	uint8_t shaping;
+	struct quota *quota; /* of all the peer's connections, or NULL; outlives it */
 };
 
 /* No callback is made before the loop goes on. ERR_NO_MEMORY, ERR_CRYPTO, or what the loop says. */

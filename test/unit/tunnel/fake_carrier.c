@@ -72,20 +72,12 @@ static void on_closed(void *context, struct mux_stream *stream, uint32_t error) 
 	user_of(stream)->ops->closed(user_of(stream), error);
 }
 
-static enum err on_settings(void *context, struct slice payload) {
-	struct carrier *carrier = context;
-	if (!carrier->ops || !carrier->ops->settings)
-		return ERR_OK;
-	return carrier->ops->settings(carrier->context, payload);
-}
-
 static const struct mux_ops ops = {
 	.opened = on_opened,
 	.connected = on_connected,
 	.readable = on_readable,
 	.writable = on_writable,
 	.closed = on_closed,
-	.settings = on_settings,
 };
 
 static void tell_draining(struct carrier *carrier) {

@@ -189,6 +189,66 @@ static void a_question_and_its_answer(void **state) {
 	assert_true(near.opened_at > 0);
 }
 
+enum { QUESTIONS = 4 };
+
+/* What the initiator wants of shaping, the other end does too; what hides more, it does anyway. */
+static void profile_of(struct scene *scene, uint8_t near, uint8_t far) {
+	struct stream_keys keys;
+	carrier_pair_keys(true, &keys);
+	carrier_pair_carry(&scene->pair->near, &keys, near, slice_of(NULL, 0));
+	carrier_pair_keys(false, &keys);
+	carrier_pair_carry(&scene->pair->far, &keys, far, slice_of(NULL, 0));
+	for (unsigned i = 0; i < QUESTIONS; i++)
+		run_until_closed(ask(scene, "question", 8));
+	carrier_pair_run_for(scene->pair, 20);
+}
+
+enum {
+	PLAIN = QUESTIONS * (3 * 25 + 15 + 8), /* OPEN, DATA and an end, as they are */
+	PADDED = QUESTIONS * 3 * (18 + 64),    /* to 64 bytes each, and no more */
+};
+
+static uint64_t sent_by(const struct carrier_end *end) {
+	struct carrier_figures figures;
+	carrier_figures(end->carrier, &figures);
+	return figures.sent;
+}
+
+static void shaped_as_the_initiator_wants(void **state) {
+	struct scene *scene = *state;
+	profile_of(scene, STREAM_SHAPING_PERFORMANCE, STREAM_SHAPING_NONE);
+	assert_int_equal(sent_by(&scene->pair->far), PADDED);
+	assert_int_equal(sent_by(&scene->pair->near), PADDED + 18 + 64); /* SETTINGS as well */
+}
+
+static void shaped_by_who_hides_more(void **state) {
+	struct scene *scene = *state;
+	profile_of(scene, STREAM_SHAPING_PERFORMANCE, STREAM_SHAPING_BALANCED);
+	assert_true(sent_by(&scene->pair->far) > PADDED);
+	assert_int_equal(sent_by(&scene->pair->near), PADDED + 18 + 64);
+}
+
+/* To say nothing is to leave the other end's to it. */
+static void shaped_as_each_wants(void **state) {
+	struct scene *scene = *state;
+	profile_of(scene, STREAM_SHAPING_NONE, STREAM_SHAPING_PERFORMANCE);
+	assert_int_equal(sent_by(&scene->pair->near), PLAIN);
+	assert_int_equal(sent_by(&scene->pair->far), PADDED);
+}
+
+/* SETTINGS that cannot be read end the connection. */
+static void nonsense_about_shaping(void **state) {
+	struct scene *scene = *state;
+	join(scene, STREAM_SHAPING_NONE);
+	static const uint8_t twice[] = {0, 1, 0, 1, 1, 0, 1, 0, 1, 1};
+	struct carrier *carrier = scene->pair->near.carrier;
+	assert_int_equal(mux_send_settings(carrier_mux(carrier), slice_of(twice, sizeof twice)),
+					 ERR_OK);
+	carrier_touch(carrier);
+	control_loop_run(scene->pair->host.loop);
+	assert_string_equal(scene->pair->far.why, "PROTOCOL_ERROR");
+}
+
 /* More than all windows and buffers hold, of several streams at once, in every padding. */
 static void bulk_both_ways(void **state) {
 	struct scene *scene = *state;
@@ -379,6 +439,10 @@ static void first_bytes(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_question_and_its_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(shaped_as_the_initiator_wants, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(shaped_by_who_hides_more, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(shaped_as_each_wants, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nonsense_about_shaping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bulk_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_write_a_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(goes_on_when_there_is_room, set_up, tear_down),

@@ -9,6 +9,7 @@
 #include "stream/cipher.h"
 #include "stream/mux.h"
 #include "stream/padding.h"
+#include "stream/padding_sizes.h"
 
 enum { CLIENT, SERVER, BUFFER = 65536 };
 
@@ -140,10 +141,6 @@ static struct cipher *cipher_from(int end, const struct cipher_rules *rules, uin
 	return cipher;
 }
 
-/* A few sizes of bursts, as a browser's might be. */
-static const uint16_t requests[] = {400, 600, 900, 1800}, answers[] = {1200, 4000, 12000, 30000};
-static const struct padding_sizes sizes[] = {{requests, 4}, {answers, 4}};
-
 struct streams *streams_new(const struct streams_setup *setup) {
 	struct streams *streams = calloc(1, sizeof *streams);
 	check(streams != NULL);
@@ -168,7 +165,8 @@ struct streams *streams_new(const struct streams_setup *setup) {
 			.worker = part->worker,
 		};
 		check(!mux_new(&config, streams->now, &streams->ends[end]));
-		mux_set_padding(streams->ends[end], padding_rules_of(setup->shaping), &sizes[end]);
+		mux_set_padding(streams->ends[end], padding_rules_of(setup->shaping),
+						end == CLIENT ? &padding_sizes_requests : &padding_sizes_answers);
 		streams->carriers[end] = carrier_new(setup->seed + (unsigned)end, &setup->carrier);
 	}
 	return streams;

@@ -271,6 +271,10 @@ static struct cost cost_of(unsigned shaping) {
 	return cost;
 }
 
+static bool near(double measured, double said, double room) {
+	return measured > said - room && measured < said + room;
+}
+
 static void profiles_cost_what_the_documentation_says(void **state) {
 	struct cost costs[4];
 	for (unsigned shaping = 0; shaping < 4; shaping++) {
@@ -278,12 +282,14 @@ static void profiles_cost_what_the_documentation_says(void **state) {
 		print_message("profile %u: bulk %.4f, requests %.3f, %.1f ms\n", shaping,
 					  costs[shaping].bulk, costs[shaping].requests, costs[shaping].milliseconds);
 	}
-	assert_true(costs[STREAM_SHAPING_NONE].bulk < 1.01);
-	assert_true(costs[STREAM_SHAPING_STEALTH].bulk < 1.02);
-	for (unsigned shaping = 1; shaping < 4; shaping++)
-		assert_true(costs[shaping].requests > costs[shaping - 1].requests);
-	assert_true(costs[STREAM_SHAPING_BALANCED].milliseconds <
-				costs[STREAM_SHAPING_NONE].milliseconds + 5);
+	/* doc/protocol/phantom.md, with room for another draw. */
+	static const struct cost said[] = {
+		{1.0015, 1.01, 41.3}, {1.0015, 1.03, 41.3}, {1.0016, 1.29, 41.4}, {1.0016, 1.34, 67.9}};
+	for (unsigned shaping = 0; shaping < 4; shaping++) {
+		assert_true(near(costs[shaping].bulk, said[shaping].bulk, 0.001));
+		assert_true(near(costs[shaping].requests, said[shaping].requests, 0.04));
+		assert_true(near(costs[shaping].milliseconds, said[shaping].milliseconds, 3));
+	}
 }
 
 int main(void) {

@@ -71,10 +71,14 @@ enum err sandbox_parse(const char *text, struct sandbox *out_sandbox) {
 }
 
 /* Memory that is locked counts for an account that may not lock any. */
-static void unlock_memory(void) {
+static void unlock_memory(const char *process) {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		(void)munlockall();
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return;
+	log_info("the %s process's memory may be swapped out: the limit of locked memory "
+			 "(RLIMIT_MEMLOCK) cannot be raised without CAP_SYS_RESOURCE",
+			 process);
+	(void)munlockall();
 }
 
 static enum err tell(const char *process, const char *what, const char *why) {
@@ -114,7 +118,7 @@ static enum err enter(const char *process, const struct sandbox *sandbox,
 	tzset();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return tell(process, "no_new_privs", strerror(errno));
-	unlock_memory();
+	unlock_memory(process);
 	if (sandbox_identity_drop(&sandbox->account, problem))
 		return tell(process, "rights", problem);
 	/* The search for leaks is another process's that looks into this one. */

@@ -88,7 +88,7 @@ static struct slice find_cookie(const struct decoy *decoy, const struct decoy_re
 void decoy_consider(struct decoy_exchange *exchange) {
 	struct decoy *decoy = exchange->decoy;
 	exchange->starts = false;
-	if (!exchange->ended || decoy->exchange_count != 1) {
+	if (!exchange->ended || decoy->exchange_count != 1 || decoy->requests != 1) {
 		decoy_exchange_start(exchange);
 		return;
 	}

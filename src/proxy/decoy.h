@@ -17,8 +17,10 @@
  *     ├──a fault, time to close──▶ FINISHED
  *     └──the client was too slow, or ended first──▶ CUT
  *
- * Every request that is whole and alone on its connection is handed to the owner for a verdict,
- * whatever it says, and the answer waits for it; so nothing tells apart what is judged in vain.
+ * The first request of a connection, if it is whole and alone, is handed to the owner for a
+ * verdict, whatever it says, and the answer waits for it; so nothing tells apart what is judged in
+ * vain. Who is to be let in asks so. All others are judged by nobody: a verdict costs a hundred
+ * times what a request does, and so there are no more of them than connections.
  */
 
 #define DECOY_HEAD_TIMEOUT (60 * CLOCK_SECOND)  /* for a request, from its first byte */
@@ -55,7 +57,7 @@ struct site;
 
 /* News, from inside the functions below, none of which may be called in turn. */
 struct decoy_ops {
-	/* A request's cookie, maybe empty. Ends in decoy_judged(); one at a time. */
+	/* The first request's cookie, maybe empty. Ends in decoy_judged(); once at most. */
 	void (*candidate)(void *context, struct slice text);
 	/* A connection to the web server behind, see proxy/decoy_backend.h. */
 	void (*open)(void *context, struct decoy_backend *backend);

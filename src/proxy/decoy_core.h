@@ -98,7 +98,7 @@ struct decoy {
 
 /* decoy.c */
 uint64_t decoy_wall_now(const struct decoy *decoy);
-/* Hands the request to the owner, unless it is none that can be taken over: then it starts. */
+/* Hands the request to the owner, unless it is none that may be taken over: then it starts. */
 void decoy_consider(struct decoy_exchange *exchange);
 void decoy_finish(struct decoy *decoy);
 void decoy_cut(struct decoy *decoy);

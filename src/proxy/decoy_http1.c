@@ -289,6 +289,9 @@ static size_t put(struct decoy *decoy, const uint8_t *data, size_t size) {
 	while (used < size && decoy->state == DECOY_OPEN && !decoy->judging) {
 		struct decoy_exchange *exchange = current(decoy);
 		size_t taken;
+		/* Who asks on without reading waits, and each answer goes out by itself. */
+		if (!exchange && byte_queue_size(&decoy->out) > 0)
+			break;
 		if (!exchange)
 			taken = put_head(decoy, data + used, size - used);
 		else if (!exchange->ended)

@@ -58,6 +58,9 @@ struct carrier_accept {
 	struct byte_queue unsent;    /* of the site's DATA; while there is some, the link is not read */
 	size_t unanswered;           /* bytes of the peer's since there is some */
 	struct byte_queue back;
+	uint64_t heard_at;
+	bool dismissed;
+	bool judged;        /* a candidate was; one of a connection is */
 	bool verdict_waits; /* among the messages */
 	bool peer_ended;    /* and the site was told */
 	bool finishing;     /* the site said FINISH or CUT */
@@ -213,10 +216,14 @@ static bool judge(struct carrier_accept *accept, struct slice text) {
 	/* A site that asks on without an answer would have them pile up here. */
 	if (accept->phase != STRANGER || accept->verdict_waits)
 		return end(accept, WITH_RESET);
-	const bool bound = !tls_exporter(tls_stream_tls(accept->tls), accept->exporter_label,
-									 s.exporter, sizeof s.exporter);
+	const bool is_first = !accept->judged;
+	accept->judged = true;
+	const bool bound =
+		is_first && !tls_exporter(tls_stream_tls(accept->tls), accept->exporter_label, s.exporter,
+								  sizeof s.exporter);
 	struct decoy_link_message verdict = {.type = DECOY_LINK_VERDICT};
-	if (!accept->ops->judge(accept->context, bound ? s.exporter : NULL, text, &s.admitted)) {
+	if (is_first &&
+		!accept->ops->judge(accept->context, bound ? s.exporter : NULL, text, &s.admitted)) {
 		accept->phase = ADMITTED;
 		accept->keys = s.admitted.keys;
 		memcpy(accept->client, s.admitted.entry.client, X25519_KEY_SIZE);
@@ -342,6 +349,7 @@ static void on_open(void *context) {
 	tls_facts(tls_stream_tls(accept->tls), &facts);
 	control_timer_stop(accept->timer);
 	accept->phase = STRANGER;
+	accept->heard_at = stream_host_now(accept->host);
 	const char *protocol = facts.protocol[0] ? facts.protocol : "http/1.1";
 	accept->link = stream_host_stranger(accept->host, &accept->from, protocol);
 	if (accept->link < 0 || control_watch_new(accept->host->loop, accept->link, EPOLLIN, link_ready,
@@ -359,6 +367,7 @@ static size_t on_room(void *context) {
 
 static void on_received(void *context, uint8_t *data, size_t size) {
 	struct carrier_accept *accept = context;
+	accept->heard_at = stream_host_now(accept->host);
 	if (byte_queue_size(&accept->unsent) > 0)
 		accept->unanswered += size;
 	/* To who has closed, the kernel would answer so as well. */
@@ -418,6 +427,23 @@ static void on_time(void *context) {
 	(void)end(accept, accept->phase == TAKING ? WITH_RESET : WITH_FIN);
 }
 
+uint64_t carrier_accept_silent_since(const struct carrier_accept *accept) {
+	const bool stays = accept->dismissed || accept->phase == ADMITTED || accept->phase == TAKING;
+	return stays ? CARRIER_ACCEPT_STAYS : accept->heard_at;
+}
+
+void carrier_accept_dismiss(struct carrier_accept *accept) {
+	accept->dismissed = true;
+	if (accept->phase != STRANGER) {
+		(void)end(accept, WITH_FIN);
+		return;
+	}
+	drop_link(accept);
+	accept->phase = CLOSING;
+	tls_stream_finish(accept->tls);
+	control_timer_set(accept->timer, CARRIER_ACCEPT_DISMISS_MILLISECONDS * CLOCK_MILLISECOND);
+}
+
 bool carrier_accept_is_shown(const struct carrier_accept *accept) {
 	return accept->phase != HELLO;
 }
@@ -470,6 +496,7 @@ enum err carrier_accept_new(const struct carrier_accept_setup *setup,
 		.from = setup->from,
 		.descriptor = setup->descriptor,
 		.link = -1,
+		.heard_at = stream_host_now(setup->host),
 	};
 	enum err error = tls_server_accept(setup->server, &accept->tls_end)
 						 ?: control_timer_new(setup->host->loop, on_time, accept, &accept->timer)

@@ -35,7 +35,8 @@ enum {
 	CARRIER_ACCEPT_HELLO_SECONDS = 30, /* until TLS is open; then the site has its own times */
 	CARRIER_ACCEPT_STALL_SECONDS = 60, /* without reading what the site sends */
 	CARRIER_ACCEPT_TAKING_SECONDS = 10,
-	CARRIER_ACCEPT_CLOSING_SECONDS = 60, /* for the peer to close, as the kernel would wait */
+	CARRIER_ACCEPT_CLOSING_SECONDS = 60,      /* for the peer to close, as the kernel would wait */
+	CARRIER_ACCEPT_DISMISS_MILLISECONDS = 10, /* for close_notify to go */
 };
 
 /* A connection whose peer is known, and which is raw from here on. */
@@ -50,7 +51,8 @@ struct carrier_accepted {
 struct carrier_accept_ops {
 	/*
 	 * Of any text, also an empty one; exporter is NULL where TLS has none. ERR_OK: admitted, else
-	 * refused, whatever the error. The caller wipes what it got.
+	 * refused, whatever the error. The caller wipes what it got. Once at most: what the site shows
+	 * of later requests is refused unseen.
 	 */
 	enum err (*judge)(void *context, const uint8_t *exporter, struct slice text,
 					  struct stream_admitted *out_admitted);
@@ -73,6 +75,14 @@ struct carrier_accept_setup {
 /* ERR_NO_MEMORY, or what TLS and the loop say. */
 enum err carrier_accept_new(const struct carrier_accept_setup *setup,
 							struct carrier_accept **out_accept);
+/*
+ * Since when nothing has come of him (ns), for whoever needs his place; CARRIER_ACCEPT_STAYS: he
+ * has been admitted, or was dismissed already.
+ */
+#define CARRIER_ACCEPT_STAYS UINT64_MAX
+uint64_t carrier_accept_silent_since(const struct carrier_accept *accept);
+/* Closes as a web server does that is short of places: ended() is said at once or soon. */
+void carrier_accept_dismiss(struct carrier_accept *accept);
 /* Whether the site was shown, or is. */
 bool carrier_accept_is_shown(const struct carrier_accept *accept);
 

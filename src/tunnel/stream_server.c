@@ -221,10 +221,46 @@ static const struct carrier_accept_ops accept_ops = {
 	.ended = on_ended,
 };
 
+/* Of that source the one that has said nothing for longest goes. Whether there is one. */
+static bool make_room(struct stream_tunnel *server, const struct address *crowded) {
+	struct stranger *silent = NULL;
+	uint64_t since = CARRIER_ACCEPT_STAYS;
+	list_for_each (link, &server->strangers) {
+		struct stranger *stranger = list_item(link, struct stranger, link);
+		const uint64_t at = carrier_accept_silent_since(stranger->accept);
+		if (at >= since || !connection_limit_is_one(&stranger->from.address, crowded))
+			continue;
+		silent = stranger;
+		since = at;
+	}
+	if (!silent)
+		return false;
+	server->figures.of[STREAM_FIGURE_DECLINED]++;
+	carrier_accept_dismiss(silent->accept);
+	return true;
+}
+
+/* Whether there is a place, which is then taken. */
+static bool enter(struct stream_tunnel *server, const struct address *from) {
+	struct address crowded;
+	switch (connection_limit_enter(server->limit, from, stream_host_now(server->host), &crowded)) {
+	case CONNECTION_LIMIT_ENTERED:
+		return true;
+	case CONNECTION_LIMIT_INSTEAD:
+		if (make_room(server, &crowded))
+			return true;
+		connection_limit_leave(server->limit, from);
+		return false;
+	case CONNECTION_LIMIT_REFUSED:
+		break;
+	}
+	return false;
+}
+
 static void on_accepted(void *context, int descriptor, const struct endpoint *from) {
 	struct stream_tunnel *server = context;
 	server->figures.of[STREAM_FIGURE_ACCEPTED]++;
-	if (!connection_limit_enter(server->limit, &from->address, stream_host_now(server->host))) {
+	if (!enter(server, &from->address)) {
 		server->figures.of[STREAM_FIGURE_DECLINED]++;
 		(void)close(descriptor);
 		return;

@@ -43,7 +43,7 @@ enum decoy_link_type {
 	/* To net. */
 	DECOY_LINK_FINISH = 32, /* close_notify and FIN, behind all DATA */
 	DECOY_LINK_ABORT,       /* a reset */
-	DECOY_LINK_CANDIDATE,   /* at most one without VERDICT */
+	DECOY_LINK_CANDIDATE,   /* at most one without VERDICT; only the first is judged */
 	DECOY_LINK_RAW,         /* after an admitting VERDICT only */
 	DECOY_LINK_BACK,        /* after RAW only */
 	DECOY_LINK_CUT,         /* FIN alone, behind all DATA */

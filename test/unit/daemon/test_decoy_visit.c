@@ -179,8 +179,6 @@ static void serves_strangers(void **state) {
 	tell_text(world, DECOY_LINK_DATA, "GET /zzz HTTP/1.1\r\nHost: h\r\n\r\n");
 	refuse(world);
 	expect_text(world, DECOY_LINK_DATA, "hello world\n");
-	assert_int_equal(expect(world, DECOY_LINK_CANDIDATE).bytes.size, 0);
-	refuse(world);
 	expect_text(world, DECOY_LINK_DATA, "404 Not Found");
 	assert_int_equal(world->kept, 0);
 	tell_text(world, DECOY_LINK_END, "");
@@ -316,8 +314,6 @@ static void tells_that_there_is_none(void **state) {
 	expect_text(world, DECOY_LINK_DATA, "502 Bad Gateway");
 	/* One that is asked for when the client goes is forgotten. */
 	tell_text(world, DECOY_LINK_DATA, request);
-	(void)expect(world, DECOY_LINK_CANDIDATE);
-	refuse(world);
 	for (int i = 0; i < TURNS_MAX && !world->backend; i++)
 		turn(world);
 	(void)close(world->net);

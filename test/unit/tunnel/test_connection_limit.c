@@ -31,8 +31,9 @@ static struct address v4(uint32_t number) {
 static unsigned enter(struct connection_limit *limit, struct address from, uint64_t now,
 					  unsigned tries) {
 	unsigned count = 0;
+	struct address crowded;
 	for (unsigned i = 0; i < tries; i++)
-		count += connection_limit_enter(limit, &from, now);
+		count += connection_limit_enter(limit, &from, now, &crowded) == CONNECTION_LIMIT_ENTERED;
 	return count;
 }
 
@@ -71,8 +72,57 @@ static void bounds_all(void **state) {
 	assert_int_equal(count, CONNECTION_LIMIT_TOTAL_RATE);
 	for (unsigned i = 0; i < 10000; i++)
 		count += enter(limit, v4(i), start + (i / 100 + 1) * CLOCK_SECOND, 1);
+	/* Beyond, each is for another one that leaves. */
 	assert_int_equal(count, CONNECTION_LIMIT_TOTAL);
-	assert_int_equal(connection_limit_count(limit), CONNECTION_LIMIT_TOTAL);
+	assert_int_equal(connection_limit_count(limit), 10000 + CONNECTION_LIMIT_TOTAL_RATE);
+}
+
+/* Few who have all places lose them one by one to those who come. */
+static void takes_from_who_has_most(void **state) {
+	struct connection_limit *limit = *state;
+	uint64_t now = start;
+	struct address crowded = {.family = ADDRESS_NONE};
+	for (unsigned i = 0; i < CONNECTION_LIMIT_TOTAL; i++, now += CLOCK_SECOND / 100)
+		assert_int_equal(enter(limit, v4(i % 9), now, 1), 1);
+	for (unsigned i = 0; i < 2000; i++, now += CLOCK_SECOND / 100) {
+		const struct address from = v4(100 + i);
+		assert_int_equal(connection_limit_enter(limit, &from, now, &crowded),
+						 CONNECTION_LIMIT_INSTEAD);
+		assert_true(crowded.bytes[3] < 9);
+		connection_limit_leave(limit, &crowded);
+		assert_int_equal(connection_limit_count(limit), CONNECTION_LIMIT_TOTAL);
+	}
+	/* Where each has one, the one who has had it for longest makes place. */
+	for (unsigned i = 2000; i < 10000; i++, now += CLOCK_SECOND / 100) {
+		const struct address from = v4(100 + i);
+		assert_int_equal(connection_limit_enter(limit, &from, now, &crowded),
+						 CONNECTION_LIMIT_INSTEAD);
+		connection_limit_leave(limit, &crowded);
+	}
+	const struct address oldest = v4(100 + 10000 - CONNECTION_LIMIT_TOTAL);
+	const struct address from = v4(20000);
+	assert_int_equal(connection_limit_enter(limit, &from, now, &crowded), CONNECTION_LIMIT_INSTEAD);
+	assert_true(connection_limit_is_one(&crowded, &oldest));
+}
+
+/* Who comes as quickly as he may, with others, leaves something to who comes rarely. */
+static void leaves_some_to_the_rare(void **state) {
+	struct connection_limit *limit = *state;
+	unsigned rare = 0, greedy = 0;
+	for (unsigned i = 0; i < 10000; i++) {
+		const uint64_t now = start + i * (CLOCK_SECOND / 1000);
+		for (unsigned j = 0; j < 32; j++) {
+			const struct address from = v4(j);
+			const unsigned entered = enter(limit, from, now, 1);
+			greedy += entered;
+			if (entered)
+				connection_limit_leave(limit, &from);
+		}
+		if (i >= 5000 && i % 10 == 0)
+			rare += enter(limit, v4(1000 + i), now, 1);
+	}
+	assert_int_equal(rare, 500);
+	assert_in_range(greedy, 4000, 10 * CONNECTION_LIMIT_TOTAL_RATE + CONNECTION_LIMIT_TOTAL_RATE);
 }
 
 static void counts_networks_of_v6(void **state) {
@@ -85,6 +135,12 @@ static void counts_networks_of_v6(void **state) {
 	assert_int_equal(count, CONNECTION_LIMIT_SOURCE_RATE);
 	const uint8_t other[16] = {0x20, 1, [7] = 1};
 	assert_int_equal(enter(limit, address_from_bytes(ADDRESS_V6, other), start, 1), 1);
+	const uint8_t here[16] = {0x20, 1, [9] = 7}, same[16] = {0x20, 1, [15] = 1};
+	const struct address left = address_from_bytes(ADDRESS_V6, here);
+	const struct address right = address_from_bytes(ADDRESS_V6, same);
+	const struct address far = address_from_bytes(ADDRESS_V6, other);
+	assert_true(connection_limit_is_one(&left, &right));
+	assert_false(connection_limit_is_one(&left, &far));
 }
 
 static void forgets_who_left(void **state) {
@@ -104,6 +160,8 @@ int main(void) {
 		TEST(bounds_the_rate_of_a_source),
 		TEST(bounds_the_connections_of_a_source),
 		TEST(bounds_all),
+		TEST(takes_from_who_has_most),
+		TEST(leaves_some_to_the_rare),
 		TEST(counts_networks_of_v6),
 		TEST(forgets_who_left),
 	};

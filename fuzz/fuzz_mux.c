@@ -113,7 +113,7 @@ static void begin(struct connection *connection, bool is_client) {
 	connection->open = cipher_for(!is_client);
 	connection->peer_seal = cipher_for(!is_client);
 	check(!aead_worker_new(aead_backend_find("openssl"), &connection->worker));
-	check(!quota_new(500, &connection->quota));
+	check(!quota_new(500, NULL, &connection->quota));
 	struct mux_config config = {
 		.role = is_client ? MUX_INITIATOR : MUX_RESPONDER,
 		.ops = &ops,
@@ -129,7 +129,7 @@ static void begin(struct connection *connection, bool is_client) {
 
 static void finish(struct connection *connection) {
 	mux_free(connection->mux);
-	check(quota_used(connection->quota) == 0);
+	check(quota_used(connection->quota) == 0 && quota_staged(connection->quota) == 0);
 	quota_free(connection->quota);
 	cipher_free(connection->seal);
 	cipher_free(connection->open);

@@ -128,6 +128,7 @@ struct config_tunnel {
 		const char *path;                 /* that a client asks for */
 		struct config_choice connections; /* a client's */
 		struct config_choice limit;       /* streams of one client at once */
+		struct config_choice memory;      /* MiB, of all of them */
 	} streams;
 	struct config_policy policy;
 	struct config_proxy proxy;

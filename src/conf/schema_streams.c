@@ -33,6 +33,8 @@ enum {
 	PINS_MAX = 8,
 	CONNECTIONS_MAX = 6,
 	STREAMS_MAX = 1024,
+	MEMORY_MIN = 16,
+	MEMORY_MAX = 1 << 20,
 };
 
 const struct schema_row schema_tls_rows[] = {
@@ -142,6 +144,17 @@ const struct schema_row schema_stream_rows[] = {
 	 .maximum = STREAMS_MAX,
 	 .standard = "1024",
 	 .help = "Streams of one client at once; more are refused."},
+	{.key = "memory",
+	 .type = SCHEMA_NUMBER,
+	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SERVER | SCHEMA_AUTOMATIC,
+	 AT_TUNNEL(streams.memory),
+	 .minimum = MEMORY_MIN,
+	 .maximum = MEMORY_MAX,
+	 .standard = "auto",
+	 .help = "MiB that the streams of all clients together may hold: two thirds of what targets "
+			 "have not taken yet, one third of what clients have not. Beyond it the client who "
+			 "holds the most loses the stream that was not read for longest. auto: a quarter of "
+			 "the machine's memory, at least 64 and at most 4096. One client holds 96 at most."},
 	{0},
 };
 

@@ -124,6 +124,8 @@ const struct sandbox_call sandbox_calls_streams[] = {
 									{SANDBOX_MASKED, 1, UINT64_C(0xffffffff), PAIR}}},
 	/* the loop of a tunnel's thread */
 	EQUAL(ioctl, 1, 0x5421 /* FIONBIO */), ANY(pipe2), ANY(uname),
+	/* how many descriptors there may be */
+	EQUAL(prlimit64, 0, 0), ANY(getrlimit),
 	{0},
 };
 

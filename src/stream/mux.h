@@ -101,6 +101,7 @@ enum {
 	 */
 	MUX_STAGED_MAX = 4 * MUX_TURN_MAX,
 	MUX_STAGED_TOTAL = 1 << 20, /* beyond them, a stream may have MUX_TURN_MAX staged */
+	MUX_STAGED_MIN = 4080,      /* in any case: a chunk, however much the client has staged */
 	MUX_RESETS_MAX = 200,       /* streams that a peer may open and reset, or make us reset, ... */
 	MUX_RESETS_SECONDS = 10,    /* ... within this time */
 	MUX_REFUSALS_MAX = 256,     /* streams over the limit whose refusal is not written yet */

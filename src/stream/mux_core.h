@@ -134,6 +134,7 @@ void mux_stream_free(struct mux_stream *stream); /* as a memory; tells nobody */
 void mux_stream_tell(struct mux_stream *stream, enum mux_news news);
 void mux_stream_active(struct mux_stream *stream);
 void mux_stream_tell_room(struct mux_stream *stream);
+void mux_stream_unstage(const struct mux_stream *stream, size_t size); /* sent, or given up */
 void mux_stream_queue_control(struct mux_stream *stream);
 /* Both ends have come: CLOSED, and its owner is told once he has read all. */
 void mux_stream_finish(struct mux_stream *stream);

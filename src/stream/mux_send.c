@@ -294,7 +294,7 @@ static bool send_turn(struct output *output, struct mux_stream *stream) {
 		size = room - overhead;
 	chunk_queue_take(&stream->out, &mux->pool, payload_of(output), size);
 	put_of(output, STREAM_FRAME_DATA, stream, size);
-	mux->staged -= size;
+	mux_stream_unstage(stream, size);
 	mux->window_out.left -= (uint32_t)size;
 	stream->window_out.left -= (uint32_t)size;
 	if (!mux_stream_is_ours(stream))

@@ -40,9 +40,15 @@ static size_t staged_of(const struct mux_stream *stream) {
 	return stream->out.size - (stream->is_open_pending ? stream->open_size : 0);
 }
 
+void mux_stream_unstage(const struct mux_stream *stream, size_t size) {
+	stream->mux->staged -= size;
+	if (stream->mux->config.quota)
+		quota_unstage(stream->mux->config.quota, size);
+}
+
 static void drop_buffers(struct mux_stream *stream) {
 	struct mux *mux = stream->mux;
-	mux->staged -= staged_of(stream);
+	mux_stream_unstage(stream, staged_of(stream));
 	chunk_queue_clear(&stream->out, &mux->pool);
 	chunk_queue_clear(&stream->in, &mux->pool);
 	if (mux->config.quota)
@@ -199,8 +205,11 @@ void mux_stream_connected(struct mux_stream *stream) {
 size_t mux_stream_room(const struct mux_stream *stream) {
 	if (stream->is_end_wanted || stream->state == MUX_STREAM_CLOSED)
 		return 0;
+	const struct mux *mux = stream->mux;
 	size_t staged = staged_of(stream);
-	size_t most = stream->mux->staged < MUX_STAGED_TOTAL ? MUX_STAGED_MAX : MUX_TURN_MAX;
+	size_t most = mux->staged < MUX_STAGED_TOTAL ? MUX_STAGED_MAX : MUX_TURN_MAX;
+	if (mux->config.quota && quota_is_short(mux->config.quota))
+		most = MUX_STAGED_MIN;
 	if (most > stream->window_out.left)
 		most = stream->window_out.left;
 	return staged < most ? most - staged : 0;
@@ -213,6 +222,8 @@ size_t mux_stream_write(struct mux_stream *stream, const void *data, size_t size
 	if (chunk_queue_append(&stream->out, &stream->mux->pool, data, taken))
 		taken = 0;
 	stream->mux->staged += taken;
+	if (stream->mux->config.quota)
+		quota_stage(stream->mux->config.quota, taken);
 	if (taken < size && !stream->is_end_wanted)
 		stream->is_room_wanted = true;
 	if (taken > 0 && list_is_empty(&stream->ready))

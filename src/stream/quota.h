@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -7,11 +8,13 @@
 #include "base/list.h"
 
 /*
- * How many unread bytes all connections of one client may hold together. Beyond it, whoever's
- * reader has stood still for longest has to go. Belongs to one thread, and outlives what it counts.
+ * How many bytes all connections of one client may hold together, and, by a quota of these quotas,
+ * all clients. Unread ones: beyond it, whoever's reader has stood still for longest has to go, of
+ * all clients the one's that holds the most. Written ones that nobody takes, half as many: beyond
+ * it, streams are to take little more. Belongs to one thread, and outlives what it counts.
  */
 
-enum { QUOTA_DEFAULT = 64 << 20 };
+enum { QUOTA_DEFAULT = 64 << 20 }; /* of a client */
 
 struct quota;
 
@@ -21,8 +24,10 @@ struct quota_item {
 	size_t bytes;
 };
 
-enum err quota_new(size_t limit, struct quota **out_quota);
-void quota_free(struct quota *quota);
+/* total: of all clients; NULL: there is none. It outlives those that count for it. */
+enum err quota_new(size_t limit, struct quota *total, struct quota **out_quota);
+void quota_free(struct quota *quota); /* NULL-safe */
+void quota_set_limit(struct quota *quota, size_t limit);
 
 void quota_item_init(struct quota_item *item);
 
@@ -35,7 +40,14 @@ void quota_release(struct quota *quota, struct quota_item *item, size_t bytes);
 /* The item holds nothing any more. */
 void quota_forget(struct quota *quota, struct quota_item *item);
 
-/* NULL while the limit holds, otherwise the item with bytes that was not read for longest. */
+/* NULL while both limits hold, otherwise the item with bytes that has to go. */
 struct quota_item *quota_victim(const struct quota *quota);
+
+/* So many bytes more, or less, are written and not sent. */
+void quota_stage(struct quota *quota, size_t bytes);
+void quota_unstage(struct quota *quota, size_t bytes);
+/* Whether the client has as many as it may, or as is its share of what all may. */
+bool quota_is_short(const struct quota *quota);
+size_t quota_staged(const struct quota *quota);
 
 size_t quota_used(const struct quota *quota);

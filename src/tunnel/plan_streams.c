@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "base/wipe.h"
 #include "wire/stream_settings.h"
@@ -65,9 +66,25 @@ static enum err copy_rules(const struct config_texts *texts, struct stream_optio
 	return ERR_OK;
 }
 
+enum {
+	SHARE_MIN = 64, /* MiB */
+	SHARE_MAX = 4096,
+};
+
+/* A quarter of this machine's memory, in MiB; 0: nobody knows. */
+static uint32_t machine_share(void) {
+	struct sysinfo machine;
+	if (sysinfo(&machine))
+		return 0;
+	const uint64_t share = (uint64_t)machine.totalram * machine.mem_unit >> 22;
+	return share < SHARE_MIN ? SHARE_MIN : share > SHARE_MAX ? SHARE_MAX : (uint32_t)share;
+}
+
 static enum err copy_server(const struct config_tunnel *tunnel, struct stream_options *options) {
 	options->otherwise = (enum policy_action)tunnel->policy.otherwise;
 	options->streams_max = tunnel->streams.limit.value;
+	options->memory =
+		tunnel->streams.memory.automatic ? machine_share() : tunnel->streams.memory.value;
 	if (!tunnel->tls.certificates || !tunnel->tls.key)
 		return ERR_INVALID;
 	enum err error = copy_text(tunnel->tls.certificates, &options->certificates);

@@ -228,7 +228,7 @@ enum err server_client_new(const struct server_client_setup *setup,
 	};
 	list_init(&client->carriers);
 	enum err error = make_policy(client, &client->policy)
-						 ?: quota_new(QUOTA_DEFAULT, &client->quota)
+						 ?: quota_new(QUOTA_DEFAULT, setup->memory, &client->quota)
 						 ?: exits_client_new(setup->exits, client->policy,
 											 setup->options->streams_max, &client->exits);
 	if (!error && setup->packets)

@@ -14,6 +14,7 @@
  */
 
 struct exits;
+struct quota;
 struct server_client;
 struct stream_figure_set;
 struct stream_host;
@@ -30,6 +31,7 @@ struct server_client_setup {
 	const struct stream_host *host;       /* outlives it, as all of these do */
 	const struct stream_options *options; /* the owner changes them: see _refresh() */
 	struct exits *exits;
+	struct quota *memory;           /* of all clients */
 	struct stream_packets *packets; /* NULL: there is no interface */
 	struct stream_peer *peer;       /* becomes its owner */
 };

@@ -202,6 +202,7 @@ enum key {
 	KEY_CERTIFICATES,
 	KEY_CERTIFICATE_KEY,
 	KEY_STREAMS_MAX,
+	KEY_MEMORY,
 	KEY_RULE,
 	KEY_OTHERWISE,
 	KEY_SERVER_NAME,
@@ -223,6 +224,7 @@ static const char *const keys[KEYS] = {
 	[KEY_CERTIFICATES] = "certificates",
 	[KEY_CERTIFICATE_KEY] = "certificate_key",
 	[KEY_STREAMS_MAX] = "streams_max",
+	[KEY_MEMORY] = "memory",
 	[KEY_RULE] = "rule",
 	[KEY_OTHERWISE] = "otherwise",
 	[KEY_SERVER_NAME] = "server_name",
@@ -247,6 +249,10 @@ static enum err take_numbers(struct stream_options *options, enum key key, const
 	case KEY_STREAMS_MAX:
 		error = take_number(value, 1, STREAM_STREAMS_MAX, &number);
 		options->streams_max = (uint32_t)number;
+		return error;
+	case KEY_MEMORY:
+		error = take_number(value, 1, STREAM_MEMORY_MAX, &number);
+		options->memory = (uint32_t)number;
 		return error;
 	default:
 		error = take_number(value, 1, STREAM_CONNECTIONS_MAX, &number);
@@ -422,6 +428,8 @@ static void put_server(const struct stream_options *options, struct uapi_text *t
 	put_base64(text, KEY_CERTIFICATES, NULL, options->certificates);
 	put_base64(text, KEY_CERTIFICATE_KEY, NULL, options->certificate_key);
 	uapi_put_number(text, keys[KEY_STREAMS_MAX], options->streams_max);
+	if (options->memory > 0)
+		uapi_put_number(text, keys[KEY_MEMORY], options->memory);
 	uapi_put_text(text, keys[KEY_OTHERWISE], actions[options->otherwise]);
 	for (size_t i = 0; i < options->rule_count; i++) {
 		char rule[POLICY_RULE_TEXT_MAX + 1];

@@ -50,7 +50,9 @@ enum {
 	STREAM_CONNECTIONS_MAX = 6,
 	STREAM_COOKIE_SIZE = 64, /* with its NUL */
 	STREAM_PATH_SIZE = 256,
-	STREAM_STREAMS_MAX = 1024,    /* of a client at once */
+	STREAM_STREAMS_MAX = 1024,   /* of a client at once */
+	STREAM_MEMORY_DEFAULT = 512, /* MiB, where nobody knows the machine's */
+	STREAM_MEMORY_MAX = 1 << 20,
 	STREAM_PEM_MAX = 1024 * 1024, /* bytes of each of the texts */
 	STREAM_RULES_MAX = 512,
 };
@@ -71,6 +73,7 @@ struct stream_options {
 	size_t rule_count;
 	enum policy_action otherwise;
 	uint32_t streams_max; /* of a client at once */
+	uint32_t memory;      /* MiB for what streams of all clients hold; 0: STREAM_MEMORY_DEFAULT */
 
 	/* A client's. */
 	char server_name[254];
@@ -93,7 +96,7 @@ void stream_options_done(struct stream_options *options);
  *   listener=carrier ADDRESS:PORT   listener=mixed ADDRESS:PORT
  *   listener=tcp ADDRESS:PORT TARGET:PORT   listener=udp ADDRESS:PORT TARGET:PORT
  *   certificates=BASE64          certificate_key=BASE64       streams_max=1…1024
- *   rule=…                       otherwise=allow|deny
+ *   rule=…                       otherwise=allow|deny         memory=MIB (may be missing)
  *   server_name=NAME             pin=HEX                      roots=BASE64
  *   connections=1…6              user=BASE64:BASE64
  */

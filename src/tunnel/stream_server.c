@@ -8,6 +8,7 @@
 #include "base/wipe.h"
 #include "crypto/tls_server.h"
 #include "crypto/x25519.h"
+#include "stream/quota.h"
 #include "transport/tcp/tcp_acceptor.h"
 #include "transport/tls/tls_stream.h"
 #include "tunnel/connection_limit.h"
@@ -18,7 +19,6 @@
 #include "tunnel/stream_tunnel.h"
 #include "wire/decoy_link.h"
 #include "wire/stream_settings.h"
-#include "wire/uapi.h"
 
 /*
  * A server of streams: everybody who connects is a stranger (tunnel/carrier_accept.h) until a
@@ -47,6 +47,7 @@ struct stream_tunnel {
 	struct seen *seen;
 	struct connection_limit *limit;
 	struct exits *exits;
+	struct quota *memory;
 	struct list strangers;
 	/* Descriptors before admit(), acceptors from then on. */
 	int listeners[STREAM_LISTENERS_MAX];
@@ -186,6 +187,7 @@ static enum err client_of(struct stream_tunnel *server, const uint8_t public_key
 		.host = server->host,
 		.options = &server->options,
 		.exits = server->exits,
+		.memory = server->memory,
 		.packets = server->packets,
 		.peer = peer,
 	};
@@ -336,6 +338,7 @@ static bool server_is_drained(const struct stream_tunnel *server) {
 static void server_done(struct stream_tunnel *server) {
 	stream_packets_free(server->packets);
 	exits_free(server->exits);
+	quota_free(server->memory);
 	connection_limit_free(server->limit);
 	seen_free(server->seen);
 	allowed_free(server->allowed);
@@ -364,6 +367,12 @@ static enum err packets_init(struct stream_tunnel *server,
 	return stream_packets_new(&options, &server->packets);
 }
 
+/* What may be unread: of the memory for streams' bytes two thirds, as a third may be unsent. */
+static size_t memory_of(const struct stream_options *options) {
+	const uint64_t bytes = (uint64_t)(options->memory ?: STREAM_MEMORY_DEFAULT) << 20;
+	return bytes / 3 * 2 < SIZE_MAX ? (size_t)(bytes / 3 * 2) : SIZE_MAX;
+}
+
 static enum err server_new(const struct stream_tunnel_start *start, struct stream_options *options,
 						   struct stream_tunnel **out_tunnel) {
 	if (options->role != STREAM_SERVER || start->listener_count != options->listener_count ||
@@ -379,6 +388,7 @@ static enum err server_new(const struct stream_tunnel_start *start, struct strea
 	enum err error = ready_init(start->host, start->protocol, options, &server->ready)
 						 ?: seen_new(start->host->random, &server->seen)
 						 ?: connection_limit_new(&server->limit)
+						 ?: quota_new(memory_of(options), NULL, &server->memory)
 						 ?: exits_new(start->host, exits_places(), &server->exits) ?: list_allowed(server);
 	/* The last that may fail: it takes the interface's queue. */
 	if (!error && start->queue >= 0)
@@ -425,6 +435,7 @@ static enum err server_set(struct stream_tunnel *server, struct stream_options *
 	stream_options_done(&server->options);
 	server->options = *options;
 	*options = (struct stream_options){.role = STREAM_SERVER};
+	quota_set_limit(server->memory, memory_of(&server->options));
 	refresh_clients(server, true);
 	return ERR_OK;
 }

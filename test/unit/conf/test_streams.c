@@ -20,7 +20,7 @@ static const char text[] =
 	"    private_key_file: keys/web.key\n"
 	"    tls: { certificate_file: tls/web.pem, key_file: tls/web.key }\n"
 	"    decoy: { proxy: \"http://127.0.0.1:8080\" }\n"
-	"    streams: { padding: stealth, cookie: sid, path: \"/a?b=%20\", limit: 7 }\n"
+	"    streams: { padding: stealth, cookie: sid, path: \"/a?b=%20\", limit: 7, memory: 99 }\n"
 	"    policy: { otherwise: deny, rules: [\"allow 10.1.0.0/16 tcp 22\", \"deny any tcp 25\"] }\n"
 	"    clients: { endpoint: \"vpn.example.org:443\" }\n"
 	"    peers:\n"
@@ -63,6 +63,8 @@ static void check_server(const struct config_tunnel *web) {
 	assert_string_equal(web->streams.cookie, "sid");
 	assert_string_equal(web->streams.path, "/a?b=%20");
 	assert_int_equal(web->streams.limit.value, 7);
+	assert_false(web->streams.memory.automatic);
+	assert_int_equal(web->streams.memory.value, 99);
 	assert_int_equal(web->policy.otherwise, CONFIG_DENY);
 	assert_int_equal(web->policy.rules.count, 2);
 	assert_string_equal(web->policy.rules.items[1], "deny any tcp 25");
@@ -169,6 +171,7 @@ static void test_empty_groups(void **state) {
 	assert_int_equal(web->policy.otherwise, CONFIG_ALLOW);
 	assert_int_equal(web->streams.connections.value, 2);
 	assert_int_equal(web->streams.limit.value, 1024);
+	assert_true(web->streams.memory.automatic);
 	config_free(config);
 }
 

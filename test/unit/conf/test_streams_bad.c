@@ -180,7 +180,7 @@ static const struct {
 	{CLIENT "    forwards: { listen: 1 }\n",
 	 "umbra.yaml:8: tunnels.out.forwards: a map stands here; a list of maps"},
 	{SERVER "    policy: { otherwise: maybe, rules: [permit any, \"allow 10.0.0.0/33\"] }\n"
-			"    streams: { cookie: \"a;b\", path: news, padding: much, limit: 0 }\n"
+			"    streams: { cookie: \"a;b\", path: news, padding: much, limit: 0, memory: 15 }\n"
 			"    decoy: { proxy: \"https://127.0.0.1\" }\n",
 	 "umbra.yaml:8: tunnels.web.policy.otherwise: \"maybe\" is not known; allow or deny\n"
 	 "umbra.yaml:8: tunnels.web.policy.rules: \"permit any\" is no rule; a list of rules like "
@@ -196,6 +196,7 @@ static const struct {
 	 "balanced "
 	 "or stealth\n"
 	 "umbra.yaml:9: tunnels.web.streams.limit: \"0\" is out of range; 1 to 1024\n"
+	 "umbra.yaml:9: tunnels.web.streams.memory: \"15\" is out of range; auto, or 16 to 1048576\n"
 	 "umbra.yaml:10: tunnels.web.decoy.proxy: \"https://127.0.0.1\" does not begin with http://; "
 	 "an "
 	 "address and port like http://127.0.0.1:8080"},

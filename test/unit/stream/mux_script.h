@@ -116,3 +116,30 @@ static inline void mux_fixture_free(struct mux_fixture *fixture) {
 	mux_end_done(&fixture->end);
 	free(fixture);
 }
+
+/* Only the stream was reset; a PING says that the connection lives. */
+static inline void mux_fixture_expect_reset(struct mux_fixture *fixture, uint32_t stream,
+											uint32_t expected) {
+	static const uint8_t ping[STREAM_FRAME_PING_SIZE] = "pingping";
+	mux_script_say(&fixture->peer, STREAM_FRAME_PING, 0, ping, sizeof ping);
+	assert_int_equal(mux_state(fixture->end.mux), MUX_OPEN);
+	mux_script_hear(&fixture->peer);
+	const struct stream_frame *frame = mux_script_find(&fixture->peer, STREAM_FRAME_CLOSE, stream);
+	assert_non_null(frame);
+	bool is_reset;
+	uint32_t error;
+	assert_int_equal(stream_frame_read_close(frame->payload, &is_reset, &error), ERR_OK);
+	assert_true(is_reset);
+	assert_int_equal(error, expected);
+	frame = mux_script_find(&fixture->peer, STREAM_FRAME_PONG, 0);
+	assert_non_null(frame);
+	assert_memory_equal(frame->payload.data, ping, sizeof ping);
+}
+
+static inline void mux_fixture_say_data(struct mux_fixture *fixture, uint32_t stream, size_t size) {
+	static const uint8_t zeros[32768];
+	for (size_t part; size > 0; size -= part) {
+		part = size < sizeof zeros ? size : sizeof zeros;
+		mux_script_say(&fixture->peer, STREAM_FRAME_DATA, stream, zeros, part);
+	}
+}

@@ -32,24 +32,6 @@ static void expect_goaway(struct mux_fixture *fixture, uint32_t expected, uint32
 	assert_true(mux_next(fixture->end.mux) == CLOCK_NEVER);
 }
 
-/* Only the stream was reset; a PING says that the connection lives. */
-static void expect_reset(struct mux_fixture *fixture, uint32_t stream, uint32_t expected) {
-	static const uint8_t ping[STREAM_FRAME_PING_SIZE] = "pingping";
-	mux_script_say(&fixture->peer, STREAM_FRAME_PING, 0, ping, sizeof ping);
-	assert_int_equal(mux_state(fixture->end.mux), MUX_OPEN);
-	mux_script_hear(&fixture->peer);
-	const struct stream_frame *frame = mux_script_find(&fixture->peer, STREAM_FRAME_CLOSE, stream);
-	assert_non_null(frame);
-	bool is_reset;
-	uint32_t error;
-	assert_int_equal(stream_frame_read_close(frame->payload, &is_reset, &error), ERR_OK);
-	assert_true(is_reset);
-	assert_int_equal(error, expected);
-	frame = mux_script_find(&fixture->peer, STREAM_FRAME_PONG, 0);
-	assert_non_null(frame);
-	assert_memory_equal(frame->payload.data, ping, sizeof ping);
-}
-
 /* Whole frames as bytes, after the peer opened stream 1; what each leads to. */
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
@@ -202,7 +184,7 @@ static void opens_what_a_client_does_not_offer(void **state) {
 	struct mux_fixture *fixture = mux_fixture_new(MUX_INITIATOR, NULL);
 	fixture->end.refusal = STREAM_ERROR_REFUSED_STREAM;
 	mux_script_open(&fixture->peer, 2);
-	expect_reset(fixture, 2, STREAM_ERROR_REFUSED_STREAM);
+	mux_fixture_expect_reset(fixture, 2, STREAM_ERROR_REFUSED_STREAM);
 	assert_int_equal(mux_stream_count(fixture->end.mux), 0);
 	mux_fixture_free(fixture);
 }
@@ -245,7 +227,7 @@ static void sends_data_behind_its_end(void **state) {
 	mux_script_say(&fixture->peer, STREAM_FRAME_CLOSE, 1, NULL, 0);
 	mux_script_say(&fixture->peer, STREAM_FRAME_DATA, 1, "x", 1);
 	assert_int_equal(fixture->end.closed_error, STREAM_ERROR_STREAM_CLOSED);
-	expect_reset(fixture, 1, STREAM_ERROR_STREAM_CLOSED);
+	mux_fixture_expect_reset(fixture, 1, STREAM_ERROR_STREAM_CLOSED);
 	assert_int_equal(mux_stream_count(fixture->end.mux), 1);
 	mux_fixture_free(fixture);
 }
@@ -255,7 +237,7 @@ static void ends_twice(void **state) {
 	mux_script_open(&fixture->peer, 1);
 	mux_script_say(&fixture->peer, STREAM_FRAME_CLOSE, 1, NULL, 0);
 	mux_script_say(&fixture->peer, STREAM_FRAME_CLOSE, 1, NULL, 0);
-	expect_reset(fixture, 1, STREAM_ERROR_STREAM_CLOSED);
+	mux_fixture_expect_reset(fixture, 1, STREAM_ERROR_STREAM_CLOSED);
 	mux_fixture_free(fixture);
 }
 
@@ -270,7 +252,7 @@ static void opens_more_than_the_limit(void **state) {
 	assert_int_equal(fixture->end.opened, MUX_STREAMS_MAX);
 	/* Data for the refused one is under way, and is ignored. */
 	mux_script_say(&fixture->peer, STREAM_FRAME_DATA, id, "early", 5);
-	expect_reset(fixture, id, STREAM_ERROR_REFUSED_STREAM);
+	mux_fixture_expect_reset(fixture, id, STREAM_ERROR_REFUSED_STREAM);
 	assert_int_equal(mux_stream_count(fixture->end.mux), MUX_STREAMS_MAX);
 	assert_int_equal(fixture->end.closed, 0);
 	/* One goes, and there is room for one. */
@@ -370,21 +352,12 @@ static void settings_that_are_refused(void **state) {
 
 /* Windows */
 
-static const uint8_t zeros[32768];
-
-static void say_data(struct mux_fixture *fixture, uint32_t stream, size_t size) {
-	for (size_t part; size > 0; size -= part) {
-		part = size < sizeof zeros ? size : sizeof zeros;
-		mux_script_say(&fixture->peer, STREAM_FRAME_DATA, stream, zeros, part);
-	}
-}
-
 static void exceeds_a_streams_window(void **state) {
 	struct mux_fixture *fixture = mux_fixture_new(MUX_RESPONDER, NULL);
 	mux_script_open(&fixture->peer, 1);
-	say_data(fixture, 1, 262144);
+	mux_fixture_say_data(fixture, 1, 262144);
 	assert_int_equal(mux_state(fixture->end.mux), MUX_OPEN);
-	say_data(fixture, 1, 1);
+	mux_fixture_say_data(fixture, 1, 1);
 	expect_goaway(fixture, STREAM_ERROR_FLOW_CONTROL, 1);
 	mux_fixture_free(fixture);
 }
@@ -394,9 +367,9 @@ static void exceeds_the_connections_window(void **state) {
 	struct mux_fixture *fixture = mux_fixture_new(MUX_RESPONDER, NULL);
 	mux_script_open(&fixture->peer, 1);
 	mux_script_say_u32(&fixture->peer, STREAM_FRAME_CLOSE, 1, STREAM_ERROR_CANCEL);
-	say_data(fixture, 1, 16 * 262144);
+	mux_fixture_say_data(fixture, 1, 16 * 262144);
 	assert_int_equal(mux_state(fixture->end.mux), MUX_OPEN);
-	say_data(fixture, 1, 1);
+	mux_fixture_say_data(fixture, 1, 1);
 	expect_goaway(fixture, STREAM_ERROR_FLOW_CONTROL, 1);
 	mux_fixture_free(fixture);
 }
@@ -407,7 +380,7 @@ static void ignored_data_is_credited(void **state) {
 	mux_script_say_u32(&fixture->peer, STREAM_FRAME_CLOSE, 1, STREAM_ERROR_CANCEL);
 	size_t credited = 0;
 	for (size_t i = 0; i < 1000; i++) {
-		say_data(fixture, 1, 32768);
+		mux_fixture_say_data(fixture, 1, 32768);
 		mux_script_hear(&fixture->peer);
 		const struct stream_frame *frame =
 			mux_script_find(&fixture->peer, STREAM_FRAME_WINDOW_UPDATE, 0);
@@ -427,56 +400,13 @@ static void unread_streams_do_not_stop_others(void **state) {
 	struct mux_fixture *fixture = mux_fixture_new(MUX_RESPONDER, NULL);
 	for (uint32_t id = 1; id < 2 * 40; id += 2) { /* more than the connection's window */
 		mux_script_open(&fixture->peer, id);
-		say_data(fixture, id, 262144);
+		mux_fixture_say_data(fixture, id, 262144);
 		mux_script_hear(&fixture->peer);
 		assert_null(mux_script_find(&fixture->peer, STREAM_FRAME_WINDOW_UPDATE, id));
 	}
 	assert_int_equal(mux_state(fixture->end.mux), MUX_OPEN);
 	assert_int_equal(fixture->end.closed, 0);
 	mux_fixture_free(fixture);
-}
-
-static void client_exceeds_its_quota(void **state) {
-	struct quota *quota;
-	assert_int_equal(quota_new(1 << 20, &quota), ERR_OK);
-	struct mux_fixture *fixture = mux_fixture_new(MUX_RESPONDER, quota);
-	struct mux_fixture *other = mux_fixture_new(MUX_RESPONDER, quota); /* of the same client */
-	mux_script_open(&other->peer, 1);
-	say_data(other, 1, 262144);
-	struct mux_stream *streams[5];
-	for (uint32_t i = 0; i < 5; i++) {
-		mux_script_open(&fixture->peer, 1 + 2 * i);
-		streams[i] = fixture->end.last;
-		if (i < 3)
-			say_data(fixture, 1 + 2 * i, 262144);
-	}
-	assert_int_equal(quota_used(quota), 1 << 20);
-	/* The other connection's stream was read last, then stream 1; so stream 3 waits for longest. */
-	mux_stream_consume(other->end.last, 1);
-	mux_stream_consume(streams[0], 1);
-	say_data(fixture, 7, 2);
-	assert_int_equal(fixture->end.closed, 0);
-	say_data(fixture, 7, 1);
-	assert_int_equal(fixture->end.closed, 1);
-	assert_int_equal(fixture->end.closed_error, STREAM_ERROR_ENHANCE_YOUR_CALM);
-	expect_reset(fixture, 3, STREAM_ERROR_ENHANCE_YOUR_CALM);
-	/* After three more, which are read in between, it is the other connection's turn. */
-	say_data(fixture, 9, 262144);
-	assert_int_equal(fixture->end.closed, 2); /* 5 waited for longest */
-	mux_stream_consume(streams[3], 1);
-	mux_stream_consume(streams[0], 1);
-	say_data(fixture, 7, 262144 - 3);
-	assert_int_equal(other->end.wakes, 0);
-	mux_script_open(&fixture->peer, 11);
-	say_data(fixture, 11, 5);
-	assert_int_equal(other->end.wakes, 1);
-	assert_int_equal(other->end.closed, 0);
-	expect_reset(other, 1, STREAM_ERROR_ENHANCE_YOUR_CALM);
-	assert_int_equal(other->end.closed, 1);
-	mux_fixture_free(other);
-	mux_fixture_free(fixture);
-	assert_int_equal(quota_used(quota), 0);
-	quota_free(quota);
 }
 
 /* GOAWAY */
@@ -545,7 +475,6 @@ int main(void) {
 		cmocka_unit_test(exceeds_the_connections_window),
 		cmocka_unit_test(ignored_data_is_credited),
 		cmocka_unit_test(unread_streams_do_not_stop_others),
-		cmocka_unit_test(client_exceeds_its_quota),
 		cmocka_unit_test(goes_away_with_an_error),
 		cmocka_unit_test(opens_after_our_goaway),
 		cmocka_unit_test(connects_behind_an_end),

@@ -118,7 +118,7 @@ static void due(void *context) {
 void fake_carriers_init(struct fake_carriers *carriers, struct fake_stream_host *fake) {
 	*carriers = (struct fake_carriers){.fake = fake, .hook.turn = turn};
 	assert_int_equal(fake->now, MUX_END_BORN);
-	assert_int_equal(quota_new(QUOTA_DEFAULT, &carriers->quota), ERR_OK);
+	assert_int_equal(quota_new(QUOTA_DEFAULT, NULL, &carriers->quota), ERR_OK);
 	struct mux_end_setup client = {.ops = &ops, .context = &carriers->client};
 	mux_end_init_with(&carriers->client.end, MUX_INITIATOR, client);
 	struct mux_end_setup server = {

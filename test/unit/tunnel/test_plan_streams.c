@@ -74,8 +74,15 @@ static void a_server(void **state) {
 	assert_int_equal(options.otherwise, POLICY_DENY);
 	assert_int_equal(options.rule_count, 2);
 	assert_int_equal(options.streams_max, 100);
+	assert_int_equal(options.memory, 0);
 	assert_int_equal(options.private_key[0], 7);
 	assert_false(options.interface);
+	stream_options_done(&options);
+	/* As the machine is: a quarter of it, of which there is some. */
+	struct config_tunnel automatic = tunnel;
+	automatic.streams.memory.automatic = true;
+	assert_int_equal(plan_streams_options(&automatic, &options), ERR_OK);
+	assert_in_range(options.memory, 64, 4096);
 	stream_options_done(&options);
 }
 

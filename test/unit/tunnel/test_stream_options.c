@@ -12,9 +12,9 @@
 
 #define KEY "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
 #define COMMON "private_key=" KEY "\nshaping=2\ncookie=session\npath=/\n"
-#define SERVER                                                      \
-	"streams=1\nrole=server\n" COMMON "listener=carrier [::]:443\n" \
-	"certificates=YQpi\ncertificate_key=Y2Q\nstreams_max=1024\n"    \
+#define SERVER                                                              \
+	"streams=1\nrole=server\n" COMMON "listener=carrier [::]:443\n"         \
+	"certificates=YQpi\ncertificate_key=Y2Q\nstreams_max=1024\nmemory=99\n" \
 	"otherwise=allow\n"
 #define CLIENT                                                            \
 	"streams=1\nrole=client\n" COMMON "interface=true\n"                  \
@@ -69,6 +69,7 @@ static void a_servers(void **state) {
 	assert_int_equal(options.rule_count, 2);
 	assert_int_equal(options.rules[1].ports[0].first, 25);
 	assert_int_equal(options.streams_max, 1024);
+	assert_int_equal(options.memory, 99);
 	same_again(&options, SERVER "rule=allow 10.1.0.0/16 tcp 22\nrule=deny any tcp 25\n");
 	stream_options_done(&options);
 	assert_true(wipe_is_zero(&options, sizeof options));
@@ -133,6 +134,8 @@ static void bad_lines(void **state) {
 		"user=dQ:c=",
 		"connections=0",
 		"connections=7",
+		"memory=0",
+		"memory=1048577",
 		"server_name=",
 		"server_name=a b",
 		"replace_peers=true",
@@ -165,9 +168,9 @@ static void missing_lines(void **state) {
 			char text[1024] = "";
 			memcpy(text, texts[i], (size_t)(line - texts[i]));
 			strcat(text, strchr(line, '\n') + 1);
-			bool listener = strncmp(line, "listener", 8) == 0;
-			assert_int_equal(decode(text, &options, &taken), listener ? ERR_OK : ERR_INVALID);
-			if (listener)
+			bool may = strncmp(line, "listener", 8) == 0 || strncmp(line, "memory", 6) == 0;
+			assert_int_equal(decode(text, &options, &taken), may ? ERR_OK : ERR_INVALID);
+			if (may)
 				stream_options_done(&options);
 		}
 	}

@@ -18,7 +18,10 @@ struct byte_queue { /* all zero: empty */
 	size_t begin, end, room;
 };
 
-/* Frees the memory, without wiping it. */
+/*
+ * Frees the memory, without wiping it, as growing does: what passes through here in masses are
+ * users' bytes, no keys. Who has passwords in it wipes them himself, or takes proxy/queue.h.
+ */
 void byte_queue_done(struct byte_queue *queue);
 
 static inline size_t byte_queue_size(const struct byte_queue *queue) {

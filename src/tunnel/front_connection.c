@@ -7,6 +7,7 @@
 
 #include "base/byte_queue.h"
 #include "base/list.h"
+#include "base/wipe.h"
 #include "host/socket_name.h"
 #include "proxy/front.h"
 #include "transport/tcp/tcp_connection.h"
@@ -252,10 +253,16 @@ static bool to_client(struct front_connection *connection) {
 	return sent > 0;
 }
 
+/* There may be passwords in what the front has read. */
+static void forget_input(struct front_connection *connection) {
+	wipe(connection->input.bytes, connection->input.room);
+	byte_queue_done(&connection->input);
+}
+
 static bool from_client(struct front_connection *connection) {
 	struct slice input = byte_queue_view(&connection->input);
 	if (connection->closing) {
-		byte_queue_done(&connection->input);
+		forget_input(connection);
 		return false;
 	}
 	size_t taken = 0;
@@ -265,7 +272,7 @@ static bool from_client(struct front_connection *connection) {
 		byte_queue_drop(&connection->input, taken);
 	}
 	if (taken > 0 && byte_queue_size(&connection->input) == 0)
-		byte_queue_done(&connection->input);
+		forget_input(connection);
 	if (taken > 0 || byte_queue_size(&connection->input) > 0 || !connection->has_ended ||
 		connection->is_end_told)
 		return taken > 0;
@@ -339,7 +346,7 @@ static void begin_relay(struct front_connection *connection) {
 		drop_stream(connection, true);
 	connection->stream = NULL;
 	connection->is_over = error != ERR_OK;
-	byte_queue_done(&connection->input);
+	forget_input(connection);
 	front_free(connection->front);
 	connection->front = NULL;
 	connection->options.deadline(connection->options.context, CLOCK_NEVER);
@@ -488,7 +495,7 @@ void front_connection_free(struct front_connection *connection) {
 		tcp_connection_free(connection->client);
 	else
 		tcp_connection_abort(connection->client);
-	byte_queue_done(&connection->input);
+	forget_input(connection);
 	free(connection);
 }
 

@@ -23,6 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	expect(stream_settings_decode(again, made, &second) == ERR_OK);
 	expect(stream_settings_encode(&second, third, sizeof third, &remade) == ERR_OK);
 	expect(made == remade && memcmp(again, third, made) == 0);
-	expect(settings.mtu == second.mtu && settings.shaping == second.shaping);
+	expect(settings.interface.mtu == second.interface.mtu && settings.shaping == second.shaping);
 	return 0;
 }

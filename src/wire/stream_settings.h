@@ -3,9 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/address.h"
 #include "base/error.h"
-#include "wire/dns_name.h"
+#include "wire/interface_settings.h"
 
 /*
  * What one end tells the other about the connection: the payload of STREAM_FRAME_SETTINGS. Items
@@ -14,11 +13,7 @@
 
 enum stream_setting {
 	STREAM_SETTING_SHAPING = 1,
-	STREAM_SETTING_ADDRESS = 2, /* of the receiver's interface */
-	STREAM_SETTING_ROUTE = 3,   /* what the sender leads to */
-	STREAM_SETTING_SERVER = 4,  /* that names are asked of */
-	STREAM_SETTING_DOMAIN = 5,  /* that names are completed with */
-	STREAM_SETTING_MTU = 6,
+	STREAM_SETTING_INTERFACE = 1, /* and an enum interface_setting: ids 2 to 6 */
 };
 
 /* How a connection's sizes and times are hidden; what each means is stream/padding.h's. */
@@ -30,26 +25,15 @@ enum stream_shaping {
 };
 
 enum {
-	STREAM_SETTINGS_ADDRESSES_MAX = 8,
-	STREAM_SETTINGS_ROUTES_MAX = 256,
-	STREAM_SETTINGS_SERVERS_MAX = 8,
-	STREAM_SETTINGS_DOMAINS_MAX = 16,
-	STREAM_SETTINGS_MTU_MIN = 576,
+	STREAM_SETTINGS_HEAD_SIZE = 4,
 	/* All of that in one frame that we send. */
-	STREAM_SETTINGS_SIZE_MAX = (4 + 1) + (4 + 2) + STREAM_SETTINGS_ADDRESSES_MAX * (4 + 18) +
-							   STREAM_SETTINGS_ROUTES_MAX * (4 + 18) +
-							   STREAM_SETTINGS_SERVERS_MAX * (4 + 17) +
-							   STREAM_SETTINGS_DOMAINS_MAX * (4 + DNS_NAME_TEXT_MAX),
+	STREAM_SETTINGS_SIZE_MAX =
+		STREAM_SETTINGS_HEAD_SIZE + 1 + INTERFACE_SETTINGS_SIZE_MAX(STREAM_SETTINGS_HEAD_SIZE),
 };
 
 struct stream_settings {
-	uint8_t shaping; /* enum stream_shaping */
-	uint16_t mtu;    /* of TARGET_PACKETS; 0: not said */
-	size_t address_count, route_count, server_count, domain_count;
-	struct prefix addresses[STREAM_SETTINGS_ADDRESSES_MAX]; /* with their host bits */
-	struct prefix routes[STREAM_SETTINGS_ROUTES_MAX];
-	struct address servers[STREAM_SETTINGS_SERVERS_MAX];
-	char domains[STREAM_SETTINGS_DOMAINS_MAX][DNS_NAME_TEXT_MAX + 1];
+	uint8_t shaping;                     /* enum stream_shaping */
+	struct interface_settings interface; /* of TARGET_PACKETS */
 };
 
 /*

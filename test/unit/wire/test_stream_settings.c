@@ -45,33 +45,33 @@ static struct address address_of(const char *text) {
 static struct stream_settings example_settings(void) {
 	return (struct stream_settings){
 		.shaping = STREAM_SHAPING_STEALTH,
-		.mtu = 1420,
-		.address_count = 2,
-		.route_count = 2,
-		.server_count = 2,
-		.domain_count = 1,
-		.addresses = {prefix_of("10.8.0.2/24", true), prefix_of("2001:db8::2/64", true)},
-		.routes = {prefix_of("0.0.0.0/0", false), prefix_of("2001:db8::/32", false)},
-		.servers = {address_of("10.8.0.1"), address_of("2001:db8::1")},
-		.domains = {"example.org"},
+		.interface.mtu = 1420,
+		.interface.address_count = 2,
+		.interface.route_count = 2,
+		.interface.server_count = 2,
+		.interface.domain_count = 1,
+		.interface.addresses = {prefix_of("10.8.0.2/24", true), prefix_of("2001:db8::2/64", true)},
+		.interface.routes = {prefix_of("0.0.0.0/0", false), prefix_of("2001:db8::/32", false)},
+		.interface.servers = {address_of("10.8.0.1"), address_of("2001:db8::1")},
+		.interface.domains = {"example.org"},
 	};
 }
 
 static void assert_same(const struct stream_settings *left, const struct stream_settings *right) {
 	assert_int_equal(left->shaping, right->shaping);
-	assert_int_equal(left->mtu, right->mtu);
-	assert_int_equal(left->address_count, right->address_count);
-	assert_int_equal(left->route_count, right->route_count);
-	assert_int_equal(left->server_count, right->server_count);
-	assert_int_equal(left->domain_count, right->domain_count);
-	for (size_t i = 0; i < left->address_count; i++)
-		assert_true(prefix_equal(&left->addresses[i], &right->addresses[i]));
-	for (size_t i = 0; i < left->route_count; i++)
-		assert_true(prefix_equal(&left->routes[i], &right->routes[i]));
-	for (size_t i = 0; i < left->server_count; i++)
-		assert_true(address_equal(&left->servers[i], &right->servers[i]));
-	for (size_t i = 0; i < left->domain_count; i++)
-		assert_string_equal(left->domains[i], right->domains[i]);
+	assert_int_equal(left->interface.mtu, right->interface.mtu);
+	assert_int_equal(left->interface.address_count, right->interface.address_count);
+	assert_int_equal(left->interface.route_count, right->interface.route_count);
+	assert_int_equal(left->interface.server_count, right->interface.server_count);
+	assert_int_equal(left->interface.domain_count, right->interface.domain_count);
+	for (size_t i = 0; i < left->interface.address_count; i++)
+		assert_true(prefix_equal(&left->interface.addresses[i], &right->interface.addresses[i]));
+	for (size_t i = 0; i < left->interface.route_count; i++)
+		assert_true(prefix_equal(&left->interface.routes[i], &right->interface.routes[i]));
+	for (size_t i = 0; i < left->interface.server_count; i++)
+		assert_true(address_equal(&left->interface.servers[i], &right->interface.servers[i]));
+	for (size_t i = 0; i < left->interface.domain_count; i++)
+		assert_string_equal(left->interface.domains[i], right->interface.domains[i]);
 }
 
 static void there_and_back(void **state) {
@@ -145,16 +145,16 @@ static void strange_items(void **state) {
 		{"\0\6\0\1\5", 5, ERR_MALFORMED},
 		{"\0\6\0\2\5\x8c\0\6\0\2\5\x8c", 12, ERR_MALFORMED},
 	};
-	struct stream_settings settings = {.mtu = 7777};
+	struct stream_settings settings = {.interface.mtu = 7777};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		enum err error =
 			stream_settings_decode((const uint8_t *)rows[i].bytes, rows[i].size, &settings);
 		if (error != rows[i].error)
 			fail_msg("row %zu: %s", i, err_name(error));
 		if (error != ERR_OK)
-			assert_int_equal(settings.mtu, 7777); /* nothing was written */
+			assert_int_equal(settings.interface.mtu, 7777); /* nothing was written */
 		else
-			settings.mtu = 7777;
+			settings.interface.mtu = 7777;
 	}
 	assert_int_equal(stream_settings_decode((const uint8_t *)"\0\1\0\1\4", 5, &settings), ERR_OK);
 	assert_int_equal(settings.shaping, STREAM_SHAPING_NONE);
@@ -166,21 +166,21 @@ static void limits(void **state) {
 	static uint8_t data[STREAM_SETTINGS_SIZE_MAX + 4 + DNS_NAME_TEXT_MAX];
 	size_t size = 0;
 	settings = example_settings();
-	settings.address_count = STREAM_SETTINGS_ADDRESSES_MAX;
-	settings.route_count = STREAM_SETTINGS_ROUTES_MAX;
-	settings.server_count = STREAM_SETTINGS_SERVERS_MAX;
-	settings.domain_count = STREAM_SETTINGS_DOMAINS_MAX;
-	for (size_t i = 0; i < STREAM_SETTINGS_ADDRESSES_MAX; i++)
-		settings.addresses[i] = settings.addresses[1];
-	for (size_t i = 0; i < STREAM_SETTINGS_ROUTES_MAX; i++)
-		settings.routes[i] = settings.routes[1];
-	for (size_t i = 0; i < STREAM_SETTINGS_SERVERS_MAX; i++)
-		settings.servers[i] = settings.servers[1];
-	for (size_t i = 0; i < STREAM_SETTINGS_DOMAINS_MAX; i++) {
-		memset(settings.domains[i], 'a', DNS_NAME_TEXT_MAX);
+	settings.interface.address_count = INTERFACE_SETTINGS_ADDRESSES_MAX;
+	settings.interface.route_count = INTERFACE_SETTINGS_ROUTES_MAX;
+	settings.interface.server_count = INTERFACE_SETTINGS_SERVERS_MAX;
+	settings.interface.domain_count = INTERFACE_SETTINGS_DOMAINS_MAX;
+	for (size_t i = 0; i < INTERFACE_SETTINGS_ADDRESSES_MAX; i++)
+		settings.interface.addresses[i] = settings.interface.addresses[1];
+	for (size_t i = 0; i < INTERFACE_SETTINGS_ROUTES_MAX; i++)
+		settings.interface.routes[i] = settings.interface.routes[1];
+	for (size_t i = 0; i < INTERFACE_SETTINGS_SERVERS_MAX; i++)
+		settings.interface.servers[i] = settings.interface.servers[1];
+	for (size_t i = 0; i < INTERFACE_SETTINGS_DOMAINS_MAX; i++) {
+		memset(settings.interface.domains[i], 'a', DNS_NAME_TEXT_MAX);
 		for (size_t dot = 63; dot < DNS_NAME_TEXT_MAX; dot += 64)
-			settings.domains[i][dot] = '.';
-		settings.domains[i][DNS_NAME_TEXT_MAX] = '\0';
+			settings.interface.domains[i][dot] = '.';
+		settings.interface.domains[i][DNS_NAME_TEXT_MAX] = '\0';
 	}
 	assert_int_equal(stream_settings_encode(&settings, data, sizeof data, &size), ERR_OK);
 	assert_int_equal(size, STREAM_SETTINGS_SIZE_MAX);
@@ -207,37 +207,37 @@ static void what_the_decoder_would_refuse_is_not_encoded(void **state) {
 			settings.shaping = 4;
 			break;
 		case 1:
-			settings.mtu = 575;
+			settings.interface.mtu = 575;
 			break;
 		case 2:
-			settings.address_count = STREAM_SETTINGS_ADDRESSES_MAX + 1;
+			settings.interface.address_count = INTERFACE_SETTINGS_ADDRESSES_MAX + 1;
 			break;
 		case 3:
-			settings.addresses[0].length = 33;
+			settings.interface.addresses[0].length = 33;
 			break;
 		case 4:
-			settings.addresses[1].address.family = ADDRESS_NONE;
+			settings.interface.addresses[1].address.family = ADDRESS_NONE;
 			break;
 		case 5:
-			settings.routes[0].address.bytes[3] = 1;
+			settings.interface.routes[0].address.bytes[3] = 1;
 			break;
 		case 6:
-			settings.servers[1].family = 5;
+			settings.interface.servers[1].family = 5;
 			break;
 		case 7:
-			settings.domains[0][0] = '\0';
+			settings.interface.domains[0][0] = '\0';
 			break;
 		case 8:
-			memset(settings.domains[0], 'a', sizeof settings.domains[0]);
+			memset(settings.interface.domains[0], 'a', sizeof settings.interface.domains[0]);
 			break;
 		case 9:
-			settings.route_count = SIZE_MAX;
+			settings.interface.route_count = SIZE_MAX;
 			break;
 		case 10:
-			settings.server_count = STREAM_SETTINGS_SERVERS_MAX + 1;
+			settings.interface.server_count = INTERFACE_SETTINGS_SERVERS_MAX + 1;
 			break;
 		case 11:
-			settings.domain_count = STREAM_SETTINGS_DOMAINS_MAX + 1;
+			settings.interface.domain_count = INTERFACE_SETTINGS_DOMAINS_MAX + 1;
 			break;
 		default:
 			return;

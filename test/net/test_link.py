@@ -11,6 +11,7 @@ from harness.process import run, wait_until
 from harness.traffic import BIG, Pinging, assert_pings, reachable, transfer
 
 
+@pytest.mark.calm
 @pytest.mark.parametrize("which", ["client", "server"])
 def test_moved_to_another_namespace(lab: Lab, which: str) -> None:
     """An interface moved under way carries traffic there; its sockets stay where they were."""

@@ -186,6 +186,7 @@ def part_of(node: Node, name: str) -> int | None:
         return None
 
 
+@pytest.mark.long
 def test_debug_logs_tell_nothing_of_traffic(lab: Lab) -> None:
     """
     TCP, UDP, names, ICMP and every error of theirs, changed peers, crashes and restarts: in none of

@@ -73,6 +73,7 @@ def connect(pair: Pair, keepalive: int) -> None:
         host.device.configure(PORT, f"{section}\nEndpoint = {where}")
 
 
+@pytest.mark.long
 def test_nat_on_both_sides(lab: Lab) -> None:
     """The tunnel comes up through both NATs, and keepalives hold their mappings open."""
     pair, routers = nat_pair(lab)

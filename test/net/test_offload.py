@@ -89,6 +89,7 @@ def test_variant(lab: Lab, variant: str) -> None:
         small_datagrams(pair, inside, 2000)
 
 
+@pytest.mark.calm  # test_variant has the threads
 @pytest.mark.parametrize("variant", MATRIX)
 def test_variant_with_reference(lab: Lab, variant: str) -> None:
     """Each switch with each back end against wireguard-go, which has its offloads on."""

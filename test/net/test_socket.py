@@ -134,6 +134,7 @@ def test_busy_port_keeps_the_old_one(lab: Lab) -> None:
     assert_pings(server.namespace, client.inner[4])
 
 
+@pytest.mark.long
 def test_persistent_keepalive(lab: Lab) -> None:
     """Every N seconds of silence one empty packet goes out, from when it is set until "off"."""
     pair = make_pair(lab)

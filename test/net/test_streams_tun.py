@@ -130,6 +130,10 @@ def test_iperf(lab: Lab) -> None:
     for direction in ((), ("-R",)):
         report = iperf(streams.space, FAR, *direction)
         assert report["received"]["bytes"] > 5_000_000, report
-        report = iperf(streams.space, FAR, "-u", "-b", UDP_RATE, "-l", "1200", *direction)
-        assert_few_lost(report)
-        assert report["packets"] > 100, report
+        for attempts_left in (2, 1, 0):
+            report = iperf(streams.space, FAR, "-u", "-b", UDP_RATE, "-l", "1200", *direction)
+            assert report["packets"] > 100, report
+            if attempts_left == 0:
+                assert_few_lost(report)
+            elif report["lost_packets"] <= report["packets"] // 20:
+                break

@@ -90,4 +90,13 @@ struct config_forward {
 	struct config_host target;
 };
 
-enum { CONFIG_FORWARDS_MAX = 31, CONFIG_USERS_MAX = 256, CONFIG_RULES_MAX = 512 };
+enum {
+	CONFIG_FORWARDS_MAX = 31,
+	CONFIG_USERS_MAX = 256,
+	CONFIG_RULES_MAX = 512,
+	CONFIG_PINS_MAX = 8,
+	CONFIG_CONNECTIONS_MAX = 6,
+	CONFIG_STREAMS_MAX = 1024,    /* of a client at once */
+	CONFIG_MEMORY_MAX = 1 << 20,  /* MiB */
+	CONFIG_PEM_MAX = 1024 * 1024, /* bytes of each file */
+};

@@ -30,11 +30,7 @@ _Static_assert(CONFIG_ALLOW == 0 && CONFIG_DENY == 1 && CONFIG_TCP == 0 && CONFI
 
 enum {
 	PATH_CHARACTERS_MAX = 4095,
-	PINS_MAX = 8,
-	CONNECTIONS_MAX = 6,
-	STREAMS_MAX = 1024,
 	MEMORY_MIN = 16,
-	MEMORY_MAX = 1 << 20,
 };
 
 const struct schema_row schema_tls_rows[] = {
@@ -67,7 +63,7 @@ const struct schema_row schema_tls_rows[] = {
 	 .type = SCHEMA_PINS,
 	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_CLIENT,
 	 AT_TUNNEL(tls.pins),
-	 .maximum = PINS_MAX,
+	 .maximum = CONFIG_PINS_MAX,
 	 .standard = "",
 	 .absent = "none; the certificate must lead to a root and be for the name",
 	 .example = "[sha256/hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=]",
@@ -133,7 +129,7 @@ const struct schema_row schema_stream_rows[] = {
 	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_CLIENT,
 	 AT_TUNNEL(streams.connections),
 	 .minimum = 1,
-	 .maximum = CONNECTIONS_MAX,
+	 .maximum = CONFIG_CONNECTIONS_MAX,
 	 .standard = "2",
 	 .help = "Connections to the server that streams are spread over."},
 	{.key = "limit",
@@ -141,7 +137,7 @@ const struct schema_row schema_stream_rows[] = {
 	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SERVER,
 	 AT_TUNNEL(streams.limit),
 	 .minimum = 1,
-	 .maximum = STREAMS_MAX,
+	 .maximum = CONFIG_STREAMS_MAX,
 	 .standard = "1024",
 	 .help = "Streams of one client at once; more are refused."},
 	{.key = "memory",
@@ -149,7 +145,7 @@ const struct schema_row schema_stream_rows[] = {
 	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SERVER | SCHEMA_AUTOMATIC,
 	 AT_TUNNEL(streams.memory),
 	 .minimum = MEMORY_MIN,
-	 .maximum = MEMORY_MAX,
+	 .maximum = CONFIG_MEMORY_MAX,
 	 .standard = "auto",
 	 .help = "MiB that the streams of all clients together may hold: two thirds of what targets "
 			 "have not taken yet, one third of what clients have not. Beyond it the client who "

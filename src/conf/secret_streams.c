@@ -9,10 +9,7 @@
 #include "conf/secret_file.h"
 #include "crypto/certificate.h"
 
-enum {
-	PEM_MAX = 1024 * 1024, /* bytes */
-	PASSWORD_MAX = 255,    /* RFC 1929 section 2 */
-};
+enum { PASSWORD_MAX = 255 }; /* RFC 1929 section 2 */
 
 struct reading {
 	struct arena *memory;
@@ -109,9 +106,10 @@ static void read_server(const struct reading *reading, struct config_tls *values
 		.help = "the certificate's private key in PEM, without a passphrase",
 	};
 	if (certificates.node && certificates.path)
-		values->certificates = read_text(reading, &certificates, PEM_MAX, judge_certificates);
+		values->certificates =
+			read_text(reading, &certificates, CONFIG_PEM_MAX, judge_certificates);
 	if (key.node && key.path)
-		values->key = read_text(reading, &key, PEM_MAX, judge_key);
+		values->key = read_text(reading, &key, CONFIG_PEM_MAX, judge_key);
 	if (values->certificates && values->key)
 		check_pair(&certificates, values->certificates, &key, values->key);
 }
@@ -129,7 +127,7 @@ static void read_roots(const struct reading *reading, struct config_tls *values,
 		.is_public = true,
 	};
 	if (roots.path && values->pins.count == 0)
-		values->roots = read_text(reading, &roots, PEM_MAX, judge_certificates);
+		values->roots = read_text(reading, &roots, CONFIG_PEM_MAX, judge_certificates);
 }
 
 static void read_users(const struct reading *reading, const struct config_proxy *proxy,

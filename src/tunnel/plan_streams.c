@@ -17,7 +17,11 @@ _Static_assert((int)CONFIG_FORWARDS_MAX + 1 == (int)STREAM_LISTENERS_MAX &&
 			   (int)CONFIG_COOKIE_MAX + 1 == (int)STREAM_COOKIE_SIZE &&
 			   (int)CONFIG_URL_PATH_MAX + 1 == (int)STREAM_PATH_SIZE &&
 			   (int)CONFIG_USERS_MAX == CREDENTIALS_MAX &&
-			   (int)CONFIG_RULES_MAX == STREAM_RULES_MAX);
+			   (int)CONFIG_RULES_MAX == STREAM_RULES_MAX && (int)CONFIG_PINS_MAX == TLS_PINS_MAX &&
+			   (int)CONFIG_CONNECTIONS_MAX == STREAM_CONNECTIONS_MAX &&
+			   (int)CONFIG_STREAMS_MAX == STREAM_STREAMS_MAX &&
+			   (int)CONFIG_MEMORY_MAX == STREAM_MEMORY_MAX &&
+			   (int)CONFIG_PEM_MAX == STREAM_PEM_MAX);
 
 bool plan_streams_has_interface(const struct config_tunnel *tunnel) {
 	return tunnel->addresses.count > 0;

@@ -50,7 +50,7 @@ enum {
 	STREAM_CONNECTIONS_MAX = 6,
 	STREAM_COOKIE_SIZE = 64, /* with its NUL */
 	STREAM_PATH_SIZE = 256,
-	STREAM_STREAMS_MAX = 1024,   /* of a client at once */
+	STREAM_STREAMS_MAX = 1024,   /* of a client at once; no more than MUX_STREAMS_MAX */
 	STREAM_MEMORY_DEFAULT = 512, /* MiB, where nobody knows the machine's */
 	STREAM_MEMORY_MAX = 1 << 20,
 	STREAM_PEM_MAX = 1024 * 1024, /* bytes of each of the texts */

@@ -10,6 +10,7 @@
 #include "crypto/sizes.h"
 #include "proxy/refusal.h"
 #include "tunnel/carrier.h"
+#include "tunnel/stream_options.h"
 #include "tunnel/stream_user.h"
 #include "wire/target.h"
 
@@ -65,7 +66,7 @@ void uplink_await(struct uplink *uplink, struct uplink_watch *watch);
 void uplink_forget(struct uplink *uplink, struct uplink_watch *watch);
 
 enum {
-	UPLINK_CONNECTIONS_MAX = 6,
+	UPLINK_CONNECTIONS_MAX = STREAM_CONNECTIONS_MAX,
 	UPLINK_PATIENCE_SECONDS = 20,
 	UPLINK_BUSY_STREAMS = 4, /* of each connection, before another one is made */
 };

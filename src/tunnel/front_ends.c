@@ -97,14 +97,14 @@ void front_ends_free(struct front_ends *ends) {
 }
 
 enum err front_ends_set(struct front_ends *ends, const struct stream_options *options) {
-	for (size_t i = 0; i < ends->count; i++) {
-		if (!ends->ends[i].mixed)
-			continue;
-		enum err error =
-			front_port_set_users(ends->ends[i].mixed, options->users, options->user_count);
-		if (error)
-			return error;
-	}
+	struct front_port_users *users;
+	enum err error = front_port_users_new(options->users, options->user_count, &users);
+	if (error)
+		return error;
+	for (size_t i = 0; i < ends->count; i++)
+		if (ends->ends[i].mixed)
+			front_port_set_users(ends->ends[i].mixed, users);
+	front_port_users_free(users);
 	return ERR_OK;
 }
 

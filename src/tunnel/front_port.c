@@ -13,15 +13,15 @@
 #include "tunnel/stream_host.h"
 
 /* Of connections that began while they held; the last one frees them. */
-struct users {
+struct front_port_users {
 	struct credentials *credentials; /* NULL: everybody */
-	size_t count;                    /* connections, and the port itself */
+	size_t count;                    /* connections, ports, and who made them */
 };
 
 struct front_port {
 	const struct front_setup *setup;
 	struct tcp_acceptor *acceptor;
-	struct users *users;
+	struct front_port_users *users;
 	struct list connections;
 	size_t count;
 	struct deadline_heap deadlines;
@@ -32,20 +32,21 @@ struct front_port {
 struct connection {
 	struct list link;
 	struct front_port *port;
-	struct users *users;
+	struct front_port_users *users;
 	struct front_connection *connection;
 	struct deadline deadline;
 };
 
-static void users_leave(struct users *users) {
+void front_port_users_free(struct front_port_users *users) {
 	if (!users || --users->count > 0)
 		return;
 	credentials_free(users->credentials);
 	free(users);
 }
 
-static enum err users_new(const struct credential *items, size_t count, struct users **out_users) {
-	struct users *users = calloc(1, sizeof *users);
+enum err front_port_users_new(const struct credential *items, size_t count,
+							  struct front_port_users **out_users) {
+	struct front_port_users *users = calloc(1, sizeof *users);
 	if (!users)
 		return ERR_NO_MEMORY;
 	enum err error = count > 0 ? credentials_new(items, count, &users->credentials) : ERR_OK;
@@ -86,7 +87,7 @@ static void connection_free(struct connection *connection) {
 	struct front_port *port = connection->port;
 	deadline_remove(&port->deadlines, &connection->deadline);
 	front_connection_free(connection->connection);
-	users_leave(connection->users);
+	front_port_users_free(connection->users);
 	list_remove(&connection->link);
 	port->count--;
 	port->setup->figures->open_connections--;
@@ -156,7 +157,7 @@ enum err front_port_new(const struct front_port_options *options, struct front_p
 	};
 	enum err error = tcp_acceptor_new(&made, &port->acceptor);
 	if (!error)
-		error = users_new(options->users, options->user_count, &port->users);
+		error = front_port_users_new(options->users, options->user_count, &port->users);
 	if (!error)
 		error = control_timer_new(made.loop, due, port, &port->timer);
 	if (error) {
@@ -173,19 +174,14 @@ void front_port_free(struct front_port *port) {
 	tcp_acceptor_free(port->acceptor);
 	list_for_each (link, &port->connections)
 		connection_free(list_item(link, struct connection, link));
-	users_leave(port->users);
+	front_port_users_free(port->users);
 	control_timer_free(port->timer);
 	deadline_heap_done(&port->deadlines);
 	free(port);
 }
 
-enum err front_port_set_users(struct front_port *port, const struct credential *users,
-							  size_t count) {
-	struct users *made;
-	enum err error = users_new(users, count, &made);
-	if (error)
-		return error;
-	users_leave(port->users);
-	port->users = made;
-	return ERR_OK;
+void front_port_set_users(struct front_port *port, struct front_port_users *users) {
+	users->count++;
+	front_port_users_free(port->users);
+	port->users = users;
 }

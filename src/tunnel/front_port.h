@@ -13,6 +13,7 @@ enum { FRONT_PORT_CONNECTIONS_MAX = 4096 }; /* those beyond are closed at once *
 
 struct credential;
 struct front_port;
+struct front_port_users;
 struct front_setup;
 
 struct front_port_options {
@@ -26,6 +27,10 @@ enum err front_port_new(const struct front_port_options *options, struct front_p
 /* Ends all connections: before the carriers are freed. NULL-safe. */
 void front_port_free(struct front_port *port);
 
-/* For those who connect from now on. On failure those of before stay. */
-enum err front_port_set_users(struct front_port *port, const struct credential *users,
-							  size_t count);
+/* Who may use ports: made once, and given to as many as there are. The users are copied. */
+enum err front_port_users_new(const struct credential *users, size_t count,
+							  struct front_port_users **out_users);
+/* Of who made them; ports have them as long as they need to. NULL-safe. */
+void front_port_users_free(struct front_port_users *users);
+/* For those who connect from now on. */
+void front_port_set_users(struct front_port *port, struct front_port_users *users);

@@ -75,10 +75,41 @@ static void leaves_sockets_alone(void **state) {
 	front_desk_free(desk);
 }
 
+/* The same users at every mixed port, and after a refusal those of before at every one. */
+static void changes_users_everywhere(void **state) {
+	(void)state;
+	struct front_desk *desk = front_desk_new(STREAM_LISTENER_MIXED, NULL, NULL);
+	front_ends_free(desk->ends);
+	struct credential good[] = {{.name = "a", .password = "p"}};
+	struct credential bad[] = {{.name = "with:colon", .password = "p"}};
+	struct endpoint at[2];
+	int listeners[2] = {fake_stream_host_listen(&at[0]), fake_stream_host_listen(&at[1])};
+	desk->options.listener_count = 2;
+	desk->options.listeners[1].kind = STREAM_LISTENER_MIXED;
+	assert_int_equal(
+		front_ends_new(&desk->fake.host, &desk->uplink, &desk->options, listeners, &desk->ends),
+		ERR_OK);
+	struct stream_options options = desk->options;
+	options.user_count = 1;
+	for (unsigned round = 0; round < 3; round++) {
+		options.users = round == 1 ? good : bad;
+		assert_int_equal(front_ends_set(desk->ends, &options), round == 1 ? ERR_OK : ERR_INVALID);
+		for (size_t i = 0; i < 2; i++) {
+			int client = fake_stream_host_connect(&at[i]);
+			front_desk_turn(desk);
+			front_desk_say(desk, client, BYTES(5, 2, 0, 2));
+			front_desk_expect(desk, client, BYTES(5, round == 0 ? 0 : 2));
+			front_desk_close(desk, client);
+		}
+	}
+	front_desk_free(desk);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(serves_all_kinds),
 		cmocka_unit_test(leaves_sockets_alone),
+		cmocka_unit_test(changes_users_everywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,29 +117,22 @@ static enum err make_tunnel(struct stream_core *core, struct stream_options *opt
 	return error;
 }
 
-static enum err take_options(struct stream_core *core, struct slice text, size_t *out_taken) {
-	struct stream_options options;
-	size_t taken;
-	enum err error = stream_options_decode(text, &options, &taken);
-	if (error)
-		return error;
-	char *copy = malloc(taken);
+/* text: the lines that they were decoded from. */
+static enum err take_options(struct stream_core *core, struct stream_options *options,
+							 struct slice text) {
+	char *copy = malloc(text.size);
 	if (!copy)
-		error = ERR_NO_MEMORY;
-	else if (core->tunnel)
-		error = core->ops->set(core->tunnel, &options);
-	else
-		error = make_tunnel(core, &options);
+		return ERR_NO_MEMORY;
+	enum err error =
+		core->tunnel ? core->ops->set(core->tunnel, options) : make_tunnel(core, options);
 	if (error) {
-		stream_options_done(&options);
 		free(copy);
 		return error;
 	}
 	forget_options(core);
-	memcpy(copy, text.data, taken);
+	memcpy(copy, text.data, text.size);
 	core->options = copy;
-	core->options_size = taken;
-	*out_taken = taken;
+	core->options_size = text.size;
 	return ERR_OK;
 }
 
@@ -194,35 +187,60 @@ static enum err recollect_all(struct stream_core *core, struct slice text) {
 	return error;
 }
 
-/* Peers: */
+/* A set operation: */
+
+struct setting {
+	struct stream_core *core;
+	struct stream_options *options; /* NULL: none */
+	struct slice text;              /* their lines */
+};
+
+static int refused(const struct stream_core *core, enum err error) {
+	log_error("%sits options: %s", core->start.host->prefix, err_text(error));
+	return errno_of(error);
+}
+
+/* The peers' lines are right: the options are what may fail yet. */
+static int agreed(void *context) {
+	const struct setting *setting = context;
+	enum err error =
+		setting->options ? take_options(setting->core, setting->options, setting->text) : ERR_OK;
+	return error ? refused(setting->core, error) : 0;
+}
 
 static void removed(void *context, struct stream_peer *peer) {
-	struct stream_core *core = context;
+	struct stream_core *core = ((struct setting *)context)->core;
 	if (core->tunnel)
 		core->ops->removed(core->tunnel, peer);
 }
 
-static int take_peers(struct stream_core *core, struct slice lines) {
-	if (lines.size == 0)
-		return 0;
-	int number = stream_peers_set(core->peers, lines, removed, core);
+static int take(struct setting *setting, struct slice peers) {
+	struct stream_core *core = setting->core;
+	if (peers.size == 0)
+		return agreed(setting);
+	int number = stream_peers_set_if(core->peers, peers, agreed, removed, setting);
 	if (!number && core->tunnel)
 		core->ops->peers(core->tunnel);
 	return number;
 }
 
 int stream_core_set(struct stream_core *core, struct slice text) {
-	size_t taken = 0;
+	struct setting setting = {.core = core};
+	struct stream_options options;
+	size_t taken;
 	if (stream_core_is_recollection(text))
 		return errno_of(recollect_all(core, text));
-	if (stream_options_are_there(text)) {
-		enum err error = take_options(core, text, &taken);
-		if (error) {
-			log_error("%sits options: %s", core->start.host->prefix, err_text(error));
-			return errno_of(error);
-		}
-	}
-	return take_peers(core, slice_of(text.data + taken, text.size - taken));
+	if (!stream_options_are_there(text))
+		return take(&setting, text);
+	enum err error = stream_options_decode(text, &options, &taken);
+	if (error)
+		return refused(core, error);
+	setting.options = &options;
+	setting.text = slice_of(text.data, taken);
+	int number = take(&setting, slice_of(text.data + taken, text.size - taken));
+	if (number)
+		stream_options_done(&options);
+	return number;
 }
 
 /* Out: */

@@ -38,7 +38,7 @@ void stream_core_free(struct stream_core *core); /* NULL-safe */
 void stream_core_drain(struct stream_core *core, bool now);
 bool stream_core_is_drained(const struct stream_core *core);
 
-/* One set operation. Returns errno. Options may have been taken where the peers' lines were not. */
+/* One set operation, all or nothing but for recollections. Returns errno. */
 int stream_core_set(struct stream_core *core, struct slice text);
 /* The lines that answer a get operation, without any secret. */
 void stream_core_status(struct stream_core *core, struct uapi_text *out_text);

@@ -102,7 +102,7 @@ static struct member *find(const struct stream_peers *peers,
 struct stream_peer *stream_peers_find(const struct stream_peers *peers,
 									  const uint8_t public_key[static X25519_KEY_SIZE]) {
 	struct member *entry = find(peers, public_key);
-	return entry ? &entry->peer : NULL;
+	return entry && entry->place != SIZE_MAX ? &entry->peer : NULL;
 }
 
 /* A copy of the count items; *out_list is NULL without any. */
@@ -425,16 +425,23 @@ static int reserve(struct stream_peers *peers, size_t more) {
 	return 0;
 }
 
-int stream_peers_set(struct stream_peers *peers, struct slice text,
-					 void (*removed)(void *context, struct stream_peer *peer), void *context) {
+int stream_peers_set_if(struct stream_peers *peers, struct slice text, int (*agreed)(void *context),
+						void (*removed)(void *context, struct stream_peer *peer), void *context) {
 	struct operation operation = {.peers = peers, .removed = removed, .context = context};
 	list_init(&operation.drafts);
 	int number = apply_lines(&operation, text);
 	if (!number)
 		number = reserve(peers, operation.added);
+	if (!number && agreed)
+		number = agreed(context);
 	if (number)
 		undo(&operation);
 	else
 		commit(&operation);
 	return number;
+}
+
+int stream_peers_set(struct stream_peers *peers, struct slice text,
+					 void (*removed)(void *context, struct stream_peer *peer), void *context) {
+	return stream_peers_set_if(peers, text, NULL, removed, context);
 }

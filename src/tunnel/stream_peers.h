@@ -40,9 +40,14 @@ void stream_peers_free(struct stream_peers *peers); /* NULL-safe */
 
 /*
  * All or nothing. Returns errno: EINVAL for lines that are none, ENOMEM also beyond a limit.
- * removed() (NULL: nobody asks) is called for each peer that goes, before it is freed; the table
- * may be read inside. Pointers to the others stay what they are, their places may change.
+ * agreed() (NULL: nobody asks) is called when nothing can fail any more, and may refuse all the
+ * same by an errno of its own; the table is as it was by then. removed() (NULL: nobody asks) is
+ * called for each peer that goes, before it is freed; the table may be read inside. Pointers to the
+ * others stay what they are, their places may change.
  */
+int stream_peers_set_if(struct stream_peers *peers, struct slice text, int (*agreed)(void *context),
+						void (*removed)(void *context, struct stream_peer *peer), void *context);
+/* The same with nobody who could refuse. */
 int stream_peers_set(struct stream_peers *peers, struct slice text,
 					 void (*removed)(void *context, struct stream_peer *peer), void *context);
 

@@ -176,6 +176,29 @@ static void test_peers(void **state) {
 	assert_int_equal(made->changes, 2);
 }
 
+/* Neither is taken where the other is refused. */
+static void test_all_or_nothing(void **state) {
+	struct stream_core *core = *state;
+	struct uapi_text before = {.data = NULL}, after = {.data = NULL};
+	assert_int_equal(set(core, OPTIONS("7") "public_key=nonsense\n"), EINVAL);
+	assert_null(made);
+	assert_int_equal(set(core, OPTIONS("7") "public_key=" KEY_A "\nname=a\n"), 0);
+	stream_core_save(core, &before);
+	assert_int_equal(set(core, OPTIONS("8") "public_key=" KEY_A "\nname=b\nrule=nonsense\n"),
+					 EINVAL);
+	assert_int_equal(made->options.streams_max, 7);
+	refusal = ERR_INVALID;
+	assert_int_equal(set(core, OPTIONS("8") "public_key=" KEY_A "\nname=b\npublic_key=" KEY_B "\n"),
+					 EINVAL);
+	assert_int_equal(stream_peers_count(made->start.peers), 1);
+	assert_int_equal(made->changes, 1);
+	stream_core_save(core, &after);
+	assert_int_equal(after.size, before.size);
+	assert_memory_equal(after.data, before.data, before.size);
+	uapi_text_done(&before);
+	uapi_text_done(&after);
+}
+
 static void test_recollections(void **state) {
 	struct stream_core *core = *state;
 	assert_int_equal(set(core, OPTIONS("7")), 0);
@@ -246,6 +269,7 @@ int main(void) {
 		row(test_made_by_the_first_options),
 		row(test_refused_options),
 		row(test_peers),
+		row(test_all_or_nothing),
 		row(test_recollections),
 		row(test_saved),
 		row(test_news_of_the_host),

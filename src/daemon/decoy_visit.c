@@ -334,10 +334,6 @@ static void run(struct decoy_visit *visit) {
 		control_timer_set(visit->timer, deadline > now ? deadline - now : 0);
 }
 
-static void due(void *context) {
-	run(context);
-}
-
 static void take_verdict(struct decoy_visit *visit, const struct decoy_link_message *message) {
 	if (!visit->waits) {
 		end(visit);
@@ -396,6 +392,14 @@ static void link_ready(void *context, uint32_t events) {
 	if (events & EPOLLOUT)
 		visit->blocked = false;
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+		receive_some(visit);
+	run(visit);
+}
+
+/* What has come by then is answered together with what HTTP/2 says first. */
+static void due(void *context) {
+	struct decoy_visit *visit = context;
+	if (wanted_events(visit) & EPOLLIN)
 		receive_some(visit);
 	run(visit);
 }

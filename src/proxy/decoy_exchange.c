@@ -75,7 +75,8 @@ static bool keep_body(struct decoy_exchange *exchange, const struct decoy_answer
 /* more: see decoy_file.h. */
 static void show(struct decoy_exchange *exchange, const struct decoy_answer *answer,
 				 uint8_t *more) {
-	bool bare = !answer->has_body || decoy_request_is(exchange->request, "HEAD");
+	bool bare = !answer->has_body || decoy_request_is(exchange->request, "HEAD") ||
+				(answer->body.size == 0 && answer->rest_count == 0);
 	exchange->answered = true;
 	exchange->done = bare;
 	exchange->decoy->protocol->answer(exchange, answer, bare);

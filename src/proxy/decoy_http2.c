@@ -184,6 +184,8 @@ static bool take_over(struct decoy_exchange *exchange, struct decoy_answer *answ
 /* The connection */
 
 static void look_at_state(struct decoy *decoy) {
+	/* What a web server says at the beginning it says together with its first answer. */
+	http2_server_hold(decoy->server, decoy->judging != NULL);
 	/* What is to be written may be what leads to the state. */
 	(void)http2_server_outgoing(decoy->server);
 	switch (http2_server_state(decoy->server)) {
@@ -199,20 +201,33 @@ static void look_at_state(struct decoy *decoy) {
 	}
 }
 
-/* Requests that came together; several are never for the owner to judge. */
-static void start_new(struct decoy *decoy) {
-	list_for_each (link, &decoy->exchanges) {
+static struct decoy_exchange *next_new(const struct decoy *decoy, uint32_t after) {
+	for (struct list *link = decoy->exchanges.next; link != &decoy->exchanges; link = link->next) {
 		struct decoy_exchange *exchange = list_item(link, struct decoy_exchange, link);
-		if (!exchange->starts)
-			continue;
+		if (exchange->starts && exchange->stream > after)
+			return exchange;
+	}
+	return NULL;
+}
+
+/*
+ * Requests that came together; several are never for the owner to judge. Each answer is written
+ * before the next one is begun, and may be gone with others behind it.
+ */
+static void start_new(struct decoy *decoy) {
+	const bool alone = decoy->exchange_count == 1;
+	uint32_t last = 0;
+	for (struct decoy_exchange *exchange; (exchange = next_new(decoy, last)) != NULL;) {
+		last = exchange->stream;
 		if (exchange->too_large)
 			decoy_exchange_refuse(exchange, 400);
-		else if (exchange->waits)
+		else if (exchange->waits || !alone)
 			decoy_exchange_start(exchange);
 		else
 			decoy_consider(exchange);
 		if (decoy->judging)
 			return;
+		(void)http2_server_outgoing(decoy->server);
 	}
 }
 

@@ -90,10 +90,16 @@ static enum err append_frame(struct http2_link *link, const uint8_t *data, size_
 	return byte_queue_append(&link->outgoing, bare, sizeof bare);
 }
 
+void http2_link_cut(struct http2_link *link) {
+	const size_t size = byte_queue_size(&link->outgoing);
+	const size_t last = link->cut_count > 0 ? link->cuts[link->cut_count - 1] : 0;
+	if (size > last && link->cut_count < HTTP2_LINK_CUTS_MAX)
+		link->cuts[link->cut_count++] = size;
+}
+
 enum err http2_link_fill(struct http2_link *link) {
-	if (byte_queue_size(&link->outgoing) == 0)
-		link->pause = false;
-	while (!link->silent && !link->pause && byte_queue_size(&link->outgoing) < HTTP2_OUTGOING_MAX) {
+	while (!link->silent && link->cut_count < HTTP2_LINK_CUTS_MAX &&
+		   byte_queue_size(&link->outgoing) < HTTP2_OUTGOING_MAX) {
 		const uint8_t *data;
 		ssize_t size = nghttp2_session_mem_send(link->session, &data);
 		if (size < 0)
@@ -104,8 +110,25 @@ enum err http2_link_fill(struct http2_link *link) {
 		enum err error = append_frame(link, data, (size_t)size);
 		if (error)
 			return error;
+		if (link->cut)
+			http2_link_cut(link);
+		link->cut = false;
 	}
 	return ERR_OK;
+}
+
+struct slice http2_link_outgoing(const struct http2_link *link) {
+	struct slice all = byte_queue_view(&link->outgoing);
+	return link->cut_count > 0 ? slice_of(all.data, link->cuts[0]) : all;
+}
+
+void http2_link_sent(struct http2_link *link, size_t size) {
+	size_t kept = 0;
+	byte_queue_drop(&link->outgoing, size);
+	for (size_t i = 0; i < link->cut_count; i++)
+		if (link->cuts[i] > size)
+			link->cuts[kept++] = link->cuts[i] - size;
+	link->cut_count = kept;
 }
 
 static nghttp2_nv view_of(const struct http2_field *field) {

@@ -15,13 +15,17 @@
  * what it wants to send. Inside of transport/http only.
  */
 
-enum { HTTP2_LINK_HEADER_SIZE = 9, HTTP2_LINK_MAGIC_SIZE = 24 };
+enum {
+	HTTP2_LINK_HEADER_SIZE = 9,
+	HTTP2_LINK_MAGIC_SIZE = 24,
+	HTTP2_LINK_CUTS_MAX = 128, /* that wait; beyond, the session writes no more */
+};
 
 struct http2_link {
 	nghttp2_session *session;
 	bool stop;   /* set at a frame's end: what follows is not for the session */
 	bool silent; /* set when a frame was written: it is the last */
-	bool pause;  /* set when one was written: what follows is not sent together with it */
+	bool cut;    /* set when one was written: what follows is not sent together with it */
 
 	size_t magic_left; /* of the client's first words, which are no frame */
 	uint8_t header[HTTP2_LINK_HEADER_SIZE];
@@ -29,6 +33,8 @@ struct http2_link {
 	size_t body_left; /* of the frame whose header is whole */
 
 	struct byte_queue outgoing;
+	size_t cuts[HTTP2_LINK_CUTS_MAX]; /* bytes of outgoing up to each, from its beginning */
+	size_t cut_count;
 };
 
 /* Takes over the session. */
@@ -45,11 +51,13 @@ enum err http2_link_receive(struct http2_link *link, const uint8_t *data, size_t
 /* Whether bytes are at a frame's border. */
 bool http2_link_between_frames(const struct http2_link *link);
 
-/*
- * Lets the session write until it has no more, or HTTP2_OUTGOING_MAX wait in outgoing, or until a
- * pause, which is over when all of that was sent.
- */
+/* Lets the session write until it has no more, or HTTP2_OUTGOING_MAX wait in outgoing. */
 enum err http2_link_fill(struct http2_link *link);
+/* What follows is not sent together with what waits by now. */
+void http2_link_cut(struct http2_link *link);
+/* What waits, up to the first cut. */
+struct slice http2_link_outgoing(const struct http2_link *link);
+void http2_link_sent(struct http2_link *link, size_t size);
 
 /*
  * Fields for the library: an array on the heap with views. ERR_INVALID: none, too many, or names or

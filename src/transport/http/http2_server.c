@@ -27,6 +27,8 @@ struct http2_server {
 	size_t stream_count;
 	bool acknowledged; /* the client has our settings */
 	bool handing_over, no_memory, failed;
+	bool held;     /* nothing is written */
+	bool urgent;   /* what was written last are frames that are about no stream's answer */
 	uint32_t last; /* stream of HTTP/2, which the taken over answer is on */
 };
 
@@ -144,22 +146,33 @@ static int data_received(nghttp2_session *session, uint8_t flags, int32_t id, co
 
 /*
  * Who still sends a body behind his whole answer is told to stop (RFC 9113 section 8.1), in bytes
- * of their own, as nginx does: a client like curl 7.88 that finds both in one TLS record drops the
- * answer.
+ * of their own: a client like curl 7.88 that finds both in one TLS record drops the answer.
  */
 static int end_request(struct http2_server *server, int32_t id) {
 	nghttp2_session *session = server->link.session;
 	const struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
 	if (!stream || stream->ended)
 		return 0;
-	server->link.pause = true;
 	return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR) == 0
 			   ? 0
 			   : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/*
+ * As nginx does, whose TLS records show it: an answer's HEADERS go with the body that is there by
+ * then, but not where they follow other frames; and nothing goes with its end.
+ */
+static void look_for_cut(struct http2_server *server, const nghttp2_frame_hd *frame) {
+	const bool answers = frame->type == NGHTTP2_HEADERS || frame->type == NGHTTP2_DATA;
+	server->link.cut = answers && ((frame->flags & NGHTTP2_FLAG_END_STREAM) ||
+								   (frame->type == NGHTTP2_HEADERS && server->urgent &&
+									byte_queue_size(&server->link.outgoing) > 0));
+	server->urgent = !answers;
+}
+
 static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
 	struct http2_server *server = context;
+	look_for_cut(server, &frame->hd);
 	if (server->handing_over && frame->hd.type == NGHTTP2_HEADERS &&
 		(uint32_t)frame->hd.stream_id == server->last)
 		server->link.silent = true;
@@ -205,6 +218,12 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out_data
 	return (ssize_t)size;
 }
 
+/* Frames as long as nginx's. */
+static ssize_t body_size(nghttp2_session *session, uint8_t type, int32_t id, int32_t window,
+						 int32_t stream_window, uint32_t frame_max, void *context) {
+	return HTTP2_SERVER_FRAME_MAX;
+}
+
 /* Life. */
 
 static nghttp2_session *session_new(struct http2_server *server) {
@@ -218,6 +237,7 @@ static nghttp2_session *session_new(struct http2_server *server) {
 		nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, data_received);
 		nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, frame_sent);
 		nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, stream_closed);
+		nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, body_size);
 		nghttp2_option_set_no_auto_window_update(option, 1);
 		nghttp2_option_set_no_closed_streams(option, 1);
 		if (nghttp2_session_server_new2(&session, callbacks, server, option) != 0)
@@ -247,6 +267,9 @@ enum err http2_server_new(const struct http2_server_options *options,
 		http2_link_submit_settings(&server->link, own ? options->settings : usual,
 								   own ? options->setting_count : sizeof usual / sizeof *usual,
 								   own ? options->window_increment : (uint32_t)USUAL_INCREMENT);
+	/* Now, as the library would put an acknowledgement between the two. */
+	if (!error)
+		error = http2_link_fill(&server->link);
 	if (error) {
 		http2_server_free(server);
 		return error;
@@ -289,18 +312,21 @@ static struct stream *next_with_room(struct http2_server *server) {
 	return NULL;
 }
 
-/* Lets the library write, and the owner fill the room that this makes. */
+/*
+ * Lets the library write, and the owner fill the room that this makes, which is not sent together
+ * with what was there.
+ */
 static enum err fill(struct http2_server *server) {
-	for (;;) {
-		enum err error = http2_link_fill(&server->link);
-		if (error)
-			return error;
+	enum err error = ERR_OK;
+	while (!(error = http2_link_fill(&server->link))) {
 		struct stream *stream = next_with_room(server);
 		if (!stream)
-			return ERR_OK;
+			break;
+		http2_link_cut(&server->link);
 		stream->has_room = stream->full = false;
 		server->ops->writable(server->context, stream->id);
 	}
+	return error;
 }
 
 enum err http2_server_receive(struct http2_server *server, const uint8_t *data, size_t size,
@@ -309,8 +335,6 @@ enum err http2_server_receive(struct http2_server *server, const uint8_t *data, 
 	enum err error = server->failed ? ERR_MALFORMED : ERR_OK;
 	if (!error)
 		error = http2_link_receive(&server->link, data, size, &taken);
-	if (!error)
-		error = fill(server);
 	if (error) {
 		server->failed = true;
 		return server->no_memory ? ERR_NO_MEMORY : error;
@@ -320,13 +344,19 @@ enum err http2_server_receive(struct http2_server *server, const uint8_t *data, 
 }
 
 struct slice http2_server_outgoing(struct http2_server *server) {
+	if (server->held)
+		return slice_of(NULL, 0);
 	if (!server->failed && fill(server))
 		server->failed = true;
-	return byte_queue_view(&server->link.outgoing);
+	return http2_link_outgoing(&server->link);
 }
 
 void http2_server_sent(struct http2_server *server, size_t size) {
-	byte_queue_drop(&server->link.outgoing, size);
+	http2_link_sent(&server->link, size);
+}
+
+void http2_server_hold(struct http2_server *server, bool held) {
+	server->held = held;
 }
 
 /* Answers. */

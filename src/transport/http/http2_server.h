@@ -22,6 +22,7 @@
 enum {
 	HTTP2_SERVER_STREAMS_MAX = 128, /* requests at once */
 	HTTP2_SERVER_BODY_MAX = 32768,  /* bytes of an answer that wait to become frames */
+	HTTP2_SERVER_FRAME_MAX = 8192,  /* bytes of DATA, as nginx's http2_chunk_size */
 };
 
 enum http2_server_state {
@@ -71,8 +72,13 @@ enum http2_server_state http2_server_state(const struct http2_server *server);
  */
 enum err http2_server_receive(struct http2_server *server, const uint8_t *data, size_t size,
 							  size_t *out_taken);
-/* What is to be sent to it; valid until the next call. */
+/*
+ * What is to be sent to it, by itself: whoever cuts a stream into records begins a new one behind
+ * it. Valid until the next call.
+ */
 struct slice http2_server_outgoing(struct http2_server *server);
+/* Held: nothing is outgoing until it is not, so that what waits goes with what is answered then. */
+void http2_server_hold(struct http2_server *server, bool held);
 void http2_server_sent(struct http2_server *server, size_t size);
 
 /*

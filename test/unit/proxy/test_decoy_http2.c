@@ -160,6 +160,67 @@ static void answers(void **state) {
 	peer_free(peer);
 }
 
+/* What is sent by itself, as letters: the frames that begin in it; an end in capitals. */
+static void next_records(struct peer *peer, char *out_text, size_t room) {
+	static const char *const letters[] = {"dD", "hH", "p", "rR", "sS", "", "iI", "g", "w"};
+	struct world *world = peer->world;
+	size_t used = 0;
+	for (struct slice piece; (piece = decoy_waiting(world->decoy)).size > 0;) {
+		assert_int_equal(nghttp2_session_mem_recv(peer->session, piece.data, piece.size),
+						 piece.size);
+		for (size_t at = 0; at < piece.size;) {
+			const uint8_t *head = piece.data + at;
+			assert_true(head[3] < 9 && used + 2 < room);
+			out_text[used++] = letters[head[3]][head[4] & 1];
+			at += 9 + ((size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2]);
+		}
+		out_text[used++] = ' ';
+		decoy_sent(world->decoy, world->now, piece.size);
+	}
+	out_text[used] = '\0';
+}
+
+static void put_all(struct peer *peer) {
+	uint8_t bytes[4096];
+	size_t size = 0;
+	const uint8_t *data;
+	for (ssize_t more; (more = nghttp2_session_mem_send(peer->session, &data)) > 0;) {
+		assert_true(size + (size_t)more <= sizeof bytes);
+		memcpy(bytes + size, data, (size_t)more);
+		size += (size_t)more;
+	}
+	assert_int_equal(decoy_put(peer->world->decoy, peer->world->now, bytes, size), size);
+}
+
+/* Which frames share a TLS record, as measured with nginx 1.22. */
+static void sends_records(void **state) {
+	struct peer *peer = peer_new(true);
+	char records[256];
+	(void)ask(peer, "GET", "/", "a=b", 0);
+	put_all(peer);
+	next_records(peer, records, sizeof records);
+	assert_string_equal(records, "");
+	world_refuse(peer->world);
+	next_records(peer, records, sizeof records);
+	assert_string_equal(records, "swSh D ");
+	put_all(peer);
+	for (unsigned i = 0; i < 3; i++)
+		(void)ask(peer, i == 1 ? "HEAD" : "GET", i == 2 ? "/missing" : "/a.txt", "a=b", 0);
+	put_all(peer);
+	next_records(peer, records, sizeof records);
+	assert_string_equal(records, "hD H hD ");
+	(void)nghttp2_submit_ping(peer->session, 0, NULL);
+	(void)ask(peer, "GET", "/", "a=b", 0);
+	put_all(peer);
+	next_records(peer, records, sizeof records);
+	assert_string_equal(records, "Ih D ");
+	(void)ask(peer, "GET", "/big.png", "a=b", 0);
+	put_all(peer);
+	next_records(peer, records, sizeof records);
+	assert_memory_equal(records, "hdddd dddd", strlen("hdddd dddd"));
+	peer_free(peer);
+}
+
 static void answers_many(void **state) {
 	struct peer *peer = peer_new(true);
 	for (unsigned i = 0; i < 100; i++)
@@ -312,6 +373,7 @@ static void ends_what_it_cannot_read(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
+		cmocka_unit_test(sends_records),
 		cmocka_unit_test(answers_many),
 		cmocka_unit_test(ends_without_bytes),
 		cmocka_unit_test(judges_only_the_lonely),

@@ -153,7 +153,16 @@ static void world_done(struct world *world) {
 	http2_server_free(world->server);
 }
 
-/* What the client has to say; false when nothing. */
+static bool down(struct world *world) {
+	struct slice outgoing = http2_server_outgoing(world->server);
+	size_t size = outgoing.size < 3000 ? outgoing.size : 3000;
+	if (size > 0)
+		assert_int_equal(nghttp2_session_mem_recv(world->client, outgoing.data, size), size);
+	http2_server_sent(world->server, size);
+	return size > 0;
+}
+
+/* What the client has to say, again where too much waits for it; false when nothing. */
 static bool up(struct world *world) {
 	const uint8_t *data;
 	ssize_t size = nghttp2_session_mem_send(world->client, &data);
@@ -163,17 +172,10 @@ static bool up(struct world *world) {
 	auto_free uint8_t *bytes = malloc((size_t)size + 1);
 	if (size > 0)
 		memcpy(bytes, data, (size_t)size);
-	assert_int_equal(http2_server_receive(world->server, bytes, (size_t)size, &taken), ERR_OK);
+	do
+		assert_int_equal(http2_server_receive(world->server, bytes, (size_t)size, &taken), ERR_OK);
+	while (size > 0 && taken == 0 && down(world));
 	assert_int_equal(taken, size);
-	return size > 0;
-}
-
-static bool down(struct world *world) {
-	struct slice outgoing = http2_server_outgoing(world->server);
-	size_t size = outgoing.size < 3000 ? outgoing.size : 3000;
-	if (size > 0)
-		assert_int_equal(nghttp2_session_mem_recv(world->client, outgoing.data, size), size);
-	http2_server_sent(world->server, size);
 	return size > 0;
 }
 
@@ -472,7 +474,7 @@ static void test_reads_nothing(void **state) {
 	while (world.requests == 0)
 		assert_true(up(&world));
 	size_t waiting = http2_server_outgoing(world.server).size, taken = 1;
-	assert_true(waiting >= HTTP2_OUTGOING_MAX && waiting < HTTP2_OUTGOING_MAX + 20000);
+	assert_true(waiting > 0 && waiting < HTTP2_SERVER_BODY_MAX + 1000);
 	static const uint8_t ping[17] = {0, 0, 8, 6};
 	assert_int_equal(http2_server_receive(world.server, ping, sizeof ping, &taken), ERR_OK);
 	assert_int_equal(taken, 0);

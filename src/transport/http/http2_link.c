@@ -90,6 +90,25 @@ static enum err append_frame(struct http2_link *link, const uint8_t *data, size_
 	return byte_queue_append(&link->outgoing, bare, sizeof bare);
 }
 
+/* RFC 9113 section 6.2: | length 3 | type 1 | flags 1 | stream 4 | block … | */
+static enum err append_block(struct http2_link *link, const uint8_t *data) {
+	uint8_t head[HTTP2_LINK_HEADER_SIZE];
+	struct writer writer = writer_of(head, sizeof head);
+	writer_u8(&writer, 0);
+	writer_u16_be(&writer, (uint16_t)link->block_size);
+	writer_bytes(&writer, data + LENGTH_SIZE, sizeof head - LENGTH_SIZE);
+	enum err error = byte_queue_append(&link->outgoing, head, sizeof head);
+	return error ? error : byte_queue_append(&link->outgoing, link->block, link->block_size);
+}
+
+/* Fields that take CONTINUATION frames, too, stay what they are. */
+static bool has_block(const struct http2_link *link, const uint8_t *data, size_t size) {
+	struct reader reader = reader_of(data, size);
+	reader_skip(&reader, LENGTH_SIZE);
+	return link->block_size > 0 && reader_u8(&reader) == NGHTTP2_HEADERS &&
+		   (reader_u8(&reader) & NGHTTP2_FLAG_END_HEADERS);
+}
+
 void http2_link_cut(struct http2_link *link) {
 	const size_t size = byte_queue_size(&link->outgoing);
 	const size_t last = link->cut_count > 0 ? link->cuts[link->cut_count - 1] : 0;
@@ -107,7 +126,10 @@ enum err http2_link_fill(struct http2_link *link) {
 		if (size == 0)
 			break;
 		/* One frame, from its first byte to its last. */
-		enum err error = append_frame(link, data, (size_t)size);
+		enum err error = has_block(link, data, (size_t)size)
+							 ? append_block(link, data)
+							 : append_frame(link, data, (size_t)size);
+		link->block_size = 0;
 		if (error)
 			return error;
 		if (link->cut)

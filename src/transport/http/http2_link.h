@@ -9,6 +9,7 @@
 #include "base/byte_queue.h"
 #include "base/error.h"
 #include "transport/http/http2.h"
+#include "transport/http/http2_block.h"
 
 /*
  * A session of the library, fed frame by frame, so that reading can end behind any of them; and
@@ -31,6 +32,10 @@ struct http2_link {
 	uint8_t header[HTTP2_LINK_HEADER_SIZE];
 	size_t header_size;
 	size_t body_left; /* of the frame whose header is whole */
+
+	/* Set when HEADERS were written: what they are to hold instead; nothing: what they do. */
+	uint8_t block[HTTP2_BLOCK_MAX];
+	size_t block_size;
 
 	struct byte_queue outgoing;
 	size_t cuts[HTTP2_LINK_CUTS_MAX]; /* bytes of outgoing up to each, from its beginning */

@@ -23,6 +23,7 @@ struct http2_server {
 	const struct http2_server_ops *ops;
 	void *context;
 	struct http2_link link;
+	struct http2_block *block;
 	struct list streams;
 	size_t stream_count;
 	bool acknowledged; /* the client has our settings */
@@ -118,6 +119,10 @@ static int frame_received(nghttp2_session *session, const nghttp2_frame *frame, 
 		look_for_end(server);
 		return 0;
 	}
+	if (frame->hd.type == NGHTTP2_SETTINGS)
+		for (size_t i = 0; i < frame->settings.niv; i++)
+			if (frame->settings.iv[i].settings_id == NGHTTP2_SETTINGS_HEADER_TABLE_SIZE)
+				http2_block_resized(server->block);
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -173,6 +178,10 @@ static void look_for_cut(struct http2_server *server, const nghttp2_frame_hd *fr
 static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
 	struct http2_server *server = context;
 	look_for_cut(server, &frame->hd);
+	if (frame->hd.type == NGHTTP2_HEADERS &&
+		http2_block_encode(server->block, frame->headers.nva, frame->headers.nvlen,
+						   server->link.block, &server->link.block_size))
+		server->link.block_size = 0;
 	if (server->handing_over && frame->hd.type == NGHTTP2_HEADERS &&
 		(uint32_t)frame->hd.stream_id == server->last)
 		server->link.silent = true;
@@ -240,6 +249,8 @@ static nghttp2_session *session_new(struct http2_server *server) {
 		nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, body_size);
 		nghttp2_option_set_no_auto_window_update(option, 1);
 		nghttp2_option_set_no_closed_streams(option, 1);
+		/* What it has put into its own table the client would not know of. */
+		nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
 		if (nghttp2_session_server_new2(&session, callbacks, server, option) != 0)
 			session = NULL;
 	}
@@ -270,6 +281,8 @@ enum err http2_server_new(const struct http2_server_options *options,
 	/* Now, as the library would put an acknowledgement between the two. */
 	if (!error)
 		error = http2_link_fill(&server->link);
+	if (!error)
+		error = http2_block_new(&server->block);
 	if (error) {
 		http2_server_free(server);
 		return error;
@@ -288,6 +301,7 @@ void http2_server_free(struct http2_server *server) {
 		stream_free(server, stream);
 	}
 	http2_link_done(&server->link);
+	http2_block_free(server->block);
 	free(server);
 }
 

@@ -258,11 +258,12 @@ def ask_http2(tls: Tls, cookie: str | None) -> Frames:
     return frames
 
 
-# Behind an answer: what ends a connection in order, what breaks a rule, and what is no HTTP/2.
+# Behind an answer: what breaks a rule, also behind frames that mean nothing.
+BROKEN_RULE = b"\0\0\1\0\0\0\0\0\0x"
 LAST_FRAMES = {
-    "an end": b"\0\0\10\7\0\0\0\0\0" + bytes(8),
-    "DATA on no stream": b"\0\0\1\0\0\0\0\0\0x",
-    "garbage": b"\xff" * 100,
+    "an end": b"\0\0\10\7\0\0\0\0\0" + bytes(8) + BROKEN_RULE,
+    "an unknown frame": b"\1\0\0\xfa\xff\0\0\0\7" + bytes(65536) + BROKEN_RULE,
+    "DATA on no stream": BROKEN_RULE,
 }
 
 

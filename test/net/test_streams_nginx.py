@@ -16,7 +16,7 @@ from harness.lab import Lab
 from harness.process import wait_until
 from harness.streams import PORT, SERVER, SERVER_NAME, Streams, needs_streams
 from harness.tls import End
-from test_streams_decoy import knock_http2, knocks, make_site, masked
+from test_streams_decoy import LAST_FRAMES, knock_http2, knocks, make_site, masked
 from test_streams_decoy import open_tls, request
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -138,4 +138,17 @@ def test_knocks(lab: Lab) -> None:
             frames.append(knock_http2(streams, cookie, ERROR, address))
         if ends[:2] != ends[2:] or frames[0] != frames[1]:
             wrong.append((what, ends, frames))
+    assert not wrong
+
+
+def test_frames(lab: Lab) -> None:
+    """What ends HTTP/2, and what means nothing."""
+    streams = beside_nginx(lab)
+    wrong = []
+    for last in LAST_FRAMES:
+        theirs, ours = (
+            knock_http2(streams, lambda _: None, last, address) for address in (THEIRS, SERVER)
+        )
+        if theirs != ours:
+            wrong.append((last, theirs, ours))
     assert not wrong

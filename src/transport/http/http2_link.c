@@ -10,6 +10,7 @@ enum { LENGTH_SIZE = 3, GOAWAY_SIZE = 8 };
 void http2_link_init(struct http2_link *link, nghttp2_session *session, bool server) {
 	*link = (struct http2_link){
 		.session = session,
+		.server = server,
 		.magic_left = server ? HTTP2_LINK_MAGIC_SIZE : 0,
 	};
 }
@@ -20,11 +21,39 @@ void http2_link_done(struct http2_link *link) {
 	*link = (struct http2_link){.session = NULL};
 }
 
-/* How many of the bytes belong to what is being read; the header's first nine count one by one. */
-static size_t piece(struct http2_link *link, const uint8_t *data, size_t size) {
+/*
+ * What nginx takes no notice of, whatever is in it, is not for the library, which would end the
+ * connection: a client's GOAWAY, and unknown types, of which it takes no large ones before the
+ * client has acknowledged the settings. Inside a block of fields nothing else may stand.
+ */
+static bool is_ignored(const struct http2_link *link, uint8_t type) {
+	return link->server && !link->in_block &&
+		   (type > NGHTTP2_CONTINUATION ||
+			(type == NGHTTP2_GOAWAY && link->body_left >= GOAWAY_SIZE));
+}
+
+/* RFC 9113 section 4.1: | length 3 | type 1 | flags 1 | stream 4 | */
+static void look_at_header(struct http2_link *link) {
+	struct reader reader = reader_of(link->header, sizeof link->header);
+	link->body_left = (size_t)reader_u8(&reader) << 16;
+	link->body_left |= reader_u16_be(&reader);
+	uint8_t type = reader_u8(&reader), flags = reader_u8(&reader);
+	link->ignores = is_ignored(link, type);
+	if (!link->ignores)
+		link->in_block = (type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION) &&
+						 !(flags & NGHTTP2_FLAG_END_HEADERS);
+}
+
+/*
+ * How many of the bytes belong to what is being read, and what of it is for the library: a frame's
+ * header when it is whole.
+ */
+static size_t piece(struct http2_link *link, const uint8_t *data, size_t size,
+					struct slice *out_fed) {
 	if (link->magic_left > 0) {
 		size_t taken = size < link->magic_left ? size : link->magic_left;
 		link->magic_left -= taken;
+		*out_fed = slice_of(data, taken);
 		return taken;
 	}
 	if (link->header_size < HTTP2_LINK_HEADER_SIZE) {
@@ -32,11 +61,11 @@ static size_t piece(struct http2_link *link, const uint8_t *data, size_t size) {
 		size_t taken = size < missing ? size : missing;
 		memcpy(link->header + link->header_size, data, taken);
 		link->header_size += taken;
+		*out_fed = slice_of(NULL, 0);
 		if (link->header_size == HTTP2_LINK_HEADER_SIZE) {
-			/* RFC 9113 section 4.1: | length 3 | type 1 | flags 1 | stream 4 | */
-			struct reader reader = reader_of(link->header, sizeof link->header);
-			link->body_left = (size_t)reader_u8(&reader) << 16;
-			link->body_left |= reader_u16_be(&reader);
+			look_at_header(link);
+			if (!link->ignores)
+				*out_fed = slice_of(link->header, sizeof link->header);
 			if (link->body_left == 0)
 				link->header_size = 0;
 		}
@@ -46,6 +75,7 @@ static size_t piece(struct http2_link *link, const uint8_t *data, size_t size) {
 	link->body_left -= taken;
 	if (link->body_left == 0)
 		link->header_size = 0;
+	*out_fed = link->ignores ? slice_of(NULL, 0) : slice_of(data, taken);
 	return taken;
 }
 
@@ -59,14 +89,16 @@ enum err http2_link_receive(struct http2_link *link, const uint8_t *data, size_t
 	while (taken < size && !link->stop) {
 		if (byte_queue_size(&link->outgoing) >= HTTP2_OUTGOING_MAX)
 			break;
-		size_t part = piece(link, data + taken, size - taken);
-		ssize_t result = nghttp2_session_mem_recv(link->session, data + taken, part);
+		struct slice fed;
+		taken += piece(link, data + taken, size - taken, &fed);
+		if (fed.size == 0)
+			continue;
+		ssize_t result = nghttp2_session_mem_recv(link->session, fed.data, fed.size);
 		if (result == NGHTTP2_ERR_NOMEM)
 			return ERR_NO_MEMORY;
 		/* Nothing of ours pauses it, so all is taken or it fails. */
-		if (result != (ssize_t)part)
+		if (result != (ssize_t)fed.size)
 			return ERR_MALFORMED;
-		taken += part;
 	}
 	*out_taken = taken;
 	return ERR_OK;

@@ -24,6 +24,7 @@ enum {
 
 struct http2_link {
 	nghttp2_session *session;
+	bool server;
 	bool stop;   /* set at a frame's end: what follows is not for the session */
 	bool silent; /* set when a frame was written: it is the last */
 	bool cut;    /* set when one was written: what follows is not sent together with it */
@@ -32,6 +33,8 @@ struct http2_link {
 	uint8_t header[HTTP2_LINK_HEADER_SIZE];
 	size_t header_size;
 	size_t body_left; /* of the frame whose header is whole */
+	bool ignores;     /* that frame is not for the session */
+	bool in_block;    /* of fields, which CONTINUATION frames go on with */
 
 	/* Set when HEADERS were written: what they are to hold instead; nothing: what they do. */
 	uint8_t block[HTTP2_BLOCK_MAX];

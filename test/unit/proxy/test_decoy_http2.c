@@ -349,6 +349,66 @@ static void ends_in_time(void **state) {
 	peer_free(peer);
 }
 
+/* As nginx does: a client's end, and frames of unknown types, mean nothing; not in a block. */
+static void takes_no_notice(void **state) {
+	enum { HEADER = 9, LARGE = 70000, UNKNOWN = 0xfa };
+	static const struct {
+		uint8_t type, end; /* of its stream's number */
+		size_t size;
+	} rows[] = {
+		{NGHTTP2_GOAWAY, 0, 8},          {NGHTTP2_GOAWAY, 7, LARGE}, {UNKNOWN, 0, 0},
+		{NGHTTP2_PRIORITY_UPDATE, 3, 4}, {UNKNOWN, 1, LARGE},
+	};
+	static uint8_t frame[HEADER + LARGE];
+	struct peer *peer = peer_new(true);
+	struct world *world = peer->world;
+	const uint8_t *data;
+	/* Before the settings are acknowledged, and after. */
+	ssize_t size = nghttp2_session_mem_send(peer->session, &data);
+	assert_int_equal(decoy_put(world->decoy, world->now, data, (size_t)size), size);
+	for (unsigned round = 0; round < 2; round++) {
+		for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+			memset(frame, 0xff, sizeof frame);
+			const uint8_t head[HEADER] = {(uint8_t)(rows[i].size >> 16),
+										  (uint8_t)(rows[i].size >> 8),
+										  (uint8_t)rows[i].size,
+										  rows[i].type,
+										  0xff,
+										  0,
+										  0,
+										  0,
+										  rows[i].end};
+			memcpy(frame, head, sizeof head);
+			size_t whole = HEADER + rows[i].size, first = i % 2 ? whole : 5;
+			assert_int_equal(decoy_put(world->decoy, world->now, frame, first), first);
+			assert_int_equal(decoy_put(world->decoy, world->now, frame + first, whole - first),
+							 whole - first);
+			assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+		}
+		int32_t stream = ask(peer, "GET", "/a.txt", "", 0);
+		run(peer);
+		assert_int_equal(peer->answers[stream / 2].status, 200);
+		assert_true(peer->answers[stream / 2].ended);
+	}
+	assert_false(peer->goaway);
+	/* HEADERS without END_HEADERS, and no CONTINUATION. */
+	static const uint8_t block[] = {0, 0, 1, NGHTTP2_HEADERS, 0, 0, 0, 0, 5, 0x82,
+									0, 0, 1, UNKNOWN,         0, 0, 0, 0, 5, 0};
+	(void)decoy_put(world->decoy, world->now, block, sizeof block);
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+	peer_free(peer);
+}
+
+/* One that is too short to be one. */
+static void ends_on_a_short_goaway(void **state) {
+	static const uint8_t goaway[] = {0, 0, 4, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	struct peer *peer = peer_new(true);
+	run(peer);
+	(void)decoy_put(peer->world->decoy, peer->world->now, goaway, sizeof goaway);
+	assert_int_equal(decoy_state(peer->world->decoy), DECOY_FINISHED);
+	peer_free(peer);
+}
+
 /* A library's own words would tell which one it is. */
 static void ends_without_words(void **state) {
 	static const uint8_t data_on_no_stream[] = {0, 0, 1, NGHTTP2_DATA, 0, 0, 0, 0, 0, 'x'};
@@ -381,6 +441,8 @@ int main(void) {
 		cmocka_unit_test(hands_over_when_acknowledged),
 		cmocka_unit_test(bounds_connections),
 		cmocka_unit_test(ends_in_time),
+		cmocka_unit_test(takes_no_notice),
+		cmocka_unit_test(ends_on_a_short_goaway),
 		cmocka_unit_test(ends_without_words),
 		cmocka_unit_test(ends_what_it_cannot_read),
 	};

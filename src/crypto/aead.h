@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/slice.h"
 #include "crypto/sizes.h"
 
 /*
@@ -72,6 +73,14 @@ enum err aead_seal(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
 enum err aead_open(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
 				   const void *associated_data, size_t associated_data_size, const uint8_t *sealed,
 				   size_t size, void *out_plain);
+
+/* The same with any nonce, and with either algorithm. */
+enum err aead_seal_with(enum aead_algorithm algorithm, const uint8_t key[static AEAD_KEY_SIZE],
+						const uint8_t nonce[static AEAD_NONCE_SIZE], struct slice associated_data,
+						const void *plain, size_t size, uint8_t *out_sealed);
+enum err aead_open_with(enum aead_algorithm algorithm, const uint8_t key[static AEAD_KEY_SIZE],
+						const uint8_t nonce[static AEAD_NONCE_SIZE], struct slice associated_data,
+						const uint8_t *sealed, size_t size, void *out_plain);
 
 /*
  * XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03): HChaCha20 of key and nonce[0..15], then RFC 8439

@@ -24,12 +24,17 @@ struct message {
 	const uint8_t *key;
 	const uint8_t *nonce;
 	struct slice associated_data;
+	enum aead_algorithm algorithm;
 };
+
+static const EVP_CIPHER *cipher_of(enum aead_algorithm algorithm) {
+	return algorithm == AEAD_AES_256_GCM ? EVP_aes_256_gcm() : EVP_chacha20_poly1305();
+}
 
 static bool start(EVP_CIPHER_CTX *context, const struct message *message, bool seal) {
 	int written;
-	return EVP_CipherInit_ex2(context, EVP_chacha20_poly1305(), message->key, message->nonce, seal,
-							  NULL) > 0 &&
+	return EVP_CipherInit_ex2(context, cipher_of(message->algorithm), message->key, message->nonce,
+							  seal, NULL) > 0 &&
 		   (message->associated_data.size == 0 ||
 			EVP_CipherUpdate(context, NULL, &written, message->associated_data.data,
 							 (int)message->associated_data.size) > 0);
@@ -106,7 +111,8 @@ enum err aead_seal(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
 				   size_t size, uint8_t *out_sealed) {
 	uint8_t nonce[AEAD_NONCE_SIZE];
 	nonce_of_counter(counter, nonce);
-	struct message message = {key, nonce, slice_of(associated_data, associated_data_size)};
+	const struct slice covered = slice_of(associated_data, associated_data_size);
+	struct message message = {key, nonce, covered, AEAD_CHACHA20_POLY1305};
 	return seal_message(&message, plain, size, out_sealed);
 }
 
@@ -115,7 +121,22 @@ enum err aead_open(const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
 				   size_t size, void *out_plain) {
 	uint8_t nonce[AEAD_NONCE_SIZE];
 	nonce_of_counter(counter, nonce);
-	struct message message = {key, nonce, slice_of(associated_data, associated_data_size)};
+	const struct slice covered = slice_of(associated_data, associated_data_size);
+	struct message message = {key, nonce, covered, AEAD_CHACHA20_POLY1305};
+	return open_message(&message, sealed, size, out_plain);
+}
+
+enum err aead_seal_with(enum aead_algorithm algorithm, const uint8_t key[static AEAD_KEY_SIZE],
+						const uint8_t nonce[static AEAD_NONCE_SIZE], struct slice associated_data,
+						const void *plain, size_t size, uint8_t *out_sealed) {
+	struct message message = {key, nonce, associated_data, algorithm};
+	return seal_message(&message, plain, size, out_sealed);
+}
+
+enum err aead_open_with(enum aead_algorithm algorithm, const uint8_t key[static AEAD_KEY_SIZE],
+						const uint8_t nonce[static AEAD_NONCE_SIZE], struct slice associated_data,
+						const uint8_t *sealed, size_t size, void *out_plain) {
+	struct message message = {key, nonce, associated_data, algorithm};
 	return open_message(&message, sealed, size, out_plain);
 }
 
@@ -138,7 +159,8 @@ enum err aead_xseal(const uint8_t key[static AEAD_KEY_SIZE],
 	struct hchacha20_subkey subkey;
 	WIPE_ON_EXIT(subkey);
 	struct message message = {subkey.key, subkey.nonce,
-							  slice_of(associated_data, associated_data_size)};
+							  slice_of(associated_data, associated_data_size),
+							  AEAD_CHACHA20_POLY1305};
 	enum err error = subkey_derive(&subkey, key, nonce);
 	return error != ERR_OK ? error : seal_message(&message, plain, size, out_sealed);
 }
@@ -150,7 +172,8 @@ enum err aead_xopen(const uint8_t key[static AEAD_KEY_SIZE],
 	struct hchacha20_subkey subkey;
 	WIPE_ON_EXIT(subkey);
 	struct message message = {subkey.key, subkey.nonce,
-							  slice_of(associated_data, associated_data_size)};
+							  slice_of(associated_data, associated_data_size),
+							  AEAD_CHACHA20_POLY1305};
 	enum err error = subkey_derive(&subkey, key, nonce);
 	return error != ERR_OK ? error : open_message(&message, sealed, size, out_plain);
 }

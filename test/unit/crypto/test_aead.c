@@ -237,12 +237,46 @@ static void test_hchacha20_figure(void **state) {
 	assert_memory_equal(extended, plain, sizeof plain);
 }
 
+/* Either algorithm with any nonce, against the published figures. */
+static void test_single_with(void **state) {
+	const struct figure *const figures[] = {&rfc8439_2_8_2, &rfc8439_a_5, &gcm_16};
+	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+		const struct figure *figure = figures[i];
+		auto_free uint8_t *key = hex_new(figure->key), *nonce = hex_new(figure->nonce);
+		auto_free uint8_t *covered = hex_new(figure->associated_data);
+		auto_free uint8_t *plain = hex_new(figure->plain);
+		const struct slice data = slice_of(covered, strlen(figure->associated_data) / 2);
+		const size_t size = strlen(figure->plain) / 2;
+		uint8_t sealed[512], opened[512];
+		assert_int_equal(aead_seal_with(figure->algorithm, key, nonce, data, plain, size, sealed),
+						 ERR_OK);
+		hex_assert_equal(sealed, size + AEAD_TAG_SIZE, figure->sealed);
+		assert_int_equal(aead_open_with(figure->algorithm, key, nonce, data, sealed, size, opened),
+						 ERR_OK);
+		assert_memory_equal(opened, plain, size);
+		memset(opened, 1, sizeof opened);
+		for (size_t at = 0; at < size + AEAD_TAG_SIZE; at++) {
+			sealed[at] ^= 1;
+			assert_int_equal(
+				aead_open_with(figure->algorithm, key, nonce, data, sealed, size, opened),
+				ERR_AUTHENTICATION);
+			sealed[at] ^= 1;
+		}
+		nonce[0] ^= 1;
+		assert_int_equal(aead_open_with(figure->algorithm, key, nonce, data, sealed, size, opened),
+						 ERR_AUTHENTICATION);
+		for (size_t at = 0; at < sizeof opened; at++)
+			assert_int_equal(opened[at], 1);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chacha_openssl), cmocka_unit_test(test_chacha_ipsec_mb),
 		cmocka_unit_test(test_gcm_openssl),    cmocka_unit_test(test_gcm_ipsec_mb),
 		cmocka_unit_test(test_single_figure),  cmocka_unit_test(test_single_round_trip),
 		cmocka_unit_test(test_xchacha_figure), cmocka_unit_test(test_hchacha20_figure),
+		cmocka_unit_test(test_single_with),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

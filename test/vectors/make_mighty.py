@@ -153,6 +153,8 @@ def main():
         handshake("chacha", b"\2\1", b"\1\2", 1700000000001, PUSHED, True),
         handshake("fallback", b"\1\2", b"\2", 1, b"", True),
         handshake("only aes", b"\1", b"\1", 2**64 - 2, item(4, b"a.example") * 16, False),
+        # The last: a server that seals what no server should say, a keepalive of no time.
+        handshake("liar", b"\1\2", b"\1", 1700000000000, item(6, b"\0\0"), False),
     ]
     fields = [f"\t{declaration(*entry)};" for entry in vectors[0].items()]
     rows = ["\t{\n" + "".join(f"\t\t.{name} = {literal(name, value)},\n"

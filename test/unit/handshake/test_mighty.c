@@ -12,7 +12,7 @@
 
 #include "../../vectors/mighty_vectors.h"
 
-enum { VECTORS = sizeof mighty_vectors / sizeof *mighty_vectors };
+enum { VECTORS = sizeof mighty_vectors / sizeof *mighty_vectors - 1, LIAR = VECTORS };
 
 /* A source that gives out what it was handed, and then counts on. */
 struct script {
@@ -446,13 +446,29 @@ static void answers_are_never_larger(void **state) {
 	assert_int_equal(finish(&ends), ERR_OK);
 }
 
-/* What a server should not say, sealed by one who has all keys. */
+/* By a server who has the PSK, and seals what he likes. */
 static void bad_parameters_are_refused(void **state) {
+	static struct ends ends;
+	struct mighty_vector vector = mighty_vectors[LIAR];
+	const struct slice said = vector.server_hello;
+	vector.pushed = slice_of(NULL, 0);
+	ends_init(&ends, &vector);
+	assert_memory_equal(ends.first, vector.first, sizeof vector.first);
+	assert_int_equal(mighty_client_finish(&ends.client, said.data, said.size, &ends.taken,
+										  &ends.clients, &ends.at_client),
+					 ERR_MALFORMED);
+	assert_true(wipe_is_zero(&ends.clients, sizeof ends.clients));
+	assert_true(wipe_is_zero(&ends.at_client, sizeof ends.at_client));
+}
+
+static void bad_offers_are_refused(void **state) {
 	static struct ends ends;
 	ends_init(&ends, &mighty_vectors[0]);
 	const struct mighty_client_hello hello = hello_of(ends.first);
 	ends.pushed.interface.mtu = 1;
 	assert_int_equal(respond_to(&ends, &hello), ERR_INVALID);
+	ends.pushed.interface.mtu = 0;
+	assert_int_equal(respond_to(&ends, &hello), ERR_OK);
 	ends.offer.session_id = 0;
 	assert_int_equal(respond_to(&ends, &hello), ERR_INVALID);
 }
@@ -474,6 +490,7 @@ int main(void) {
 		cmocka_unit_test(a_cookie_changes_nothing_else),
 		cmocka_unit_test(answers_are_never_larger),
 		cmocka_unit_test(bad_parameters_are_refused),
+		cmocka_unit_test(bad_offers_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ enum err decoy_new(const struct decoy_options *options, uint64_t now, struct dec
 	decoy->options.peer = decoy->peer;
 	list_init(&decoy->exchanges);
 	enum err error =
-		options->http2 ? decoy_http2_open(decoy) : http1_reader_new(HTTP1_REQUEST, &decoy->reader);
+		options->http2 ? decoy_http2_open(decoy) : http1_reader_new(HTTP1_VISIT, &decoy->reader);
 	if (error) {
 		free(decoy);
 		return error;

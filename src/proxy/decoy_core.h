@@ -18,14 +18,6 @@
 
 struct decoy_exchange;
 
-/* What has come of a request's method: nginx tells strange ones from wrong ones. */
-enum decoy_method {
-	DECOY_METHOD_NONE,
-	DECOY_METHOD_PART,
-	DECOY_METHOD_WHOLE,
-	DECOY_METHOD_WRONG,
-};
-
 /* What a version of HTTP does for an exchange. */
 struct decoy_protocol {
 	size_t (*put)(struct decoy *decoy, const uint8_t *data, size_t size);
@@ -86,9 +78,9 @@ struct decoy {
 	/* HTTP/1.1 */
 	struct http1_reader *reader;
 	struct byte_queue out;
-	enum decoy_method method;
 	uint64_t begun_at; /* 0: no byte of a request has come */
 	bool chunked, keep_alive;
+	bool simple;            /* the answer has no head, as in HTTP/0.9 */
 	uint64_t lingers_until; /* not 0: all is said, and the rest of a body is read and thrown away */
 
 	/* HTTP/2 */

@@ -212,12 +212,14 @@ static void show_file(struct work *work) {
 		return;
 	}
 	uint16_t status = judge_conditions(work);
-	if (status == 412)
+	if (status == 412) {
 		decoy_page_answer(work->answer, 412, nowhere, work->place->wall_now);
-	else if (status == 304)
+		work->answer->breaks_off = true;
+	} else if (status == 304) {
 		not_modified(work);
-	else if (!answer_ranges(work))
+	} else if (!answer_ranges(work)) {
 		show(work, 200);
+	}
 	work->answer->is_file = true;
 }
 
@@ -308,7 +310,7 @@ void decoy_file_answer(const struct decoy_file_place *place, const struct decoy_
 						  : error == ERR_NO_MEMORY ? 500
 												   : 400,
 						  nowhere, place->wall_now);
-	answer->close |= decoy_request_is(request, "TRACE");
+	answer->close |= decoy_request_is(request, "TRACE") || decoy_request_is(request, "CONNECT");
 	if (answer->too_large)
 		decoy_page_answer(answer, 500, nowhere, place->wall_now);
 }

@@ -33,6 +33,8 @@ static void say_fields(struct decoy *decoy, const struct http1_field *fields, si
 
 static void say_head(struct decoy *decoy, const struct decoy_answer *answer) {
 	char line[64];
+	if (decoy->simple)
+		return;
 	size_t before = answer->before < answer->field_count ? answer->before : answer->field_count;
 	(void)snprintf(line, sizeof line, "HTTP/1.1 %u ", answer->status);
 	say_text(decoy, line);
@@ -68,6 +70,7 @@ static void answer_exchange(struct decoy_exchange *exchange, const struct decoy_
 						!(unknown && exchange->request->old);
 	decoy->chunked = unknown && !exchange->request->old && !ended;
 	say_head(decoy, answer);
+	decoy->keep_alive = decoy->keep_alive && !answer->breaks_off;
 }
 
 static size_t write_body(struct decoy_exchange *exchange, const uint8_t *data, size_t size,
@@ -156,25 +159,29 @@ static void take_head(struct decoy *decoy, const struct http1_head *head) {
 	};
 	request.host = decoy_request_field(&request, "Host", &hosts);
 	decoy->keep_alive = head->keep_alive;
+	decoy->simple = head->simple;
 	uint16_t status = 0;
-	if (head->target.size >= HTTP1_HEAD_MAX / 8)
+	if (head->simple && !decoy_request_is(&request, "GET"))
+		status = 400;
+	else if (head->method.size + head->target.size >= HTTP1_HEAD_MAX / 8)
 		status = 414;
 	else if (hosts > 1 || (hosts == 1 ? !host_is_valid(request.host) : !request.old) ||
-			 http1_text_is(head->method, "CONNECT") || head->target.data[0] == '*' ||
-			 (request.old && head->body == HTTP1_BODY_CHUNKED))
+			 head->target.data[0] == '*' || (request.old && head->body == HTTP1_BODY_CHUNKED))
 		status = 400;
 	else if (!coding_is_known(&request))
 		status = 501;
 	for (size_t i = 0; i < head->field_count && !status; i++)
 		if (head->fields[i].name.size + head->fields[i].value.size >= HTTP1_HEAD_MAX / 8)
 			status = DECOY_PAGE_FIELDS_TOO_LARGE;
-	if (!status && decoy->options.plain && http1_text_is(head->method, "TRACE"))
+	/* Methods that nginx refuses by the fields, which HTTP/0.9 has none of. */
+	if (!status && decoy->options.plain && !head->simple &&
+		(http1_text_is(head->method, "TRACE") || http1_text_is(head->method, "CONNECT")))
 		status = 405;
 	struct decoy_exchange *exchange;
 	if (!status && decoy_exchange_new(decoy, 1, &request, !request.has_body, &exchange))
 		status = 500;
 	if (status) {
-		refuse(decoy, status, decoy_request_is(&request, "HEAD"));
+		refuse(decoy, status, !head->simple && decoy_request_is(&request, "HEAD"));
 		return;
 	}
 	if (decoy->options.plain) {
@@ -188,23 +195,8 @@ static void take_head(struct decoy *decoy, const struct http1_head *head) {
 	decoy_consider(exchange);
 }
 
-static void look_at_method(struct decoy *decoy, const uint8_t *data, size_t size) {
-	for (size_t i = 0; i < size && decoy->method <= DECOY_METHOD_PART; i++) {
-		bool blank = data[i] == '\r' || data[i] == '\n';
-		if ((data[i] >= 'A' && data[i] <= 'Z') || data[i] == '_' || data[i] == '-')
-			decoy->method = DECOY_METHOD_PART;
-		else if (decoy->method == DECOY_METHOD_PART && data[i] == ' ')
-			decoy->method = DECOY_METHOD_WHOLE;
-		else if (decoy->method == DECOY_METHOD_PART || !blank)
-			decoy->method = DECOY_METHOD_WRONG;
-	}
-}
-
-static uint16_t status_of(enum err error, enum decoy_method method) {
+static uint16_t status_of(enum err error) {
 	switch (error) {
-	case ERR_UNSUPPORTED:
-		/* A method nobody knows is no mistake, unless it cannot be one. */
-		return method == DECOY_METHOD_WRONG ? 400 : 405;
 	case ERR_LIMIT:
 		return DECOY_PAGE_FIELDS_TOO_LARGE;
 	case ERR_INVALID:
@@ -216,23 +208,15 @@ static uint16_t status_of(enum err error, enum decoy_method method) {
 	}
 }
 
-/* A method that nobody knows is one all the same to who answers nothing but one page. */
-static void refuse_head(struct decoy *decoy, uint16_t status) {
-	refuse(decoy, decoy->options.plain && status == 405 ? DECOY_PAGE_PLAIN_HTTP : status, false);
-}
-
 static size_t put_head(struct decoy *decoy, const uint8_t *data, size_t size) {
 	const struct http1_head *head;
 	size_t taken = 0;
 	bool begins = !http1_reader_has_begun(decoy->reader);
-	if (begins)
-		decoy->method = DECOY_METHOD_NONE;
-	look_at_method(decoy, data, size);
 	enum err error = http1_reader_head(decoy->reader, data, size, &taken, &head);
 	if (begins)
 		decoy->begun_at = decoy->now;
 	if (error)
-		refuse_head(decoy, status_of(error, decoy->method));
+		refuse(decoy, status_of(error), false);
 	else if (head)
 		take_head(decoy, head);
 	return error ? size : taken;

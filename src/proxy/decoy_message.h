@@ -46,6 +46,7 @@ struct decoy_answer {
 	bool has_body; /* may be of no bytes */
 	bool has_length;
 	bool close;               /* the connection, behind it */
+	bool breaks_off;          /* the same over HTTP/1.1, but the answer does not say so */
 	bool is_file;             /* of a file that is there, under its own name */
 	struct slice body;        /* of an answer that is there as a whole; the site's, or of text */
 	const struct slice *rest; /* of the body, behind that; none of them is empty */

@@ -56,8 +56,15 @@ HOST = "Host: h\r\n\r\n"
 REQUESTS = (
     *(f"GET {path} HTTP/1.1\r\n{HOST}" for path in ("/", "/more", "/more/", "/none", "/../", "a")),
     *(f"GET /{path} HTTP/1.1\r\n{HOST}" for path in ("%zz", "%00", "a" * 9000, "dot.png")),
-    *(f"GET / HTTP/{number}\r\n{HOST}" for number in ("1.0", "2.5")),
-    *(f"{method} / HTTP/1.1\r\n{HOST}" for method in ("HEAD", "POST", "PUT", "foo", "TRACE")),
+    *(f"GET / HTTP/{number}\r\n{HOST}" for number in ("1.0", "1.3", "2.5", "0.9", "x")),
+    *(f"{method} /\r\n\r\n" for method in ("GET", "HEAD", "FOO")),
+    "GET /none\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    f"CONNECT h:1 HTTP/1.1\r\n{HOST}",
+    *(f"{method} / HTTP/1.1\r\n{HOST}" for method in ("HEAD", "POST", "PUT", "foo", "TRACE", "CONNECT")),
+    *(f"{method} / HTTP/1.1\r\n{HOST}" for method in ("FOO", "A-_", "DESCRIBE", "F1", "M" * 9000)),
+    *(f"GET / HTTP/1.1\r\n{field}\r\n{HOST}" for field in ('If-Match: "x"', "If-Match: *")),
+    f"FOO / HTTP/1.1\r\nContent-Length: 3\r\n{HOST}abc",
     *(
         f"GET /dot.png HTTP/1.1\r\nRange: bytes={range}\r\n{HOST}"
         for range in ("2-4", "200-400", "-3", "5-2")

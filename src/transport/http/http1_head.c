@@ -22,14 +22,16 @@ enum state { READING, BODY, ENDED, FAILED };
 
 struct http1_reader {
 	llhttp_t parser;
+	enum http1_kind kind;
 	enum state state;
 	enum err error; /* of FAILED, or of a callback */
 	bool has_begun;
+	bool has_method, has_target, simple; /* of a visit */
 	uint64_t left; /* of a body that has a length; bytes of trailers may be, of a chunked one */
 	/* What came of a head, one behind the other. */
 	char *text;
 	size_t size, room;
-	struct part target, reason;
+	struct part method, target, reason;
 	struct part names[HTTP1_FIELDS_MAX], values[HTTP1_FIELDS_MAX];
 	size_t names_count, values_count;
 	bool in_name;     /* pieces belong to the last one */
@@ -87,6 +89,14 @@ static int add(struct http1_reader *reader, struct part *part, const char *at, s
 static int on_url(llhttp_t *parser, const char *at, size_t size) {
 	struct http1_reader *reader = reader_of_parser(parser);
 	return add(reader, &reader->target, at, size);
+}
+
+/* HTTP/0.9 ends here; a later version is not known yet. */
+static int on_url_complete(llhttp_t *parser) {
+	struct http1_reader *reader = reader_of_parser(parser);
+	reader->has_target = true;
+	reader->simple = reader->kind == HTTP1_VISIT && parser->http_minor == 9;
+	return reader->simple ? HPE_PAUSED : 0;
 }
 
 static int on_status(llhttp_t *parser, const char *at, size_t size) {
@@ -152,6 +162,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t size) {
 
 static const llhttp_settings_t settings = {
 	.on_url = on_url,
+	.on_url_complete = on_url_complete,
 	.on_status = on_status,
 	.on_header_field = on_name,
 	.on_header_field_complete = on_name_complete,
@@ -162,12 +173,19 @@ static const llhttp_settings_t settings = {
 	.on_message_complete = pause_parser,
 };
 
+static void begin(struct http1_reader *reader) {
+	llhttp_init(&reader->parser, reader->kind == HTTP1_RESPONSE ? HTTP_RESPONSE : HTTP_REQUEST,
+				&settings);
+	llhttp_set_lenient_version(&reader->parser, reader->kind == HTTP1_VISIT);
+	reader->parser.data = reader;
+}
+
 enum err http1_reader_new(enum http1_kind kind, struct http1_reader **out_reader) {
 	struct http1_reader *reader = calloc(1, sizeof *reader);
 	if (!reader)
 		return ERR_NO_MEMORY;
-	llhttp_init(&reader->parser, kind == HTTP1_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
-	reader->parser.data = reader;
+	reader->kind = kind;
+	begin(reader);
 	*out_reader = reader;
 	return ERR_OK;
 }
@@ -182,15 +200,13 @@ void http1_reader_free(struct http1_reader *reader) {
 
 void http1_reader_next(struct http1_reader *reader) {
 	wipe(reader->text, reader->size);
-	llhttp_type_t type = (llhttp_type_t)reader->parser.type;
 	/* Not llhttp_reset(): after "Connection: close" it would take no other message. */
-	llhttp_init(&reader->parser, type, &settings);
-	reader->parser.data = reader;
+	begin(reader);
 	reader->state = READING;
 	reader->error = ERR_OK;
-	reader->has_begun = false;
+	reader->has_begun = reader->has_method = reader->has_target = reader->simple = false;
 	reader->size = reader->left = 0;
-	reader->target = reader->reason = (struct part){0, 0};
+	reader->method = reader->target = reader->reason = (struct part){0, 0};
 	memset(reader->names, 0, sizeof reader->names);
 	memset(reader->values, 0, sizeof reader->values);
 	reader->names_count = reader->values_count = 0;
@@ -259,7 +275,8 @@ static bool says_chunked(const struct http1_reader *reader, const struct http1_h
 static enum err finish_head(struct http1_reader *reader) {
 	const llhttp_t *parser = &reader->parser;
 	struct http1_head head = {
-		.minor = parser->http_minor,
+		.minor = reader->simple ? 0 : parser->http_minor,
+		.simple = reader->simple,
 		.target = slice_of_part(reader, reader->target),
 		.reason = slice_of_part(reader, reader->reason),
 		.status = parser->status_code,
@@ -267,12 +284,15 @@ static enum err finish_head(struct http1_reader *reader) {
 		.field_count = reader->names_count,
 		.keep_alive = llhttp_should_keep_alive(parser) != 0,
 	};
-	if (parser->http_major != 1 || parser->http_minor > 1)
-		return ERR_INVALID;
+	if (!reader->simple &&
+		(parser->http_major != 1 || (reader->kind != HTTP1_VISIT && parser->http_minor > 1)))
+		return reader->kind == HTTP1_VISIT ? ERR_MALFORMED : ERR_INVALID;
 	if (reader->values_count != reader->names_count || !is_line(head.target) ||
 		!is_line(head.reason) || (parser->type == HTTP_RESPONSE && head.status < 100))
 		return ERR_MALFORMED;
-	if (parser->type == HTTP_REQUEST)
+	if (reader->kind == HTTP1_VISIT)
+		head.method = slice_of_part(reader, reader->method);
+	else if (reader->kind == HTTP1_REQUEST)
 		head.method = slice_of_text(llhttp_method_name((llhttp_method_t)parser->method));
 	for (size_t i = 0; i < head.field_count; i++) {
 		struct slice name = slice_of_part(reader, reader->names[i]);
@@ -296,7 +316,7 @@ static enum err error_of(const struct http1_reader *reader, llhttp_errno_t found
 	case HPE_INVALID_METHOD:
 		return ERR_UNSUPPORTED;
 	case HPE_INVALID_VERSION:
-		return ERR_INVALID;
+		return reader->kind == HTTP1_VISIT ? ERR_MALFORMED : ERR_INVALID;
 	default:
 		return ERR_MALFORMED;
 	}
@@ -316,6 +336,48 @@ static size_t taken_of(const struct http1_reader *reader, const uint8_t *data, s
 	return (size_t)((const uint8_t *)llhttp_get_error_pos(&reader->parser) - data);
 }
 
+static bool is_line_end(uint8_t byte) {
+	return byte == '\r' || byte == '\n';
+}
+
+/*
+ * The library knows a list of methods, and nginx none that could not be one: of a visit it is told
+ * PUT for each, which changes nothing else, and the method is read here.
+ */
+static enum err take_method(struct http1_reader *reader, const uint8_t *data, size_t size,
+							size_t *out_taken) {
+	static const char stand_in[] = "PUT";
+	size_t taken = 0;
+	while (taken < size && reader->method.size == 0 && is_line_end(data[taken]))
+		taken++;
+	size_t begin = taken;
+	while (taken < size &&
+		   ((data[taken] >= 'A' && data[taken] <= 'Z') || data[taken] == '_' || data[taken] == '-'))
+		taken++;
+	if (taken > begin &&
+		add(reader, &reader->method, (const char *)data + begin, taken - begin) != 0)
+		return reader->error;
+	*out_taken = taken;
+	if (taken == size)
+		return ERR_OK;
+	if (data[taken] != ' ' || reader->method.size == 0)
+		return ERR_MALFORMED;
+	reader->has_method = true;
+	return llhttp_execute(&reader->parser, stand_in, sizeof stand_in - 1) == HPE_OK ? ERR_OK
+																					: ERR_MALFORMED;
+}
+
+/* What nginx knows of a visit before the library says it. */
+static llhttp_errno_t look_ahead(struct http1_reader *reader, llhttp_errno_t found, uint8_t last) {
+	/* A target has no line's end: without a version, HTTP/0.9 ends with it. */
+	reader->simple |=
+		found == HPE_OK && !reader->has_target && reader->target.size > 0 && last == '\n';
+	if (reader->parser.http_major <= 1)
+		return reader->simple ? HPE_PAUSED : found;
+	(void)fail(reader, reader->text[reader->target.begin] == '*' ? ERR_MALFORMED : ERR_INVALID);
+	return HPE_USER;
+}
+
 enum err http1_reader_head(struct http1_reader *reader, const uint8_t *data, size_t size,
 						   size_t *out_taken, const struct http1_head **out_head) {
 	if (reader->state != READING)
@@ -325,10 +387,21 @@ enum err http1_reader_head(struct http1_reader *reader, const uint8_t *data, siz
 	if (size == 0)
 		return ERR_OK;
 	reader->has_begun = true;
-	llhttp_errno_t found = llhttp_execute(&reader->parser, (const char *)data, size);
-	if (found != HPE_OK && found != HPE_PAUSED)
-		return give_up(reader, error_of(reader, found));
-	size_t taken = taken_of(reader, data, size, found);
+	size_t taken = 0;
+	llhttp_errno_t found = HPE_OK;
+	if (reader->kind == HTTP1_VISIT && !reader->has_method) {
+		enum err error = take_method(reader, data, size, &taken);
+		if (error)
+			return give_up(reader, error);
+	}
+	if (taken < size) {
+		found = llhttp_execute(&reader->parser, (const char *)data + taken, size - taken);
+		if (reader->kind == HTTP1_VISIT)
+			found = look_ahead(reader, found, data[size - 1]);
+		if (found != HPE_OK && found != HPE_PAUSED)
+			return give_up(reader, error_of(reader, found));
+		taken = reader->simple ? size : taken_of(reader, data, size, found);
+	}
 	/* Line ends and blanks count, and they are not in the text. */
 	reader->left += taken;
 	if (reader->left > HTTP1_HEAD_MAX)

@@ -9,8 +9,9 @@
 
 /*
  * Messages of HTTP/1.1 and HTTP/1.0 (RFC 9112), one after the other, as they come: the head whole,
- * the body as the bytes that it has on the wire. llhttp parses them, with nothing lenient: what two
- * parsers might understand differently is an error.
+ * the body as the bytes that it has on the wire. llhttp parses them, with nothing lenient but for
+ * visits, which nobody else reads as they came: what two parsers might understand differently is an
+ * error.
  *
  *    READING ──head is whole──▶ BODY ──its end──▶ http1_reader_next() ──▶ READING
  *
@@ -23,7 +24,15 @@ enum {
 	HTTP1_TRAILER_MAX = 8 * 1024, /* bytes of fields behind a chunked body */
 };
 
-enum http1_kind { HTTP1_REQUEST, HTTP1_RESPONSE };
+enum http1_kind {
+	HTTP1_REQUEST,
+	/*
+	 * To a server that takes what nginx takes: any method of capital letters, '-' and '_', any
+	 * minor version, and HTTP/0.9.
+	 */
+	HTTP1_VISIT,
+	HTTP1_RESPONSE,
+};
 
 struct http1_field {
 	struct slice name, value; /* without blanks around the value, or line ends in it */
@@ -37,7 +46,8 @@ enum http1_body {
 };
 
 struct http1_head {
-	uint8_t minor;                    /* of version 1 */
+	uint8_t minor; /* of version 1 */
+	bool simple;   /* HTTP/0.9: nothing but a line came, and an answer is nothing but a body */
 	struct slice method;              /* a request's */
 	struct slice target;              /* a request's, as it came */
 	uint16_t status;                  /* a response's */
@@ -64,7 +74,8 @@ bool http1_reader_has_begun(const struct http1_reader *reader);
 /*
  * Bytes of a head: out_taken of them are its. *out_head is NULL as long as it is not whole; then
  * what it points to stays until http1_reader_next(). ERR_MALFORMED; ERR_LIMIT: too large;
- * ERR_UNSUPPORTED: a method that is unknown; ERR_INVALID: another version than 1.0 and 1.1.
+ * ERR_UNSUPPORTED: a method that is unknown; ERR_INVALID: another version than 1.0 and 1.1,
+ * or, of a visit, than 1.x. A visit's version that is none is ERR_MALFORMED.
  */
 enum err http1_reader_head(struct http1_reader *reader, const uint8_t *data, size_t size,
 						   size_t *out_taken, const struct http1_head **out_head);

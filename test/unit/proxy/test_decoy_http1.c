@@ -36,11 +36,18 @@ static void ends_what_it_cannot_read(void **state) {
 		{"GET / HTTP/1.1\r\nHost: \r\n\r\n", "400 Bad Request"},
 		{"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
 		{"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"CONNECT / HTTP/1.1\r\nHost: h\r\n\r\n", "405 Not Allowed"},
+		{"F1 / HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"FOO\r\n", "400 Bad Request"},
+		{" GET / HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/x\r\nHost: h\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/0.9\r\n\r\n", "400 Bad Request"},
+		{"GET / HTTP/2", "505 HTTP Version Not Supported"},
 		{"GET a HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
 		{"GET /../ HTTP/1.1\r\nHost: h\r\n\r\n", "400 Bad Request"},
 		{"GET / HTTP/1.1\r\nHost: h\r\n y\r\n\r\n", "400 Bad Request"},
 		{"\x16\x03\x01garbage\r\n\r\n", "400 Bad Request"},
-		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "4"},
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400 Bad Request"},
 		{"GET / HTTP/2.5\r\nHost: h\r\n\r\n", "505 HTTP Version Not Supported"},
 		{"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", ""},
 		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
@@ -65,6 +72,57 @@ static void ends_what_it_cannot_read(void **state) {
 	(void)world_text(world, "GET /a.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
 	assert_non_null(strstr(world->client, "\r\nConnection: keep-alive\r\n"));
+	world_free(world);
+}
+
+/* Whatever may be a method is one, and so is a version: nothing of it is the connection's end. */
+static void takes_what_may_be(void **state) {
+	static const struct {
+		const char *request, *status;
+	} rows[] = {
+		{"FOO / HTTP/1.1\r\nHost: h\r\n\r\n", "405 Not Allowed"},
+		{"\r\nA-_ /zzz HTTP/1.1\r\nHost: h\r\n\r\n", "405 Not Allowed"},
+		{"GETT / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", "405 Not Allowed"},
+		{"DESCRIBE / HTTP/1.1\r\nHost: h\r\n\r\n", "405 Not Allowed"},
+		{"GET /a.txt HTTP/1.3\r\nHost: h\r\n\r\n", "200 OK"},
+	};
+	for (size_t piece = 1; piece < 100; piece += 98) {
+		struct world *world = world_new(false, true);
+		for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+			const char *text = rows[i].request;
+			char status[64];
+			(void)snprintf(status, sizeof status, "HTTP/1.1 %s", rows[i].status);
+			memset(world->client, 0, sizeof status);
+			world->client_size = 0;
+			for (size_t at = 0, size; at < strlen(text); at += size) {
+				char part[128];
+				size = strlen(text + at) < piece ? strlen(text + at) : piece;
+				(void)snprintf(part, sizeof part, "%.*s", (int)size, text + at);
+				assert_int_equal(world_text(world, part), size);
+			}
+			assert_int_equal(strncmp(world->client, status, strlen(status)), 0);
+			assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+		}
+		world_free(world);
+	}
+}
+
+/* HTTP/0.9: a line, of GET, and the body alone. */
+static void answers_a_bare_line(void **state) {
+	static const char *const requests[] = {"GET /a.txt\r\n", "GET /a.txt\n", "GET /a.txt\r\n\r\n",
+										   "GET /a.txt\r\n\x01: x"};
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+		struct world *world = world_new(false, true);
+		(void)world_text(world, requests[i]);
+		assert_string_equal(world->client, "hello world\n");
+		assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
+		world_free(world);
+	}
+	struct world *world = world_new(false, true);
+	(void)world_text(world, "HEAD /a.txt\r\n\r\n");
+	assert_int_equal(strncmp(world->client, "<html>", 6), 0);
+	assert_non_null(strstr(world->client, "400 Bad Request"));
+	assert_int_equal(decoy_state(world->decoy), DECOY_FINISHED);
 	world_free(world);
 }
 
@@ -382,6 +440,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_any_pieces),
 		cmocka_unit_test(ends_what_it_cannot_read),
+		cmocka_unit_test(takes_what_may_be),
+		cmocka_unit_test(answers_a_bare_line),
 		cmocka_unit_test(bounds_requests),
 		cmocka_unit_test(says_to_go_on),
 		cmocka_unit_test(reads_chunks_for_a_while),

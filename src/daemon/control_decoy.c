@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/decoy_visit.h"
+#include "daemon/holdings.h"
 #include "daemon/shared_text.h"
 #include "proxy/site.h"
 #include "session/seen.h"
@@ -24,6 +25,7 @@ struct control_decoy {
 	struct control *control;
 	struct list visits;
 	size_t visit_count;
+	struct holdings holdings;
 	struct list asking; /* for a socket */
 	size_t asking_count, backend_count;
 	struct site *sites[PROCESS_TUNNELS_MAX]; /* by slot; NULL: the plain one */
@@ -34,6 +36,7 @@ struct control_decoy {
 /* One connection, and what it needs of a configuration that may be another one before its end. */
 struct visitor {
 	struct list link;
+	struct holding holding;
 	struct control_decoy *decoy;
 	struct control_tunnel *tunnel;
 	char cookie[CONFIG_COOKIE_MAX + 1];
@@ -55,6 +58,7 @@ static struct control_decoy *find(struct control *control) {
 		decoy->control = control;
 		list_init(&decoy->visits);
 		list_init(&decoy->asking);
+		holdings_init(&decoy->holdings, CONTROL_VISITS_HELD_MAX);
 		control->decoy = decoy;
 	}
 	return control->decoy;
@@ -238,8 +242,26 @@ void control_decoy_recollect(struct control_tunnel *tunnel) {
 static void visitor_free(struct visitor *visitor) {
 	list_remove(&visitor->link);
 	visitor->decoy->visit_count--;
+	holdings_remove(&visitor->decoy->holdings, &visitor->holding);
 	decoy_visit_free(visitor->visit);
 	free(visitor);
+}
+
+static bool holds(void *context, size_t size) {
+	struct visitor *visitor = context;
+	struct holdings *holdings = &visitor->decoy->holdings;
+	static struct log_kind pressed;
+	holdings_set(holdings, &visitor->holding, size);
+	for (struct holding *holding; (holding = holdings_excess(holdings)) != NULL;) {
+		struct visitor *most = list_item(holding, struct visitor, holding);
+		log_limited(&pressed, LOG_WARNING,
+					"%s: a visitor of its web site was reset: all together hold too much memory",
+					most->tunnel->name);
+		if (most == visitor)
+			return false;
+		visitor_free(most);
+	}
+	return true;
 }
 
 static void ended(void *context, struct decoy_visit *visit) {
@@ -250,6 +272,7 @@ static const struct decoy_visit_ops visit_ops = {
 	.keep = keep,
 	.connect = connect_backend,
 	.forget = forget_backend,
+	.holds = holds,
 	.ended = ended,
 };
 
@@ -288,6 +311,7 @@ static enum err welcome(struct control_decoy *decoy, struct control_tunnel *tunn
 	}
 	list_append(&decoy->visits, &visitor->link);
 	decoy->visit_count++;
+	holdings_add(&decoy->holdings, &visitor->holding);
 	return ERR_OK;
 }
 

@@ -8,7 +8,9 @@
  */
 
 enum {
-	CONTROL_VISITS_MAX = 2048,  /* at once: no fewer than net lets in (tunnel/connection_limit.h) */
+	CONTROL_VISITS_MAX = 2048, /* at once: no fewer than net lets in (tunnel/connection_limit.h) */
+	/* Bytes that all of them hold; beyond it the one that holds most is reset. */
+	CONTROL_VISITS_HELD_MAX = 128 << 20,
 	CONTROL_BACKENDS_MAX = 256, /* connections to web servers behind */
 };
 

@@ -311,7 +311,7 @@ static void step(struct decoy_visit *visit, uint64_t *out_deadline) {
 
 /* To be the last of whoever calls it: the visit may be gone. */
 static void run(struct decoy_visit *visit) {
-	uint64_t deadline;
+	uint64_t deadline = CLOCK_NEVER;
 	visit->again = true;
 	if (visit->running)
 		return;
@@ -321,6 +321,9 @@ static void run(struct decoy_visit *visit) {
 		step(visit, &deadline);
 	}
 	visit->running = false;
+	const size_t held = decoy_held(visit->decoy) + visit->input.room;
+	if (visit->ending != ENDED && !visit->options.ops->holds(visit->options.context, held))
+		end(visit);
 	if (visit->ending != ENDED && control_watch_change(visit->watch, wanted_events(visit)))
 		end(visit);
 	if (visit->ending == ENDED) {

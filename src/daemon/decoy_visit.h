@@ -26,6 +26,11 @@ struct decoy_visit_ops {
 	 */
 	bool (*connect)(void *context, struct decoy_visit_backend *backend);
 	void (*forget)(void *context, struct decoy_visit_backend *backend);
+	/*
+	 * So many bytes of memory are held for the client now. False: others need them, and it ends.
+	 * Other visits may be freed from inside.
+	 */
+	bool (*holds)(void *context, size_t size);
 	/* It is over: to be freed by its owner, from inside or later. */
 	void (*ended)(void *context, struct decoy_visit *visit);
 };

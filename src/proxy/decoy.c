@@ -53,6 +53,15 @@ enum decoy_state decoy_state(const struct decoy *decoy) {
 	return decoy->state;
 }
 
+size_t decoy_held(const struct decoy *decoy) {
+	size_t held = decoy->out.room + http1_reader_held(decoy->reader);
+	held += decoy->server ? http2_server_held(decoy->server) : 0;
+	for (const struct list *link = decoy->exchanges.next; link != &decoy->exchanges;
+		 link = link->next)
+		held += decoy_exchange_held(list_item(link, struct decoy_exchange, link));
+	return held;
+}
+
 void decoy_finish(struct decoy *decoy) {
 	if (decoy->state == DECOY_OPEN)
 		decoy->state = DECOY_FINISHED;

@@ -85,6 +85,8 @@ enum err decoy_new(const struct decoy_options *options, uint64_t now, struct dec
 void decoy_free(struct decoy *decoy);
 
 enum decoy_state decoy_state(const struct decoy *decoy);
+/* Bytes of memory that the client makes it hold. */
+size_t decoy_held(const struct decoy *decoy);
 
 /*
  * What the client sent; returns how many bytes were taken. The others are to be offered again after

@@ -84,6 +84,11 @@ uint64_t decoy_backend_deadline(const struct decoy_backend *backend) {
 	return backend->deadline;
 }
 
+size_t decoy_backend_held(const struct decoy_backend *backend) {
+	return sizeof *backend + backend->to.room + backend->from.room +
+		   http1_reader_held(backend->reader);
+}
+
 /* The request */
 
 size_t decoy_backend_body_room(const struct decoy_backend *backend) {
@@ -204,15 +209,14 @@ size_t decoy_backend_room(const struct decoy_backend *backend) {
 static enum err take_head(struct decoy_backend *backend, const struct http1_head *head) {
 	struct decoy_exchange *exchange = backend->exchange;
 	struct decoy *decoy = exchange->decoy;
-	bool is_head = decoy_request_is(exchange->request, "HEAD");
 	struct decoy_answer answer;
 	if (head->status == 101)
 		return ERR_UNSUPPORTED;
 	if (head->status < 200)
 		return ERR_AGAIN;
-	if (is_head)
+	if (exchange->is_head)
 		http1_reader_skip_body(backend->reader);
-	decoy_forward_answer(head, is_head, decoy_wall_now(decoy), &answer);
+	decoy_forward_answer(head, exchange->is_head, decoy_wall_now(decoy), &answer);
 	if (answer.too_large)
 		return ERR_LIMIT;
 	backend->has_head = true;

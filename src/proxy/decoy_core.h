@@ -47,7 +47,8 @@ struct decoy_exchange {
 	struct list link; /* of the decoy's */
 	struct decoy *decoy;
 	uint32_t stream;               /* of HTTP/2 */
-	struct decoy_request *request; /* a copy */
+	struct decoy_request *request; /* a copy; NULL once it is answered, or a backend has it */
+	bool is_head, is_old;          /* the request: HEAD; HTTP/1.0 */
 	bool starts;                   /* nobody has looked at it yet */
 	bool waits;                    /* it was judged, and a backend has no place for it yet */
 	bool too_large;                /* fields of it were left out */
@@ -115,6 +116,8 @@ void decoy_exchange_body(struct decoy_exchange *exchange, const uint8_t *data, s
 /* How many may come. */
 size_t decoy_exchange_room(const struct decoy_exchange *exchange);
 void decoy_exchange_drop_backend(struct decoy_exchange *exchange);
+/* Bytes of memory. */
+size_t decoy_exchange_held(const struct decoy_exchange *exchange);
 /* Writes as much of the answer's body as can be. */
 void decoy_exchange_pump(struct decoy_exchange *exchange);
 
@@ -125,6 +128,7 @@ void decoy_backend_free(struct decoy_backend *backend);
 void decoy_backend_body(struct decoy_backend *backend, const uint8_t *data, size_t size,
 						bool ended);
 size_t decoy_backend_body_room(const struct decoy_backend *backend);
+size_t decoy_backend_held(const struct decoy_backend *backend);
 void decoy_backend_pump(struct decoy_backend *backend);
 uint64_t decoy_backend_deadline(const struct decoy_backend *backend);
 void decoy_backend_expired(struct decoy_backend *backend);

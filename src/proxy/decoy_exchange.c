@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ enum err decoy_exchange_new(struct decoy *decoy, uint32_t stream,
 		return ERR_NO_MEMORY;
 	}
 	exchange->decoy = decoy;
+	exchange->is_head = decoy_request_is(request, "HEAD");
+	exchange->is_old = request->old;
 	exchange->stream = stream;
 	exchange->starts = true;
 	exchange->ended = ended;
@@ -52,6 +55,18 @@ void decoy_exchange_free(struct decoy_exchange *exchange) {
 	free(exchange);
 }
 
+/* Many answers may wait for a client that does not read; what it has asked by then need not. */
+static void drop_request(struct decoy_exchange *exchange) {
+	free(exchange->request);
+	exchange->request = NULL;
+}
+
+size_t decoy_exchange_held(const struct decoy_exchange *exchange) {
+	return sizeof *exchange + malloc_usable_size(exchange->request) +
+		   malloc_usable_size(exchange->more) +
+		   (exchange->backend ? decoy_backend_held(exchange->backend) : 0);
+}
+
 /* A body that is the answer's own is kept. */
 static bool keep_body(struct decoy_exchange *exchange, const struct decoy_answer *answer,
 					  uint8_t *more) {
@@ -75,11 +90,12 @@ static bool keep_body(struct decoy_exchange *exchange, const struct decoy_answer
 /* more: see decoy_file.h. */
 static void show(struct decoy_exchange *exchange, const struct decoy_answer *answer,
 				 uint8_t *more) {
-	bool bare = !answer->has_body || decoy_request_is(exchange->request, "HEAD") ||
+	bool bare = !answer->has_body || exchange->is_head ||
 				(answer->body.size == 0 && answer->rest_count == 0);
 	exchange->answered = true;
 	exchange->done = bare;
 	exchange->decoy->protocol->answer(exchange, answer, bare);
+	drop_request(exchange);
 	if (bare)
 		free(more);
 	else if (!keep_body(exchange, answer, more))
@@ -116,6 +132,7 @@ static void ask_backend(struct decoy_exchange *exchange) {
 		decoy_exchange_refuse(exchange, error == ERR_INVALID ? 400 : 500);
 		return;
 	}
+	drop_request(exchange);
 	decoy->backend_count++;
 	decoy->options.ops->open(decoy->options.context, exchange->backend);
 }

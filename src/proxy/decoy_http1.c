@@ -66,9 +66,8 @@ static void answer_exchange(struct decoy_exchange *exchange, const struct decoy_
 		say_text(decoy, go_on);
 	bool unknown = answer->has_body && !answer->has_length;
 	decoy->keep_alive = decoy->keep_alive && !answer->close &&
-						decoy->requests < DECOY_REQUESTS_MAX &&
-						!(unknown && exchange->request->old);
-	decoy->chunked = unknown && !exchange->request->old && !ended;
+						decoy->requests < DECOY_REQUESTS_MAX && !(unknown && exchange->is_old);
+	decoy->chunked = unknown && !exchange->is_old && !ended;
 	say_head(decoy, answer);
 	decoy->keep_alive = decoy->keep_alive && !answer->breaks_off;
 }
@@ -107,7 +106,7 @@ static void reset(struct decoy_exchange *exchange) {
 
 static bool take_over(struct decoy_exchange *exchange, struct decoy_answer *answer) {
 	struct decoy *decoy = exchange->decoy;
-	if (exchange->request->old || !decoy->keep_alive)
+	if (exchange->is_old || !decoy->keep_alive)
 		return false;
 	decoy->chunked = true;
 	say_head(decoy, answer);

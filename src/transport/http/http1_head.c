@@ -198,6 +198,10 @@ void http1_reader_free(struct http1_reader *reader) {
 	free(reader);
 }
 
+size_t http1_reader_held(const struct http1_reader *reader) {
+	return reader ? sizeof *reader + reader->room : 0;
+}
+
 void http1_reader_next(struct http1_reader *reader) {
 	wipe(reader->text, reader->size);
 	/* Not llhttp_reset(): after "Connection: close" it would take no other message. */

@@ -65,6 +65,9 @@ struct http1_reader;
 enum err http1_reader_new(enum http1_kind kind, struct http1_reader **out_reader);
 void http1_reader_free(struct http1_reader *reader); /* wipes what it held; NULL-safe */
 
+/* Bytes of memory. NULL: none. */
+size_t http1_reader_held(const struct http1_reader *reader);
+
 /* For another message, of the same kind. The head is gone. */
 void http1_reader_next(struct http1_reader *reader);
 

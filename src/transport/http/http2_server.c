@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "transport/http/http2_link.h"
+#include "transport/http/http2_memory.h"
 
 struct stream {
 	struct list link; /* of the server's streams */
@@ -24,6 +25,7 @@ struct http2_server {
 	void *context;
 	struct http2_link link;
 	struct http2_block *block;
+	size_t library_held; /* bytes */
 	struct list streams;
 	size_t stream_count;
 	bool acknowledged; /* the client has our settings */
@@ -239,6 +241,7 @@ static nghttp2_session *session_new(struct http2_server *server) {
 	nghttp2_session *session = NULL;
 	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_option *option = NULL;
+	nghttp2_mem memory = http2_memory(&server->library_held);
 	if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
 		nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers);
 		nghttp2_session_callbacks_set_on_header_callback(callbacks, header);
@@ -251,7 +254,7 @@ static nghttp2_session *session_new(struct http2_server *server) {
 		nghttp2_option_set_no_closed_streams(option, 1);
 		/* What it has put into its own table the client would not know of. */
 		nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
-		if (nghttp2_session_server_new2(&session, callbacks, server, option) != 0)
+		if (nghttp2_session_server_new3(&session, callbacks, server, option, &memory) != 0)
 			session = NULL;
 	}
 	nghttp2_option_del(option);
@@ -315,6 +318,16 @@ enum http2_server_state http2_server_state(const struct http2_server *server) {
 				   nghttp2_session_want_write(server->link.session)
 			   ? HTTP2_SERVER_OPEN
 			   : HTTP2_SERVER_CLOSED;
+}
+
+size_t http2_server_held(const struct http2_server *server) {
+	size_t held = sizeof *server + server->library_held + server->link.outgoing.room;
+	for (const struct list *link = server->streams.next; link != &server->streams;
+		 link = link->next) {
+		const struct stream *stream = list_item(link, struct stream, link);
+		held += sizeof *stream + stream->fields.size + (stream->body ? HTTP2_SERVER_BODY_MAX : 0);
+	}
+	return held;
 }
 
 static struct stream *next_with_room(struct http2_server *server) {

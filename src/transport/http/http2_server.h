@@ -65,6 +65,8 @@ enum err http2_server_new(const struct http2_server_options *options,
 void http2_server_free(struct http2_server *server);
 
 enum http2_server_state http2_server_state(const struct http2_server *server);
+/* Bytes of memory that the connection takes, the library's among them. */
+size_t http2_server_held(const struct http2_server *server);
 
 /*
  * What the client sent. Takes less than all where it becomes RAW, where it is CLOSED, and while

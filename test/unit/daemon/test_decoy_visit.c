@@ -32,6 +32,7 @@ struct world {
 	struct decoy_visit_backend *backend; /* that waits for its connection */
 	unsigned kept, connects, forgotten;
 	bool keeps;
+	size_t held, held_max;
 	uint8_t data[DECOY_LINK_MESSAGE_MAX];
 	size_t size;
 };
@@ -56,6 +57,12 @@ static void on_forget(void *context, struct decoy_visit_backend *backend) {
 		world->backend = NULL;
 }
 
+static bool on_holds(void *context, size_t size) {
+	struct world *world = context;
+	world->held = size;
+	return size <= world->held_max;
+}
+
 static void on_ended(void *context, struct decoy_visit *visit) {
 	struct world *world = context;
 	assert_ptr_equal(visit, world->visit);
@@ -63,7 +70,7 @@ static void on_ended(void *context, struct decoy_visit *visit) {
 	world->visit = NULL;
 }
 
-static const struct decoy_visit_ops ops = {on_keep, on_connect, on_forget, on_ended};
+static const struct decoy_visit_ops ops = {on_keep, on_connect, on_forget, on_holds, on_ended};
 
 static void on_time(void *context) {
 	control_loop_stop(((struct world *)context)->loop);
@@ -85,6 +92,7 @@ static struct world *world_new(bool http2, bool with_site) {
 	assert_int_equal(endpoint_parse("192.0.2.9:1234", &peer), ERR_OK);
 	world->net = ends[0];
 	world->keeps = true;
+	world->held_max = SIZE_MAX;
 	world->site = with_site ? decoy_site_new(false) : NULL;
 	const struct decoy_visit_options options = {
 		.loop = world->loop,
@@ -370,6 +378,26 @@ static void waits_for_who_does_not_read(void **state) {
 	world_free(world);
 }
 
+/* What waits for a verdict counts, too. */
+static void ends_when_it_holds_too_much(void **state) {
+	static char text[DECOY_LINK_DATA_MAX];
+	struct world *world = world_new(false, true);
+	memset(text, 'x', sizeof text - 1);
+	tell_text(world, DECOY_LINK_DATA, request);
+	(void)expect(world, DECOY_LINK_CANDIDATE);
+	const size_t before = world->held;
+	for (int i = 0; i < 10; i++)
+		tell_text(world, DECOY_LINK_DATA, text);
+	for (int i = 0; i < TURNS_MAX && world->held < before + 9 * sizeof text; i++)
+		turn(world);
+	assert_true(world->held > before + 9 * sizeof text);
+	assert_non_null(world->visit);
+	world->held_max = world->held - 1;
+	tell_text(world, DECOY_LINK_DATA, "x");
+	expect_end(world);
+	world_free(world);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(serves_strangers),
@@ -381,6 +409,7 @@ int main(void) {
 		cmocka_unit_test(asks_the_backend),
 		cmocka_unit_test(tells_that_there_is_none),
 		cmocka_unit_test(ends_with_what_it_does_not_know),
+		cmocka_unit_test(ends_when_it_holds_too_much),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "transport/http/http2_server.h"
+
 /* The decoy against the library's client: many requests at once, and the one that takes over. */
 
 enum { STREAMS = 2100 };
@@ -251,6 +253,44 @@ static void ends_without_bytes(void **state) {
 	peer_free(peer);
 }
 
+/* What was asked is not kept until the answer was read; nor what a backend has been told. */
+static void forgets_requests(void **state) {
+	enum { REQUESTS = 100, COOKIE = 30000, MANY = REQUESTS * COOKIE };
+	const nghttp2_settings_entry window = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1000};
+	static char cookie[COOKIE + 1];
+	memset(cookie, 'c', COOKIE);
+	struct peer *peer = peer_new_of(true, false);
+	assert_int_equal(nghttp2_submit_settings(peer->session, 0, &window, 1), 0);
+	run(peer);
+	size_t before = decoy_held(peer->world->decoy);
+	assert_true(before > 0 && before < 100000);
+	for (unsigned i = 0; i < REQUESTS; i++)
+		(void)ask(peer, "GET", "/big.png", cookie, 0);
+	run(peer);
+	assert_int_equal(peer->answers[REQUESTS - 1].status, 200);
+	assert_false(peer->answers[0].ended || peer->answers[REQUESTS - 1].ended);
+	size_t held = decoy_held(peer->world->decoy);
+	assert_true(held > DECOY_FEEDS_MAX * HTTP2_SERVER_BODY_MAX && held < MANY / 4);
+	peer_free(peer);
+
+	peer = peer_new(false);
+	struct world *world = peer->world;
+	for (unsigned i = 0; i < DECOY_BACKENDS_MAX + 1; i++)
+		(void)ask(peer, "GET", "/", cookie, 0);
+	run(peer);
+	assert_int_equal(world->backend_count, DECOY_BACKENDS_MAX);
+	/* The last one waits for a place; what the others' backends are to be told is there once. */
+	held = decoy_held(world->decoy);
+	assert_true(held > (DECOY_BACKENDS_MAX + 1) * COOKIE);
+	assert_true(held < (DECOY_BACKENDS_MAX * 7 / 4) * COOKIE);
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	decoy_backend_put(world->backends[0], world->now, (const uint8_t *)answer, sizeof answer - 1);
+	run(peer);
+	assert_int_equal(peer->answers[0].status, 200);
+	assert_int_equal(world->backend_count, DECOY_BACKENDS_MAX + 1);
+	peer_free(peer);
+}
+
 /* Those that came together cannot be taken over, and are nobody's to judge. */
 static void judges_only_the_lonely(void **state) {
 	struct peer *peer = peer_new(true);
@@ -436,6 +476,7 @@ int main(void) {
 		cmocka_unit_test(sends_records),
 		cmocka_unit_test(answers_many),
 		cmocka_unit_test(ends_without_bytes),
+		cmocka_unit_test(forgets_requests),
 		cmocka_unit_test(judges_only_the_lonely),
 		cmocka_unit_test(hands_over),
 		cmocka_unit_test(hands_over_when_acknowledged),

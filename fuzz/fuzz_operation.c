@@ -26,7 +26,7 @@ static enum operation_kind expect(const uint8_t *data, size_t size, struct slice
 		*out_size = 7;
 		if (size < 7)
 			return OPERATION_PARTIAL;
-		return data[6] == '\n' ? OPERATION_GET : OPERATION_UNKNOWN;
+		return data[6] == '\n' ? OPERATION_GET : OPERATION_LONG_GET;
 	}
 	if (memcmp(data, "set=1\n", head) != 0)
 		return OPERATION_UNKNOWN;
@@ -51,7 +51,7 @@ static int take_all(struct operation *operation, const uint8_t *data, size_t ava
 		check(operation_next(operation, &text) == expected);
 		if (expected == OPERATION_PARTIAL)
 			return 1;
-		if (expected == OPERATION_UNKNOWN)
+		if (expected == OPERATION_LONG_GET || expected == OPERATION_UNKNOWN)
 			return 0;
 		if (expected == OPERATION_SET) {
 			check(text.size == expected_text.size);

@@ -143,12 +143,16 @@ static enum step step(struct connection *connection) {
 	case OPERATION_SET:
 		answer(connection, owner->ops->set(owner->device, text));
 		return STEP_ON;
+	case OPERATION_LONG_GET:
+		answer(connection, EINVAL);
+		connection->closing = true;
+		return STEP_ON;
 	case OPERATION_UNKNOWN:
 		break;
 	}
-	answer(connection, EINVAL);
-	connection->closing = true;
-	return STEP_ON;
+	/* Unanswered: nobody knows the form of an answer in another version. */
+	log_warning("an unknown operation on the configuration socket, its connection was closed");
+	return STEP_CLOSE;
 }
 
 static void serve_waiting(struct connections *connections);

@@ -98,7 +98,7 @@ enum operation_kind operation_next(struct operation *operation, struct slice *ou
 		return OPERATION_PARTIAL;
 	if (is_get) {
 		if (data[HEAD_SIZE] != '\n')
-			return OPERATION_UNKNOWN;
+			return OPERATION_LONG_GET;
 		operation->start += HEAD_SIZE + 1;
 		return OPERATION_GET;
 	}

@@ -20,7 +20,8 @@ enum operation_kind {
 	OPERATION_PARTIAL, /* more bytes are needed */
 	OPERATION_GET,
 	OPERATION_SET,
-	OPERATION_UNKNOWN, /* it starts with neither; nothing sensible can follow */
+	OPERATION_LONG_GET, /* a get with more than its line; nothing sensible can follow */
+	OPERATION_UNKNOWN,  /* it starts with neither; the same */
 };
 
 struct operation {

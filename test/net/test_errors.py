@@ -226,6 +226,24 @@ def test_several_operations(device: Device) -> None:
     assert device.socket_path.stat().st_mode & 0o077 == 0
 
 
+def test_unknown_operation_is_closed(device: Device) -> None:
+    """What is neither get=1 nor set=1 has no answer; a get with more lines has one."""
+    device.start()
+    for operation, answer in (
+        ("get=2\n\n", b""),
+        ("set=2\n\n", b""),
+        ("get=1\nx=1\n\n", b"errno=-22\n\n"),
+    ):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(5)
+            connection.connect(str(device.socket_path))
+            connection.sendall(operation.encode())
+            heard = b""
+            while piece := connection.recv(4096):
+                heard += piece
+            assert heard == answer
+
+
 # The reference holds a lock while it reads an operation.
 @pytest.mark.umbra
 def test_many_connections(device: Device) -> None:

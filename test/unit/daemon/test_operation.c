@@ -65,7 +65,7 @@ static void test_byte_by_byte(void **state) {
 }
 
 static void test_unknown_is_seen_at_its_first_byte(void **state) {
-	static const char *const texts[] = {"x", "\n", "get=2", "set=1 ", "get=1\nx", "GET / HTTP/1.1"};
+	static const char *const texts[] = {"x", "\n", "get=2", "set=1 ", "GET / HTTP/1.1"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct operation operation = {0};
 		feed(&operation, texts[i], strlen(texts[i]));
@@ -73,6 +73,14 @@ static void test_unknown_is_seen_at_its_first_byte(void **state) {
 		assert_next(&operation, OPERATION_UNKNOWN);
 		operation_done(&operation);
 	}
+}
+
+static void test_more_behind_a_get(void **state) {
+	struct operation operation = {0};
+	feed(&operation, "get=1\nx", 7);
+	assert_next(&operation, OPERATION_LONG_GET);
+	assert_next(&operation, OPERATION_LONG_GET);
+	operation_done(&operation);
 }
 
 static void test_taken_keys_are_wiped(void **state) {
@@ -121,6 +129,7 @@ int main(void) {
 		cmocka_unit_test(test_several_in_one_piece),
 		cmocka_unit_test(test_byte_by_byte),
 		cmocka_unit_test(test_unknown_is_seen_at_its_first_byte),
+		cmocka_unit_test(test_more_behind_a_get),
 		cmocka_unit_test(test_taken_keys_are_wiped),
 		cmocka_unit_test(test_greatest_size),
 		cmocka_unit_test(test_many_small_ones_need_little_room),

@@ -128,18 +128,21 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 	}
 	transport->ops->send_many(transport->context, queue->messages, count);
 	for (size_t i = 0; i < count; i++) {
-		if (queue->messages[i].error == ERR_OK)
+		struct peer *peer = queue->peers[i];
+		enum err error = queue->messages[i].error;
+		if (error == ERR_OK || error == ERR_AGAIN)
+			peer_count_sent(peer, queue->messages[i].size);
+		if (error == ERR_OK)
 			continue;
-		if (queue->messages[i].error == ERR_AGAIN) {
+		if (error == ERR_AGAIN) {
 			/* It left, but not from where the peer spoke to: that address is gone. */
-			queue->peers[i]->paths[0].from = (struct udp_source){.interface = 0};
+			peer->paths[0].from = (struct udp_source){.interface = 0};
 			continue;
 		}
 		/* A probe that does not fit is no loss. */
 		if (queue->messages[i].way != UDP_WAY_WHOLE)
 			counter_add(&outbox->dropped, 1);
-		struct peer *peer = queue->peers[i];
-		if (queue->messages[i].error == ERR_UNREACHABLE && peer->protocol->no_route)
+		if (error == ERR_UNREACHABLE && peer->protocol->no_route)
 			peer->protocol->no_route(peer->lane, peer);
 	}
 }

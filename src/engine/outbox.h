@@ -97,7 +97,10 @@ enum err outbox_send(struct outbox *outbox, struct peer *peer, const uint8_t *da
 void outbox_keep_buffer(struct outbox *outbox, struct tun_buffer *buffer);
 void outbox_keep_packet(struct outbox *outbox, struct list *staged_link);
 
-/* Seals, sends and forgets everything. Peers' stale source addresses are cleared. */
+/*
+ * Seals, sends and forgets everything. What left is counted as the peers'; their stale source
+ * addresses are cleared.
+ */
 void outbox_flush(struct outbox *outbox);
 
 /*

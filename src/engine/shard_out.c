@@ -48,7 +48,6 @@ static void queue_sealed(struct lane *lane, struct peer *peer, struct session *s
 		return;
 	if (path->ops->send(peer, 0, slots, size, (uint16_t)stride, way) != ERR_OK)
 		return;
-	peer_count_sent(peer, size);
 	lane->protocol->sent(lane, peer, session, data);
 }
 

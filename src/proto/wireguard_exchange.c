@@ -31,9 +31,7 @@ static void send_message(struct wireguard_peer *peer, const uint8_t *message, si
 	const struct path *path = &peer->peer.paths[0];
 	enum err error =
 		path->ops->send(&peer->peer, 0, slot, (uint32_t)size, (uint16_t)size, UDP_WAY_ANY);
-	if (error == ERR_OK)
-		peer_count_sent(&peer->peer, size);
-	else if (error == ERR_UNSUPPORTED)
+	if (error == ERR_UNSUPPORTED)
 		wireguard_peer_unreachable(peer); /* no sockets of its family */
 	else if (error == ERR_NOT_FOUND)
 		peer->unsent = peer->pending.present; /* its name has no address yet */

@@ -245,6 +245,31 @@ static void test_sources(void **state) {
 	assert_true(address_equal(&peer->paths[0].from.address, &source.address));
 }
 
+/* What did not leave is not counted, as a whole message; what left from elsewhere is. */
+static void test_counting(void **state) {
+	static const struct {
+		enum err error;
+		size_t counted;
+	} cases[] = {
+		{ERR_OK, 200},
+		{ERR_AGAIN, 200},
+		{ERR_UNREACHABLE, 0},
+		{ERR_LIMIT, 0},
+	};
+	struct bench *bench = *state;
+	uint64_t expected = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bench->v4->next_error = cases[i].error;
+		send(bench, 0, 100, 2);
+		send(bench, 1, 50, 1);
+		assert_int_equal(bench->peers[0].published.sent_bytes, expected);
+		outbox_flush(&bench->outbox);
+		expected += cases[i].counted;
+		assert_int_equal(bench->peers[0].published.sent_bytes, expected);
+		assert_int_equal(bench->peers[1].published.sent_bytes, 50 * (i + 1));
+	}
+}
+
 static void test_no_way(void **state) {
 	struct bench *bench = *state;
 	struct peer nowhere;
@@ -353,6 +378,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_sealing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sealing_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sources, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_counting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_answers, set_up, tear_down),

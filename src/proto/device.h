@@ -65,7 +65,10 @@ struct device_options {
 	struct tun_queue *queues; /* one a shard, taken over also on failure */
 	struct coalesce_options coalesce;
 	uint32_t mtu;
-	/* Also while the link is down, so that who sets a port is told when it is in use. */
+	/*
+	 * Also while the link is down, from the start on: who sets a port is told when it is in use,
+	 * and nobody else takes it meanwhile.
+	 */
 	bool listen_at_once;
 	const struct device_host *host;
 };

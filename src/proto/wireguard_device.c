@@ -191,14 +191,16 @@ static void start_listening(struct device *device, bool first) {
 
 static void device_link(struct device *device, uint32_t mtu, bool up) {
 	interface_set_mtu(device->interface, mtu);
-	if (up == device->link_up)
+	bool listen = up || device->listen_at_once;
+	bool settled = device->listening == listen || device->next_listen != CLOCK_NEVER;
+	if (up == device->link_up && settled)
 		return;
 	device->link_up = up;
 	device->up_changed = true;
 	device->next_listen = CLOCK_NEVER;
-	if (up && !device->listening)
+	if (listen && !device->listening)
 		start_listening(device, true);
-	else if (!up && device->listening)
+	else if (!listen && device->listening)
 		close_transports(device);
 	save_port(device);
 	if (wireguard_control_commit(device) != ERR_OK)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.device import Device
+from harness.device import UMBRA, Device
 from harness.lab import Lab
 from harness.pair import PORT, endpoint, make_pair
 from harness.process import SLOW, run, wait_until
@@ -115,6 +115,30 @@ def test_busy_port_before_up(lab: Lab) -> None:
     with pytest.raises(OSError, match="in use"):
         other = device.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
         other.bind(("", 42001))
+
+
+def assert_taken(device: Device, port: int) -> None:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with device.namespace.socket(family, socket.SOCK_DGRAM) as other:
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("", port))
+
+
+def test_port_while_down(lab: Lab) -> None:
+    """An interface has a port from its start on, and keeps it while it is down."""
+    device = Device(lab, lab.namespace("alone")).start()
+    wait_until(lambda: device.port() != 0, 10, "a port")
+    chosen = device.port()
+    assert_taken(device, chosen)
+    device.namespace.ip(f"link set {device.name} up")
+    device.wait_for_link()
+    assert device.port() == chosen
+    device.set("listen-port", "42001")
+    device.namespace.ip(f"link set {device.name} down")
+    if device.implementation == UMBRA:
+        wait_until(lambda: "interface is down" in device.log_text().split("is up")[-1], 10, "down")
+    assert device.port() == 42001
+    assert_taken(device, 42001)
 
 
 @pytest.mark.umbra

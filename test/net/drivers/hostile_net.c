@@ -248,6 +248,15 @@ static void attack_names(void) {
 	}
 }
 
+/* The next message's type, 0: the site closed its end, -1: it says nothing. */
+static int hear(int link) {
+	uint8_t data[DECOY_LINK_MESSAGE_MAX];
+	if (channel_wait(link, POLLIN, clock_now() + PATIENCE))
+		return -1;
+	ssize_t size = recv(link, data, sizeof data, MSG_DONTWAIT);
+	return size > 0 ? data[0] : 0;
+}
+
 /* Who says nothing, and many of them; they go when the last one has come. */
 static void attack_visits(void) {
 	static int ours[VISITS];
@@ -260,6 +269,9 @@ static void attack_visits(void) {
 		send_stranger(control, start.slot, &ends[1], 1);
 		(void)close(ends[1]);
 	}
+	/* The last one is one too many: when it was turned away, all others were looked at. */
+	if (count > 0)
+		(void)hear(ours[count - 1]);
 	log_error("hostile visits: %zu", count);
 	while (count > 0)
 		(void)close(ours[--count]);
@@ -274,15 +286,6 @@ static int open_link(int control) {
 	send_stranger(control, start.slot, &ends[1], 1);
 	(void)close(ends[1]);
 	return ends[0];
-}
-
-/* The next message's type, 0: the site closed its end, -1: it says nothing. */
-static int hear(int link) {
-	uint8_t data[DECOY_LINK_MESSAGE_MAX];
-	if (channel_wait(link, POLLIN, clock_now() + PATIENCE))
-		return -1;
-	ssize_t size = recv(link, data, sizeof data, MSG_DONTWAIT);
-	return size > 0 ? data[0] : 0;
 }
 
 static void tell_end(int link, const char *what) {

@@ -140,6 +140,10 @@ static void ask_backend(struct decoy_exchange *exchange) {
 void decoy_exchange_start(struct decoy_exchange *exchange) {
 	struct decoy *decoy = exchange->decoy;
 	exchange->starts = false;
+	if (exchange->too_large) {
+		decoy_exchange_refuse(exchange, 400);
+		return;
+	}
 	if (exchange->request->has_length && exchange->request->length > DECOY_BODY_MAX) {
 		decoy_exchange_refuse(exchange, 413);
 		return;

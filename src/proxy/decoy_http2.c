@@ -219,9 +219,7 @@ static void start_new(struct decoy *decoy) {
 	uint32_t last = 0;
 	for (struct decoy_exchange *exchange; (exchange = next_new(decoy, last)) != NULL;) {
 		last = exchange->stream;
-		if (exchange->too_large)
-			decoy_exchange_refuse(exchange, 400);
-		else if (exchange->waits || !alone)
+		if (exchange->waits || !alone || exchange->too_large)
 			decoy_exchange_start(exchange);
 		else
 			decoy_consider(exchange);

@@ -291,6 +291,46 @@ static void forgets_requests(void **state) {
 	peer_free(peer);
 }
 
+/* More fields than are kept: nobody is served by the others, however soon the body comes. */
+static void refuses_too_many_fields(void **state) {
+	enum { FIELDS = HTTP2_FIELDS_MAX + 1, ROOM = 4096 };
+	static const uint8_t body[] = {0, 0, 1, NGHTTP2_DATA, 0, 0, 0, 0, 1, 'x'};
+	static const char *const text[][2] = {
+		{":method", "POST"}, {":scheme", "https"}, {":authority", "h"}, {":path", "/"}, {"a", "b"}};
+	const nghttp2_settings_entry window = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0};
+	for (unsigned round = 0; round < 4; round++) {
+		const bool with_site = round & 1, together = round & 2;
+		struct peer *peer = peer_new(with_site);
+		struct world *world = peer->world;
+		nghttp2_nv list[FIELDS];
+		uint8_t bytes[ROOM];
+		const uint8_t *data;
+		size_t size = 0;
+		for (size_t i = 0; i < FIELDS; i++) {
+			const char *const *field = text[i < 4 ? i : 4];
+			list[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)field[0], (uint8_t *)(uintptr_t)field[1],
+								   strlen(field[0]), strlen(field[1]), 0};
+		}
+		assert_int_equal(nghttp2_submit_settings(peer->session, 0, &window, 1), 0);
+		assert_int_equal(nghttp2_submit_headers(peer->session, 0, -1, NULL, list, FIELDS, NULL), 1);
+		for (ssize_t more; (more = nghttp2_session_mem_send(peer->session, &data)) > 0;) {
+			assert_true(size + (size_t)more + sizeof body <= sizeof bytes);
+			memcpy(bytes + size, data, (size_t)more);
+			size += (size_t)more;
+		}
+		memcpy(bytes + size, body, sizeof body);
+		size_t first = together ? size + sizeof body : size;
+		assert_int_equal(world_put(world, bytes, first, SIZE_MAX), first);
+		(void)world_put(world, bytes + first, size + sizeof body - first, SIZE_MAX);
+		run(peer);
+		assert_int_equal(peer->answers[0].status, 400);
+		assert_int_equal(world->backend_count, 0);
+		assert_int_equal(world->candidates, 0);
+		assert_int_equal(decoy_state(world->decoy), DECOY_OPEN);
+		peer_free(peer);
+	}
+}
+
 /* Those that came together cannot be taken over, and are nobody's to judge. */
 static void judges_only_the_lonely(void **state) {
 	struct peer *peer = peer_new(true);
@@ -477,6 +517,7 @@ int main(void) {
 		cmocka_unit_test(answers_many),
 		cmocka_unit_test(ends_without_bytes),
 		cmocka_unit_test(forgets_requests),
+		cmocka_unit_test(refuses_too_many_fields),
 		cmocka_unit_test(judges_only_the_lonely),
 		cmocka_unit_test(hands_over),
 		cmocka_unit_test(hands_over_when_acknowledged),

@@ -9,8 +9,8 @@
 
 /* The next word, and *at behind it; empty at the end. */
 static struct slice take_word(const char **at) {
-	*at += strspn(*at, " \t");
-	size_t size = strcspn(*at, " \t");
+	*at += strspn(*at, " ");
+	size_t size = strcspn(*at, " ");
 	struct slice word = slice_of(*at, size);
 	*at += size;
 	return word;

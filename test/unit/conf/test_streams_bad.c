@@ -216,6 +216,10 @@ static const struct {
 	 "site, at most 4095 characters\n"
 	 "umbra.yaml:9: tunnels.web.peers.1.rules: \"allow 10.0.0.0/8 tcp 0-x\" is no rule; a list of "
 	 "rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]"},
+	/* The lines that net is told have no tabs in them. */
+	{SERVER "    peers: [{ public_key: " KEY_A ", rules: [\"allow any\\ttcp 22\"] }]\n",
+	 "umbra.yaml:8: tunnels.web.peers.1.rules: \"allow any?tcp 22\" is no rule; a list of rules "
+	 "like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]"},
 	{"tunnels:\n"
 	 "  out:\n" COMMON "    role: client\n"
 	 "    tls: { ca_file: [] }\n"

@@ -14,7 +14,7 @@ static void good(void **state) {
 	assert_int_equal(rule.action, POLICY_ALLOW);
 	assert_int_equal(rule.subject, POLICY_ANY);
 	assert_int_equal(rule.port_count, 0);
-	assert_int_equal(policy_rule_parse(" \tdeny  10.1.2.3/16\tudp 53,5000-5999 ", &rule), ERR_OK);
+	assert_int_equal(policy_rule_parse("  deny  10.1.2.3/16 udp 53,5000-5999 ", &rule), ERR_OK);
 	assert_int_equal(rule.action, POLICY_DENY);
 	assert_int_equal(rule.subject, POLICY_PREFIX);
 	assert_int_equal(rule.protocol, POLICY_UDP);
@@ -78,7 +78,11 @@ static void bad(void **state) {
 									   "allow a..b",
 									   "allow *.1.2.3.4",
 									   "allow any 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
-									   "ALLOW any"};
+									   "ALLOW any",
+									   "\tallow any",
+									   "allow\tany",
+									   "allow any\t",
+									   "allow any tcp\t22"};
 	struct policy_rule rule = {.port_count = 4711};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		if (policy_rule_parse(rows[i], &rule) != ERR_INVALID)

@@ -219,13 +219,13 @@ static int show(const struct work *work) {
 	int status = output_text(work->streams, text);
 	if (status == STATUS_OK)
 		status = output_text(work->streams, "\n");
-	if (status == STATUS_OK && work->line->values[QR])
-		status = qr_print(work->streams, text, qr_locale_is_utf8());
-	wipe(text, strlen(text));
-	free(text);
 	if (status != STATUS_OK)
 		output_message(work->streams, "%s: the line is lost; 'umbra %s deny' takes the client back",
 					   work->command, config_stream_protocol());
+	else if (work->line->values[QR])
+		status = qr_print(work->streams, text, qr_locale_is_utf8());
+	wipe(text, strlen(text));
+	free(text);
 	return status;
 }
 

@@ -48,16 +48,26 @@ static int tear_down(void **state) {
 	return 0;
 }
 
-static int allow(struct fixture *fixture, const char *tunnel, const char *option,
-				 const char *value) {
+/* path: what the output goes to; NULL: it is kept. */
+static int allow_into(struct fixture *fixture, const char *path, const char *tunnel,
+					  const char *option, const char *value) {
 	char *arguments[] = {(char *)tunnel, (char *)"bob",  (char *)"--config",
 						 fixture->path,  (char *)option, (char *)value};
 	capture_init(&fixture->capture, "");
+	if (path) {
+		(void)close(fixture->capture.streams.output);
+		fixture->capture.streams.output = open(path, O_WRONLY | O_CLOEXEC);
+	}
 	int status =
 		streams_allow_run(&fixture->capture.streams, option ? value ? 6 : 5 : 4, arguments);
 	capture_done(&fixture->capture);
 	assert_int_equal(fake.open, 0);
 	return status;
+}
+
+static int allow(struct fixture *fixture, const char *tunnel, const char *option,
+				 const char *value) {
+	return allow_into(fixture, NULL, tunnel, option, value);
 }
 
 /* The line leads to the same server, with the key that the daemon was told. */
@@ -138,13 +148,41 @@ static void what_does_not_work(void **state) {
 	assert_non_null(strstr(fixture->capture.error, "/nowhere"));
 }
 
+/* Who has the line has it, also where it is too long for a code. */
+static void a_line_that_is_lost(void **state) {
+	static const char lost[] = "the line is lost; 'umbra phantom deny' takes the client back";
+	struct fixture *fixture = *state;
+	char text[FOLDER_TEXT_SIZE];
+	size_t used = (size_t)snprintf(
+		text, sizeof text,
+		"tunnels:\n  web:\n    protocol: phantom\n    role: server\n"
+		"    listen: 443\n    private_key_file: keys/web.key\n    addresses: [10.66.0.1/24]\n"
+		"    tls: { certificate_file: tls/web.pem, key_file: tls/web.key }\n"
+		"    clients:\n      endpoint: \"vpn.example.org:443\"\n      allowed_ips:\n");
+	for (unsigned i = 0; i < STREAM_LINE_ROUTES_MAX; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used,
+								 "        - \"fd66:1111:2222:3333:4444:5555:6666:%x/128\"\n",
+								 0x7700 + i);
+	assert_int_equal(allow_into(fixture, "/dev/full", "web", "--qr", NULL), STATUS_FAILED);
+	assert_non_null(strstr(fixture->capture.error, lost));
+	folder_write(&fixture->folder, "umbra.yaml", text, 0600);
+	assert_int_equal(allow(fixture, "web", "--qr", NULL), STATUS_FAILED);
+	assert_non_null(strstr(fixture->capture.output, "phantom://"));
+	assert_non_null(strstr(fixture->capture.error, "a QR code takes from 1 to"));
+	assert_null(strstr(fixture->capture.error, "lost"));
+}
+
 #define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(a_line),           FIXTURE_TEST(a_line_with_an_interface),
-		FIXTURE_TEST(a_line_without),   FIXTURE_TEST(a_line_with_rules),
-		FIXTURE_TEST(a_key_of_its_own), FIXTURE_TEST(what_does_not_work),
+		FIXTURE_TEST(a_line),
+		FIXTURE_TEST(a_line_with_an_interface),
+		FIXTURE_TEST(a_line_without),
+		FIXTURE_TEST(a_line_with_rules),
+		FIXTURE_TEST(a_key_of_its_own),
+		FIXTURE_TEST(what_does_not_work),
+		FIXTURE_TEST(a_line_that_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

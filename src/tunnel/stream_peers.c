@@ -394,6 +394,7 @@ static void commit_change(struct operation *operation, struct draft *draft) {
 	}
 	struct stream_peer before = entry->peer;
 	entry->peer = draft->value;
+	entry->peer.owner = before.owner; /* who agreed may have changed it since the draft */
 	entry->peer.generation = ++peers->generation;
 	draft->value = before;
 }

@@ -110,6 +110,25 @@ static void changes_what_is_said(void **state) {
 	assert_string_equal(desk->gone, "");
 }
 
+static int take_leave(void *context) {
+	struct desk *desk = context;
+	peer_of(desk, 'a')->owner = NULL;
+	return 0;
+}
+
+/* Who belonged to the options of before may be gone before the peers change. */
+static void keeps_what_became_of_the_owner(void **state) {
+	struct desk *desk = *state;
+	assert_int_equal(set(desk, three), 0);
+	struct stream_peer *alice = peer_of(desk, 'a');
+	alice->owner = desk;
+	static const char text[] = "public_key=" KEY_A "\nname=alina\n";
+	assert_int_equal(
+		stream_peers_set_if(desk->peers, slice_of_text(text), take_leave, removed, desk), 0);
+	assert_string_equal(alice->name, "alina");
+	assert_null(alice->owner);
+}
+
 static void removes(void **state) {
 	struct desk *desk = *state;
 	assert_int_equal(set(desk, three), 0);
@@ -199,6 +218,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(takes_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_what_is_said, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_what_became_of_the_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(removes, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_as_a_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(holds_many, setup, teardown),

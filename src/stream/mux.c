@@ -86,6 +86,19 @@ void mux_fail(struct mux *mux, enum stream_error error) {
 	shut_all(mux, error);
 }
 
+/* Nothing is written any more, and who asked for these does not wait for them. */
+static void forget_resets(struct mux *mux) {
+	list_for_each (link, &mux->control) {
+		struct mux_stream *stream = list_item(link, struct mux_stream, control);
+		if (!stream->is_reset_pending)
+			continue;
+		stream->is_reset_pending = false;
+		list_remove(&stream->control);
+		if (stream->is_detached)
+			mux_stream_free(stream);
+	}
+}
+
 void mux_end(struct mux *mux, uint32_t error) {
 	if (mux->state == MUX_CLOSED)
 		return;
@@ -94,6 +107,7 @@ void mux_end(struct mux *mux, uint32_t error) {
 	mux->state = MUX_CLOSED;
 	mux->is_goaway_pending = false;
 	shut_all(mux, error);
+	forget_resets(mux);
 }
 
 void mux_drain(struct mux *mux) {

@@ -266,7 +266,9 @@ static bool is_closed(const struct carrier *carrier, uint64_t now) {
 
 static void set_timer(struct carrier *carrier, uint64_t now) {
 	uint64_t next = mux_next(carrier->mux);
-	if (carrier->is_finishing && !carrier->is_over && carrier->close_at < next)
+	/* Once that has passed, it is the streams that are waited for. */
+	if (carrier->is_finishing && !carrier->is_over && carrier->close_at > now &&
+		carrier->close_at < next)
 		next = carrier->close_at;
 	/* One that is early finds nothing to do, and is set again: a deadline moves with every frame.
 	 */

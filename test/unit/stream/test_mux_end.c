@@ -491,6 +491,24 @@ static void owners_reset_another_from_within(void **state) {
 	mux_end_done(&server);
 }
 
+/* Nobody is to wait for resets that will never be written. */
+static void resets_end_with_the_connection(void **state) {
+	struct pair *pair = pair_new();
+	struct mux_stream *streams[3];
+	for (size_t i = 0; i < 3; i++)
+		streams[i] = mux_end_open(&pair->client);
+	exchange(pair);
+	mux_stream_reset(streams[0], STREAM_ERROR_CANCEL);
+	mux_stream_reset(streams[2], STREAM_ERROR_CONNECT);
+	assert_int_equal(mux_stream_count(pair->client.mux), 3);
+	mux_abort(pair->client.mux, STREAM_ERROR_INTERNAL);
+	assert_int_equal(mux_state(pair->client.mux), MUX_CLOSED);
+	assert_int_equal(mux_stream_count(pair->client.mux), 0);
+	assert_int_equal(pair->client.closed, 1);
+	assert_false(mux_has_output(pair->client.mux));
+	pair_free(pair);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence_is_asked_about),
@@ -513,6 +531,7 @@ int main(void) {
 		cmocka_unit_test(connecting_is_no_idleness),
 		cmocka_unit_test(dripping_is_silence),
 		cmocka_unit_test(owners_reset_another_from_within),
+		cmocka_unit_test(resets_end_with_the_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

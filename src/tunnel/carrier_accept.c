@@ -439,6 +439,7 @@ void carrier_accept_dismiss(struct carrier_accept *accept) {
 		return;
 	}
 	drop_link(accept);
+	byte_queue_done(&accept->unsent); /* nothing is sent any more, and nobody waited for */
 	accept->phase = CLOSING;
 	tls_stream_finish(accept->tls);
 	control_timer_set(accept->timer, CARRIER_ACCEPT_DISMISS_MILLISECONDS * CLOCK_MILLISECOND);

@@ -315,6 +315,9 @@ static void close_listeners(struct stream_tunnel *server) {
 
 /* As a web server that is stopped, it has no time for strangers. */
 static void server_drain(struct stream_tunnel *server, bool now) {
+	/* The privileged process has these sockets, too: the kernel would go on taking connections. */
+	for (size_t i = 0; i < server->listener_count; i++)
+		tcp_acceptor_refuse(server->acceptors[i]);
 	server->is_ending = true;
 	close_listeners(server);
 	list_for_each (link, &server->strangers)

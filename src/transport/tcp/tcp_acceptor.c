@@ -95,6 +95,14 @@ enum err tcp_acceptor_new(const struct tcp_acceptor_options *options,
 	return ERR_OK;
 }
 
+void tcp_acceptor_refuse(struct tcp_acceptor *acceptor) {
+	if (!acceptor)
+		return;
+	control_timer_stop(acceptor->again);
+	(void)control_watch_change(acceptor->watch, 0);
+	(void)shutdown(acceptor->options.descriptor, SHUT_RDWR);
+}
+
 void tcp_acceptor_free(struct tcp_acceptor *acceptor) {
 	if (!acceptor)
 		return;

@@ -28,5 +28,10 @@ struct tcp_acceptor_options {
 /* ERR_NO_MEMORY, or what the loop says. */
 enum err tcp_acceptor_new(const struct tcp_acceptor_options *options,
 						  struct tcp_acceptor **out_acceptor);
-/* Who waits in the kernel is refused. NULL-safe. */
+/*
+ * From now on whoever connects is refused, and who waits in the kernel is, too: also where other
+ * processes have the same socket, which cannot be used any more. NULL-safe.
+ */
+void tcp_acceptor_refuse(struct tcp_acceptor *acceptor);
+/* Who waits in the kernel is refused, unless others have the same socket. NULL-safe. */
 void tcp_acceptor_free(struct tcp_acceptor *acceptor);

@@ -5,7 +5,11 @@
  * test, and a far end.
  */
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/x25519.h"
@@ -29,6 +33,7 @@ struct desk {
 	/* Where streams lead to. */
 	struct endpoint target;
 	int target_listener;
+	int listener;  /* the server's, as the privileged process has it as well */
 	int interface; /* the host's end; -1: there is none */
 };
 
@@ -51,6 +56,33 @@ struct client {
 	char got[64];
 	size_t got_size;
 };
+
+/* For the server, and for those who have it, too. */
+static inline int listen_twice(struct desk *desk) {
+	const int listener = fake_stream_host_listen(&desk->at);
+	desk->listener = dup(listener);
+	assert_true(desk->listener >= 0);
+	return listener;
+}
+
+static inline void close_listeners(struct desk *desk) {
+	(void)close(desk->target_listener);
+	(void)close(desk->listener);
+}
+
+/* Whether the kernel refuses who connects to the server. */
+static inline bool refuses(const struct desk *desk) {
+	const struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(desk->at.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_refused =
+		connect(late, (const struct sockaddr *)&at, sizeof at) < 0 && errno == ECONNREFUSED;
+	(void)close(late);
+	return is_refused;
+}
 
 /* Clients */
 

@@ -10,6 +10,7 @@
 #include "base/wipe.h"
 #include "host/socket_name.h"
 #include "proxy/front.h"
+#include "stream/mux.h"
 #include "transport/tcp/tcp_connection.h"
 #include "tunnel/carrier.h"
 #include "tunnel/farewell.h"
@@ -19,6 +20,8 @@
 #include "tunnel/stream_host.h"
 #include "tunnel/stream_user.h"
 #include "tunnel/uplink.h"
+
+_Static_assert((int)FRONT_CONNECTION_INPUT_MAX <= (int)MUX_TURN_MAX, "a new stream has the room");
 
 enum closing {
 	CLOSING_NOT,

@@ -16,7 +16,8 @@
 #define FRONT_CONNECTION_FLUSH (10 * CLOCK_SECOND)
 #define FRONT_CONNECTION_LINGER (2 * CLOCK_SECOND)
 
-enum { FRONT_CONNECTION_INPUT_MAX = 16384 }; /* bytes that came and wait for the target */
+/* Bytes that came and wait for the target: no more than a new stream has room for. */
+enum { FRONT_CONNECTION_INPUT_MAX = 16000 };
 
 struct credentials;
 struct front_connection;

@@ -349,9 +349,12 @@ void exits_client_figures(const struct exits_client *client, struct exits_figure
 
 size_t exits_places(void) {
 	struct rlimit files;
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / 8 * 3 >= EXITS_TOTAL_MAX)
+	if (getrlimit(RLIMIT_NOFILE, &files))
 		return EXITS_TOTAL_MAX;
-	return (size_t)files.rlim_cur / 8 * 3;
+	const rlim_t all = files.rlim_cur;
+	const rlim_t places =
+		all / 8 * 3 + EXITS_OTHER_FILES > all ? all / 8 * 3 : all - EXITS_OTHER_FILES;
+	return places < EXITS_TOTAL_MAX ? (size_t)places : EXITS_TOTAL_MAX;
 }
 
 enum err exits_new(const struct stream_host *host, size_t places, struct exits **out_exits) {

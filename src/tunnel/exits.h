@@ -28,12 +28,16 @@ struct policy;
 struct stream_host;
 
 /*
- * Places for streams of all clients. Each takes a descriptor, of which other things need some:
- * exits_places() is 3/8 of what this process may have, and EXITS_TOTAL_MAX of 32768
- * (daemon/hardening.c). When all are taken, a client who has two streams less than another has that
- * one's longest idle stream reset, CANCEL, and takes its place: so nobody is shut out by others.
+ * Places for streams of all clients. Each takes a descriptor, of which other things need some, two
+ * for each stranger above all: exits_places() is what EXITS_OTHER_FILES leave of those that this
+ * process may have (daemon/hardening.c), or 3/8 where that is more. When all are taken, a client
+ * who has two streams less than another has that one's longest idle stream reset, CANCEL, and takes
+ * its place: so nobody is shut out by others.
  */
-enum { EXITS_TOTAL_MAX = 12288 };
+enum {
+	EXITS_TOTAL_MAX = 12288,
+	EXITS_OTHER_FILES = 6144,
+};
 size_t exits_places(void);
 
 enum err exits_new(const struct stream_host *host, size_t places, struct exits **out_exits);

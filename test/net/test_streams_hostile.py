@@ -205,7 +205,7 @@ def test_control(lab: Lab) -> None:
         # BACKEND for a tunnel without one, another, none; too wide routes are none.
         assert len(re.findall(r"answer to message \d+: 1 ", text)) == 3, text
         answers = dict(re.findall(r"hostile question (\d) of net: (\w+)", text))
-        assert answers == {"1": "EPERM", "2": "EINVAL", "3": "EINVAL", "4": "ENODEV", "5": "ENODEV"}
+        assert answers == {"1": "EPERM", "2": "EINVAL", "3": "EMFILE", "4": "ENODEV", "5": "ENODEV"}
         tried = 0
         while "hostile: all was tried" not in node.log_text():
             with Tls(streams.space, SERVER, PORT, "nobody.test") as tls:

@@ -268,8 +268,8 @@ static const char *const stream_help[STREAM_FIGURE_COUNT] = {
 	[STREAM_FIGURE_RELAYS] = "TCP connections that streams lead to, or come of.",
 	[STREAM_FIGURE_SESSIONS] = "Targets, or senders, of datagrams that have a stream.",
 	[STREAM_FIGURE_ACCEPTED] = "Connections that came to the tunnel's listeners.",
-	[STREAM_FIGURE_DECLINED] = "Of these, one too many: of its address, in all, or too fast; also "
-							   "later, for one of another address.",
+	[STREAM_FIGURE_DECLINED] =
+		"Of these, one too many: of its address, in all, too fast, or later.",
 	[STREAM_FIGURE_ADMITTED] = "Connections that came to carry streams.",
 	[STREAM_FIGURE_DECOYED] = "Connections that the site was shown to.",
 	[STREAM_FIGURE_OPENED] = "Streams that reached their target.",

@@ -29,17 +29,10 @@ struct wireguard_config {
 	const struct wireguard_directory *directory;
 };
 
-/* A prefix of a peer. */
-struct wireguard_allowed_ip {
-	struct list link; /* the peer's list */
-	struct prefix prefix;
-	struct wireguard_peer *peer;
-};
-
 /* What the control thread keeps of a peer; shards never touch it. */
 struct wireguard_peer_control {
-	struct list link;        /* the device's peers, in the order of their making */
-	struct list allowed_ips; /* struct wireguard_allowed_ip, in the order of their making */
+	struct list link;                    /* the device's peers, in the order of their making */
+	struct list allowed_ips;             /* struct device_prefix */
 	uint8_t public_key[X25519_KEY_SIZE]; /* never changes: shards may read it */
 	uint8_t preshared_key[AEAD_KEY_SIZE];
 	uint16_t persistent_interval;
@@ -50,11 +43,6 @@ struct wireguard_peer_control {
 	uint64_t saved_handshake; /* likewise */
 	uint8_t saved_timestamp[WIREGUARD_TIMESTAMP_SIZE]; /* of the peer's last initiation */
 	struct list changed_link;                          /* the device's list of changed peers */
-	struct list news_link;                             /* the device's newsbox */
-	unsigned news;            /* enum wireguard_news_kind, with news_link */
-	uint64_t known_handshake; /* the latest that events took account of */
-	bool told_unanswered;     /* since that one */
-	bool removed;             /* waits to be freed */
 };
 
 /* An empty one with room for count peers; NULL when memory is short. */

@@ -12,8 +12,9 @@ static void free_identity(void *pointer) {
 	free(identity);
 }
 
-static void free_removed_peer(void *peer) {
-	wireguard_news_forget(peer);
+static void free_removed_peer(void *pointer) {
+	struct wireguard_peer *peer = pointer;
+	device_news_forget(&peer->news);
 	wireguard_peer_free(peer);
 }
 
@@ -82,67 +83,15 @@ void wireguard_control_change(struct device *device, struct wireguard_peer *peer
 }
 
 void wireguard_control_remove(struct device *device, struct wireguard_peer *peer) {
-	wireguard_control_disallow_all(device, peer);
+	device_prefixes_disallow_all(&device->prefixes, &peer->control.allowed_ips);
 	wireguard_directory_remove(device->directory, peer);
 	list_remove(&peer->control.link);
 	list_remove(&peer->control.changed_link);
-	peer->control.removed = true;
+	peer->news.removed = true;
 	device->peer_count--;
 	/* Also when no owner has it: a snapshot may, where memory was too short for the command. */
 	list_append(&device->removed, &peer->control.link);
 	device->peers_changed = true;
-}
-
-static void forget_prefix(struct device *device, struct wireguard_allowed_ip *allowed) {
-	if (trie_remove(device->prefixes, &allowed->prefix) == ERR_OK &&
-		trie_remove(device->allowed_ips, &allowed->prefix) == ERR_OK)
-		device->prefixes_changed = true;
-	list_remove(&allowed->link);
-	free(allowed);
-}
-
-enum err wireguard_control_allow(struct device *device, struct wireguard_peer *peer,
-								 const struct prefix *prefix) {
-	struct wireguard_allowed_ip *allowed = trie_find(device->prefixes, prefix);
-	if (allowed && allowed->peer == peer)
-		return ERR_OK;
-	bool is_new = !allowed;
-	if (is_new) {
-		allowed = malloc(sizeof *allowed);
-		if (!allowed)
-			return ERR_NO_MEMORY;
-		*allowed = (struct wireguard_allowed_ip){.prefix = *prefix, .peer = peer};
-		prefix_mask(&allowed->prefix);
-		list_init(&allowed->link);
-		enum err error = trie_insert(device->prefixes, prefix, allowed);
-		if (error != ERR_OK) {
-			free(allowed);
-			return error;
-		}
-	}
-	enum err error = trie_insert(device->allowed_ips, prefix, peer);
-	if (error != ERR_OK) {
-		if (is_new && trie_remove(device->prefixes, prefix) == ERR_OK)
-			free(allowed);
-		return error;
-	}
-	device->prefixes_changed = true;
-	allowed->peer = peer;
-	list_remove(&allowed->link);
-	list_append(&peer->control.allowed_ips, &allowed->link);
-	return ERR_OK;
-}
-
-void wireguard_control_disallow(struct device *device, const struct wireguard_peer *peer,
-								const struct prefix *prefix) {
-	struct wireguard_allowed_ip *allowed = trie_find(device->prefixes, prefix);
-	if (allowed && allowed->peer == peer)
-		forget_prefix(device, allowed);
-}
-
-void wireguard_control_disallow_all(struct device *device, struct wireguard_peer *peer) {
-	list_for_each (link, &peer->control.allowed_ips)
-		forget_prefix(device, list_item(link, struct wireguard_allowed_ip, link));
 }
 
 /* Builds what is to be published next; the present snapshot stays in use. */
@@ -164,13 +113,13 @@ static enum err make_snapshot(struct device *device, struct wireguard_snapshot *
 		.identity = device->identity,
 		.directory = directory,
 	};
-	snapshot->allowed_ips = device->allowed_ips;
-	snapshot->snapshot.up = device->link_up && device->listening;
+	snapshot->allowed_ips = device->prefixes.peers;
+	snapshot->snapshot.up = device_sockets_are_up(&device->sockets);
 	snapshot->snapshot.protocol_config = &snapshot->config;
 	enum err error = cookie_keys_init(&snapshot->config.cookie_keys, WIREGUARD_MAC1_LABEL,
 									  WIREGUARD_COOKIE_LABEL, device->identity->public_key);
 	if (error == ERR_OK)
-		error = trie_publish(device->allowed_ips, &snapshot->snapshot.allowed_ips);
+		error = trie_publish(device->prefixes.peers, &snapshot->snapshot.allowed_ips);
 	if (error != ERR_OK) {
 		free(copy);
 		free(snapshot);
@@ -197,10 +146,10 @@ static enum err post_changes(struct device *device) {
 			.endpoint = peer->control.endpoint,
 			.persistent_interval = peer->control.persistent_interval,
 			.umbra = peer->control.umbra,
-			.claimed = atomic_load_explicit(&peer->news.claimed, memory_order_relaxed),
+			.claimed = atomic_load_explicit(&peer->claims.claimed, memory_order_relaxed),
 		};
 		WIPE_ON_EXIT(change);
-		wireguard_news_read_timestamp(peer, change.timestamp);
+		wireguard_claims_read_timestamp(&peer->claims, change.timestamp);
 		memcpy(change.preshared_key, peer->control.preshared_key, AEAD_KEY_SIZE);
 		enum err error = wireguard_command_post(device->engine, &change);
 		if (error != ERR_OK)
@@ -228,8 +177,8 @@ static void detach_removed(struct device *device) {
 }
 
 static bool needs_snapshot(const struct device *device) {
-	return device->identity_changed || device->peers_changed || device->prefixes_changed ||
-		   device->up_changed;
+	return device->identity_changed || device->peers_changed || device->prefixes.changed ||
+		   device->sockets.changed;
 }
 
 /* The snapshot first: commands are carried out under what they belong to. */
@@ -251,7 +200,7 @@ enum err wireguard_control_commit(struct device *device) {
 		device->old_identity = NULL;
 		engine_retire(device->engine, free_snapshot, before);
 		device->identity_changed = device->peers_changed = false;
-		device->prefixes_changed = device->up_changed = false;
+		device->prefixes.changed = device->sockets.changed = false;
 	}
 	detach_removed(device);
 	return post_changes(device);

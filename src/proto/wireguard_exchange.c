@@ -45,7 +45,7 @@ static void next_timestamp(struct wireguard_peer *peer, uint8_t *out_timestamp) 
 	if (wall < peer->last_wall_sent + step)
 		wall = peer->last_wall_sent + step;
 	peer->last_wall_sent = wall;
-	atomic_store_explicit(&peer->news.claimed, wall, memory_order_relaxed);
+	atomic_store_explicit(&peer->claims.claimed, wall, memory_order_relaxed);
 	wireguard_timestamp(wall, out_timestamp);
 }
 
@@ -67,7 +67,7 @@ void wireguard_exchange_initiate(struct wireguard_peer *peer, bool is_retry) {
 	if (peer->last_sent != 0 && shard->now - peer->last_sent < least_interval(peer))
 		return;
 	if (peer->pending.present && !peer->redirected && !peer->challenged && !peer->moved)
-		wireguard_news_unanswered(peer);
+		device_news_unanswered(&peer->news);
 	const struct wireguard_identity *identity = prepare(peer);
 	peer->last_sent = shard->now;
 	uint32_t index;
@@ -159,7 +159,8 @@ static void answer(struct wireguard_peer *peer, struct wireguard_opened *opened,
 	}
 
 	memcpy(peer->last_timestamp, timestamp, sizeof timestamp);
-	wireguard_news_timestamp(peer, timestamp);
+	wireguard_claims_set_timestamp(&peer->claims, timestamp);
+	device_news_tell(&peer->news, DEVICE_NEWS_SAVE);
 	peer->last_initiation = shard->now;
 	roam(peer, from, to, WIREGUARD_INITIATION_SIZE);
 	wireguard_peer_adopt(peer, session);

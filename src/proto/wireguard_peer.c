@@ -27,9 +27,9 @@ struct wireguard_peer *wireguard_peer_new(const uint8_t public_key[static X25519
 	peer_init(&peer->peer, &wireguard_protocol, owner);
 	list_init(&peer->control.link);
 	list_init(&peer->control.changed_link);
-	list_init(&peer->control.news_link);
 	list_init(&peer->control.allowed_ips);
 	memcpy(peer->control.public_key, public_key, X25519_KEY_SIZE);
+	device_news_init(&peer->news, &peer->peer, peer->control.public_key);
 	memcpy(peer->remote.public_key, public_key, X25519_KEY_SIZE);
 	cookie_jar_init(&peer->cookies, &keys);
 	wireguard_timers_init(peer);
@@ -125,12 +125,11 @@ void wireguard_peer_roam(struct wireguard_peer *peer, const struct endpoint *fro
 	const struct endpoint *before = &peer->peer.paths[0].to;
 	unsigned news = 0;
 	if (!endpoint_equal(before, from))
-		news =
-			before->address.family == ADDRESS_NONE ? WIREGUARD_NEWS_ENDPOINT : WIREGUARD_NEWS_MOVED;
+		news = before->address.family == ADDRESS_NONE ? DEVICE_NEWS_ENDPOINT : DEVICE_NEWS_MOVED;
 	peer_set_endpoint(&peer->peer, from, to);
 	if (news)
-		wireguard_news_tell(peer, news);
-	if (news == WIREGUARD_NEWS_MOVED)
+		device_news_tell(&peer->news, news);
+	if (news == DEVICE_NEWS_MOVED)
 		wireguard_probe_moved(peer);
 }
 
@@ -143,7 +142,7 @@ void wireguard_peer_unreachable(struct wireguard_peer *peer) {
 						   now - peer->last_unreachable < WIREGUARD_UNREACHABLE_INTERVAL))
 		return;
 	peer->last_unreachable = now;
-	wireguard_news_tell(peer, WIREGUARD_NEWS_UNREACHABLE);
+	device_news_tell(&peer->news, DEVICE_NEWS_UNREACHABLE);
 }
 
 void wireguard_peer_forget_pending(struct wireguard_peer *peer) {

@@ -7,8 +7,9 @@
 #include "engine/peer.h"
 #include "engine/shard.h"
 #include "handshake/wireguard.h"
+#include "proto/device_news.h"
+#include "proto/wireguard_claims.h"
 #include "proto/wireguard_config.h"
-#include "proto/wireguard_news.h"
 #include "session/cookie.h"
 #include "session/path_probe.h"
 #include "session/session.h"
@@ -51,7 +52,8 @@ enum wireguard_timer {
 struct wireguard_peer {
 	struct peer peer;                      /* first */
 	struct wireguard_peer_control control; /* the control thread's own part */
-	struct wireguard_news news;            /* from the owner shard to the control thread */
+	struct device_news news;               /* from the owner shard to the control thread */
+	struct wireguard_claims claims;        /* likewise */
 
 	/* All below belongs to the owner shard. */
 	struct wireguard_remote remote;

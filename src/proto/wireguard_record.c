@@ -2,10 +2,8 @@
 
 #include "wire/cursor.h"
 
-enum wireguard_record_kind wireguard_record_kind(struct slice record) {
-	struct reader reader = reader_of(record.data, record.size);
-	uint8_t kind = reader_u8(&reader);
-	return kind == WIREGUARD_RECORD_SET || kind == WIREGUARD_RECORD_PEER ? kind : 0;
+bool wireguard_record_is_peer(struct slice record) {
+	return record.size > 0 && record.data[0] == WIREGUARD_RECORD_PEER;
 }
 
 enum err wireguard_record_decode_peer(struct slice record, struct wireguard_record_peer *out_peer) {

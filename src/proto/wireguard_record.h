@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/address.h"
@@ -11,7 +12,7 @@
 /*
  * What a device saves for its next run, big-endian:
  *
- *   set operation:  | 1 | lines … |
+ *   set operation:  | 1 | lines … |  (proto/device_record.h)
  *   peer's state:   | 2 | public key 32 | last handshake 8 | family 1 | address 16 | scope 4 |
  *                     port 2 | timestamp 12 | claimed 8 |
  *
@@ -20,7 +21,7 @@
  * our last one to it said.
  */
 
-enum wireguard_record_kind { WIREGUARD_RECORD_SET = 1, WIREGUARD_RECORD_PEER = 2 };
+enum { WIREGUARD_RECORD_PEER = 2 };
 
 enum { WIREGUARD_RECORD_PEER_SIZE = 1 + 32 + 8 + 1 + 16 + 4 + 2 + 12 + 8 };
 
@@ -32,8 +33,8 @@ struct wireguard_record_peer {
 	uint64_t claimed;
 };
 
-/* 0 for an empty or unknown record. */
-enum wireguard_record_kind wireguard_record_kind(struct slice record);
+/* By its first byte alone. */
+bool wireguard_record_is_peer(struct slice record);
 
 enum err wireguard_record_decode_peer(struct slice record, struct wireguard_record_peer *out_peer);
 void wireguard_record_encode_peer(const struct wireguard_record_peer *peer,

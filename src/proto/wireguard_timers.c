@@ -108,7 +108,7 @@ void wireguard_timers_handshake_complete(struct wireguard_peer *peer) {
 	atomic_store_explicit(&peer->peer.published.last_handshake, clock->wall_now(clock->context),
 						  memory_order_relaxed);
 	atomic_store_explicit(&peer->news.unanswered, 0, memory_order_relaxed);
-	wireguard_news_tell(peer, WIREGUARD_NEWS_HANDSHAKE);
+	device_news_tell(&peer->news, DEVICE_NEWS_HANDSHAKE);
 }
 
 static void retransmit(struct wireguard_peer *peer) {
@@ -125,7 +125,7 @@ static void retransmit(struct wireguard_peer *peer) {
 		return;
 	}
 	if (peer->pending.present)
-		wireguard_news_unanswered(peer);
+		device_news_unanswered(&peer->news);
 	/* Nobody answers: what waits is dropped, and all keys go when nothing changes. */
 	cancel(peer, WIREGUARD_TIMER_KEEPALIVE);
 	staging_drop(&peer->peer);

@@ -107,12 +107,13 @@ static enum err apply_to_peer(struct device *device, const struct uapi_entry *en
 		wireguard_control_change(device, peer, WIREGUARD_CHANGE_UMBRA);
 		return ERR_OK;
 	case UAPI_REPLACE_ALLOWED_IPS:
-		wireguard_control_disallow_all(device, peer);
+		device_prefixes_disallow_all(&device->prefixes, &peer->control.allowed_ips);
 		return ERR_OK;
 	case UAPI_ALLOWED_IP:
 		if (!entry->subtract)
-			return wireguard_control_allow(device, peer, &entry->prefix);
-		wireguard_control_disallow(device, peer, &entry->prefix);
+			return device_prefixes_allow(&device->prefixes, &peer->peer, &peer->control.allowed_ips,
+										 &entry->prefix);
+		device_prefixes_disallow(&device->prefixes, &peer->peer, &entry->prefix);
 		return ERR_OK;
 	case UAPI_PROTOCOL_VERSION:
 		return ERR_OK;
@@ -126,9 +127,9 @@ static int apply(struct device *device, const struct uapi_entry *entry, struct s
 	case UAPI_PRIVATE_KEY:
 		return errno_of(wireguard_control_set_private_key(device, entry->bytes));
 	case UAPI_LISTEN_PORT:
-		return wireguard_device_set_port(device, (uint16_t)entry->number);
+		return device_sockets_set_port(&device->sockets, (uint16_t)entry->number);
 	case UAPI_FWMARK:
-		return wireguard_device_set_mark(device, entry->number);
+		return device_sockets_set_mark(&device->sockets, entry->number);
 	case UAPI_REPLACE_PEERS:
 		remove_all(device);
 		return 0;
@@ -170,23 +171,15 @@ static void put_peer(const struct wireguard_peer *peer, struct uapi_text *out_te
 
 static void put_prefixes(const struct wireguard_peer *peer, struct uapi_text *out_text) {
 	list_for_each (link, &peer->control.allowed_ips) {
-		const struct wireguard_allowed_ip *allowed =
-			list_item(link, struct wireguard_allowed_ip, link);
+		const struct device_prefix *allowed = list_item(link, struct device_prefix, link);
 		uapi_put_prefix(out_text, "allowed_ip", &allowed->prefix);
 	}
-}
-
-static void put_sockets(const struct device *device, struct uapi_text *out_text) {
-	if (device->port)
-		uapi_put_number(out_text, "listen_port", device->port);
-	if (device->mark)
-		uapi_put_number(out_text, "fwmark", device->mark);
 }
 
 static void put_interface(const struct device *device, struct uapi_text *out_text) {
 	if (device->identity->present)
 		uapi_put_key(out_text, "private_key", device->identity->private_key);
-	put_sockets(device, out_text);
+	device_sockets_put(&device->sockets, out_text);
 }
 
 /* What a peer has come to, behind its key. */
@@ -222,7 +215,7 @@ void wireguard_uapi_get(const struct device *device, struct uapi_text *out_text)
 void wireguard_uapi_status(const struct device *device, struct uapi_text *out_text) {
 	if (device->identity->present)
 		uapi_put_key(out_text, "own_public_key", device->identity->public_key);
-	put_sockets(device, out_text);
+	device_sockets_put(&device->sockets, out_text);
 	figures_put(device->interface, out_text);
 	list_for_each (link, &device->peers) {
 		const struct wireguard_peer *peer = list_item(link, struct wireguard_peer, control.link);

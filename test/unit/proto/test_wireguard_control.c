@@ -32,7 +32,9 @@ static struct prefix prefix_of(const char *text) {
 
 static void allow(struct device *device, struct wireguard_peer *peer, const char *text) {
 	struct prefix prefix = prefix_of(text);
-	assert_int_equal(wireguard_control_allow(device, peer, &prefix), ERR_OK);
+	assert_int_equal(
+		device_prefixes_allow(&device->prefixes, &peer->peer, &peer->control.allowed_ips, &prefix),
+		ERR_OK);
 }
 
 /* What every shard has in use. */
@@ -97,22 +99,22 @@ static void test_prefixes(void **state) {
 	/* Prefixes alone do not copy the directory. */
 	allow(device, two, "10.1.2.0/24");
 	struct prefix not_his = prefix_of("10.1.2.0/24"), his = prefix_of("10.0.0.0/8");
-	wireguard_control_disallow(device, one, &not_his);
-	wireguard_control_disallow(device, one, &his);
-	wireguard_control_disallow(device, one, &his);
+	device_prefixes_disallow(&device->prefixes, &one->peer, &not_his);
+	device_prefixes_disallow(&device->prefixes, &one->peer, &his);
+	device_prefixes_disallow(&device->prefixes, &one->peer, &his);
 	commit(desk);
 	assert_ptr_equal(config_of(desk)->directory, directory);
 	assert_null(owner_of(desk, 0, 0));
 	assert_ptr_equal(owner_of(desk, 1, 2), two);
 	assert_true(list_is_empty(&one->control.allowed_ips));
-	wireguard_control_disallow_all(device, two);
+	device_prefixes_disallow_all(&device->prefixes, &two->control.allowed_ips);
 	commit(desk);
 	assert_null(owner_of(desk, 1, 2));
-	assert_int_equal(trie_count(device->allowed_ips), 0);
-	assert_int_equal(trie_count(device->prefixes), 0);
+	assert_int_equal(trie_count(device->prefixes.peers), 0);
+	assert_int_equal(trie_count(device->prefixes.items), 0);
 	/* What no view needs any more is given back. */
 	commit(desk);
-	assert_int_equal(trie_node_count(device->prefixes), 0);
+	assert_int_equal(trie_node_count(device->prefixes.items), 0);
 	desk_free(desk);
 }
 

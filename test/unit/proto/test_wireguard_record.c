@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "proto/device_record.h"
 #include "proto/wireguard_record.h"
 
 static const uint8_t bytes[WIREGUARD_RECORD_PEER_SIZE] = {
@@ -59,12 +60,18 @@ static void test_damaged(void **state) {
 }
 
 static void test_kinds(void **state) {
-	assert_int_equal(wireguard_record_kind(slice_of(NULL, 0)), 0);
+	struct slice lines;
+	assert_false(wireguard_record_is_peer(slice_of(NULL, 0)));
+	assert_false(device_record_is_set(slice_of(NULL, 0), &lines));
 	for (unsigned kind = 0; kind < 256; kind++) {
-		uint8_t byte = (uint8_t)kind;
-		unsigned expected =
-			kind == WIREGUARD_RECORD_SET || kind == WIREGUARD_RECORD_PEER ? kind : 0;
-		assert_int_equal(wireguard_record_kind(slice_of(&byte, 1)), expected);
+		uint8_t head[] = {(uint8_t)kind, 'a'};
+		struct slice record = slice_of(head, sizeof head);
+		assert_int_equal(wireguard_record_is_peer(record), kind == WIREGUARD_RECORD_PEER);
+		assert_int_equal(device_record_is_set(record, &lines), kind == DEVICE_RECORD_SET);
+		if (kind == DEVICE_RECORD_SET) {
+			assert_int_equal(lines.size, 1);
+			assert_ptr_equal(lines.data, head + 1);
+		}
 	}
 }
 

@@ -395,7 +395,7 @@ static void test_chosen_port(void **state) {
 		desk->ops->link(desk->device, DESK_MTU, true);
 		if (late)
 			assert_int_equal(desk_set(desk, "listen_port=0\nfwmark=3\n"), 0);
-		assert_int_equal(desk->device->port, DESK_PORT);
+		assert_int_equal(desk->device->sockets.port, DESK_PORT);
 		replay(desk, next);
 		next->ops->link(next->device, DESK_MTU, true);
 		assert_int_equal(next->asked_port, DESK_PORT);

@@ -50,7 +50,7 @@ static void deliver(struct desk *desk) {
 static void complete(struct desk *desk, struct wireguard_peer *peer) {
 	atomic_store(&peer->peer.published.last_handshake, desk->wall);
 	atomic_store(&peer->news.unanswered, 0);
-	wireguard_news_tell(peer, WIREGUARD_NEWS_HANDSHAKE);
+	device_news_tell(&peer->news, DEVICE_NEWS_HANDSHAKE);
 }
 
 static void place(struct wireguard_peer *peer, uint16_t port) {
@@ -65,7 +65,7 @@ static void test_order_and_time(void **state) {
 	struct desk *desk = desk_with_peers();
 	place(peers[2], 7);
 	complete(desk, peers[2]);
-	wireguard_news_tell(peers[2], WIREGUARD_NEWS_MOVED);
+	device_news_tell(&peers[2]->news, DEVICE_NEWS_MOVED);
 	complete(desk, peers[1]);
 	/* Not at once, as more may follow; then in the order in which the peers spoke. */
 	uint64_t next = desk->ops->run(desk->device, desk->now);
@@ -111,12 +111,12 @@ static void test_connected_again(void **state) {
 
 static void test_unanswered(void **state) {
 	struct desk *desk = desk_with_peers();
-	wireguard_news_unanswered(peers[0]);
+	device_news_unanswered(&peers[0]->news);
 	deliver(desk);
 	assert_int_equal(event_count, 0);
 	place(peers[0], 1);
 	for (uint32_t i = 1; i <= 3; i++) {
-		wireguard_news_unanswered(peers[0]);
+		device_news_unanswered(&peers[0]->news);
 		deliver(desk);
 		assert_int_equal(event_count, i);
 		assert_int_equal(events[i - 1].kind, DEVICE_EVENT_UNANSWERED);
@@ -130,7 +130,7 @@ static void test_unanswered(void **state) {
 	deliver(desk);
 	assert_int_equal(event_count, 4);
 	/* Answered before anybody was told. */
-	wireguard_news_unanswered(peers[0]);
+	device_news_unanswered(&peers[0]->news);
 	complete(desk, peers[0]);
 	deliver(desk);
 	assert_int_equal(event_count, 4);
@@ -175,7 +175,7 @@ static void test_twice(void **state) {
 	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; i < 3; i++)
 			complete(desk, peers[i]);
-		wireguard_news_forget(peers[PEERS - 1]);
+		device_news_forget(&peers[PEERS - 1]->news);
 	}
 	deliver(desk);
 	assert_int_equal(event_count, 3);
@@ -196,7 +196,7 @@ static void *tell(void *first) {
 	for (unsigned i = 0; i < TELLS; i++) {
 		struct wireguard_peer *peer = peers[begin + 2 * (i % (PEERS / 2))];
 		atomic_store(&peer->news.unanswered, i + 1);
-		wireguard_news_tell(peer, WIREGUARD_NEWS_UNANSWERED);
+		device_news_tell(&peer->news, DEVICE_NEWS_UNANSWERED);
 	}
 	return NULL;
 }

@@ -233,11 +233,14 @@ static void device_link(struct net_device *device, uint32_t mtu, bool up) {
 static enum err device_new(const struct net_start *start, struct net_device **out_device) {
 	if (start->shards == 0 || start->stream_count > 0)
 		return ERR_UNSUPPORTED; /* packets take an interface, and nothing else */
+	const struct device_ops *ops = registry_find(start->protocol);
+	if (!ops)
+		return ERR_UNSUPPORTED;
 	struct net_device *device = calloc(1, sizeof *device);
 	if (!device)
 		return ERR_NO_MEMORY;
 	device->start = *start;
-	device->ops = registry_default();
+	device->ops = ops;
 	device->host = (struct device_host){
 		.context = device,
 		.listen = host_listen,

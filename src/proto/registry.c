@@ -9,6 +9,8 @@ static const struct device_ops *const devices[] = {
 };
 
 const struct device_ops *registry_find(const char *name) {
+	if (*name == '\0')
+		return registry_default();
 	for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
 		if (strcmp(devices[i]->name, name) == 0)
 			return devices[i];

@@ -9,6 +9,7 @@
 #include "crypto/sizes.h"
 #include "engine/engine.h"
 #include "engine/interface.h"
+#include "wire/interface_settings.h"
 #include "wire/uapi.h"
 
 /*
@@ -58,6 +59,12 @@ struct device_host {
 	 * time counts as one). From inside device_ops.run; it may not call the device.
 	 */
 	void (*event)(void *context, const struct device_event *event);
+	/*
+	 * Optional: all that a peer wants set at this end's interface, when it is told anew. As
+	 * event().
+	 */
+	void (*settings)(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
+					 const struct interface_settings *settings);
 };
 
 struct device_options {

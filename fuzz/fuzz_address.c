@@ -5,22 +5,16 @@
 #include <string.h>
 
 #include "base/address.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
+#include "expect.h"
 
 static void check_address(const char *text) {
 	struct address address, again;
 	char formatted[ADDRESS_TEXT_SIZE];
 	if (address_parse(text, &address))
 		return;
-	check(address_size(&address) > 0);
+	expect(address_size(&address) > 0);
 	address_format(&address, formatted);
-	check(!address_parse(formatted, &again) && address_equal(&address, &again));
+	expect(!address_parse(formatted, &again) && address_equal(&address, &again));
 }
 
 static void check_prefix(const char *text) {
@@ -28,12 +22,12 @@ static void check_prefix(const char *text) {
 	char formatted[ADDRESS_TEXT_SIZE];
 	if (prefix_parse(text, &prefix))
 		return;
-	check(prefix.length <= 8 * address_size(&prefix.address));
+	expect(prefix.length <= 8 * address_size(&prefix.address));
 	again = prefix;
 	prefix_mask(&again);
-	check(prefix_equal(&prefix, &again));
+	expect(prefix_equal(&prefix, &again));
 	prefix_format(&prefix, formatted);
-	check(!prefix_parse(formatted, &again) && prefix_equal(&prefix, &again));
+	expect(!prefix_parse(formatted, &again) && prefix_equal(&prefix, &again));
 }
 
 static void check_endpoint(const char *text) {
@@ -41,9 +35,9 @@ static void check_endpoint(const char *text) {
 	char formatted[ENDPOINT_TEXT_SIZE];
 	if (endpoint_parse(text, &endpoint))
 		return;
-	check(endpoint.scope_id == 0 || endpoint.address.family == ADDRESS_V6);
+	expect(endpoint.scope_id == 0 || endpoint.address.family == ADDRESS_V6);
 	endpoint_format(&endpoint, formatted);
-	check(!endpoint_parse(formatted, &again) && endpoint_equal(&endpoint, &again));
+	expect(!endpoint_parse(formatted, &again) && endpoint_equal(&endpoint, &again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

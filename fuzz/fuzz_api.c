@@ -13,9 +13,8 @@
 #include "base/clock.h"
 #include "ctl/examples.h"
 #include "ctl/server.h"
+#include "expect.h"
 #include "loop/control_loop.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 32 << 10, ANSWERS_MAX = 4 << 20, PIECES = 7 };
 
@@ -35,11 +34,6 @@ struct desk {
 	bool ended;
 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void answer_late(void *context) {
 	struct desk *desk = context;
 	ctl_server_publish(desk->server, "peer.connected", "um0", "phone", "hello");
@@ -50,9 +44,9 @@ static void answer_late(void *context) {
 static void check_question(const struct ctl_question *question) {
 	bool add = question->kind == CTL_PEER_ADD, level = question->kind == CTL_LOG;
 	bool peer = question->kind == CTL_PEER || question->kind == CTL_PEER_REMOVE;
-	check((question->add != NULL) == add && (question->level != NULL) == level);
-	check((question->peer != NULL) == peer);
-	check(!question->tunnel || question->tunnel[0] != '\0');
+	expect((question->add != NULL) == add && (question->level != NULL) == level);
+	expect((question->peer != NULL) == peer);
+	expect(!question->tunnel || question->tunnel[0] != '\0');
 }
 
 static void ask(void *context, struct ctl_request *request, const struct ctl_question *question) {
@@ -89,7 +83,7 @@ static void ask(void *context, struct ctl_request *request, const struct ctl_que
 	case CTL_UP:
 	case CTL_DOWN:
 		/* One connection has one question at a time. */
-		check(!desk->late);
+		expect(!desk->late);
 		desk->late = request;
 		control_timer_set(desk->late_timer, 0);
 		break;
@@ -116,7 +110,7 @@ static void send_some(struct desk *desk) {
 	if (desk->input_size == 0 || sent < 0) {
 		desk->ended = true;
 		(void)shutdown(desk->descriptor, SHUT_WR);
-		check(!control_watch_change(desk->watch, EPOLLIN));
+		expect(!control_watch_change(desk->watch, EPOLLIN));
 	}
 }
 
@@ -148,9 +142,9 @@ static void check_answers(const char *text, size_t size) {
 	size_t skip = sizeof version - 1;
 	if (size == 0)
 		return;
-	check(size > skip + 5 && memcmp(text, version, skip) == 0);
-	check(text[skip + 1] == ' ' && text[skip + 2] >= '1' && text[skip + 2] <= '5');
-	check(memmem(text, size, "\r\n\r\n", 4) != NULL);
+	expect(size > skip + 5 && memcmp(text, version, skip) == 0);
+	expect(text[skip + 1] == ' ' && text[skip + 2] >= '1' && text[skip + 2] <= '5');
+	expect(memmem(text, size, "\r\n\r\n", 4) != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -163,17 +157,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		.answers = malloc(ANSWERS_MAX),
 	};
 	int ends[2];
-	check(desk.answers && !control_loop_new(&desk.loop));
-	check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+	expect(desk.answers && !control_loop_new(&desk.loop));
+	expect(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
 	desk.descriptor = ends[0];
 	const struct ctl_server_options options = {.loop = desk.loop, .ask = ask, .context = &desk};
-	check(!ctl_server_new(&options, &desk.server));
-	check(!control_timer_new(desk.loop, answer_late, &desk, &desk.late_timer));
-	check(!control_timer_new(desk.loop, be_done, &desk, &desk.silence));
-	check(!control_watch_new(desk.loop, ends[0], EPOLLIN | EPOLLOUT, ready, &desk, &desk.watch));
-	check(!ctl_server_adopt(desk.server, ends[1]));
+	expect(!ctl_server_new(&options, &desk.server));
+	expect(!control_timer_new(desk.loop, answer_late, &desk, &desk.late_timer));
+	expect(!control_timer_new(desk.loop, be_done, &desk, &desk.silence));
+	expect(!control_watch_new(desk.loop, ends[0], EPOLLIN | EPOLLOUT, ready, &desk, &desk.watch));
+	expect(!ctl_server_adopt(desk.server, ends[1]));
 	control_loop_run(desk.loop);
-	check(!desk.late);
+	expect(!desk.late);
 	check_answers(desk.answers, desk.answers_size);
 	control_watch_free(desk.watch);
 	control_timer_free(desk.late_timer);

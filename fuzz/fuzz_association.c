@@ -3,14 +3,12 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "proxy/association.h"
 #include "wire/cursor.h"
 #include "wire/socks5.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
 	struct association *association;
@@ -19,19 +17,14 @@ struct world {
 	bool ends_at_once;
 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void on_open(void *context, uint32_t flow, const struct target *target) {
 	struct world *world = context;
 	uint8_t data[TARGET_SIZE_MAX];
 	size_t size;
-	check(target->udp && target->port != 0);
-	check(!target_encode(target, data, sizeof data, &size));
+	expect(target->udp && target->port != 0);
+	expect(!target_encode(target, data, sizeof data, &size));
 	world->flow = flow;
-	check(++world->flows <= ASSOCIATION_FLOWS_MAX);
+	expect(++world->flows <= ASSOCIATION_FLOWS_MAX);
 	if (world->ends_at_once) {
 		association_ended(world->association, flow);
 		world->flows--;
@@ -39,20 +32,20 @@ static void on_open(void *context, uint32_t flow, const struct target *target) {
 }
 
 static void on_send(void *context, uint32_t flow, struct slice payload) {
-	check(payload.size <= UINT8_MAX);
+	expect(payload.size <= UINT8_MAX);
 }
 
 static void on_close(void *context, uint32_t flow) {
 	struct world *world = context;
-	check(world->flows-- > 0);
+	expect(world->flows-- > 0);
 }
 
 static void on_answer(void *context, const struct endpoint *client, struct slice header,
 					  struct slice payload) {
 	struct target target;
 	struct slice nothing;
-	check(client->port == 1000 && header.size <= SOCKS5_UDP_HEADER_MAX);
-	check(!socks5_udp_decode(header.data, header.size, &target, &nothing) && nothing.size == 0);
+	expect(client->port == 1000 && header.size <= SOCKS5_UDP_HEADER_MAX);
+	expect(!socks5_udp_decode(header.data, header.size, &target, &nothing) && nothing.size == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -63,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	const struct endpoint client = {{{127, 0, 0, 1}, ADDRESS_V4}, 1000, 0};
 	struct reader reader = reader_of(data, size);
 	uint64_t now = CLOCK_SECOND;
-	check(!association_new(&options, &world.association));
+	expect(!association_new(&options, &world.association));
 	while (!reader.error && reader_left(&reader) > 0) {
 		uint8_t what = reader_u8(&reader), length = reader_u8(&reader);
 		size_t left = reader_left(&reader);
@@ -79,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 			association_answer(world.association, now, world.flow, bytes);
 			break;
 		default:
-			check(association_run(world.association, now) > now);
+			expect(association_run(world.association, now) > now);
 		}
 	}
 	association_free(world.association);

@@ -1,19 +1,12 @@
 /* Any text: what decodes is what the encoder writes, and any bytes come back from their text. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/base64url.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { ROOM = 4096 };
-
-static void expect(bool holds) {
-	if (!holds)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static uint8_t bytes[ROOM];

@@ -12,10 +12,9 @@
 #include <string.h>
 
 #include "../test/vectors/stream_cipher.h"
+#include "expect.h"
 #include "stream/cipher.h"
 #include "wire/stream_frame.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
 	RAW = 1,
@@ -30,11 +29,6 @@ enum {
 
 static struct aead_worker *worker;
 static uint8_t plain[CARRIER_MAX], carrier[CARRIER_MAX], opened[CARRIER_MAX], again[CARRIER_MAX];
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static struct cipher *make(void) {
 	struct cipher_setup setup = {.backend = aead_backend_find("openssl"), .rules = &cipher_rules};

@@ -5,24 +5,18 @@
 #include <string.h>
 
 #include "conf/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
+#include "expect.h"
 
 static struct config *load(const char *path, const char *text, size_t size) {
 	const struct config_source source = {.path = path, .text = text, .text_size = size};
 	struct config *config = NULL;
 	struct config_errors errors;
 	enum err error = config_load(&source, &config, &errors);
-	check(!error || error == ERR_INVALID);
-	check((error == ERR_INVALID) == (errors.count > 0) && errors.count <= CONFIG_ERRORS_MAX);
+	expect(!error || error == ERR_INVALID);
+	expect((error == ERR_INVALID) == (errors.count > 0) && errors.count <= CONFIG_ERRORS_MAX);
 	for (size_t i = 0; i < errors.count; i++)
 		for (const char *at = errors.lines[i]; *at; at++)
-			check((uint8_t)*at >= 0x20 && *at != 0x7f);
+			expect((uint8_t)*at >= 0x20 && *at != 0x7f);
 	config_errors_done(&errors);
 	return config;
 }
@@ -33,12 +27,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct config *config = load("/etc/umbra/umbra.yaml", (const char *)data, size);
 	if (!config)
 		return 0;
-	check(!config_dump(config, &dumped, &dumped_size));
+	expect(!config_dump(config, &dumped, &dumped_size));
 	config_free(config);
 	config = load("/another/place.yaml", dumped, dumped_size);
-	check(config);
-	check(!config_dump(config, &dumped_again, &size_again));
-	check(size_again == dumped_size && memcmp(dumped, dumped_again, size_again) == 0);
+	expect(config);
+	expect(!config_dump(config, &dumped_again, &size_again));
+	expect(size_again == dumped_size && memcmp(dumped, dumped_again, size_again) == 0);
 	config_free(config);
 	free(dumped);
 	free(dumped_again);

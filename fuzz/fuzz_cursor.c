@@ -5,17 +5,10 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/cursor.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 /* The low three bits name the step, the others its size where it has one. Returns the size. */
 static size_t copy_step(uint8_t step, struct reader *reader, struct writer *writer) {
@@ -49,7 +42,7 @@ static size_t copy_step(uint8_t step, struct reader *reader, struct writer *writ
 		return size;
 	case 5: {
 		struct slice slice = reader_slice(reader, size);
-		check(slice.size == (reader->error ? 0 : size));
+		expect(slice.size == (reader->error ? 0 : size));
 		writer_bytes(writer, slice.data, slice.size);
 		return size;
 	}
@@ -80,22 +73,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	for (size_t i = 0; i < program.size; i++) {
 		size_t step = copy_step(program.data[i], &reader, &writer);
 		if (step > message.size - walked) {
-			check(reader.error == ERR_TRUNCATED);
+			expect(reader.error == ERR_TRUNCATED);
 			break;
 		}
 		walked += step;
-		check(!reader.error && reader_left(&reader) == message.size - walked);
+		expect(!reader.error && reader_left(&reader) == message.size - walked);
 	}
 
 	size_t written = 0;
-	check(!writer_finish(&writer, &written) && written >= walked);
-	check(walked == 0 || memcmp(copy, message.data, walked) == 0);
+	expect(!writer_finish(&writer, &written) && written >= walked);
+	expect(walked == 0 || memcmp(copy, message.data, walked) == 0);
 	/* A failed read gives zeros. */
 	if (reader.error == ERR_TRUNCATED) {
-		check(reader_finish(&reader) == ERR_TRUNCATED);
-		check(reader_u64_be(&reader) == 0 && reader_slice(&reader, 0).size == 0);
+		expect(reader_finish(&reader) == ERR_TRUNCATED);
+		expect(reader_u64_be(&reader) == 0 && reader_slice(&reader, 0).size == 0);
 	} else {
-		check(reader_finish(&reader) == (walked < message.size ? ERR_TRAILING : ERR_OK));
+		expect(reader_finish(&reader) == (walked < message.size ? ERR_TRAILING : ERR_OK));
 	}
 	return 0;
 }

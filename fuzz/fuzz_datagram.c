@@ -11,10 +11,9 @@
 #include "proto/wireguard_control.h"
 
 #include "engine/packets.h"
+#include "expect.h"
 #include "proto/desk.h"
 #include "proto/remote.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Input: steps of a kind and its arguments, on a session that is made anew for every input.
@@ -52,11 +51,6 @@ static struct {
 	unsigned count;
 	struct recorded recorded[MESSAGES];
 } bench;
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void record(enum message message, const uint8_t *data, size_t size) {
 	expect(size <= sizeof bench.recorded[message].data);

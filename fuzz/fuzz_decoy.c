@@ -5,14 +5,12 @@
  * bounded, and every backend that was opened is closed.
  */
 #include <stdint.h>
-#include <stdlib.h>
 
+#include "expect.h"
 #include "proxy/decoy.h"
 #include "proxy/decoy_backend.h"
 #include "proxy/decoy_site.h"
 #include "wire/cursor.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PLACES = 64, WAITING_MAX = 600000 };
 
@@ -24,14 +22,9 @@ struct world {
 	size_t opened, closed;
 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void candidate(void *context, struct slice text) {
 	struct world *world = context;
-	check(!world->pending);
+	expect(!world->pending);
 	world->pending = true;
 }
 
@@ -40,7 +33,7 @@ static void open_backend(void *context, struct decoy_backend *backend) {
 	size_t place = 0;
 	while (place < PLACES && world->backends[place])
 		place++;
-	check(place < PLACES);
+	expect(place < PLACES);
 	world->backends[place] = backend;
 	world->opened++;
 	decoy_backend_set_owner(backend, &world->backends[place]);
@@ -52,7 +45,7 @@ static void resume(void *context, struct decoy_backend *backend) {
 static void close_backend(void *context, struct decoy_backend *backend) {
 	struct world *world = context;
 	struct decoy_backend **place = decoy_backend_owner(backend);
-	check(*place == backend);
+	expect(*place == backend);
 	*place = NULL;
 	world->closed++;
 }
@@ -69,7 +62,7 @@ static void put_backend(struct world *world, struct slice bytes) {
 		if (!backend)
 			continue;
 		size_t waiting = decoy_backend_waiting(backend).size;
-		check(waiting < WAITING_MAX);
+		expect(waiting < WAITING_MAX);
 		decoy_backend_sent(backend, world->now, waiting);
 		if (world->backends[i] != backend)
 			return;
@@ -99,7 +92,7 @@ static void step(struct world *world, uint8_t what, struct slice bytes) {
 	case 0:
 	case 1: {
 		size_t taken = decoy_put(world->decoy, world->now, bytes.data, bytes.size);
-		check(taken <= bytes.size);
+		expect(taken <= bytes.size);
 		break;
 	}
 	case 2:
@@ -110,7 +103,7 @@ static void step(struct world *world, uint8_t what, struct slice bytes) {
 		break;
 	case 4:
 		waiting = decoy_waiting(world->decoy);
-		check(waiting.size < WAITING_MAX);
+		expect(waiting.size < WAITING_MAX);
 		decoy_sent(world->decoy, world->now, waiting.size);
 		break;
 	case 5:
@@ -144,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		.peer = "192.0.2.1",
 		.port = 443,
 	};
-	check(!decoy_new(&options, world.now, &world.decoy));
+	expect(!decoy_new(&options, world.now, &world.decoy));
 	while (reader_left(&reader) > 0 && !reader.error) {
 		uint8_t what = reader_u8(&reader);
 		uint16_t length = reader_u16_be(&reader);
@@ -155,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		step(&world, what, bytes);
 	}
 	decoy_free(world.decoy);
-	check(world.opened == world.closed);
+	expect(world.opened == world.closed);
 	site_release(site);
 	return 0;
 }

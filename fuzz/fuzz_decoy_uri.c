@@ -4,31 +4,24 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "proxy/decoy_date.h"
 #include "proxy/decoy_range.h"
 #include "proxy/decoy_uri.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void check_path(const struct decoy_uri *uri) {
 	static struct decoy_uri again;
 	static char text[3 * DECOY_URI_MAX + 1];
-	check(uri->size > 0 && uri->path[0] == '/');
+	expect(uri->size > 0 && uri->path[0] == '/');
 	size_t size = decoy_uri_escape(uri->path, uri->size, text);
-	check(size <= 3 * uri->size && strlen(text) == size);
+	expect(size <= 3 * uri->size && strlen(text) == size);
 	if (size >= DECOY_URI_MAX)
 		return;
-	check(!decoy_uri_parse(slice_of(text, size), &again));
-	check(again.size == uri->size && memcmp(again.path, uri->path, uri->size) == 0);
-	check(!again.query.data);
+	expect(!decoy_uri_parse(slice_of(text, size), &again));
+	expect(again.size == uri->size && memcmp(again.path, uri->path, uri->size) == 0);
+	expect(!again.query.data);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -40,9 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (!decoy_uri_parse(text, &uri))
 		check_path(&uri);
 	if (!decoy_range_parse(text, 1000, ranges, &count)) {
-		check(count > 0 && count <= DECOY_RANGES_MAX);
+		expect(count > 0 && count <= DECOY_RANGES_MAX);
 		for (size_t i = 0; i < count; i++)
-			check(ranges[i].begin < ranges[i].end && ranges[i].end <= 1000);
+			expect(ranges[i].begin < ranges[i].end && ranges[i].end <= 1000);
 	}
 	if (!decoy_date_parse(text, &seconds)) {
 		char date[DECOY_DATE_SIZE];

@@ -5,16 +5,14 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "expect.h"
 #include "transport/dns/forwarder.h"
 #include "transport/dns/frame.h"
 #include "wire/cursor.h"
 #include "wire/dns.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STREAMS = 3 };
 
@@ -29,14 +27,9 @@ struct world {
 	bool inside; /* of a grant() */
 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void note(struct world *world, size_t group, size_t server, const uint8_t *data,
 				 size_t size) {
-	check(size <= sizeof world->asked && size >= DNS_HEADER_SIZE);
+	expect(size <= sizeof world->asked && size >= DNS_HEADER_SIZE);
 	memcpy(world->asked, data, size);
 	world->asked_size = size;
 	world->group = group;
@@ -48,7 +41,7 @@ static void ask(void *context, size_t group, size_t server, size_t socket, const
 	struct world *world = context;
 	note(world, group, server, data, size);
 	world->socket = socket;
-	check(group < 2 && server < 2 && socket < 2);
+	expect(group < 2 && server < 2 && socket < 2);
 }
 
 static bool ask_stream(void *context, uint32_t ticket, size_t group, size_t server,
@@ -65,16 +58,16 @@ static void drop_stream(void *context, uint32_t ticket) {
 static void answer(void *context, const struct forwarder_client *client, const uint8_t *data,
 				   size_t size) {
 	struct dns_question question;
-	check(!dns_question_decode(data, size, &question) && (question.flags & DNS_FLAG_ANSWER));
-	check(client->stream <= STREAMS);
+	expect(!dns_question_decode(data, size, &question) && (question.flags & DNS_FLAG_ANSWER));
+	expect(client->stream <= STREAMS);
 }
 
 static bool grant(void *context, uint32_t ticket, const struct forwarder_grant *wanted,
 				  const struct address *addresses, size_t count, uint32_t ttl) {
 	struct world *world = context;
-	check(count > 0 && count <= DNS_ADDRESSES_MAX && wanted->slot < 3);
+	expect(count > 0 && count <= DNS_ADDRESSES_MAX && wanted->slot < 3);
 	for (size_t i = 0; i < count; i++)
-		check(address_size(&addresses[i]) != 0);
+		expect(address_size(&addresses[i]) != 0);
 	world->grant = ticket;
 	if (world->seed % 3 == 0)
 		forwarder_granted(world->forwarder, world->now, ticket, true);
@@ -92,7 +85,7 @@ static void fill(void *context, void *out_data, size_t size) {
 static struct dns_name name_of(const char *text) {
 	struct dns_name name = {.size = 1};
 	if (text[0])
-		check(!dns_name_parse(text, &name));
+		expect(!dns_name_parse(text, &name));
 	return name;
 }
 
@@ -136,7 +129,7 @@ static void step(struct world *world, uint8_t what, uint8_t more, uint8_t *bytes
 		return;
 	case 3:
 		world->now += more * 100 * CLOCK_MILLISECOND;
-		check(forwarder_run(world->forwarder, world->now) > world->now);
+		expect(forwarder_run(world->forwarder, world->now) > world->now);
 		return;
 	case 4:
 		forwarder_granted(world->forwarder, world->now, world->grant, more & 1);
@@ -161,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	const struct random_source random = {fill, &world};
 	const struct forwarder_options options = {&ops,   &world, &random, groups, 2,
 											  routes, 2,      rules,   2};
-	check(!forwarder_new(&options, &world.forwarder));
+	expect(!forwarder_new(&options, &world.forwarder));
 	struct reader reader = reader_of(data, size);
 	while (reader_left(&reader) >= 3) {
 		uint8_t what = reader_u8(&reader), more = reader_u8(&reader), count = reader_u8(&reader);
@@ -175,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		world.now += FORWARDER_STREAM_TIMEOUT;
 		world.seed = 1;
 		uint64_t next = forwarder_run(world.forwarder, world.now);
-		check(i < FORWARDER_TRIES_MAX + 1 || next == CLOCK_NEVER);
+		expect(i < FORWARDER_TRIES_MAX + 1 || next == CLOCK_NEVER);
 	}
 	forwarder_free(world.forwarder);
 	return 0;

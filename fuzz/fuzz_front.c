@@ -4,14 +4,12 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "proxy/front.h"
 #include "transport/http/http1_head.h"
 #include "wire/cursor.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
 	struct front *front;
@@ -19,17 +17,12 @@ struct world {
 	bool has_target, is_associated, is_relaying, is_closed, at_once;
 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void on_open(void *context, const struct target *target) {
 	struct world *world = context;
 	uint8_t data[TARGET_SIZE_MAX];
 	size_t size;
-	check(!world->has_target && !world->is_relaying && !world->is_closed);
-	check(target->port != 0 && !target->udp && !target_encode(target, data, sizeof data, &size));
+	expect(!world->has_target && !world->is_relaying && !world->is_closed);
+	expect(target->port != 0 && !target->udp && !target_encode(target, data, sizeof data, &size));
 	world->has_target = true;
 	if (world->at_once)
 		front_opened(world->front, world->now);
@@ -37,25 +30,25 @@ static void on_open(void *context, const struct target *target) {
 
 static void on_associate(void *context, const struct target *hint) {
 	struct world *world = context;
-	check(!world->has_target && !world->is_relaying && !world->is_closed && hint->udp);
+	expect(!world->has_target && !world->is_relaying && !world->is_closed && hint->udp);
 	world->has_target = world->is_associated = true;
 }
 
 static void on_relay(void *context) {
 	struct world *world = context;
-	check(world->has_target && !world->is_associated && !world->is_relaying && !world->is_closed);
+	expect(world->has_target && !world->is_associated && !world->is_relaying && !world->is_closed);
 	world->is_relaying = true;
 }
 
 static void on_release(void *context) {
 	struct world *world = context;
-	check(world->has_target && !world->is_relaying && !world->is_closed);
+	expect(world->has_target && !world->is_relaying && !world->is_closed);
 	world->has_target = world->is_associated = false;
 }
 
 static void on_close(void *context) {
 	struct world *world = context;
-	check(!world->is_closed && !world->is_relaying);
+	expect(!world->is_closed && !world->is_relaying);
 	world->is_closed = true;
 }
 
@@ -70,7 +63,7 @@ static void step(struct world *world, uint8_t what, const uint8_t *bytes, size_t
 	case 2:
 		/* Nothing comes from a target that there is not. */
 		if (side == FRONT_CLIENT || world->has_target)
-			check(front_put(world->front, world->now, side, bytes, size) <= size);
+			expect(front_put(world->front, world->now, side, bytes, size) <= size);
 		break;
 	case 3:
 		if (side == FRONT_CLIENT || world->has_target)
@@ -90,16 +83,16 @@ static void step(struct world *world, uint8_t what, const uint8_t *bytes, size_t
 		break;
 	case 6:
 		world->now += size * CLOCK_SECOND;
-		check(front_run(world->front, world->now) > world->now);
+		expect(front_run(world->front, world->now) > world->now);
 		break;
 	default:
 		waiting = front_waiting(world->front, side).size;
 		front_sent(world->front, side, waiting < size ? waiting : size);
 	}
-	check(front_waiting(world->front, FRONT_CLIENT).size <= FRONT_BODY_ROOM + 2 * HTTP1_HEAD_MAX);
-	check(front_waiting(world->front, FRONT_TARGET).size <= FRONT_BODY_ROOM + 2 * HTTP1_HEAD_MAX);
-	check(world->is_relaying || world->has_target ||
-		  front_waiting(world->front, FRONT_TARGET).size == 0);
+	expect(front_waiting(world->front, FRONT_CLIENT).size <= FRONT_BODY_ROOM + 2 * HTTP1_HEAD_MAX);
+	expect(front_waiting(world->front, FRONT_TARGET).size <= FRONT_BODY_ROOM + 2 * HTTP1_HEAD_MAX);
+	expect(world->is_relaying || world->has_target ||
+		   front_waiting(world->front, FRONT_TARGET).size == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -109,9 +102,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct credentials *credentials = NULL;
 	struct reader reader = reader_of(data, size);
 	if (reader_u8(&reader) & 1)
-		check(!credentials_new(&alice, 1, &credentials));
+		expect(!credentials_new(&alice, 1, &credentials));
 	const struct front_options options = {&ops, &world, credentials};
-	check(!front_new(&options, world.now, &world.front));
+	expect(!front_new(&options, world.now, &world.front));
 	while (!reader.error && reader_left(&reader) > 0) {
 		uint8_t what = reader_u8(&reader), length = reader_u8(&reader);
 		size_t left = reader_left(&reader);

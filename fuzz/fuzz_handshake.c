@@ -2,12 +2,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "handshake/wireguard.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Input: a byte that chooses the message, then what happens to it:
@@ -27,11 +25,6 @@ static struct {
 	uint8_t response[WIREGUARD_RESPONSE_SIZE];
 	struct wireguard_keys responder_keys;
 } fixed;
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void expect_ok(enum err error) {
 	expect(error == ERR_OK);

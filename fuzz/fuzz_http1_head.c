@@ -7,14 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "transport/http/http1_head.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 struct result {
 	bool failed, has_head, ended;
@@ -29,17 +23,17 @@ static unsigned long sum_of(unsigned long sum, struct slice text) {
 }
 
 static void look(struct result *result, const struct http1_head *head) {
-	check(head->field_count <= HTTP1_FIELDS_MAX && head->minor <= 1);
-	check((head->body == HTTP1_BODY_LENGTH) == (head->length > 0));
+	expect(head->field_count <= HTTP1_FIELDS_MAX && head->minor <= 1);
+	expect((head->body == HTTP1_BODY_LENGTH) == (head->length > 0));
 	result->has_head = true;
 	result->sum = sum_of(sum_of(sum_of(head->status, head->method), head->target), head->reason);
 	result->sum = result->sum * 31 + (unsigned)head->body * 2 + head->keep_alive;
 	for (size_t i = 0; i < head->field_count; i++) {
 		const struct http1_field *field = &head->fields[i];
-		check(field->name.size > 0);
+		expect(field->name.size > 0);
 		for (size_t j = 0; j < field->value.size; j++)
-			check(field->value.data[j] != '\r' && field->value.data[j] != '\n' &&
-				  field->value.data[j] != '\0');
+			expect(field->value.data[j] != '\r' && field->value.data[j] != '\n' &&
+				   field->value.data[j] != '\0');
 		result->sum = sum_of(sum_of(result->sum, field->name), field->value);
 	}
 }
@@ -53,9 +47,9 @@ static void put(struct http1_reader *reader, struct result *result, const uint8_
 			result->failed = true;
 			return;
 		}
-		check(taken <= size && (head || taken == size));
+		expect(taken <= size && (head || taken == size));
 		result->head_size += taken;
-		check(result->head_size <= HTTP1_HEAD_MAX);
+		expect(result->head_size <= HTTP1_HEAD_MAX);
 		if (!head)
 			return;
 		look(result, head);
@@ -64,7 +58,7 @@ static void put(struct http1_reader *reader, struct result *result, const uint8_
 		result->failed = true;
 		return;
 	}
-	check(taken + more <= size && (result->ended || taken + more == size));
+	expect(taken + more <= size && (result->ended || taken + more == size));
 	result->body_size += more;
 }
 
@@ -76,7 +70,7 @@ static struct result run(enum http1_kind kind, const uint8_t *data, size_t size,
 	for (size_t at = 0; at < size && !result.failed && !result.ended; at += piece) {
 		size_t part = size - at < piece ? size - at : piece;
 		uint8_t *copy = malloc(part);
-		check(copy != NULL);
+		expect(copy != NULL);
 		memcpy(copy, data + at, part);
 		put(reader, &result, copy, part);
 		free(copy);
@@ -91,9 +85,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	enum http1_kind kind = data[0] & 1 ? HTTP1_RESPONSE : HTTP1_REQUEST;
 	struct result whole = run(kind, data + 1, size - 1, size);
 	struct result cut = run(kind, data + 1, size - 1, (data[0] >> 1) + 1U);
-	check(whole.failed == cut.failed && whole.ended == cut.ended);
+	expect(whole.failed == cut.failed && whole.ended == cut.ended);
 	/* With an error later on, in the same piece, a head is still told of. */
-	check(whole.has_head == cut.has_head && whole.sum == cut.sum);
-	check(whole.failed || (whole.head_size == cut.head_size && whole.body_size == cut.body_size));
+	expect(whole.has_head == cut.has_head && whole.sum == cut.sum);
+	expect(whole.failed || (whole.head_size == cut.head_size && whole.body_size == cut.body_size));
 	return 0;
 }

@@ -2,14 +2,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/journal.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "expect.h"
 
 /*
  * Input: a byte that says how, then the file. With FILL_HEADER the file is what stands behind a
@@ -18,11 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  */
 enum { FILL_HEADER = 1 };
 enum { HEADER = 16, SIZE_MAX_TRIED = 4096 };
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 /* Counts the records; false when the journal is damaged. */
 static bool read_all(const struct journal *journal, size_t *out_count, struct slice *out_last) {

@@ -5,17 +5,10 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/mighty.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void try_handshakes(const uint8_t *data, size_t size, enum mighty_type type) {
 	static uint8_t again[MIGHTY_CLIENT_HELLO_SIZE];

@@ -1,13 +1,11 @@
 /* A fixed client and a fixed server, each against a peer who follows a script. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/hash.h"
+#include "expect.h"
 #include "handshake/mighty.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Input: a byte for the message, a byte for what the peer knows, then what he makes of it:
@@ -40,11 +38,6 @@ static struct {
 } fixed;
 
 static const uint8_t both_ciphers[] = {MIGHTY_AES_256_GCM, MIGHTY_CHACHA20_POLY1305};
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void counted_fill(void *context, void *out_data, size_t size) {
 	uint8_t *seed = context;

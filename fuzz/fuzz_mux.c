@@ -5,19 +5,17 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "crypto/aead.h"
+#include "expect.h"
 #include "stream/cipher.h"
 #include "stream/mux.h"
 #include "stream/padding.h"
 #include "stream/quota.h"
 #include "stream/window.h"
 #include "wire/cursor.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HANDLES = 32, ROOM = 65536 };
 
@@ -40,11 +38,6 @@ struct connection {
 	bool refuses, resets;
 	struct mux_stream *handles[HANDLES];
 };
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 static void fill(void *context, void *out_data, size_t size) {
 	struct connection *connection = context;
@@ -72,7 +65,7 @@ static enum stream_error opened(void *context, struct mux_stream *stream,
 	struct connection *connection = context;
 	char text[TARGET_TEXT_SIZE];
 	target_format(target, text);
-	check(strlen(text) < sizeof text);
+	expect(strlen(text) < sizeof text);
 	if (connection->refuses || !keep(connection, stream))
 		return STREAM_ERROR_CONNECT;
 	return STREAM_ERROR_NONE;
@@ -81,7 +74,7 @@ static enum stream_error opened(void *context, struct mux_stream *stream,
 static void told(void *context, struct mux_stream *stream) {
 	struct connection *connection = context;
 	struct slice part = mux_stream_peek(stream);
-	check(mux_stream_room(stream) <= MUX_STAGED_MAX);
+	expect(mux_stream_room(stream) <= MUX_STAGED_MAX);
 	if (connection->resets) {
 		forget(connection, stream);
 		mux_stream_reset(stream, STREAM_ERROR_CANCEL);
@@ -101,7 +94,7 @@ static struct cipher *cipher_for(bool is_initiators) {
 	struct cipher_setup setup = {.backend = aead_backend_find("openssl"), .rules = &rules};
 	memset(setup.key, is_initiators ? 1 : 2, sizeof setup.key);
 	struct cipher *cipher;
-	check(!cipher_new(&setup, BORN, &cipher));
+	expect(!cipher_new(&setup, BORN, &cipher));
 	return cipher;
 }
 
@@ -112,8 +105,8 @@ static void begin(struct connection *connection, bool is_client) {
 	connection->peer_open = cipher_for(is_client);
 	connection->open = cipher_for(!is_client);
 	connection->peer_seal = cipher_for(!is_client);
-	check(!aead_worker_new(aead_backend_find("openssl"), &connection->worker));
-	check(!quota_new(500, NULL, &connection->quota));
+	expect(!aead_worker_new(aead_backend_find("openssl"), &connection->worker));
+	expect(!quota_new(500, NULL, &connection->quota));
 	struct mux_config config = {
 		.role = is_client ? MUX_INITIATOR : MUX_RESPONDER,
 		.ops = &ops,
@@ -124,12 +117,12 @@ static void begin(struct connection *connection, bool is_client) {
 		.worker = connection->worker,
 		.quota = connection->quota,
 	};
-	check(!mux_new(&config, connection->now, &connection->mux));
+	expect(!mux_new(&config, connection->now, &connection->mux));
 }
 
 static void finish(struct connection *connection) {
 	mux_free(connection->mux);
-	check(quota_used(connection->quota) == 0 && quota_staged(connection->quota) == 0);
+	expect(quota_used(connection->quota) == 0 && quota_staged(connection->quota) == 0);
 	quota_free(connection->quota);
 	cipher_free(connection->seal);
 	cipher_free(connection->open);
@@ -142,9 +135,9 @@ static void finish(struct connection *connection) {
 static void say(struct connection *connection, uint8_t *sealed, size_t size, size_t split) {
 	size_t whole = size + CIPHER_OVERHEAD;
 	bool is_update = size <= 262 && sealed[CIPHER_LENGTH_SIZE] == STREAM_FRAME_KEY_UPDATE;
-	check(!cipher_seal(connection->peer_seal, connection->worker, sealed, &size, 1));
+	expect(!cipher_seal(connection->peer_seal, connection->worker, sealed, &size, 1));
 	if (is_update)
-		check(!cipher_rekey(connection->peer_seal, connection->now));
+		expect(!cipher_rekey(connection->peer_seal, connection->now));
 	if (split > whole)
 		split = whole;
 	mux_receive(connection->mux, sealed, split, connection->now);
@@ -161,8 +154,8 @@ static void say_frame(struct connection *connection, struct reader *reader) {
 		size *= 8;
 	frame.payload = slice_of(payload, size);
 	size_t whole;
-	check(!stream_frame_encode(&frame, sealed + CIPHER_LENGTH_SIZE, sizeof sealed - CIPHER_OVERHEAD,
-							   &whole));
+	expect(!stream_frame_encode(&frame, sealed + CIPHER_LENGTH_SIZE,
+								sizeof sealed - CIPHER_OVERHEAD, &whole));
 	uint32_t increment;
 	bool is_grant = frame.type == STREAM_FRAME_WINDOW_UPDATE && frame.stream == 0;
 	if (is_grant && !stream_frame_read_window_update(frame.payload, &increment))
@@ -187,29 +180,29 @@ static void hear(struct connection *connection, size_t room) {
 	static uint8_t buffer[ROOM];
 	bool is_closed = mux_state(connection->mux) == MUX_CLOSED;
 	size_t size = mux_send(connection->mux, buffer, room, connection->now);
-	check(size <= room && (!is_closed || size == 0));
+	expect(size <= room && (!is_closed || size == 0));
 	for (size_t at = 0; at < size;) {
 		struct cipher_frames found;
-		check(!cipher_open(connection->peer_open, connection->worker, buffer + at, size - at,
-						   &found));
+		expect(!cipher_open(connection->peer_open, connection->worker, buffer + at, size - at,
+							&found));
 		for (size_t i = 0; i < found.count; i++) {
 			struct stream_frame frame;
-			check(!stream_frame_decode(found.frames[i].data, found.frames[i].size, &frame));
-			check(found.frames[i].size <= STREAM_FRAME_SEND_SIZE_MAX);
+			expect(!stream_frame_decode(found.frames[i].data, found.frames[i].size, &frame));
+			expect(found.frames[i].size <= STREAM_FRAME_SEND_SIZE_MAX);
 			if (frame.type == STREAM_FRAME_DATA)
 				connection->sent += frame.payload.size;
 		}
 		at += found.used;
 	}
-	check(connection->sent <= connection->granted);
+	expect(connection->sent <= connection->granted);
 	if (size == 0) /* what it says that it has, it gives */
-		check(!mux_has_output(connection->mux));
+		expect(!mux_has_output(connection->mux));
 }
 
 static void open_one(struct connection *connection) {
 	struct target target;
 	struct mux_stream *stream;
-	check(!target_parse("192.0.2.7", 80, false, &target));
+	expect(!target_parse("192.0.2.7", 80, false, &target));
 	if (mux_stream_open(connection->mux, &target, connection, &stream))
 		return;
 	if (!keep(connection, stream))
@@ -226,7 +219,7 @@ static void act(struct connection *connection, struct reader *reader) {
 	else if (!stream)
 		return;
 	else if (kind % 8 == 1)
-		check(mux_stream_write(stream, zeros, amount * 300) <= amount * 300);
+		expect(mux_stream_write(stream, zeros, amount * 300) <= amount * 300);
 	else if (kind % 8 == 2)
 		mux_stream_end(stream);
 	else if (kind % 8 == 3)
@@ -266,7 +259,7 @@ static void step(struct connection *connection, struct reader *reader) {
 	case 8:
 		connection->now += reader_u8(reader) * CLOCK_SECOND / 4;
 		mux_expire(connection->mux, connection->now);
-		check(mux_next(connection->mux) > connection->now);
+		expect(mux_next(connection->mux) > connection->now);
 		break;
 	default:
 		if (kind / 10 % 8 == 0)
@@ -278,7 +271,7 @@ static void step(struct connection *connection, struct reader *reader) {
 		else if (kind / 10 % 8 == 3)
 			connection->refuses = !connection->refuses;
 		else if (kind / 10 % 8 == 4)
-			check(mux_send_settings(connection->mux, slice_of("12345", 5)) != ERR_NO_MEMORY);
+			expect(mux_send_settings(connection->mux, slice_of("12345", 5)) != ERR_NO_MEMORY);
 		else if (kind / 10 % 8 == 5)
 			mux_set_padding(connection->mux, padding_rules_of(connection->seed % 4), &sizes);
 		break;
@@ -291,8 +284,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	begin(&connection, reader_u8(&reader) % 2);
 	while (reader_left(&reader) > 0) {
 		step(&connection, &reader);
-		check(mux_stream_count(connection.mux) <= 2 * MUX_STREAMS_MAX);
-		check(mux_state(connection.mux) == MUX_CLOSED || mux_next(connection.mux) != CLOCK_NEVER);
+		expect(mux_stream_count(connection.mux) <= 2 * MUX_STREAMS_MAX);
+		expect(mux_state(connection.mux) == MUX_CLOSED || mux_next(connection.mux) != CLOCK_NEVER);
 	}
 	hear(&connection, ROOM);
 	hear(&connection, ROOM);

@@ -4,21 +4,14 @@
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/operation.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(int condition) {
-	if (!condition)
-		abort();
-}
+#include "expect.h"
 
 /* What comes next in data, all of which is there; *out_size is its size. */
-static enum operation_kind expect(const uint8_t *data, size_t size, struct slice *out_text,
-								  size_t *out_size) {
+static enum operation_kind reference(const uint8_t *data, size_t size, struct slice *out_text,
+									 size_t *out_size) {
 	size_t head = size < 6 ? size : 6;
 	if (head == 0)
 		return OPERATION_PARTIAL;
@@ -47,15 +40,16 @@ static int take_all(struct operation *operation, const uint8_t *data, size_t ava
 	for (;;) {
 		struct slice text = {0}, expected_text = {0};
 		size_t taken = 0;
-		enum operation_kind expected = expect(data + *at, available - *at, &expected_text, &taken);
-		check(operation_next(operation, &text) == expected);
+		enum operation_kind expected =
+			reference(data + *at, available - *at, &expected_text, &taken);
+		expect(operation_next(operation, &text) == expected);
 		if (expected == OPERATION_PARTIAL)
 			return 1;
 		if (expected == OPERATION_LONG_GET || expected == OPERATION_UNKNOWN)
 			return 0;
 		if (expected == OPERATION_SET) {
-			check(text.size == expected_text.size);
-			check(text.size == 0 || memcmp(text.data, expected_text.data, text.size) == 0);
+			expect(text.size == expected_text.size);
+			expect(text.size == 0 || memcmp(text.data, expected_text.data, text.size) == 0);
 		}
 		*at += taken;
 	}
@@ -74,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	while (sensible && fed < size) {
 		uint8_t *room;
 		size_t room_size;
-		check(operation_reserve(&operation, &room, &room_size) == ERR_OK && room_size > 0);
+		expect(operation_reserve(&operation, &room, &room_size) == ERR_OK && room_size > 0);
 		size_t count = size - fed < piece ? size - fed : piece;
 		if (count > room_size)
 			count = room_size;

@@ -2,12 +2,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "handshake/phantom.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Input: a byte that chooses what the peer knows, then what he makes of it:
@@ -30,11 +28,6 @@ static struct {
 	struct random_source random;
 	uint8_t seed;
 } fixed;
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void counted_fill(void *context, void *out_data, size_t size) {
 	uint8_t *seed = context;

@@ -1,17 +1,10 @@
 /* Any bytes as a hello: what decodes is encoded to the same bytes, but for its padding. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/phantom_hello.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool holds) {
-	if (!holds)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct phantom_hello hello, before;

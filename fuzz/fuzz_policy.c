@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "proxy/policy.h"
 #include "proxy/special.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { RULES = 32 };
 
@@ -22,22 +21,17 @@ struct world {
 	struct policy *policy;
 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void add_rule(struct world *world, const char *line) {
 	struct policy_rule rule;
 	if (world->count == RULES || policy_rule_parse(line, &rule))
 		return;
-	check(policy_rule_is_valid(&rule));
+	expect(policy_rule_is_valid(&rule));
 	struct policy_rule again;
 	char text[POLICY_RULE_TEXT_MAX + 1], text_again[POLICY_RULE_TEXT_MAX + 1];
 	policy_rule_format(&rule, text);
-	check(!policy_rule_parse(text, &again));
+	expect(!policy_rule_parse(text, &again));
 	policy_rule_format(&again, text_again);
-	check(strcmp(text, text_again) == 0 && again.port_count == rule.port_count);
+	expect(strcmp(text, text_again) == 0 && again.port_count == rule.port_count);
 	if (rule.subject == POLICY_PREFIX && rule.action == POLICY_ALLOW)
 		world->has_special = true;
 	world->rules[world->count++] = rule;
@@ -46,15 +40,15 @@ static void add_rule(struct world *world, const char *line) {
 static void check_address(const struct world *world, struct target target) {
 	struct address embedded[SPECIAL_EMBEDDED_MAX];
 	bool allowed = policy_judge(world->policy, &target) == POLICY_ALLOWED;
-	check(allowed == policy_allows_address(world->policy, &target, &target.address));
+	expect(allowed == policy_allows_address(world->policy, &target, &target.address));
 	if (allowed && special_of(&target.address) && target.address.family == ADDRESS_V4)
-		check(world->has_special);
+		expect(world->has_special);
 	size_t count = special_embedded(&target.address, embedded);
 	for (size_t i = 0; i < count; i++) {
 		struct target inner = target;
 		inner.type = TARGET_V4;
 		inner.address = embedded[i];
-		check(!allowed || policy_judge(world->policy, &inner) == POLICY_ALLOWED);
+		expect(!allowed || policy_judge(world->policy, &inner) == POLICY_ALLOWED);
 	}
 	if (target.type != TARGET_V4)
 		return;
@@ -62,19 +56,19 @@ static void check_address(const struct world *world, struct target target) {
 	mapped.type = TARGET_V6;
 	mapped.address = (struct address){{[10] = 0xff, 0xff}, ADDRESS_V6};
 	memcpy(mapped.address.bytes + 12, target.address.bytes, ADDRESS_V4_SIZE);
-	check(allowed == (policy_judge(world->policy, &mapped) == POLICY_ALLOWED));
+	expect(allowed == (policy_judge(world->policy, &mapped) == POLICY_ALLOWED));
 }
 
 static void check_name(const struct world *world, const struct target *target) {
 	static const struct address addresses[] = {
 		{{1, 1, 1, 1}, ADDRESS_V4}, {{127, 0, 0, 1}, ADDRESS_V4}, {{0x26, 6}, ADDRESS_V6}};
 	enum policy_verdict verdict = policy_judge(world->policy, target);
-	check(verdict != POLICY_ALLOWED);
+	expect(verdict != POLICY_ALLOWED);
 	for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
 		bool allowed = policy_allows_address(world->policy, target, &addresses[i]);
 		/* What was refused by its name leads nowhere. */
-		check(!allowed || verdict == POLICY_BY_ADDRESS);
-		check(!allowed || i != 1 || world->has_special);
+		expect(!allowed || verdict == POLICY_BY_ADDRESS);
+		expect(!allowed || i != 1 || world->has_special);
 	}
 }
 
@@ -99,8 +93,8 @@ static void run(struct world *world, char *text) {
 			judge(world, line);
 		} else if (line[0] == '\0') {
 			in_rules = false;
-			check(!policy_new(world->rules, world->count,
-							  world->count % 2 ? POLICY_ALLOW : POLICY_DENY, &world->policy));
+			expect(!policy_new(world->rules, world->count,
+							   world->count % 2 ? POLICY_ALLOW : POLICY_DENY, &world->policy));
 		} else {
 			add_rule(world, line);
 		}
@@ -110,7 +104,7 @@ static void run(struct world *world, char *text) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct world world = {.count = 0};
 	char *text = malloc(size + 1);
-	check(text != NULL);
+	expect(text != NULL);
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';

@@ -2,12 +2,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "session/replay.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Input: a byte that chooses the limit, then 3 bytes a counter: its kind and a 16-bit distance.
@@ -59,11 +57,6 @@ static uint64_t pick_counter(const uint8_t step[static STEP_SIZE], uint64_t high
 	default:
 		return distance;
 	}
-}
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

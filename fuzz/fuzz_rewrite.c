@@ -4,17 +4,10 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "proxy/rewrite.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 static void check_head(const struct http1_head *before, const struct http1_head *head) {
 	static const char *const gone[] = {"proxy-authorization",
@@ -25,16 +18,16 @@ static void check_head(const struct http1_head *before, const struct http1_head 
 									   "upgrade"};
 	size_t count;
 	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
-		check(!http1_head_field(head, gone[i], NULL));
-	check(head->body == before->body && head->length == before->length);
-	check(head->status == before->status && head->method.size == before->method.size);
+		expect(!http1_head_field(head, gone[i], NULL));
+	expect(head->body == before->body && head->length == before->length);
+	expect(head->status == before->status && head->method.size == before->method.size);
 	(void)http1_head_field(head, "connection", &count);
-	check(count <= 1);
+	expect(count <= 1);
 	if (head->status != 0)
 		return;
 	(void)http1_head_field(head, "host", &count);
-	check(count == 1 && !head->keep_alive);
-	check(head->target.data[0] == '/' || head->target.data[0] == '*');
+	expect(count == 1 && !head->keep_alive);
+	expect(head->target.data[0] == '/' || head->target.data[0] == '*');
 }
 
 static void run(enum http1_kind kind, const struct http1_head *head) {
@@ -46,14 +39,14 @@ static void run(enum http1_kind kind, const struct http1_head *head) {
 										   : !rewrite_response(head, head->minor > 0, &queue);
 	struct slice waiting = queue_waiting(&queue);
 	struct http1_reader *reader = NULL;
-	check(!http1_reader_new(kind, &reader));
+	expect(!http1_reader_new(kind, &reader));
 	if (rewritten) {
 		const struct http1_head *again = NULL;
 		size_t taken;
-		check(origin.target.port != 0 || kind == HTTP1_RESPONSE);
+		expect(origin.target.port != 0 || kind == HTTP1_RESPONSE);
 		/* Fields that were there may be too many together with ours. */
 		enum err error = http1_reader_head(reader, waiting.data, waiting.size, &taken, &again);
-		check(error ? head->field_count + 2 > HTTP1_FIELDS_MAX : again && taken == waiting.size);
+		expect(error ? head->field_count + 2 > HTTP1_FIELDS_MAX : again && taken == waiting.size);
 		if (!error)
 			check_head(head, again);
 	}
@@ -68,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size < 1)
 		return 0;
 	enum http1_kind kind = data[0] & 1 ? HTTP1_RESPONSE : HTTP1_REQUEST;
-	check(!http1_reader_new(kind, &reader));
+	expect(!http1_reader_new(kind, &reader));
 	bool is_connect = size > 8 && memcmp(data + 1, "CONNECT", 7) == 0;
 	if (!http1_reader_head(reader, data + 1, size - 1, &taken, &head) && head && !is_connect)
 		run(kind, head);

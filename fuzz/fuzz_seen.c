@@ -5,13 +5,11 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "session/seen.h"
 #include "wire/cursor.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CLIENTS = 4, RANDOMS = 256, WHAT_TRIM = 62, WHAT_RESTART = 63 };
 
@@ -20,11 +18,6 @@ enum { CLIENTS = 4, RANDOMS = 256, WHAT_TRIM = 62, WHAT_RESTART = 63 };
 struct model {
 	uint64_t taken[CLIENTS][RANDOMS]; /* the timestamp of what was taken last; 0: nothing */
 };
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void zero_fill(void *context, void *out_data, size_t size) {
 	memset(out_data, 0, size);

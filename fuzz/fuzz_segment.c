@@ -8,38 +8,32 @@
 #include <string.h>
 
 #include "engine/segment.h"
+#include "expect.h"
 #include "wire/ip.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct segment_plan plan;
-
-static void require(int condition) {
-	if (!condition)
-		abort();
-}
 
 /* A taken packet has its payload from the right place, and a length that is its own. */
 static void check_packet(uint16_t index, const uint8_t *packet, const uint8_t *data,
 						 const uint8_t *original, size_t size, uint8_t padding) {
 	size_t packet_size = segment_size(&plan, index);
-	require(packet >= data && packet + packet_size <= data + size);
-	require(packet_size > plan.headers || plan.headers == 0);
+	expect(packet >= data && packet + packet_size <= data + size);
+	expect(packet_size > plan.headers || plan.headers == 0);
 	size_t payload_at = plan.headers + (size_t)index * plan.payload;
-	require(memcmp(packet + plan.headers, original + payload_at, packet_size - plan.headers) == 0);
+	expect(memcmp(packet + plan.headers, original + payload_at, packet_size - plan.headers) == 0);
 	for (uint8_t i = 0; i < padding; i++)
-		require(packet[packet_size + i] == 0);
+		expect(packet[packet_size + i] == 0);
 	if (plan.headers > 0) {
 		struct ip_packet parsed;
-		require(ip_parse(packet, packet_size, &parsed) == ERR_OK);
-		require(parsed.size == packet_size && !parsed.fragment);
+		expect(ip_parse(packet, packet_size, &parsed) == ERR_OK);
+		expect(parsed.size == packet_size && !parsed.fragment);
 	}
 }
 
 static void cut(uint8_t *data, size_t size, const uint8_t *original, uint8_t padding) {
 	uint8_t *places[SEGMENT_COUNT_MAX];
 	size_t payload = 0;
-	require(plan.count >= 1 && plan.count <= SEGMENT_COUNT_MAX && plan.phases >= 1);
+	expect(plan.count >= 1 && plan.count <= SEGMENT_COUNT_MAX && plan.phases >= 1);
 	for (uint16_t phase = 0; phase < plan.phases; phase++) {
 		for (uint16_t i = phase; i < plan.count; i = (uint16_t)(i + plan.phases))
 			places[i] = segment_take(&plan, i, padding);
@@ -49,9 +43,9 @@ static void cut(uint8_t *data, size_t size, const uint8_t *original, uint8_t pad
 		}
 		for (uint16_t i = phase; i < plan.count; i = (uint16_t)(i + plan.phases))
 			segment_restore(&plan, i);
-		require(memcmp(data, original, size + SEGMENT_PADDING_MAX) == 0);
+		expect(memcmp(data, original, size + SEGMENT_PADDING_MAX) == 0);
 	}
-	require(payload + plan.headers == size);
+	expect(payload + plan.headers == size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t input_size) {
@@ -72,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t input_size) {
 				memcpy(original, data, size);
 			cut(data, size, original, padding);
 		} else {
-			require(memcmp(data, original, size + SEGMENT_PADDING_MAX) == 0);
+			expect(memcmp(data, original, size + SEGMENT_PADDING_MAX) == 0);
 		}
 	}
 	free(data);

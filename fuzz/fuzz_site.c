@@ -1,15 +1,8 @@
 /* Any bytes are an image of a site or none; each file of one is found, and is inside of it. */
 #include <stdint.h>
-#include <stdlib.h>
 
+#include "expect.h"
 #include "proxy/site.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct site *site;
@@ -21,10 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		const struct site_file *file = site_find(site, paths[i], path.size);
 		if (!file)
 			continue;
-		check(file->path.data >= data && file->path.data + file->path.size <= data + size);
-		check(file->content.size == 0 || (file->content.data >= data &&
-										  file->content.data + file->content.size <= data + size));
-		check(!file->is_folder || file->content.size == 0);
+		expect(file->path.data >= data && file->path.data + file->path.size <= data + size);
+		expect(file->content.size == 0 || (file->content.data >= data &&
+										   file->content.data + file->content.size <= data + size));
+		expect(!file->is_folder || file->content.size == 0);
 	}
 	site_release(site);
 	return 0;

@@ -1,27 +1,20 @@
 /* What is decoded is written again as it was, but for names that are addresses. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/socks5.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void check_same(const uint8_t *data, size_t used, const uint8_t *again, size_t size) {
-	check(size == used && memcmp(data, again, size) == 0);
+	expect(size == used && memcmp(data, again, size) == 0);
 }
 
 static void check_target(const struct target *target) {
 	uint8_t data[TARGET_SIZE_MAX];
 	size_t size;
 	/* A stream may lead to it. */
-	check(!target_encode(target, data, sizeof data, &size));
+	expect(!target_encode(target, data, sizeof data, &size));
 }
 
 static void run_client(const uint8_t *data, size_t size) {
@@ -31,23 +24,23 @@ static void run_client(const uint8_t *data, size_t size) {
 	struct socks5_request request, second;
 	size_t used = 0, written = 0;
 	if (!socks5_greeting_decode(data, size, &greeting, &used)) {
-		check(used <= size && used <= SOCKS5_GREETING_MAX);
-		check(!socks5_greeting_encode(&greeting, again, sizeof again, &written));
+		expect(used <= size && used <= SOCKS5_GREETING_MAX);
+		expect(!socks5_greeting_encode(&greeting, again, sizeof again, &written));
 		check_same(data, used, again, written);
 	}
 	if (!socks5_password_decode(data, size, &password, &used)) {
-		check(used <= size && used <= SOCKS5_PASSWORD_MAX);
-		check(!socks5_password_encode(&password, again, sizeof again, &written));
+		expect(used <= size && used <= SOCKS5_PASSWORD_MAX);
+		expect(!socks5_password_encode(&password, again, sizeof again, &written));
 		check_same(data, used, again, written);
 	}
 	if (!socks5_request_decode(data, size, &request, &used)) {
-		check(used <= size && used <= SOCKS5_REQUEST_MAX);
+		expect(used <= size && used <= SOCKS5_REQUEST_MAX);
 		check_target(&request.target);
-		check(!socks5_request_encode(&request, again, sizeof again, &written));
+		expect(!socks5_request_encode(&request, again, sizeof again, &written));
 		if (data[3] != TARGET_NAME)
 			check_same(data, used, again, written);
-		check(!socks5_request_decode(again, written, &second, &used) && used == written);
-		check(second.target.type == request.target.type && second.command == request.command);
+		expect(!socks5_request_decode(again, written, &second, &used) && used == written);
+		expect(second.target.type == request.target.type && second.command == request.command);
 	}
 }
 
@@ -57,16 +50,16 @@ static void run_server(const uint8_t *data, size_t size) {
 	bool accepted;
 	size_t used = 0, written = 0;
 	if (!socks5_method_decode(data, size, &method, &used)) {
-		check(!socks5_method_encode((enum socks5_method)method, again, sizeof again, &written));
+		expect(!socks5_method_encode((enum socks5_method)method, again, sizeof again, &written));
 		check_same(data, used, again, written);
 	}
 	if (!socks5_password_reply_decode(data, size, &accepted, &used)) {
-		check(used == 2 && accepted == (data[1] == 0));
-		check(!socks5_password_reply_encode(accepted, again, sizeof again, &written));
+		expect(used == 2 && accepted == (data[1] == 0));
+		expect(!socks5_password_reply_encode(accepted, again, sizeof again, &written));
 	}
 	if (!socks5_answer_decode(data, size, &answer, &used)) {
-		check(used <= size && used <= SOCKS5_REQUEST_MAX);
-		check(!socks5_answer_encode(&answer, again, sizeof again, &written));
+		expect(used <= size && used <= SOCKS5_REQUEST_MAX);
+		expect(!socks5_answer_encode(&answer, again, sizeof again, &written));
 		if (data[3] != TARGET_NAME)
 			check_same(data, used, again, written);
 	}
@@ -80,10 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	run_client(data, size);
 	run_server(data, size);
 	if (!socks5_udp_decode(data, size, &target, &payload)) {
-		check(target.udp && payload.size < size);
-		check(payload.size == 0 || payload.data + payload.size == data + size);
+		expect(target.udp && payload.size < size);
+		expect(payload.size == 0 || payload.data + payload.size == data + size);
 		check_target(&target);
-		check(!socks5_udp_encode(&target, again, sizeof again, &written));
+		expect(!socks5_udp_encode(&target, again, sizeof again, &written));
 		if (data[3] != TARGET_NAME)
 			check_same(data, size - payload.size, again, written);
 	}

@@ -1,19 +1,12 @@
 /* The same datagrams however the stream is cut. The first byte: how large the pieces are. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/stream_datagram.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { LIMIT = 1500 };
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 struct result {
 	enum err error;
@@ -24,16 +17,16 @@ struct result {
 static struct result run(const uint8_t *data, size_t size, size_t piece) {
 	struct result result = {.error = ERR_AGAIN};
 	struct stream_datagram_reader *reader = NULL;
-	check(!stream_datagram_reader_new(LIMIT, &reader));
+	expect(!stream_datagram_reader_new(LIMIT, &reader));
 	for (size_t at = 0; at < size && result.error == ERR_AGAIN; at += piece) {
 		struct slice left = slice_of(data + at, size - at < piece ? size - at : piece), datagram;
 		while (!(result.error = stream_datagram_next(reader, &left, &datagram))) {
-			check(datagram.size <= LIMIT);
+			expect(datagram.size <= LIMIT);
 			for (size_t i = 0; i < datagram.size; i++)
 				result.sum = result.sum * 31 + datagram.data[i];
 			result.count++;
 		}
-		check(result.error != ERR_AGAIN || left.size == 0);
+		expect(result.error != ERR_AGAIN || left.size == 0);
 	}
 	stream_datagram_reader_free(reader);
 	return result;
@@ -44,6 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		return 0;
 	struct result whole = run(data + 1, size - 1, size);
 	struct result cut = run(data + 1, size - 1, data[0] + 1U);
-	check(whole.error == cut.error && whole.count == cut.count && whole.sum == cut.sum);
+	expect(whole.error == cut.error && whole.count == cut.count && whole.sum == cut.sum);
 	return 0;
 }

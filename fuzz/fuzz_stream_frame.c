@@ -1,16 +1,9 @@
 /* A frame that decodes encodes to the same bytes, but for its padding; so does what it carries. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/stream_frame.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void read_payload(struct slice payload) {
 	uint8_t again[STREAM_FRAME_GOAWAY_SIZE];

@@ -2,23 +2,16 @@
  * comes, the table stays whole, and one that fails changes nothing. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "tunnel/stream_peers.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OPERATIONS_MAX = 16 };
 
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
-
 static void removed(void *context, struct stream_peer *peer) {
 	size_t *count = context;
-	check(peer->owner == count);
+	expect(peer->owner == count);
 	(*count)++;
 }
 
@@ -27,12 +20,12 @@ static uint64_t look(struct stream_peers *peers, size_t *count) {
 	uint64_t sum = stream_peers_count(peers);
 	for (size_t i = 0; i < stream_peers_count(peers); i++) {
 		struct stream_peer *peer = stream_peers_at(peers, i);
-		check(stream_peers_find(peers, peer->public_key) == peer);
-		check(peer->name[0] && memchr(peer->name, '\0', sizeof peer->name));
+		expect(stream_peers_find(peers, peer->public_key) == peer);
+		expect(peer->name[0] && memchr(peer->name, '\0', sizeof peer->name));
 		for (size_t j = 0; j < peer->allowed_ip_count; j++)
-			check(peer->allowed_ips[j].length <= 8 * address_size(&peer->allowed_ips[j].address));
+			expect(peer->allowed_ips[j].length <= 8 * address_size(&peer->allowed_ips[j].address));
 		for (size_t j = 0; j < peer->rule_count; j++)
-			check(policy_rule_is_valid(&peer->rules[j]));
+			expect(policy_rule_is_valid(&peer->rules[j]));
 		sum = sum * 31 + peer->generation + peer->allowed_ip_count + peer->rule_count;
 		peer->owner = count;
 	}
@@ -41,7 +34,7 @@ static uint64_t look(struct stream_peers *peers, size_t *count) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct stream_peers *peers = NULL;
-	check(!stream_peers_new(&peers));
+	expect(!stream_peers_new(&peers));
 	const uint8_t *at = data, *end = data + size;
 	size_t gone = 0;
 	for (int i = 0; i < OPERATIONS_MAX && at < end; i++) {
@@ -50,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		const uint64_t before = look(peers, &gone);
 		const size_t gone_before = gone;
 		if (stream_peers_set(peers, slice_of(at, length), removed, &gone))
-			check(look(peers, &gone) == before && gone == gone_before);
+			expect(look(peers, &gone) == before && gone == gone_before);
 		at = empty ? empty + 2 : end;
 	}
 	(void)look(peers, &gone);

@@ -6,14 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/target.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void expect_equal(const struct target *left, const struct target *right) {
 	expect(left->type == right->type && left->udp == right->udp && left->port == right->port);

@@ -1,17 +1,10 @@
 /* Lines that parse are written and parsed again to the same entry. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/uapi.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	switch (entry->key) {
@@ -104,14 +97,14 @@ static void check_line(const char *line, size_t size) {
 	struct uapi_entry entry, again;
 	if (uapi_parse_line(line, size, &entry))
 		return;
-	check(!entry.subtract || entry.key == UAPI_ALLOWED_IP);
+	expect(!entry.subtract || entry.key == UAPI_ALLOWED_IP);
 	if (entry.key == UAPI_NAME || entry.key == UAPI_RULE)
-		check(entry.text[0] && strlen(entry.text) <= UAPI_TEXT_MAX);
+		expect(entry.text[0] && strlen(entry.text) <= UAPI_TEXT_MAX);
 	struct uapi_text text = {0};
 	put(&text, &entry);
-	check(!text.error && text.size > 0 && text.size <= text.capacity);
-	check(text.data[text.size - 1] == '\n' && !memchr(text.data, '\n', text.size - 1));
-	check(!uapi_parse_line(text.data, text.size - 1, &again) && same(&entry, &again));
+	expect(!text.error && text.size > 0 && text.size <= text.capacity);
+	expect(text.data[text.size - 1] == '\n' && !memchr(text.data, '\n', text.size - 1));
+	expect(!uapi_parse_line(text.data, text.size - 1, &again) && same(&entry, &again));
 	uapi_text_done(&text);
 }
 

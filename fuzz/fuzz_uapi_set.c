@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "proto/desk.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Input: a byte of flags, then operations, each ended by an empty line. Properties: an operation
@@ -19,11 +18,6 @@ enum { OPERATIONS_MAX = 16 };
 
 static const char reset[] = "private_key=0000000000000000000000000000000000000000000000000000000000"
 							"000000\nlisten_port=0\nfwmark=0\nreplace_peers=true\n";
-
-static void expect(bool condition) {
-	if (!condition)
-		abort();
-}
 
 static void forget_records(struct desk *desk) {
 	for (size_t i = 0; i < desk->record_count; i++)

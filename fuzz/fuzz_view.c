@@ -5,13 +5,7 @@
 #include <string.h>
 
 #include "ctl/view.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
+#include "expect.h"
 
 struct list {
 	struct view_peer *items;
@@ -49,11 +43,11 @@ static enum err decode(char kind, const char *text, size_t size, union object *o
 		return view_message_decode(text, size, &out_object->text);
 	case 'r':
 		error = view_peer_request_decode(text, size, &out_object->request, problem);
-		check(!error || problem[0] != '\0');
+		expect(!error || problem[0] != '\0');
 		return error;
 	case 'v':
 		error = view_level_decode(text, size, &out_object->text, problem);
-		check(!error || problem[0] != '\0');
+		expect(!error || problem[0] != '\0');
 		return error;
 	default:
 		return ERR_UNSUPPORTED;
@@ -123,11 +117,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		return 0;
 	char *text = NULL, *second = NULL;
 	size_t text_size = 0, second_size = 0;
-	check(!encode(kind, &object, &text, &text_size));
-	check(text[text_size] == '\0' && strlen(text) == text_size);
-	check(!decode(kind, text, text_size, &again));
-	check(!encode(kind, &again, &second, &second_size));
-	check(second_size == text_size && memcmp(text, second, text_size) == 0);
+	expect(!encode(kind, &object, &text, &text_size));
+	expect(text[text_size] == '\0' && strlen(text) == text_size);
+	expect(!decode(kind, text, text_size, &again));
+	expect(!encode(kind, &again, &second, &second_size));
+	expect(second_size == text_size && memcmp(text, second, text_size) == 0);
 	free(text);
 	free(second);
 	done(kind, &object);

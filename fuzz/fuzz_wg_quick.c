@@ -8,13 +8,7 @@
 #include "base/wipe.h"
 #include "conf/wg_quick.h"
 #include "conf/wg_quick_same.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
+#include "expect.h"
 
 static void check_written(const struct wg_quick *file) {
 	struct wg_quick again;
@@ -22,10 +16,10 @@ static void check_written(const struct wg_quick *file) {
 	size_t size;
 	if (wg_quick_format(&file->tunnel, &text, &size))
 		return;
-	check(text[size] == '\0' && strlen(text) == size);
-	check(!wg_quick_parse(text, size, &again, error));
-	check(same_tunnel(&file->tunnel, &again.tunnel));
-	check(again.has_private_key == file->has_private_key && again.note_count == 0);
+	expect(text[size] == '\0' && strlen(text) == size);
+	expect(!wg_quick_parse(text, size, &again, error));
+	expect(same_tunnel(&file->tunnel, &again.tunnel));
+	expect(again.has_private_key == file->has_private_key && again.note_count == 0);
 	wg_quick_text_free(text, size);
 	wg_quick_done(&again);
 }
@@ -43,7 +37,7 @@ static void check_yaml(struct config_tunnel *tunnel) {
 	if (wg_quick_to_yaml(tunnel, &yaml, &size))
 		return;
 	char *text = malloc(sizeof head + size);
-	check(text);
+	expect(text);
 	memcpy(text, head, sizeof head - 1);
 	memcpy(text + sizeof head - 1, yaml, size + 1);
 	struct config_source source = {
@@ -52,11 +46,11 @@ static void check_yaml(struct config_tunnel *tunnel) {
 	struct config *config;
 	if (!config_load(&source, &config, &errors)) {
 		const struct config_tunnel *loaded = config_find(config, "um0");
-		check(loaded && same_tunnel(tunnel, loaded));
+		expect(loaded && same_tunnel(tunnel, loaded));
 		config_free(config);
 	}
 	for (size_t i = 0; i < errors.count; i++)
-		check(strstr(errors.lines[i], "tunnels.um0"));
+		expect(strstr(errors.lines[i], "tunnels.um0"));
 	config_errors_done(&errors);
 	free(text);
 	wg_quick_text_free(yaml, size);
@@ -67,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	char error[WG_QUICK_ERROR_SIZE] = "";
 	enum err result = wg_quick_parse((const char *)data, size, &file, error);
 	if (result) {
-		check(strlen(error) > 0 && strlen(error) < sizeof error && !strchr(error, '\n'));
+		expect(strlen(error) > 0 && strlen(error) < sizeof error && !strchr(error, '\n'));
 		return 0;
 	}
 	check_written(&file);

@@ -1,17 +1,10 @@
 /* What is classified decodes and encodes to the same bytes; every decoder refuses all else. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "wire/wireguard.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-	if (!holds)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct wireguard_initiation initiation;
@@ -26,10 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	bool is_response = !wireguard_decode_response(data, size, &response);
 	bool is_cookie_reply = !wireguard_decode_cookie_reply(data, size, &cookie_reply);
 	bool is_data = !wireguard_decode_data(data, size, &transport);
-	check(is_initiation == (type == WIREGUARD_INITIATION));
-	check(is_response == (type == WIREGUARD_RESPONSE));
-	check(is_cookie_reply == (type == WIREGUARD_COOKIE_REPLY));
-	check(is_data == (type == WIREGUARD_DATA));
+	expect(is_initiation == (type == WIREGUARD_INITIATION));
+	expect(is_response == (type == WIREGUARD_RESPONSE));
+	expect(is_cookie_reply == (type == WIREGUARD_COOKIE_REPLY));
+	expect(is_data == (type == WIREGUARD_DATA));
 
 	switch (type) {
 	case WIREGUARD_INITIATION:
@@ -49,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		encoded = WIREGUARD_DATA_HEADER_SIZE;
 		break;
 	}
-	check(encoded <= sizeof again);
-	check(encoded == 0 || memcmp(again, data, encoded) == 0);
+	expect(encoded <= sizeof again);
+	expect(encoded == 0 || memcmp(again, data, encoded) == 0);
 	return 0;
 }

@@ -7,13 +7,12 @@ import pytest
 from harness.device import REFERENCE
 from harness.lab import Lab
 from harness.nodes import make_nodes
-from harness.pair import Pair, inner_address, make_pair
+from harness.pair import inner_address, make_pair
 from harness.traffic import (
     BIG,
-    UDP_RATE,
     IperfServer,
-    assert_few_lost,
     assert_pings,
+    exchange_bursts,
     exchange_datagrams,
     flood,
     iperf,
@@ -55,38 +54,19 @@ def matrix() -> dict[str, list[str]]:
 MATRIX = matrix()
 
 
-def small_datagrams(pair: Pair, inside: int, count: int, size: int = 300) -> None:
-    """
-    Equal datagrams in quick succession, both ways: what UDP segmentation joins. On a busy machine a
-    receiver may get the processor too late for one of the runs; a fault is there in each.
-    """
-    for direction in ([], ["-R"]):
-        for attempts_left in (2, 1, 0):
-            report = iperf(
-                *(pair.client.namespace, pair.server.inner[inside]),
-                *("-u", "-b", UDP_RATE, "-l", str(size), *direction),
-                amount=("-k", str(count)),
-            )
-            if attempts_left == 0:
-                assert_few_lost(report)
-            elif report["lost_packets"] <= report["packets"] // 20:
-                break
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variant(lab: Lab, variant: str) -> None:
     """Bulk TCP, UDP and pings over both families with both ends so configured."""
     options, environment = VARIANTS[variant]
     pair = make_pair(lab, options=options, extra_environment=environment)
     near, far = pair.client, pair.server
-    IperfServer(far.namespace)
     for inside in (4, 6):
         assert_pings(near.namespace, far.inner[inside])
         flood(far.namespace, near.inner[inside], 300)
         transfer(near.namespace, far.namespace, far.inner[inside], BIG // 2)
         transfer(far.namespace, near.namespace, near.inner[inside], BIG // 2)
         exchange_datagrams(near.namespace, far.namespace, far.inner[inside])
-        small_datagrams(pair, inside, 2000)
+        exchange_bursts(near.namespace, far.namespace, far.inner[inside])
 
 
 @pytest.mark.calm  # test_variant has the threads
@@ -108,7 +88,7 @@ def test_variant_with_reference(lab: Lab, variant: str) -> None:
         exchange_datagrams(
             near.namespace, far.namespace, far.inner[inside], (0, 1, 300, 1400, 9000)
         )
-        small_datagrams(pair, inside, 500, 200)
+        exchange_bursts(near.namespace, far.namespace, far.inner[inside], 200)
 
 
 @pytest.mark.long  # sanitizers see the same switches in test_variant

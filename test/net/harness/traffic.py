@@ -19,7 +19,7 @@ from harness.lab import Namespace
 from harness.process import SLOW, Process, wait_until
 
 BIG = int(50_000_000 / SLOW)
-UDP_RATE = f"{20 / SLOW:.1f}M"
+UDP_RATE = f"{10 / SLOW:.1f}M"
 
 
 def family_of(address: str) -> int:
@@ -195,6 +195,38 @@ def exchange_datagrams(
             assert near.recv(65536) == data, f"{size} bytes changed on the way back"
 
 
+BURST = 64  # datagrams: any queue has room for them, whoever is late to empty it
+
+
+def exchange_bursts(
+    source: Namespace, destination: Namespace, address: str, size: int = 300, count: int = 12
+) -> None:
+    """
+    Equal datagrams in quick succession, which is what UDP segmentation joins, go there and come
+    back. The next ones wait until all have arrived, so that a slow machine loses none either.
+    """
+    family = family_of(address)
+    far = destination.socket(family, socket.SOCK_DGRAM)
+    far.bind((address, 0))
+    near = source.socket(family, socket.SOCK_DGRAM)
+    for end in (near, far):
+        end.settimeout(5 * SLOW)
+    with near, far:
+        near.connect(far.getsockname())
+        far.connect(near.getsockname())
+        for first in range(0, count * BURST, BURST):
+            numbers = range(first, first + BURST)
+            sent = {number.to_bytes(4, "big") + random_data(size - 4) for number in numbers}
+            for one, other, way in ((near, far, "there"), (far, near, "back")):
+                for data in sent:
+                    one.send(data)
+                arrived = set()
+                while arrived != sent:
+                    data = other.recv(65536)
+                    assert data in sent, f"{len(data)} bytes changed on the way {way}"
+                    arrived.add(data)
+
+
 class IperfServer:
     """An iperf3 server that serves one client after the other."""
 
@@ -223,19 +255,24 @@ def iperf(
     return end.get("sum") or {**end["sum_sent"], "received": end["sum_received"]}
 
 
-def assert_few_lost(report: dict[str, Any]) -> None:
+def iperf_datagrams(source: Namespace, address: str, *direction: str) -> None:
     """
-    A queue may overflow where other work takes the processor for a moment. What a fault in an
-    offload loses is every batch of a kind, which is much more than one packet in twenty.
+    UDP datagrams of 1200 bytes, of which few may be lost. On a busy machine the receiver may get
+    the processor too late for one of the runs; a fault is there in each.
     """
-    assert report["lost_packets"] <= report["packets"] // 20, report
+    for attempts_left in (2, 1, 0):
+        options = ("-u", "-b", UDP_RATE, "-l", "1200", *direction)
+        report = iperf(source, address, *options, amount=("-k", "400"))
+        if report["lost_packets"] <= report["packets"] // 20:
+            break
+        assert attempts_left, report
+    assert report["packets"] > 300, report
 
 
-def iperf_both(source: Namespace, address: str, rate: str = UDP_RATE) -> None:
-    """TCP and UDP, both directions; UDP loses next to nothing."""
+def iperf_both(source: Namespace, address: str) -> None:
+    """TCP and UDP, both directions."""
     for direction in ([], ["-R"]):
-        report = iperf(source, address, *direction)
-        assert report["received"]["bytes"] > 100_000, report
-        report = iperf(source, address, "-u", "-b", rate, "-l", "1200", *direction)
-        assert_few_lost(report)
-        assert report["packets"] > 100, report
+        report = iperf(source, address, *direction, amount=("-n", str(BIG // 2)))
+        # It ends when all was sent, whatever is still on its way.
+        assert report["received"]["bytes"] >= BIG // 10, report
+        iperf_datagrams(source, address, *direction)

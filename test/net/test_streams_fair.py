@@ -1,8 +1,9 @@
-"""Streams that share one connection of 100 Mbit/s: each gets its part, and a byte gets through."""
+"""Streams that share a connection over a narrow link: each has its part, and a byte gets through."""
 
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -10,22 +11,31 @@ import time
 import pytest
 
 from harness.lab import Lab
-from harness.process import SLOW
-from harness.streams import ECHO, FRONT, HARNESS, SITE_NAME, WEB, make_streams, needs_streams
+from harness.streams import (
+    ECHO,
+    FILLED,
+    FRONT,
+    HARNESS,
+    RATE,
+    SITE_NAME,
+    WEB,
+    make_streams,
+    needs_streams,
+    throttle,
+)
 
 pytestmark = [pytest.mark.umbra, pytest.mark.long, needs_streams]
 
-RATE, BULK, SECONDS = 100e6, 8, 2.0
+BULK, SECONDS = 8, 2.0
 # Of a byte there and back; each way that is full has a queue of its own.
-PING_MS = {"down": 50, "both": 100}
+PING_MS = {"down": 200, "both": 300}
 
 
 @pytest.mark.parametrize("direction", ("down", "both"))
 def test_equal_shares(lab: Lab, direction: str) -> None:
     streams = make_streams(lab, client={"streams": {"connections": 1}}).start()
     for space, cable in zip((streams.space, streams.server.namespace), streams.cable):
-        shape = ("tbf", "rate", f"{RATE / 1e6:.0f}mbit", "burst", "32kb", "latency", "15ms")
-        space.run("tc", "qdisc", "add", "dev", cable, "root", *shape)
+        throttle(space, cable, RATE)
     port = {"down": WEB, "both": ECHO}[direction]
     command = [sys.executable, str(HARNESS / "downloads.py"), "share", FRONT, SITE_NAME, port]
     command = [str(word) for word in (*command, BULK, SECONDS, direction)]
@@ -49,8 +59,8 @@ def test_equal_shares(lab: Lab, direction: str) -> None:
     # Jain's index: 1 where all are the same, 1/n where one has all.
     index = sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
     print(f"{direction}: index {index:.4f}, smallest/largest {min(shares) / max(shares):.3f},")
-    times = sorted(times)[: -len(times) // 10 or None]
-    print(f"{sum(shares) * 8 / SECONDS / 1e6:.1f} Mbit/s, nine of ten within {times[-1]:.1f} ms")
-    assert index > 0.98 and min(shares) > 0.75 * max(shares), shares
-    assert sum(shares) * 8 / SECONDS > 0.7 * RATE / SLOW, shares
-    assert len(times) > 10 / SLOW and times[-1] < PING_MS[direction] * SLOW, times
+    median = statistics.median(times)
+    print(f"{sum(shares) * 8 / SECONDS / 1e6:.1f} Mbit/s, {len(times)} times, {median:.1f} ms")
+    assert index > 0.98 and min(shares) > 0.6 * max(shares), shares
+    assert sum(shares) * 8 / SECONDS > FILLED * RATE, shares
+    assert len(times) > 3 and median < PING_MS[direction], sorted(times)

@@ -81,7 +81,7 @@ def make(lab: Lab, end: str, **rows: object) -> tuple[Streams, Hostile]:
 
 def assert_whole(streams: Streams, node: Hostile, parts: dict[str, int]) -> None:
     """Streams, site, tool and processes are as before."""
-    assert streams.works()
+    streams.assert_works()
     shown = ("-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://{SERVER}:{PORT}/")
     assert streams.space.run("curl", *shown).stdout == "200"
     assert {t["state"] for t in node.status()["tunnels"]} == {"up"}
@@ -97,7 +97,8 @@ def test_sockets_of_net(lab: Lab, end: str) -> None:
     """Only those of the configuration: kinds, slots, ports and marks of others are refused."""
     streams, node = make(lab, end)
     streams.start()
-    assert streams.works() and node.process
+    streams.assert_works()
+    assert node.process
     parts, descriptors = parts_of(node), held_by(node.process.pid)
     listening = node.namespace.run("ss", "-Hlntu").stdout
     told = node.attacked("sockets")
@@ -129,14 +130,14 @@ def test_connections_of_net(lab: Lab) -> None:
     (peer,) = streams.client_rows["peers"]
     peer["allowed_ips"] = everywhere
     streams.start()
-    assert streams.works()
+    streams.assert_works()
     ear = streams.server.namespace.socket(socket.AF_INET, socket.SOCK_STREAM)
     ear.bind((SERVER, OTHER))
     ear.listen()
     told = node.attacked("reach")
     assert told[0] == f"way to port {PORT}: 0", told
     assert told[1].startswith(f"way to port {OTHER}: ") and not told[1].endswith(": 0"), told
-    assert streams.works()
+    streams.assert_works()
 
 
 def test_net_and_control(lab: Lab) -> None:

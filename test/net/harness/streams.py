@@ -8,6 +8,7 @@ The client has no way to the site but through the tunnel, and no name server.
 from __future__ import annotations
 
 import functools
+import json
 import pathlib
 import re
 import subprocess
@@ -33,6 +34,8 @@ SITE_NAME, SERVER_NAME = "site.umbra.test", "vpn.umbra.test"
 # Of STRANGE; nobody else has this name, or these labels.
 SECRET_NAME = "clinic.secretive.test"
 URL = f"http://{SITE_NAME}:{WEB}"
+# Bits a second of a link that a slow and busy machine fills as well, and how much of it at least.
+RATE, FILLED = 40_000_000, 0.4
 HARNESS = pathlib.Path(__file__).parent
 
 
@@ -111,6 +114,9 @@ class Streams:
         result = self.curl("/hello", "-m", "2", check=False)
         return result.stdout == "hello from the site\n"
 
+    def assert_works(self) -> None:
+        wait_until(self.works, 10, "a page")
+
     def connect(self, name: str = SITE_NAME, port: int = ECHO):
         """A connection through the front end, of which the far end echoes."""
         return socks.connect(self.space, FRONT, name, port)
@@ -179,3 +185,15 @@ def make_streams(
     known_server = {"name": "server", "public_key": end.keys[web].public}
     start.tunnels[out]["peers"] = [{**known_server, "endpoint": f"{SERVER}:{PORT}"}]
     return Streams(start, end, far, out, web, cable, certificate)
+
+
+def throttle(space: Namespace, device: str, rate: int) -> None:
+    """Limits what goes out there, behind a queue of 15 ms."""
+    shape = ("tbf", "rate", f"{rate}bit", "burst", "32kb", "latency", "15ms")
+    space.run("tc", "qdisc", "add", "dev", device, "root", *shape)
+
+
+def waited(space: Namespace, device: str) -> int:
+    """How often something had to wait there."""
+    shown = space.run("tc", "-s", "-j", "qdisc", "show", "dev", device).stdout
+    return json.loads(shown)[0]["overlimits"]

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/deadline.h"
+#include "base/doubling.h"
 #include "base/list.h"
 #include "base/siphash.h"
 
@@ -159,15 +160,8 @@ static uint64_t spread(const struct entry *entry, uint64_t time) {
 	return time / 256 * (entry->hash >> 56);
 }
 
-static uint64_t doubled(uint64_t least, uint64_t most, unsigned times) {
-	uint64_t time = least;
-	while (times-- > 0 && time < most)
-		time *= 2;
-	return time < most ? time : most;
-}
-
 static uint64_t backoff_of(const struct entry *entry) {
-	uint64_t whole = doubled(NAMES_BACKOFF_MIN, NAMES_BACKOFF_MAX, entry->failures);
+	uint64_t whole = doubling_of(NAMES_BACKOFF_MIN, NAMES_BACKOFF_MAX, entry->failures);
 	uint64_t time = whole - spread(entry, whole / 4);
 	return time > NAMES_BACKOFF_MIN ? time : NAMES_BACKOFF_MIN;
 }
@@ -441,7 +435,7 @@ void names_unanswered(struct names *names, uint64_t now, uint16_t tunnel,
 	if (entry->failures > 0)
 		return; /* that has a time of its own */
 	ask_at(names, entry,
-		   not_before(entry, now, doubled(NAMES_ROUND_MIN, NAMES_ROUND_MAX, entry->rounds)));
+		   not_before(entry, now, doubling_of(NAMES_ROUND_MIN, NAMES_ROUND_MAX, entry->rounds)));
 	entry->rounds++;
 }
 

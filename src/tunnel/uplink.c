@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/doubling.h"
 #include "base/log.h"
 #include "loop/control_loop.h"
 #include "loop/control_task.h"
@@ -110,10 +111,8 @@ static uint64_t vary(const struct uplink *uplink, uint64_t base) {
 
 /* After so many failures in a row. */
 static uint64_t wait_after(const struct uplink *uplink, uint32_t failures) {
-	uint64_t base = UPLINK_RETRY;
-	for (uint32_t i = 1; i < failures && base < UPLINK_RETRY_MAX; i++)
-		base *= 2;
-	return vary(uplink, base < UPLINK_RETRY_MAX ? base : UPLINK_RETRY_MAX);
+	const uint32_t times = failures > 0 ? failures - 1 : 0;
+	return vary(uplink, doubling_of(UPLINK_RETRY, UPLINK_RETRY_MAX, times));
 }
 
 static void put_off(struct uplink *uplink) {

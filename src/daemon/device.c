@@ -144,6 +144,16 @@ static void host_event(void *context, const struct device_event *event) {
 	device->start.callbacks.event(device->start.callbacks.context, &news);
 }
 
+static void host_settings(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
+						  const struct interface_settings *settings) {
+	const struct net_device *device = context;
+	const struct net_callbacks *callbacks = &device->start.callbacks;
+	int failed = callbacks->settings(callbacks->context, public_key, settings);
+	if (failed)
+		log_error("%swhat the server says of the interface: %s", device->start.prefix,
+				  strerror(failed));
+}
+
 static bool save_all(void *context) {
 	struct net_device *device = context;
 	device->save_failed = false;
@@ -249,6 +259,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 		.save = host_save,
 		.warn = host_warn,
 		.event = host_event,
+		.settings = host_settings,
 	};
 	enum err error = net_journal_open(&device->journal, &device->start);
 	if (error == ERR_OK)

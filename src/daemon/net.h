@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "wire/interface_settings.h"
 #include "wire/process.h"
 #include "wire/uapi.h"
 
@@ -53,6 +54,9 @@ struct net_callbacks {
 	int (*journal)(void *context, int descriptor);
 	/* Tells whoever wants to know; does not wait. */
 	void (*event)(void *context, const struct net_event *event);
+	/* What the tunnel's server says of the interface: the privileged process takes what it may. */
+	int (*settings)(void *context, const uint8_t public_key[static PROCESS_KEY_SIZE],
+					const struct interface_settings *settings);
 
 	/*
 	 * Of tunnels that carry streams; none of these waits. Sockets come by net_device_ops.sockets,

@@ -4,9 +4,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/shared_text.h"
+#include "wire/process_settings.h"
 
 #define REPLY_TIMEOUT (5 * CLOCK_SECOND)
 
@@ -214,6 +218,22 @@ static int hand_journal_over(void *context, int descriptor) {
 	return errno_of(tell(tunnel->channel, &message, &descriptor));
 }
 
+static int hand_settings_over(void *context, const uint8_t public_key[static PROCESS_KEY_SIZE],
+							  const struct interface_settings *settings) {
+	const struct net_channel_tunnel *tunnel = context;
+	struct process_message message = {.type = PROCESS_SETTINGS, .tunnel = tunnel->slot};
+	memcpy(message.settings.public_key, public_key, sizeof message.settings.public_key);
+	uint8_t data[PROCESS_SETTINGS_SIZE_MAX];
+	size_t size;
+	auto_close int descriptor = -1;
+	enum err error = process_settings_encode(settings, data, &size);
+	if (!error)
+		error = shared_text_new(slice_of(data, size), &descriptor);
+	if (!error)
+		error = tell(tunnel->channel, &message, &descriptor);
+	return errno_of(error);
+}
+
 static enum err ask_for_sockets(void *context, uint8_t kind, uint8_t count) {
 	const struct net_channel_tunnel *tunnel = context;
 	const struct process_message message = {
@@ -244,5 +264,6 @@ struct net_callbacks net_channel_callbacks(struct net_channel_tunnel *tunnel) {
 								  .mark = mark_by_request,
 								  .close_sockets = close_by_message,
 								  .journal = hand_journal_over,
+								  .settings = hand_settings_over,
 								  .sockets = ask_for_sockets};
 }

@@ -13,6 +13,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/supervisor.h"
 #include "loop/loop.h"
+#include "wire/interface_settings.h"
 
 /*
  * The process that was started: it owns everything that needs privileges, hands descriptors to the
@@ -52,6 +53,11 @@ struct privileged_ops {
 	 * false, and for NULL: the configuration has none. */
 	bool (*may_open)(struct privileged *privileged, const struct attachment *attachment,
 					 uint8_t kind, struct stream_socket_request *out_request);
+	/* Optional: what whoever has the key says of the attachment's interface; false, and for NULL:
+	 * it is nobody whom the configuration has do that. */
+	bool (*settings)(struct privileged *privileged, const struct attachment *attachment,
+					 const uint8_t public_key[static PROCESS_KEY_SIZE],
+					 const struct interface_settings *settings);
 	/* Optional, after every turn: does what is due and returns the next deadline. */
 	uint64_t (*run)(struct privileged *privileged, uint64_t now);
 	/* Optional: the host changed (enum process_change); the net process has been told. */

@@ -50,10 +50,14 @@ static void keep_journal(struct privileged *privileged, struct channel_message *
 	attachment->journal = channel_message_take(message, 0);
 }
 
+static bool brings_memory(enum process_type type) {
+	return type == PROCESS_JOURNAL || type == PROCESS_SETTINGS;
+}
+
 /* False for what this process does not take. */
 static bool handle(struct privileged *privileged, struct channel_message *message) {
 	bool is_dead = privileged->net.pid == 0;
-	if (message->count != (message->message.type == PROCESS_JOURNAL ? 1U : 0U))
+	if (message->count != (brings_memory(message->message.type) ? 1U : 0U))
 		return false;
 	if (is_dead && message->message.type != PROCESS_JOURNAL)
 		return true;
@@ -76,6 +80,8 @@ static bool handle(struct privileged *privileged, struct channel_message *messag
 	case PROCESS_JOURNAL:
 		keep_journal(privileged, message);
 		return true;
+	case PROCESS_SETTINGS:
+		return privileged_take_settings(privileged, message);
 	case PROCESS_RESULT:
 		return privileged_take_result(privileged, &message->message);
 	default:

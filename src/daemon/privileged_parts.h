@@ -47,6 +47,10 @@ void privileged_reply(struct privileged *privileged, const struct process_messag
 int privileged_refuse(const struct attachment *attachment, const char *what, uint32_t value);
 void privileged_unlisten(struct privileged *privileged, uint16_t slot);
 
+/* privileged_settings.c: what a tunnel's server says of the interface. False: it is no such thing.
+ */
+bool privileged_take_settings(struct privileged *privileged, const struct channel_message *message);
+
 /* privileged_streams.c: the same for sockets of a tunnel that carries streams. */
 void privileged_answer_streams(struct privileged *privileged,
 							   const struct process_message *message);

@@ -60,8 +60,8 @@ struct device_host {
 	 */
 	void (*event)(void *context, const struct device_event *event);
 	/*
-	 * Optional: all that a peer wants set at this end's interface, when it is told anew. As
-	 * event().
+	 * Optional: all that a peer wants set at this end's interface, when it is told anew; what it
+	 * said before does not hold any more. As event().
 	 */
 	void (*settings)(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
 					 const struct interface_settings *settings);

@@ -117,6 +117,28 @@ bool interface_settings_are_valid(const struct interface_settings *settings) {
 	return ok;
 }
 
+static bool prefixes_equal(const struct prefix *left, size_t left_count, const struct prefix *right,
+						   size_t right_count) {
+	bool equal = left_count == right_count;
+	for (size_t i = 0; equal && i < left_count; i++)
+		equal = prefix_equal(&left[i], &right[i]);
+	return equal;
+}
+
+bool interface_settings_equal(const struct interface_settings *left,
+							  const struct interface_settings *right) {
+	bool equal = left->mtu == right->mtu && left->server_count == right->server_count &&
+				 left->domain_count == right->domain_count &&
+				 prefixes_equal(left->addresses, left->address_count, right->addresses,
+								right->address_count) &&
+				 prefixes_equal(left->routes, left->route_count, right->routes, right->route_count);
+	for (size_t i = 0; equal && i < left->server_count; i++)
+		equal = address_equal(&left->servers[i], &right->servers[i]);
+	for (size_t i = 0; equal && i < left->domain_count; i++)
+		equal = strcmp(left->domains[i], right->domains[i]) == 0;
+	return equal;
+}
+
 static void write_prefixes(struct writer *writer, enum interface_setting kind,
 						   const struct prefix *prefixes, size_t count,
 						   interface_settings_head *head) {

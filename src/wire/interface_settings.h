@@ -59,6 +59,10 @@ void interface_settings_read(struct reader *value, enum interface_setting kind,
 /* Whether the reader would take them. */
 bool interface_settings_are_valid(const struct interface_settings *settings);
 
+/* Whether both say the same in the same order. */
+bool interface_settings_equal(const struct interface_settings *left,
+							  const struct interface_settings *right);
+
 /* What comes before a value of so many bytes. */
 typedef void interface_settings_head(struct writer *writer, enum interface_setting kind,
 									 size_t length);

@@ -54,6 +54,7 @@ static const struct {
 	[PROCESS_STRANGER] = {SLOT_ANY, &process_codec_stranger},
 	[PROCESS_SITE] = {SLOT_ANY, NULL},
 	[PROCESS_BACKEND] = {SLOT_ANY, NULL},
+	[PROCESS_SETTINGS] = {SLOT_ANY, &process_codec_settings},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {

@@ -77,6 +77,9 @@ enum process_type {
 	PROCESS_SITE,     /* P→C; descriptor: sealed memory, what that web server has to show */
 	PROCESS_BACKEND, /* C→P: a connection to the web server behind it. → RESULT; descriptor: the
 						socket */
+	PROCESS_SETTINGS, /* N→P: what the tunnel's server says of the interface. P→C: what was taken of
+						 it. Descriptor: sealed memory (wire/process_settings.h); P→C without one:
+						 nothing any more */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -173,6 +176,9 @@ struct process_message {
 		struct process_resolve resolve;
 		struct process_resolved resolved;
 		struct process_stranger stranger;
+		struct {
+			uint8_t public_key[PROCESS_KEY_SIZE]; /* of who said so */
+		} settings;
 	};
 };
 

@@ -48,6 +48,9 @@ extern const struct process_codec process_codec_resolve;
 extern const struct process_codec process_codec_resolved;
 extern const struct process_codec process_codec_stranger;
 
+/* process_settings.c */
+extern const struct process_codec process_codec_settings;
+
 /* Ended by a NUL, and only zeros behind it. */
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty);
 

@@ -302,13 +302,14 @@ def kept(node: Node, name: str) -> int:
 
 
 def test_messages_of_net(lab: Lab) -> None:
-    """Ports, marks, shards and other sockets that the configuration does not say are refused; packets
-    pass on."""
+    """Ports, marks, shards, other sockets and settings of the interface that the configuration does
+    not say are refused; packets pass on."""
     server, client, _ = compromise(lab, "messages")
     before = sockets(server)
     wait_until(lambda: "the messages were sent" in server.log_text(), 10, "the attack")
-    wait_until(lambda: "refused so far: 5" in server.log_text(), 5, "five refusals")
+    wait_until(lambda: "refused so far: 6" in server.log_text(), 5, "six refusals")
     assert ":53 " not in sockets(server) and sockets(server) == before
+    assert "198.51.100" not in server.traces()["routes"]
     assert_pings(client.namespace, inner_address(1, 4))
     assert "the net process ended" not in server.log_text()
 

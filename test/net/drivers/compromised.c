@@ -112,6 +112,7 @@ static void send_all(void) {
 		(void)channel_send(SUPERVISOR_CHANNEL, &mark, NULL, 0);
 		(void)channel_send(SUPERVISOR_CHANNEL, &sockets, NULL, 0);
 		(void)channel_send(SUPERVISOR_CHANNEL, &unlisten, NULL, 0);
+		hostile_settings();
 	}
 	log_error("the messages were sent");
 }

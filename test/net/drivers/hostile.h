@@ -19,6 +19,8 @@ const struct net_device_ops *hostile_net_find(const char *protocol, bool hostile
 void hostile_net_listen(void);
 /* The names of net's attacks, one a line. */
 void hostile_net_list(void);
+/* hostile_settings.c: settings of the interface in slot 0, as if its server had said so. */
+void hostile_settings(void);
 
 /*
  * A control process, inside its sandbox, that asks the others for what is not its own, and then

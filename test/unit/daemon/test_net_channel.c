@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "daemon/net_channel.h"
+#include "daemon/shared_text.h"
+#include "wire/process_settings.h"
 
 enum { SLOT = 5 };
 
@@ -166,13 +168,42 @@ static void test_answer(void **state) {
 	assert_true(fixture->channel.lost);
 }
 
+/* As sealed memory, whose key is in the message. */
+static void test_settings(void **state) {
+	struct fixture *fixture = *state;
+	static const uint8_t key[PROCESS_KEY_SIZE] = {7, [31] = 9};
+	struct interface_settings settings = {.mtu = 1300, .route_count = 1}, read;
+	assert_int_equal(prefix_parse("10.9.0.0/16", &settings.routes[0]), ERR_OK);
+	void *context = fixture->callbacks.context;
+	assert_int_equal(fixture->callbacks.settings(context, key, &settings), 0);
+	struct channel_message message;
+	assert_int_equal(channel_receive(fixture->ends[0], &message), ERR_OK);
+	assert_int_equal(message.message.type, PROCESS_SETTINGS);
+	assert_int_equal(message.message.tunnel, SLOT);
+	assert_memory_equal(message.message.settings.public_key, key, sizeof key);
+	assert_int_equal(message.count, 1);
+	char *data;
+	size_t size;
+	assert_int_equal(shared_text_read(message.descriptors[0], &data, &size), ERR_OK);
+	assert_int_equal(process_settings_decode((const uint8_t *)data, size, &read), ERR_OK);
+	assert_true(interface_settings_equal(&settings, &read));
+	free(data);
+	channel_message_done(&message);
+	settings.mtu = 100;
+	assert_int_equal(fixture->callbacks.settings(context, key, &settings), EINVAL);
+}
+
 #define row(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		row(test_requests_name_their_tunnel),    row(test_what_comes_meanwhile_is_kept_in_order),
-		row(test_latest_link_of_each_tunnel),    row(test_link_stays_behind_a_change_of_hands),
-		row(test_too_many_requests_are_refused), row(test_answer),
+		row(test_requests_name_their_tunnel),
+		row(test_what_comes_meanwhile_is_kept_in_order),
+		row(test_latest_link_of_each_tunnel),
+		row(test_link_stays_behind_a_change_of_hands),
+		row(test_too_many_requests_are_refused),
+		row(test_answer),
+		row(test_settings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

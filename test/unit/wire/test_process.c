@@ -159,6 +159,9 @@ static const struct {
 	},
 	{{.type = PROCESS_SITE, .tunnel = SLOT}, 6, {HEAD(40)}},
 	{{.type = PROCESS_BACKEND, .tunnel = SLOT}, 6, {HEAD(41)}},
+	{{.type = PROCESS_SETTINGS, .tunnel = SLOT, .settings = {{1, 2, [31] = 3}}},
+	 38,
+	 {HEAD(42), 1, 2, [6 + 31] = 3}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");

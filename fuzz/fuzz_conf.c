@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/all_kinds.h"
 #include "conf/config.h"
 #include "expect.h"
 

@@ -3,6 +3,7 @@
 #include "base/wipe.h"
 #include "conf/check_domains.h"
 #include "conf/check_keys.h"
+#include "conf/check_shared.h"
 #include "conf/check_sockets.h"
 #include "conf/check_streams.h"
 #include "conf/fault.h"
@@ -43,8 +44,9 @@ static void check_key(struct seen *seen, const struct config_peer *peer,
 	const struct tree_node *before =
 		set_put(&seen->keys, slice_of(peer->public_key, sizeof peer->public_key), node);
 	if (before)
-		fault_add(errors, node_at(node, "public_key"), NULL,
-				  "the peer at %s has the same key; each peer its own", fault_place(before, place));
+		fault_add(errors, node_at(node, tree_get(node, "identity") ? "identity" : "public_key"),
+				  NULL, "the peer at %s has the same key; each peer its own",
+				  fault_place(before, place));
 }
 
 static void check_prefixes(struct seen *seen, const struct config_peer *peer,
@@ -81,10 +83,11 @@ static enum err check_peers(const struct config_tunnel *tunnel, const struct tre
 		const struct config_peer *peer = &tunnel->peers[i];
 		check_prefixes(&seen, peer, node, errors);
 		/* A key that was refused is zeros, and the name may be made of it. */
-		if (wipe_is_zero(peer->public_key, sizeof peer->public_key))
-			continue;
-		check_name(&seen, peer, node, errors);
-		check_key(&seen, peer, node, errors);
+		bool known = !wipe_is_zero(peer->public_key, sizeof peer->public_key);
+		if (known || (tunnel->shares_keys && tree_get(node, "name")))
+			check_name(&seen, peer, node, errors);
+		if (known)
+			check_key(&seen, peer, node, errors);
 	}
 	seen_done(&seen);
 	return error;
@@ -219,7 +222,9 @@ enum err check_config(const struct config *config, const struct tree_node *root,
 		check_addresses(tunnel, node, errors);
 		check_dns(tunnel, node, errors);
 		check_streams(tunnel, node, errors);
-		error = check_exclude(tunnel, node, errors);
+		error = check_shared(tunnel, node, errors);
+		if (!error)
+			error = check_exclude(tunnel, node, errors);
 		if (!error)
 			error = check_peers(tunnel, tree_get(node, "peers"), errors);
 		if (error)

@@ -14,18 +14,26 @@ struct check {
 
 static void tell_kind(const struct check *check, const struct schema_row *row,
 					  const struct tree_node *node) {
-	const char *protocol = check->tunnel->protocol;
-	unsigned kinds = row->flags & (SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS);
-	if (kinds == SCHEMA_OF_STREAMS && !check->tunnel->carries_streams)
-		fault_add(check->errors, node, NULL,
-				  "of no use for %s, which carries packets; another protocol (%s), or no such key",
-				  protocol, schema_stream_protocols[0]);
-	else if (kinds == SCHEMA_OF_PACKETS && check->tunnel->carries_streams)
-		fault_add(check->errors, node, NULL, "of no use for %s, which carries streams; no such key",
-				  protocol);
-	else
+	const struct config_tunnel *tunnel = check->tunnel;
+	unsigned kinds = schema_kinds(row);
+	if (kinds & schema_kind(tunnel)) {
 		fault_add(check->errors, node, NULL, "of no use for a %s; no such key, or another role",
-				  schema_roles[check->tunnel->role]);
+				  schema_roles[tunnel->role]);
+		return;
+	}
+	const char *stream = kinds & SCHEMA_OF_STREAMS ? schema_stream_protocols[0] : NULL;
+	const char *shared = kinds & SCHEMA_OF_SHARED ? schema_shared_protocols[0] : NULL;
+	const char *what = tunnel->carries_streams ? "which carries streams"
+					   : tunnel->shares_keys   ? "whose ends share keys"
+											   : "which carries packets";
+	if (kinds & SCHEMA_OF_PACKETS)
+		fault_add(check->errors, node, NULL, "of no use for %s, %s; no such key", tunnel->protocol,
+				  what);
+	else
+		fault_add(check->errors, node, NULL,
+				  "of no use for %s, %s; another protocol (%s%s%s), or no such key",
+				  tunnel->protocol, what, stream ? stream : "", stream && shared ? " or " : "",
+				  shared ? shared : "");
 }
 
 static void tell_missing(const struct check *check, const struct schema_row *row,
@@ -50,16 +58,17 @@ static void check_rows(const struct check *check, const struct schema_row *rows,
 		bool absent = !node || node->empty;
 		/* What only one role needs is told when the role is known. */
 		bool needed =
-			(row->flags & SCHEMA_NEEDED) &&
+			schema_needs(row, check->tunnel) &&
 			!(check->tunnel->role_absent && (row->flags & (SCHEMA_OF_SERVER | SCHEMA_OF_CLIENT)));
 		if (row->type == SCHEMA_GROUP)
 			check_rows(check, row->rows, absent ? NULL : node, absent ? owner : node,
 					   absent ? row->key : "");
 		else if (absent && needed && !node)
 			tell_missing(check, row, owner, group);
-		else if (!absent && row->rows)
+		else if (!absent && row->rows && node->kind == TREE_LIST)
 			for (const struct tree_node *item = node->first; item; item = item->next)
-				check_rows(check, row->rows, item, item, "");
+				if (item->kind == TREE_MAP)
+					check_rows(check, row->rows, item, item, "");
 	}
 }
 

@@ -55,7 +55,10 @@ static void add(struct sockets *sockets, const struct endpoint *at, bool tcp,
 
 static void add_tunnel(struct sockets *sockets, const struct config_tunnel *tunnel,
 					   const struct tree_node *node) {
-	if (!tunnel->carries_streams || (tunnel->role == CONFIG_SERVER && !tunnel->role_absent)) {
+	bool client = tunnel->role == CONFIG_CLIENT && !tunnel->role_absent;
+	if (tunnel->shares_keys && client)
+		return;
+	if (!tunnel->carries_streams || (!client && !tunnel->role_absent)) {
 		add(sockets, &tunnel->listen, tunnel->carries_streams, node, tree_get(node, "listen"));
 		return;
 	}

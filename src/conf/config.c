@@ -10,6 +10,7 @@
 #include "conf/override.h"
 #include "conf/schema.h"
 #include "conf/secret.h"
+#include "conf/shared.h"
 #include "conf/tree.h"
 
 /* In memory of its own, which it lies in itself. */
@@ -52,6 +53,8 @@ static enum err load(const struct config_source *source, struct tree *tree, stru
 	if (memory->failed || tree->memory.failed)
 		return ERR_NO_MEMORY;
 	enum err error = check_config(config, root, errors);
+	if (!error)
+		error = shared_complete(config);
 	if (error)
 		return error;
 	if (source->flags & CONFIG_SECRETS)
@@ -102,4 +105,12 @@ bool config_carries_streams(const char *protocol) {
 
 const char *config_stream_protocol(void) {
 	return schema_stream_protocols[0];
+}
+
+bool config_shares_keys(const char *protocol) {
+	return schema_shares_keys(protocol);
+}
+
+const char *config_shared_protocol(void) {
+	return schema_shared_protocols[0];
 }

@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/config_shared.h"
 #include "conf/config_streams.h"
+#include "conf/config_values.h"
 
 /*
  * The configuration as the rest of the daemon reads it: plain structures, filled by the rows of
@@ -28,34 +30,20 @@ struct config_position {
 	unsigned line; /* from 1 */
 };
 
-struct config_prefixes {
-	const struct prefix *items;
-	size_t count;
-};
-
-/* Of domains, in lower case, without a last dot. */
-struct config_names {
-	const char *const *items;
-	size_t count;
-};
-
 struct config_peer {
 	struct config_position position;
 	const char *name; /* never NULL: the first eight characters of the key when absent */
+	/* Where ends share keys, the identity of theirs; zeros until the key was read. */
 	uint8_t public_key[TEXT_KEY_SIZE];
 	const char *preshared_key_file;       /* absolute; NULL: absent */
 	uint8_t preshared_key[TEXT_KEY_SIZE]; /* read with CONFIG_SECRETS, otherwise zeros */
 	struct config_host endpoint;
+	struct config_hosts others; /* further endpoints, where ends share keys */
 	struct config_prefixes allowed_ips;
+	struct config_prefixes told;   /* addresses, with their networks' lengths, for its client */
 	uint16_t persistent_keepalive; /* seconds, 0: off */
 	bool umbra;                    /* the other end runs Umbra, too */
-	struct config_texts rules;     /* of a client's streams, before the tunnel's */
-};
-
-/* A number, or left to the program. */
-struct config_choice {
-	bool automatic, off; /* neither: value counts */
-	uint32_t value;
+	struct config_texts rules;     /* of a client's streams, before the tunnel's; or packets */
 };
 
 /* What `umbra peer export` and `umbra peer add` write into files for others. */
@@ -91,6 +79,7 @@ struct config_tunnel {
 	char name[CONFIG_NAME_SIZE];
 	const char *protocol;
 	bool carries_streams; /* the protocol does; otherwise packets */
+	bool shares_keys;     /* carries packets, and each pair of ends has one key */
 	bool autostart;
 	/* Port 0: any. An unspecified v6 address ("[::]") is both families. */
 	struct endpoint listen;
@@ -117,9 +106,12 @@ struct config_tunnel {
 	size_t peer_count;
 	struct config_clients clients;
 
-	/* Of a tunnel that carries streams; without addresses it has no interface. */
+	/* Of a tunnel that carries streams, or shares keys. */
 	enum config_role role;
 	bool role_absent; /* only while it is checked */
+	struct config_shared shared;
+
+	/* Of a tunnel that carries streams; without addresses it has no interface. */
 	struct config_tls tls;
 	struct config_decoy decoy;
 	struct {
@@ -225,8 +217,11 @@ enum err config_dump(const struct config *config, char **out_text, size_t *out_s
 const char *config_default_protocol(void);
 /* The first that carries streams; NULL: the build has none. */
 const char *config_stream_protocol(void);
+/* The first whose ends share keys; NULL: the build has none. */
+const char *config_shared_protocol(void);
 /* NULL: false. */
 bool config_carries_streams(const char *protocol);
+bool config_shares_keys(const char *protocol);
 
 /*
  * The reference of every key, from the schema's rows. *out_text is the caller's (free).

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/buffer.h"
@@ -24,36 +25,57 @@ static const char *default_of(const struct schema_row *row) {
 		return "";
 	if (row->absent)
 		return row->absent;
+	if (row->flags & SCHEMA_NEEDED)
+		return "none; the key is required";
 	return schema_is_list(row) ? "empty" : schema_standard(row);
 }
 
+enum { TUNNELS_SIZE = 120 };
+
 /* Of what tunnels the key is; nothing where it is of all. */
-static const char *tunnels_of(const struct schema_row *row) {
-	unsigned kinds = row->flags & (SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS);
-	if (!schema_stream_protocols[0])
-		return "";
-	if (kinds == SCHEMA_OF_PACKETS)
-		return "those that carry packets";
-	if (row->flags & SCHEMA_OF_SERVER)
-		return kinds ? "servers of streams" : "those that carry packets, and servers of streams";
-	if (row->flags & SCHEMA_OF_CLIENT)
-		return kinds ? "clients of streams" : "those that carry packets, and clients of streams";
-	return kinds ? "those that carry streams" : "";
+static const char *tunnels_of(const struct schema_row *row, char text[static TUNNELS_SIZE]) {
+	const unsigned kinds = schema_kinds(row);
+	const bool streams = (kinds & SCHEMA_OF_STREAMS) && schema_stream_protocols[0];
+	const bool shared = (kinds & SCHEMA_OF_SHARED) && schema_shared_protocols[0];
+	const bool packets = kinds & SCHEMA_OF_PACKETS;
+	const bool server = row->flags & SCHEMA_OF_SERVER, client = row->flags & SCHEMA_OF_CLIENT;
+	const bool all_streams = streams || !schema_stream_protocols[0];
+	const bool all_shared = shared || !schema_shared_protocols[0];
+	const bool only_servers = server || (row->flags & SCHEMA_SHARED_SERVER);
+	const char *who = server ? "servers" : client ? "clients" : "those";
+	text[0] = '\0';
+	if (packets && all_streams && all_shared && !client && !only_servers)
+		return text;
+	if (!schema_stream_protocols[0] && !schema_shared_protocols[0])
+		return text;
+	(void)snprintf(text, TUNNELS_SIZE, "%s%s%s%s%s%s%s",
+				   !packets                     ? ""
+				   : schema_shared_protocols[0] ? "those that carry packets by pairs of keys"
+												: "those that carry packets",
+				   packets && (streams || shared) ? ", and " : "", streams ? who : "",
+				   !streams           ? ""
+				   : server || client ? " of streams"
+									  : " that carry streams",
+				   streams && shared ? ", and " : "",
+				   shared ? (only_servers ? "servers" : who) : "",
+				   shared ? " with shared keys" : "");
+	return text;
 }
 
 static void add_text_row(void *context, const struct schema_row *row, const char *path,
 						 unsigned depth) {
 	struct buffer *buffer = context;
 	char expected[VALUE_EXPECTED_SIZE];
-	const char *standard = default_of(row);
+	char tunnels_text[TUNNELS_SIZE];
+	const char *standard = default_of(row), *of = tunnels_of(row, tunnels_text);
 	buffer_format(buffer, "%s%s\n", buffer->size > 0 ? "\n" : "", path);
 	buffer_wrapped(buffer, "    ", row->help, WIDTH);
 	if (expected_of(row, expected)[0])
 		buffer_format(buffer, "    Value:   %s\n", expected);
 	if (standard[0])
 		buffer_format(buffer, "    Default: %s\n", standard);
-	if (tunnels_of(row)[0])
-		buffer_format(buffer, "    Tunnels: %s\n", tunnels_of(row));
+	if (of[0])
+		buffer_format(buffer, "    Tunnels: %s\n", of);
 }
 
 /* A text of man(7): no line is taken for a request, and hyphens can be copied into a terminal. */
@@ -76,7 +98,8 @@ static void add_man_row(void *context, const struct schema_row *row, const char 
 						unsigned depth) {
 	struct buffer *buffer = context;
 	char expected[VALUE_EXPECTED_SIZE];
-	const char *standard = default_of(row);
+	char tunnels_text[TUNNELS_SIZE];
+	const char *standard = default_of(row), *of = tunnels_of(row, tunnels_text);
 	buffer_text(buffer, ".TP\n.B ");
 	add_escaped(buffer, path);
 	buffer_text(buffer, "\n");
@@ -92,8 +115,8 @@ static void add_man_row(void *context, const struct schema_row *row, const char 
 		add_escaped(buffer, standard);
 		buffer_text(buffer, "\n");
 	}
-	if (tunnels_of(row)[0])
-		buffer_format(buffer, ".br\nTunnels: %s\n", tunnels_of(row));
+	if (of[0])
+		buffer_format(buffer, ".br\nTunnels: %s\n", of);
 }
 
 static void add_comment(struct buffer *buffer, size_t indent, const char *text) {
@@ -108,8 +131,29 @@ static const struct config_tunnel tunnels[] = {
 	{.name = "um0"},
 	{.name = "web", .carries_streams = true, .role = CONFIG_SERVER},
 	{.name = "out", .carries_streams = true, .role = CONFIG_CLIENT},
+	{.name = "office", .shares_keys = true, .role = CONFIG_SERVER},
+	{.name = "home", .shares_keys = true, .role = CONFIG_CLIENT},
 };
 enum { TUNNELS_SHOWN = sizeof tunnels / sizeof tunnels[0] };
+
+/* What stands above the servers. */
+static const char streams_text[] =
+	"Tunnels that carry streams, a server and a client. Each may have the keys above as well, but "
+	"for those that umbra config reference says to be of tunnels that carry packets.";
+static const char shared_text[] =
+	"Tunnels that carry packets, and whose ends share keys, a server and a client. Each may have "
+	"the keys above as well, but for those that umbra config reference says to be of others.";
+
+/* Whether a protocol of the build is such. */
+static bool is_in_build(const struct config_tunnel *tunnel) {
+	return tunnel->carries_streams ? schema_stream_protocols[0] != NULL
+		   : tunnel->shares_keys   ? schema_shared_protocols[0] != NULL
+								   : true;
+}
+
+static bool has_role(const struct config_tunnel *tunnel) {
+	return tunnel->carries_streams || tunnel->shares_keys;
+}
 
 /* Where rows are shown. */
 struct place {
@@ -125,7 +169,7 @@ static bool is_known(const struct schema_row *row, const struct place *place) {
 /* Whether it is left out, as nothing is new about it. */
 static bool is_left_out(const struct schema_row *row, const struct place *place) {
 	bool needed = row->flags & (SCHEMA_REQUIRED | SCHEMA_SHOWN) || row->rows ||
-				  row->choices == schema_protocols;
+				  row->choices == schema_protocols || schema_needs(row, place->tunnel);
 	return !needed && is_known(row, place);
 }
 
@@ -134,10 +178,12 @@ static const char *value_of(const struct schema_row *row, const struct config_tu
 							bool *out_stands) {
 	const char *standard = schema_standard(row);
 	bool has_standard = standard && standard[0] && !row->absent;
-	*out_stands = has_standard || row->flags & SCHEMA_REQUIRED ||
-				  (tunnel->carries_streams && row->flags & (SCHEMA_NEEDED | SCHEMA_SHOWN));
+	*out_stands = has_standard || row->flags & SCHEMA_REQUIRED || schema_needs(row, tunnel) ||
+				  (has_role(tunnel) && row->flags & SCHEMA_SHOWN);
 	if (tunnel->carries_streams && row->choices == schema_protocols)
 		return schema_stream_protocols[0];
+	if (tunnel->shares_keys && row->choices == schema_protocols)
+		return schema_shared_protocols[0];
 	if (row->choices == schema_roles)
 		return schema_roles[tunnel->role];
 	if (has_standard)
@@ -189,16 +235,14 @@ static void add_commented(struct buffer *buffer, const struct buffer *part, size
 }
 
 static void add_yaml_tunnels(struct buffer *buffer, const struct schema_row *row, size_t indent) {
-	size_t count = schema_stream_protocols[0] ? TUNNELS_SHOWN : 1;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < TUNNELS_SHOWN; i++) {
 		const struct place place = {.tunnel = &tunnels[i], .again = i > 0};
+		if (!is_in_build(place.tunnel))
+			continue;
 		if (i > 0)
 			buffer_text(buffer, "\n");
-		if (i == 1)
-			add_comment(buffer, indent,
-						"Tunnels that carry streams, a server and a client. Each may have the keys "
-						"above as well, but for those that umbra config reference says to be of "
-						"tunnels that carry packets.");
+		if (has_role(place.tunnel) && place.tunnel->role == CONFIG_SERVER)
+			add_comment(buffer, indent, place.tunnel->carries_streams ? streams_text : shared_text);
 		buffer_spaces(buffer, indent);
 		buffer_format(buffer, "%s:\n", tunnels[i].name);
 		add_yaml_rows(buffer, row, &place, indent + INDENT);

@@ -5,22 +5,11 @@
 
 #include "base/address.h"
 #include "base/text.h"
+#include "conf/config_values.h"
 
 /* What a tunnel of streams has besides, as conf/config.h has the rest. */
 
-/* "vpn.example.org:51820", "192.0.2.1:51820", "[2001:db8::1]:51820". */
-struct config_host {
-	const char *name; /* without brackets; NULL: absent */
-	uint16_t port;
-};
-
 enum config_role { CONFIG_SERVER, CONFIG_CLIENT };
-
-/* Texts whose form was checked. */
-struct config_texts {
-	const char *const *items;
-	size_t count;
-};
 
 /* SHA-256 of a SubjectPublicKeyInfo. */
 struct config_pin {

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "conf/config.h"
+#include "conf/schema_shared.h"
 
 /* See schema.h for what the columns are. Each path has one row, in the order of the reference. */
 
@@ -224,13 +225,15 @@ static const struct schema_row route_rows[] = {
 static const struct schema_row peer_rows[] = {
 	{.key = "name",
 	 .type = SCHEMA_LABEL,
+	 .flags = SCHEMA_SHARED_NEEDED,
 	 AT_PEER(name),
 	 .absent = "the first eight characters of public_key",
 	 .example = "phone",
-	 .help = "What the peer is called; no other peer of the tunnel is."},
+	 .help = "What the peer is called; no other peer of the tunnel is. Where ends share keys, "
+			 "each peer has a name."},
 	{.key = "public_key",
 	 .type = SCHEMA_KEY,
-	 .flags = SCHEMA_REQUIRED,
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_NEEDED,
 	 AT_PEER(public_key),
 	 .example = "\"hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\"",
 	 .help = "The peer's public key. \"umbra pubkey\" prints that of a private key."},
@@ -243,9 +246,10 @@ static const struct schema_row peer_rows[] = {
 	 .example = "keys/phone.psk",
 	 .help = "File with a key that both sides know besides (\"umbra genpsk\" makes one); readable "
 			 "by its owner alone."},
+	SCHEMA_SHARED_PEER,
 	{.key = "endpoint",
 	 .type = SCHEMA_HOST,
-	 .flags = SCHEMA_OF_CLIENT | SCHEMA_SHOWN,
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_OF_CLIENT | SCHEMA_SHOWN,
 	 AT_PEER(endpoint),
 	 .absent = "the peer comes here first",
 	 .example = "vpn.example.org:51820",
@@ -254,11 +258,13 @@ static const struct schema_row peer_rows[] = {
 			 "resolved again when the peer does not answer."},
 	{.key = "allowed_ips",
 	 .type = SCHEMA_PREFIXES,
+	 .flags = SCHEMA_SHARED_NEEDED,
 	 AT_PEER(allowed_ips),
 	 .maximum = ALLOWED_IPS_MAX,
 	 .standard = "",
 	 .example = "[10.66.0.2/32, \"fd66::2/128\"]",
 	 .help = "What goes to this peer, and the only source addresses taken from it."},
+	SCHEMA_SHARED_TOLD,
 	{.key = "persistent_keepalive",
 	 .type = SCHEMA_SECONDS,
 	 .flags = SCHEMA_OF_PACKETS,
@@ -277,12 +283,14 @@ static const struct schema_row peer_rows[] = {
 			 "implementations throw away what they are asked."},
 	{.key = "rules",
 	 .type = SCHEMA_RULES,
-	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SERVER,
+	 .flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED | SCHEMA_OF_SERVER,
 	 AT_PEER(rules),
 	 .maximum = CONFIG_RULES_MAX,
 	 .standard = "",
 	 .example = "[\"allow 10.9.0.0/16\"]",
-	 .help = "Where this client's streams may lead, before the rules of policy and in their form."},
+	 .help = "Where this client's streams may lead, before the rules of policy and in their form. "
+			 "Where ends share keys: where its packets may go, by addresses; what no rule fits may "
+			 "pass."},
 	{0},
 };
 
@@ -297,6 +305,7 @@ static const struct schema_row client_rows[] = {
 	 .help = "Where clients reach this tunnel: a name or an address, and the port."},
 	{.key = "dns",
 	 .type = SCHEMA_ADDRESSES,
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS,
 	 AT_TUNNEL(clients.dns),
 	 .maximum = RESOLVERS_MAX,
 	 .standard = "",
@@ -304,6 +313,7 @@ static const struct schema_row client_rows[] = {
 	 .help = "Name servers that clients ask."},
 	{.key = "allowed_ips",
 	 .type = SCHEMA_PREFIXES,
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS,
 	 AT_TUNNEL(clients.allowed_ips),
 	 .maximum = ALLOWED_IPS_MAX,
 	 .standard = "",
@@ -332,9 +342,9 @@ static const struct schema_row tunnel_rows[] = {
 	 .help =
 		 "Port, or address and port, where peers come: of UDP sockets, or of a TCP socket where "
 		 "the protocol carries streams. A port alone and [::] are IPv4 and IPv6."},
-	{TUNNEL_KEY(private_key_file, SCHEMA_PATH), .flags = SCHEMA_REQUIRED,
-	 .maximum = PATH_CHARACTERS_MAX, .example = "keys/um0.key",
-	 .stream_example = "keys/streams.key",
+	{TUNNEL_KEY(private_key_file, SCHEMA_PATH),
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_NEEDED, .maximum = PATH_CHARACTERS_MAX,
+	 .example = "keys/um0.key", .stream_example = "keys/streams.key",
 	 .help = "File with this side's private key (\"umbra genkey\" makes one); readable by its "
 			 "owner alone."},
 	{TUNNEL_KEY(addresses, SCHEMA_NETWORKS), .maximum = ADDRESSES_MAX, .standard = "",
@@ -372,6 +382,7 @@ static const struct schema_row tunnel_rows[] = {
 	SCHEMA_DNS,
 	{.key = "peers",
 	 .type = SCHEMA_PEERS,
+	 .flags = SCHEMA_SHARED_SERVER,
 	 .rows = peer_rows,
 	 .help = "The other sides; more can be added with \"umbra peer add\"."},
 	{.key = "clients",
@@ -381,6 +392,7 @@ static const struct schema_row tunnel_rows[] = {
 	 .help = "What \"umbra peer add\" and \"umbra peer export\" write into the files of clients, "
 			 "and what stands in their lines where streams are carried."},
 	SCHEMA_STREAMS,
+	SCHEMA_SHARED,
 	{0},
 };
 

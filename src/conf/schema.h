@@ -36,6 +36,8 @@ enum schema_type {
 	SCHEMA_ORIGIN,    /* struct endpoint          http:// and an address with its port      */
 	SCHEMA_RULES,     /* struct config_texts      list of proxy/policy_rule.h               */
 	SCHEMA_PINS,      /* struct config_pins       list of sha256/ and base64                */
+	SCHEMA_HOSTS,     /* struct config_hosts      list of names or addresses, and ports     */
+	SCHEMA_WORDS,     /* struct config_texts      list of choices, each once                */
 };
 
 enum schema_flag {
@@ -45,13 +47,17 @@ enum schema_flag {
 	SCHEMA_HEXADECIMAL = 8, /* or 0x..., and is dumped so */
 	SCHEMA_LOOPBACK = 32,   /* a port alone is one of 127.0.0.1 */
 	SCHEMA_ABSENCE = 16,    /* the bool at `absence` tells that the key is absent */
-	/* Of what tunnels the key is, see schema_suits(); without one of a pair: of both. */
-	SCHEMA_OF_PACKETS = 64,
+	/* Of what tunnels the key is, see schema_suits(); without one of these three: of all. */
+	SCHEMA_OF_PACKETS = 64, /* that carry packets, and whose ends have pairs of keys */
 	SCHEMA_OF_STREAMS = 128,
-	SCHEMA_OF_SERVER = 256, /* these two: among those that carry streams */
+	SCHEMA_OF_SHARED = 4096, /* that carry packets, and whose ends share keys */
+	/* Among those that have roles, streams and shared; without one of them: of both. */
+	SCHEMA_OF_SERVER = 256,
 	SCHEMA_OF_CLIENT = 512,
-	SCHEMA_NEEDED = 1024, /* required by the tunnels that it is of */
-	SCHEMA_SHOWN = 2048,  /* stands in the reference's tunnels of streams, default or not */
+	SCHEMA_SHARED_SERVER = 8192,  /* among those whose ends share keys alone: of a server */
+	SCHEMA_SHARED_NEEDED = 16384, /* and: required */
+	SCHEMA_NEEDED = 1024,         /* required by the tunnels that it is of */
+	SCHEMA_SHOWN = 2048,          /* stands in the reference's tunnels with roles, default or not */
 };
 
 struct schema_row {
@@ -83,14 +89,14 @@ extern const struct schema_row schema_dns_rows[];
 extern const struct schema_row schema_tls_rows[], schema_decoy_rows[], schema_stream_rows[],
 	schema_policy_rows[], schema_proxy_rows[], schema_forward_rows[];
 extern const char *const schema_roles[];
-#define SCHEMA_ROLE                                                                             \
-	{                                                                                           \
-		.key = "role", .type = SCHEMA_INDEX,                                                    \
-		.flags = SCHEMA_OF_STREAMS | SCHEMA_ABSENCE | SCHEMA_NEEDED,                            \
-		.offset = offsetof(struct config_tunnel, role),                                         \
-		.absence = offsetof(struct config_tunnel, role_absent), .choices = schema_roles,        \
-		.absent = "none; tunnels that carry streams need it", .example = "server",              \
-		.help = "Which end this is: clients open connections to a server, and streams in them." \
+#define SCHEMA_ROLE                                                                      \
+	{                                                                                    \
+		.key = "role", .type = SCHEMA_INDEX,                                             \
+		.flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED | SCHEMA_ABSENCE | SCHEMA_NEEDED,  \
+		.offset = offsetof(struct config_tunnel, role),                                  \
+		.absence = offsetof(struct config_tunnel, role_absent), .choices = schema_roles, \
+		.absent = "none; tunnels that have roles need it", .example = "server",          \
+		.help = "Which end this is: a server is where clients come to."                  \
 	}
 #define SCHEMA_STREAM_GROUP(name, more, group_rows, text)                         \
 	{                                                                             \
@@ -122,10 +128,19 @@ extern const char *const schema_protocols[];
 /* Those of them that carry streams, not packets; conf/protocols.c has both. */
 extern const char *const schema_stream_protocols[];
 bool schema_carries_streams(const char *protocol);
+/* Those that carry packets, and whose ends share keys. */
+extern const char *const schema_shared_protocols[];
+bool schema_shares_keys(const char *protocol);
 
-/* Whether the key is of such a tunnel; by what it carries alone where its role is not known. */
 struct config_tunnel;
+/* Of SCHEMA_OF_PACKETS, STREAMS and SHARED: those that the key is of, and the tunnel's own. */
+unsigned schema_kinds(const struct schema_row *row);
+unsigned schema_kind(const struct config_tunnel *tunnel);
+/* Whether the key is of such a tunnel; by its kind alone where its role is not known. */
 bool schema_suits(const struct schema_row *row, const struct config_tunnel *tunnel);
+
+/* Whether a tunnel that the key is of cannot do without. */
+bool schema_needs(const struct schema_row *row, const struct config_tunnel *tunnel);
 
 /* Whether a protocol of the build may have the key; otherwise it is as if it had no row. */
 bool schema_is_there(const struct schema_row *row);

@@ -13,28 +13,56 @@ const char *schema_standard(const struct schema_row *row) {
 bool schema_is_list(const struct schema_row *row) {
 	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
 		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES ||
-		   row->type == SCHEMA_RULES || row->type == SCHEMA_PINS;
+		   row->type == SCHEMA_RULES || row->type == SCHEMA_PINS || row->type == SCHEMA_HOSTS ||
+		   row->type == SCHEMA_WORDS;
 }
 
-bool schema_carries_streams(const char *protocol) {
-	for (size_t i = 0; protocol && schema_stream_protocols[i]; i++)
-		if (strcmp(schema_stream_protocols[i], protocol) == 0)
+static bool contains(const char *const *protocols, const char *protocol) {
+	for (size_t i = 0; protocol && protocols[i]; i++)
+		if (strcmp(protocols[i], protocol) == 0)
 			return true;
 	return false;
 }
 
+bool schema_carries_streams(const char *protocol) {
+	return contains(schema_stream_protocols, protocol);
+}
+
+bool schema_shares_keys(const char *protocol) {
+	return contains(schema_shared_protocols, protocol);
+}
+
+unsigned schema_kinds(const struct schema_row *row) {
+	enum { ALL = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED };
+	return row->flags & ALL ? row->flags & ALL : ALL;
+}
+
+unsigned schema_kind(const struct config_tunnel *tunnel) {
+	return tunnel->carries_streams ? SCHEMA_OF_STREAMS
+		   : tunnel->shares_keys   ? SCHEMA_OF_SHARED
+								   : SCHEMA_OF_PACKETS;
+}
+
 bool schema_is_there(const struct schema_row *row) {
-	bool of_streams = (row->flags & SCHEMA_OF_STREAMS) && !(row->flags & SCHEMA_OF_PACKETS);
-	return !of_streams || schema_stream_protocols[0];
+	unsigned kinds = schema_kinds(row);
+	return (kinds & SCHEMA_OF_PACKETS) ||
+		   ((kinds & SCHEMA_OF_STREAMS) && schema_stream_protocols[0]) ||
+		   ((kinds & SCHEMA_OF_SHARED) && schema_shared_protocols[0]);
 }
 
 bool schema_suits(const struct schema_row *row, const struct config_tunnel *tunnel) {
-	unsigned kinds = row->flags & (SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS);
 	unsigned roles = row->flags & (SCHEMA_OF_SERVER | SCHEMA_OF_CLIENT);
-	if (kinds && !(kinds & (tunnel->carries_streams ? SCHEMA_OF_STREAMS : SCHEMA_OF_PACKETS)))
+	if (!(schema_kinds(row) & schema_kind(tunnel)))
 		return false;
-	return !tunnel->carries_streams || !roles || tunnel->role_absent ||
+	if (tunnel->shares_keys && (row->flags & SCHEMA_SHARED_SERVER))
+		roles = SCHEMA_OF_SERVER;
+	return schema_kind(tunnel) == SCHEMA_OF_PACKETS || !roles || tunnel->role_absent ||
 		   (roles & (tunnel->role == CONFIG_SERVER ? SCHEMA_OF_SERVER : SCHEMA_OF_CLIENT));
+}
+
+bool schema_needs(const struct schema_row *row, const struct config_tunnel *tunnel) {
+	return (row->flags & SCHEMA_NEEDED) ||
+		   (tunnel->shares_keys && (row->flags & SCHEMA_SHARED_NEEDED));
 }
 
 const struct schema_row *schema_find(const struct schema_row *group, const char *key,

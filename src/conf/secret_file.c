@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/wipe.h"
 #include "conf/fault.h"
+
+enum { CONTENT_SIZE = 256 }; /* a key, and more white space than anybody needs */
 
 const char *secret_file_shown(const struct secret_file *file) {
 	return file->key ? file->path : fault_path(file->node->text, file->path);
@@ -70,4 +73,35 @@ ssize_t secret_file_read(const struct secret_file *file, char *data, size_t size
 		fault_add(file->errors, file->node, file->key, "%s cannot be read: %s; %s", path,
 				  strerror(errno), file->what);
 	return used;
+}
+
+static bool is_space(char character) {
+	return character == ' ' || character == '\t' || character == '\n' || character == '\r';
+}
+
+bool secret_file_read_key(const struct secret_file *file, const char *maker,
+						  uint8_t out_key[static TEXT_KEY_SIZE]) {
+	struct {
+		char content[CONTENT_SIZE];
+		uint8_t key[TEXT_KEY_SIZE];
+	} s;
+	WIPE_ON_EXIT(s);
+	ssize_t size = secret_file_read(file, s.content, sizeof s.content);
+	if (size < 0)
+		return false;
+	const char *start = s.content, *end = s.content + size;
+	while (start < end && is_space(*start))
+		start++;
+	while (end > start && is_space(end[-1]))
+		end--;
+	const char *problem = start == end                                           ? "is empty"
+						  : text_key_decode(start, (size_t)(end - start), s.key) ? "holds no key"
+						  : wipe_is_zero(s.key, sizeof s.key)                    ? "holds zeros"
+																				 : NULL;
+	if (problem)
+		fault_add(file->errors, file->node, NULL, "%s %s; one line of base64, as \"%s\" prints it",
+				  secret_file_shown(file), problem, maker);
+	else
+		memcpy(out_key, s.key, sizeof s.key);
+	return !problem;
 }

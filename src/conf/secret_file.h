@@ -22,5 +22,9 @@ struct secret_file {
 /* The path, or "the file" when it may be a key in the wrong place. */
 const char *secret_file_shown(const struct secret_file *file);
 
+/* One key in base64, white space aside; false after a fault. maker: the command that makes one. */
+bool secret_file_read_key(const struct secret_file *file, const char *maker,
+						  uint8_t out_key[static TEXT_KEY_SIZE]);
+
 /* At most size bytes of it; -1 after a fault. */
 ssize_t secret_file_read(const struct secret_file *file, char *data, size_t size);

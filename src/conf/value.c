@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/wipe.h"
 #include "conf/fault.h"
 #include "conf/utf8.h"
 #include "conf/value_parse.h"
@@ -178,16 +179,38 @@ static size_t item_size(const struct schema_row *row) {
 	case SCHEMA_NAMES:
 	case SCHEMA_RULES:
 		return sizeof(const char *);
+	case SCHEMA_WORDS:
+		return sizeof(const char *);
 	case SCHEMA_PINS:
 		return sizeof(struct config_pin);
+	case SCHEMA_HOSTS:
+		return sizeof(struct config_host);
 	default:
 		return sizeof(struct prefix);
 	}
 }
 
+/* One of the choices that none of the items before is. */
+static const char *read_choice(const struct schema_row *row, const char *text, const char **items,
+							   size_t index) {
+	size_t choice;
+	const char *problem = value_parse_choice(row, text, &choice);
+	if (problem)
+		return problem;
+	for (size_t i = 0; i < index; i++)
+		if (items[i] == row->choices[choice])
+			return "stands in the list twice";
+	items[index] = row->choices[choice];
+	return NULL;
+}
+
 static const char *read_item(struct value_reader *reader, const struct schema_row *row,
 							 const char *text, void *items, size_t index) {
 	struct prefix prefix;
+	if (row->type == SCHEMA_WORDS)
+		return read_choice(row, text, items, index);
+	if (row->type == SCHEMA_HOSTS)
+		return read_host(reader, text, (struct config_host *)items + index);
 	if (row->type == SCHEMA_NAMES)
 		return read_name(reader, text, (const char **)items + index);
 	if (row->type == SCHEMA_RULES)
@@ -285,6 +308,8 @@ bool value_is_present(const struct schema_row *row, const void *member) {
 		return text && value_is_label(text);
 	case SCHEMA_HOST:
 		return ((const struct config_host *)member)->name;
+	case SCHEMA_KEY:
+		return !wipe_is_zero(member, TEXT_KEY_SIZE);
 	default:
 		return true;
 	}
@@ -296,13 +321,23 @@ static void write_pin(const struct config_pin *pin, struct buffer *buffer) {
 	buffer_format(buffer, "\"sha256/%s\"", text);
 }
 
+static void write_host(const struct config_host *host, struct buffer *buffer) {
+	bool brackets = strchr(host->name, ':');
+	buffer_format(buffer, "\"%s%s%s:%u\"", brackets ? "[" : "", host->name, brackets ? "]" : "",
+				  host->port);
+}
+
 static void write_item(const struct schema_row *row, const void *items, size_t index,
 					   struct buffer *buffer) {
 	char text[ADDRESS_TEXT_SIZE];
 	switch (row->type) {
 	case SCHEMA_NAMES:
 	case SCHEMA_RULES:
+	case SCHEMA_WORDS:
 		buffer_quoted(buffer, ((const char *const *)items)[index]);
+		return;
+	case SCHEMA_HOSTS:
+		write_host((const struct config_host *)items + index, buffer);
 		return;
 	case SCHEMA_PINS:
 		write_pin((const struct config_pin *)items + index, buffer);
@@ -337,12 +372,6 @@ static void write_number(const struct schema_row *row, const struct config_choic
 		buffer_format(buffer, "0x%x", value->value);
 	else
 		buffer_format(buffer, "%u", value->value);
-}
-
-static void write_host(const struct config_host *host, struct buffer *buffer) {
-	bool brackets = strchr(host->name, ':');
-	buffer_format(buffer, "\"%s%s%s:%u\"", brackets ? "[" : "", host->name, brackets ? "]" : "",
-				  host->port);
 }
 
 void value_write(const struct schema_row *row, const void *member, struct buffer *buffer) {

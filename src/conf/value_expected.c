@@ -4,8 +4,8 @@
 #include "conf/value.h"
 
 static void expect_choice(const struct schema_row *row, char *expected) {
-	size_t used = 0;
-	expected[0] = '\0';
+	const char *list = row->type == SCHEMA_WORDS ? "a list of " : "";
+	size_t used = (size_t)snprintf(expected, VALUE_EXPECTED_SIZE, "%s", list);
 	for (size_t i = 0; row->choices[i] && used < VALUE_EXPECTED_SIZE; i++)
 		used += (size_t)snprintf(expected + used, VALUE_EXPECTED_SIZE - used, "%s%s",
 								 i == 0                ? ""
@@ -62,6 +62,8 @@ static const char *expected_text(const struct schema_row *row) {
 		return "an address and port like http://127.0.0.1:8080";
 	case SCHEMA_RULES:
 		return "a list of rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]";
+	case SCHEMA_HOSTS:
+		return "a list of hosts and ports like [vpn.example.org:51820]";
 	case SCHEMA_PINS:
 		return "a list of sha256/ and 44 characters of base64 each";
 	case SCHEMA_KEY:
@@ -72,7 +74,7 @@ static const char *expected_text(const struct schema_row *row) {
 }
 
 void value_expected(const struct schema_row *row, char expected[static VALUE_EXPECTED_SIZE]) {
-	if (row->type == SCHEMA_WORD || row->type == SCHEMA_INDEX)
+	if (row->type == SCHEMA_WORD || row->type == SCHEMA_INDEX || row->type == SCHEMA_WORDS)
 		expect_choice(row, expected);
 	else if (row->type == SCHEMA_NUMBER || row->type == SCHEMA_SECONDS)
 		expect_number(row, expected);

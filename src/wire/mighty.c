@@ -2,6 +2,9 @@
 
 #include "base/wipe.h"
 #include "wire/cursor.h"
+#include "wire/parameters.h"
+
+_Static_assert((int)MIGHTY_PARAMETERS_SIZE_MAX == (int)PARAMETERS_ANSWER_SIZE_MAX);
 
 /*
  *   0           1              2            4            8          12

@@ -23,6 +23,8 @@ enum parameter {
 enum {
 	PARAMETERS_HEAD_SIZE = 3,
 	PARAMETERS_TICKET_ID_SIZE = 16,
+	/* What an answer of a handshake has room for, of 1200 bytes with all that is around them. */
+	PARAMETERS_ANSWER_SIZE_MAX = 1060,
 	/* Ours: no key may see more than twice as many, which is where it dies. */
 	PARAMETERS_REKEY_PACKETS_MAX = 1 << 30,
 	PARAMETERS_SIZE_MAX = INTERFACE_SETTINGS_SIZE_MAX(PARAMETERS_HEAD_SIZE) +

@@ -8,3 +8,4 @@
  */
 const char *const schema_protocols[] = {"wireguard", "phantom", NULL};
 const char *const schema_stream_protocols[] = {"phantom", NULL};
+const char *const schema_shared_protocols[] = {NULL};

@@ -22,6 +22,18 @@ static inline void same_host(const struct config_host *left, const struct config
 	assert_int_equal(left->port, right->port);
 }
 
+static inline void same_hosts(const struct config_hosts *left, const struct config_hosts *right) {
+	assert_int_equal(left->count, right->count);
+	for (size_t i = 0; i < left->count; i++)
+		same_host(&left->items[i], &right->items[i]);
+}
+
+static inline void same_texts(const struct config_texts *left, const struct config_texts *right) {
+	assert_int_equal(left->count, right->count);
+	for (size_t i = 0; i < left->count; i++)
+		assert_string_equal(left->items[i], right->items[i]);
+}
+
 static inline void same_choice(const struct config_choice *left,
 							   const struct config_choice *right) {
 	assert_int_equal(left->automatic, right->automatic);
@@ -37,6 +49,9 @@ static inline void same_peer(const struct config_peer *left, const struct config
 	same_prefixes(&left->allowed_ips, &right->allowed_ips);
 	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
 	assert_int_equal(left->umbra, right->umbra);
+	same_hosts(&left->others, &right->others);
+	same_prefixes(&left->told, &right->told);
+	same_texts(&left->rules, &right->rules);
 }
 
 static inline void same_clients(const struct config_clients *left,
@@ -66,6 +81,25 @@ static inline void same_dns(const struct config_dns *left, const struct config_d
 	assert_int_equal(left->manager, right->manager);
 }
 
+static inline void same_shared(const struct config_shared *left,
+							   const struct config_shared *right) {
+	same_hosts(&left->endpoints, &right->endpoints);
+	same_text(left->psk_file, right->psk_file);
+	assert_memory_equal(left->identity, right->identity, sizeof left->identity);
+	same_texts(&left->ciphers, &right->ciphers);
+	same_choice(&left->rekey.seconds, &right->rekey.seconds);
+	same_choice(&left->rekey.packets, &right->rekey.packets);
+	same_choice(&left->keepalive, &right->keepalive);
+	assert_int_equal(left->client_to_client, right->client_to_client);
+	assert_int_equal(left->push.routes_absent, right->push.routes_absent);
+	same_prefixes(&left->push.routes, &right->push.routes);
+	assert_int_equal(left->push.dns_count, right->push.dns_count);
+	for (size_t i = 0; i < left->push.dns_count; i++)
+		assert_true(address_equal(&left->push.dns[i], &right->push.dns[i]));
+	same_names(&left->push.domains, &right->push.domains);
+	same_choice(&left->push.mtu, &right->push.mtu);
+}
+
 static inline void same_tunnel(const struct config_tunnel *left,
 							   const struct config_tunnel *right) {
 	assert_string_equal(left->name, right->name);
@@ -92,6 +126,8 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	for (size_t i = 0; i < left->peer_count; i++)
 		same_peer(&left->peers[i], &right->peers[i]);
 	same_clients(&left->clients, &right->clients);
+	assert_int_equal(left->role, right->role);
+	same_shared(&left->shared, &right->shared);
 }
 
 static inline void same_config(const struct config *left, const struct config *right) {

@@ -4,12 +4,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "conf/both_kinds.h"
 #include "conf/loading.h"
 #include "conf/schema.h"
+#include "conf/wrong_values.h"
 
 #define COMMON                \
 	"    protocol: phantom\n" \
@@ -255,43 +255,19 @@ static void test_every_row_says_its_lines(void **state) {
 						rows[i].lines);
 }
 
-/* Whether a line tells of a wrong value at the path, whose stars stand for any word. */
-static bool tells_of(const char *line, size_t size, const char *path) {
-	char text[1024], rest[SCHEMA_PATH_SIZE + sizeof ":"];
-	assert_true(size < sizeof text);
-	memcpy(text, line, size);
-	text[size] = '\0';
-	(void)snprintf(rest, sizeof rest, "%s:", path);
-	const char *at = strstr(text, ": ");
-	at = at ? at + 2 : text;
-	for (char *part = rest; part && at; part = part ? part + 1 : NULL) {
-		char *star = strchr(part, '*');
-		size_t before = star ? (size_t)(star - part) : strlen(part);
-		if (strncmp(at, part, before) != 0)
-			return false;
-		at = star ? strpbrk(at + before, ".:") : at + before;
-		part = star;
-	}
-	return at && !strstr(at, "missing") && !strstr(at, "of no use");
-}
-
 /* A key that is of tunnels that carry streams alone has a wrong value in some row. */
 static void find_wrong_value(void *context, const struct schema_row *row, const char *path,
 							 unsigned depth) {
 	bool *in_streams = context;
 	if (depth == 1)
-		*in_streams = row->flags & SCHEMA_OF_STREAMS;
-	if (!*in_streams && !(row->flags & SCHEMA_OF_STREAMS))
+		*in_streams = !(schema_kinds(row) & SCHEMA_OF_PACKETS);
+	if (!*in_streams && schema_kinds(row) & SCHEMA_OF_PACKETS)
 		return;
 	if (row->type == SCHEMA_GROUP)
 		return;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		for (const char *line = rows[i].lines; *line;) {
-			size_t size = strcspn(line, "\n");
-			if (tells_of(line, size, path))
-				return;
-			line += size + (line[size] != '\0');
-		}
+		if (wrong_values_have(rows[i].lines, path))
+			return;
 	fail_msg("no row has a wrong value of %s", path);
 }
 

@@ -44,13 +44,13 @@ BIO *leaf_reader(struct slice text) {
 	return text.size > INT_MAX ? NULL : BIO_new_mem_buf(text.data, (int)text.size);
 }
 
-static int no_passphrase(char *buffer, int size, int writing, void *context) {
+int leaf_no_passphrase(char *buffer, int size, int writing, void *context) {
 	return -1;
 }
 
 enum err leaf_next(BIO *pem, X509 **out_leaf) {
 	ERR_clear_error();
-	X509 *leaf = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL);
+	X509 *leaf = PEM_read_bio_X509(pem, NULL, leaf_no_passphrase, NULL);
 	if (!leaf) {
 		unsigned long code = ERR_peek_last_error();
 		bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;

@@ -28,6 +28,9 @@ bool leaf_is_address(const char *text);
 /* The next certificate of a PEM text, NULL at its end; the caller frees it. ERR_MALFORMED. */
 enum err leaf_next(BIO *pem, X509 **out_leaf);
 
+/* For PEM_read_bio_*(): nobody is asked for a passphrase. */
+int leaf_no_passphrase(char *buffer, int size, int writing, void *context);
+
 /* Reads from text that stays where it is; NULL without memory. */
 BIO *leaf_reader(struct slice text);
 

@@ -30,10 +30,6 @@ static int take_any_name(SSL *ssl, int *alert, void *unused) {
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static int no_passphrase(char *buffer, int size, int writing, void *context) {
-	return -1;
-}
-
 /* The server's list decides. A client that offers none of it gets an alert, as from web servers. */
 static int choose_protocol(SSL *ssl, const unsigned char **out_protocol, unsigned char *out_size,
 						   const unsigned char *offered, unsigned offered_size, void *unused) {
@@ -78,7 +74,7 @@ static enum err use_key(SSL_CTX *context, struct slice pem, const char **out_fau
 	auto_bio BIO *reader = leaf_reader(pem);
 	if (!reader)
 		return ERR_NO_MEMORY;
-	auto_key EVP_PKEY *key = PEM_read_bio_PrivateKey(reader, NULL, no_passphrase, NULL);
+	auto_key EVP_PKEY *key = PEM_read_bio_PrivateKey(reader, NULL, leaf_no_passphrase, NULL);
 	if (!key) {
 		*out_fault = "there is no private key, or it is damaged, or it has a passphrase";
 		return ERR_MALFORMED;

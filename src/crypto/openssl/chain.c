@@ -1,0 +1,354 @@
+#include "crypto/chain.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "base/wipe.h"
+#include "crypto/openssl/leaf.h"
+
+enum { DEPTH_MAX = 3 }; /* authorities between a leaf and one that is trusted */
+
+struct chain_trust {
+	X509_STORE *store;
+	bool has_lists;
+};
+
+static const char *const texts[] = {
+#define CHAIN_FAULT_TEXT(name, text) [name] = text,
+	CHAIN_FAULT_MAP(CHAIN_FAULT_TEXT)
+#undef CHAIN_FAULT_TEXT
+};
+
+const char *chain_fault_text(enum chain_fault fault) {
+	return (unsigned)fault < CHAIN_FAULTS ? texts[fault] : "is in an unknown state";
+}
+
+static void store_done(X509_STORE_CTX **context) {
+	X509_STORE_CTX_free(*context);
+}
+static void stack_done(STACK_OF(X509) * *stack) {
+	sk_X509_pop_free(*stack, X509_free);
+}
+#define auto_context __attribute__((cleanup(store_done)))
+#define auto_stack __attribute__((cleanup(stack_done)))
+
+/* Of keys that the library does not know there is none. */
+static bool has_ed25519_key(X509 *certificate) {
+	EVP_PKEY *key = X509_get0_pubkey(certificate);
+	return key && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519;
+}
+
+static bool is_ed25519(X509 *certificate) {
+	return has_ed25519_key(certificate) && X509_get_signature_nid(certificate) == NID_ED25519;
+}
+
+/* Trust */
+
+static enum err add_authorities(X509_STORE *store, struct slice pem) {
+	auto_bio BIO *reader = leaf_reader(pem);
+	if (!reader)
+		return ERR_NO_MEMORY;
+	for (size_t count = 0;; count++) {
+		auto_x509 X509 *authority = NULL;
+		enum err error = leaf_next(reader, &authority);
+		if (error)
+			return error;
+		if (!authority)
+			return count > 0 ? ERR_OK : ERR_MALFORMED;
+		if (!is_ed25519(authority) || X509_check_ca(authority) != 1)
+			return ERR_MALFORMED;
+		if (X509_STORE_add_cert(store, authority) <= 0)
+			return ERR_NO_MEMORY;
+	}
+}
+
+/* ERR_NOT_FOUND at the end of the text. */
+static enum err add_list(X509_STORE *store, BIO *reader) {
+	X509_CRL *list = PEM_read_bio_X509_CRL(reader, NULL, leaf_no_passphrase, NULL);
+	if (!list) {
+		unsigned long code = ERR_peek_last_error();
+		bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+		ERR_clear_error();
+		return end ? ERR_NOT_FOUND : ERR_MALFORMED;
+	}
+	bool added = X509_STORE_add_crl(store, list) > 0;
+	X509_CRL_free(list);
+	return added ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err add_lists(struct chain_trust *trust, struct slice pem) {
+	if (pem.size == 0)
+		return ERR_OK;
+	auto_bio BIO *reader = leaf_reader(pem);
+	if (!reader)
+		return ERR_NO_MEMORY;
+	ERR_clear_error();
+	enum err error = ERR_OK;
+	while (!error) {
+		error = add_list(trust->store, reader);
+		trust->has_lists |= !error;
+	}
+	if (error != ERR_NOT_FOUND)
+		return error;
+	return trust->has_lists ? ERR_OK : ERR_MALFORMED;
+}
+
+enum err chain_trust_new(struct slice authorities, struct slice lists,
+						 struct chain_trust **out_trust) {
+	struct chain_trust *trust = calloc(1, sizeof *trust);
+	if (!trust)
+		return ERR_NO_MEMORY;
+	trust->store = X509_STORE_new();
+	enum err error = trust->store ? add_authorities(trust->store, authorities) : ERR_NO_MEMORY;
+	if (!error)
+		error = add_lists(trust, lists);
+	ERR_clear_error();
+	if (error) {
+		chain_trust_free(trust);
+		return error;
+	}
+	*out_trust = trust;
+	return ERR_OK;
+}
+
+void chain_trust_free(struct chain_trust *trust) {
+	if (!trust)
+		return;
+	X509_STORE_free(trust->store);
+	free(trust);
+}
+
+/* Verification */
+
+/* All of one certificate, and nothing behind it. */
+static X509 *decode(struct slice der) {
+	if (der.size == 0 || der.size > LONG_MAX)
+		return NULL;
+	const unsigned char *at = der.data;
+	X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
+	if (certificate && at != der.data + der.size) {
+		X509_free(certificate);
+		return NULL;
+	}
+	return certificate;
+}
+
+/* NULL where one of them cannot be read. */
+static STACK_OF(X509) * decode_all(const struct slice *certificates, size_t count) {
+	auto_stack STACK_OF(X509) *chain = sk_X509_new_null();
+	for (size_t i = 0; chain && i < count; i++) {
+		X509 *certificate = decode(certificates[i]);
+		if (!certificate || sk_X509_push(chain, certificate) <= 0) {
+			X509_free(certificate);
+			return NULL;
+		}
+	}
+	STACK_OF(X509) *decoded = chain;
+	chain = NULL;
+	return decoded;
+}
+
+static enum chain_fault fault_of(int error) {
+	switch (error) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return CHAIN_EARLY;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return CHAIN_EXPIRED;
+	case X509_V_ERR_CERT_REVOKED:
+		return CHAIN_REVOKED;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+		return CHAIN_LIST;
+	case X509_V_ERR_INVALID_PURPOSE:
+		return CHAIN_WRONG_USE;
+	case X509_V_ERR_OUT_OF_MEM:
+	case X509_V_ERR_UNSPECIFIED:
+		return CHAIN_FAILED;
+	default:
+		return CHAIN_UNTRUSTED;
+	}
+}
+
+static enum chain_fault verify_issuers(const struct chain_policy *policy, X509 *leaf,
+									   STACK_OF(X509) * chain) {
+	auto_context X509_STORE_CTX *context = X509_STORE_CTX_new();
+	if (!context || X509_STORE_CTX_init(context, policy->trust->store, leaf, chain) <= 0)
+		return CHAIN_FAILED;
+	X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
+	X509_VERIFY_PARAM_set_time(parameters, policy->now);
+	X509_VERIFY_PARAM_set_depth(parameters, DEPTH_MAX);
+	/* With lists, each issuer of a leaf needs its own: one without could not be told from a lost
+	 * one. */
+	unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN;
+	if (policy->trust->has_lists)
+		flags |= X509_V_FLAG_CRL_CHECK;
+	if (X509_VERIFY_PARAM_set_flags(parameters, flags) <= 0 ||
+		X509_VERIFY_PARAM_set_purpose(parameters, policy->use == AUTHORITY_SERVER
+													  ? X509_PURPOSE_SSL_SERVER
+													  : X509_PURPOSE_SSL_CLIENT) <= 0)
+		return CHAIN_FAILED;
+	if (X509_verify_cert(context) <= 0)
+		return fault_of(X509_STORE_CTX_get_error(context));
+	STACK_OF(X509) *verified = X509_STORE_CTX_get0_chain(context);
+	for (int i = 0; i < sk_X509_num(verified); i++)
+		if (!is_ed25519(sk_X509_value(verified, i)))
+			return CHAIN_NOT_ED25519;
+	return CHAIN_GOOD;
+}
+
+static enum chain_fault verify_times(const X509 *leaf, int64_t now) {
+	time_t then = now;
+	int from = X509_cmp_time(X509_get0_notBefore(leaf), &then);
+	int until = X509_cmp_time(X509_get0_notAfter(leaf), &then);
+	if (from == 0 || until == 0)
+		return CHAIN_MALFORMED;
+	if (from > 0)
+		return CHAIN_EARLY;
+	return until < 0 ? CHAIN_EXPIRED : CHAIN_GOOD;
+}
+
+/* A use that is not named is not meant: RFC 5280 would take a leaf without any for every one. */
+static enum chain_fault verify_leaf(const struct chain_policy *policy, X509 *leaf) {
+	uint32_t wanted = policy->use == AUTHORITY_SERVER ? XKU_SSL_SERVER : XKU_SSL_CLIENT;
+	if (X509_get_extension_flags(leaf) & EXFLAG_INVALID)
+		return CHAIN_MALFORMED;
+	if (!(X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) ||
+		!(X509_get_extended_key_usage(leaf) & wanted))
+		return CHAIN_WRONG_USE;
+	if (policy->name && !leaf_covers(leaf, policy->name))
+		return CHAIN_WRONG_NAME;
+	return verify_times(leaf, policy->now);
+}
+
+/* Users */
+
+/* Text that can stand in a log and in a list of users; "" for any other. */
+static void take_user(const ASN1_STRING *text, char out_user[static CHAIN_USER_SIZE_MAX]) {
+	unsigned char *utf8 = NULL;
+	int size = text ? ASN1_STRING_to_UTF8(&utf8, text) : -1;
+	bool plain = size > 0 && size < CHAIN_USER_SIZE_MAX;
+	for (int i = 0; plain && i < size; i++)
+		plain = utf8[i] >= ' ' && utf8[i] != 0x7f;
+	if (plain)
+		memcpy(out_user, utf8, (size_t)size);
+	out_user[plain ? size : 0] = '\0';
+	OPENSSL_free(utf8);
+}
+
+/* The first address of mail; without any, the last common name. */
+static void find_user(const X509 *leaf, char out_user[static CHAIN_USER_SIZE_MAX]) {
+	out_user[0] = '\0';
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	bool has_mail = false;
+	for (int i = 0; i < sk_GENERAL_NAME_num(names) && !has_mail; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		has_mail = name->type == GEN_EMAIL;
+		if (has_mail)
+			take_user(name->d.rfc822Name, out_user);
+	}
+	GENERAL_NAMES_free(names);
+	if (has_mail)
+		return;
+	const X509_NAME *subject = X509_get_subject_name(leaf);
+	int at = -1, last = -1;
+	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0)
+		last = at;
+	if (last >= 0)
+		take_user(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)), out_user);
+}
+
+static enum chain_fault take_leaf(const struct chain_policy *policy, X509 *leaf,
+								  struct chain_leaf *out_leaf) {
+	struct chain_leaf taken = {.user = ""};
+	size_t size = sizeof taken.key;
+	if (leaf_pin(leaf, taken.pin) ||
+		EVP_PKEY_get_raw_public_key(X509_get0_pubkey(leaf), taken.key, &size) <= 0 ||
+		size != sizeof taken.key)
+		return CHAIN_FAILED;
+	if (policy->pin && !wipe_equal(policy->pin, taken.pin, sizeof taken.pin))
+		return CHAIN_NOT_PINNED;
+	if (policy->use == AUTHORITY_CLIENT) {
+		find_user(leaf, taken.user);
+		if (taken.user[0] == '\0')
+			return CHAIN_NO_USER;
+	}
+	*out_leaf = taken;
+	return CHAIN_GOOD;
+}
+
+enum chain_fault chain_verify(const struct chain_policy *policy, const struct slice *certificates,
+							  size_t count, struct chain_leaf *out_leaf) {
+	if (!policy->trust && !policy->pin)
+		return CHAIN_UNTRUSTED;
+	if (count == 0 || count > CHAIN_CERTIFICATES_MAX)
+		return CHAIN_MALFORMED;
+	ERR_clear_error();
+	auto_stack STACK_OF(X509) *chain = decode_all(certificates, count);
+	enum chain_fault fault = chain ? CHAIN_GOOD : CHAIN_MALFORMED;
+	X509 *leaf = chain ? sk_X509_value(chain, 0) : NULL;
+	if (!fault && !has_ed25519_key(leaf))
+		fault = CHAIN_NOT_ED25519;
+	if (!fault && policy->trust)
+		fault = verify_issuers(policy, leaf, chain);
+	if (!fault)
+		fault = verify_leaf(policy, leaf);
+	if (!fault)
+		fault = take_leaf(policy, leaf, out_leaf);
+	ERR_clear_error();
+	return fault;
+}
+
+/* Sending */
+
+static enum err encode_next(BIO *reader, uint8_t **bytes, size_t *size, size_t *out_added) {
+	auto_x509 X509 *certificate = NULL;
+	enum err error = leaf_next(reader, &certificate);
+	*out_added = 0;
+	if (error || !certificate)
+		return error;
+	int more = i2d_X509(certificate, NULL);
+	uint8_t *larger = more > 0 ? realloc(*bytes, *size + (size_t)more) : NULL;
+	if (!larger)
+		return ERR_NO_MEMORY;
+	*bytes = larger;
+	unsigned char *at = larger + *size;
+	if (i2d_X509(certificate, &at) != more)
+		return ERR_CRYPTO;
+	*size += (size_t)more;
+	*out_added = (size_t)more;
+	return ERR_OK;
+}
+
+enum err chain_read(struct slice pem, uint8_t **out_bytes,
+					struct slice out_certificates[static CHAIN_CERTIFICATES_MAX],
+					size_t *out_count) {
+	auto_bio BIO *reader = leaf_reader(pem);
+	if (!reader)
+		return ERR_NO_MEMORY;
+	uint8_t *bytes = NULL;
+	size_t size = 0, count = 0, added = 1, sizes[CHAIN_CERTIFICATES_MAX];
+	enum err error = ERR_OK;
+	while (!error && added > 0) {
+		error = encode_next(reader, &bytes, &size, &added);
+		if (!error && added > 0 && count == CHAIN_CERTIFICATES_MAX)
+			error = ERR_LIMIT;
+		else if (!error && added > 0)
+			sizes[count++] = added;
+	}
+	if (!error && count == 0)
+		error = ERR_MALFORMED;
+	if (error) {
+		free(bytes);
+		return error;
+	}
+	for (size_t i = 0, at = 0; i < count; at += sizes[i++])
+		out_certificates[i] = slice_of(bytes + at, sizes[i]);
+	*out_bytes = bytes;
+	*out_count = count;
+	return ERR_OK;
+}

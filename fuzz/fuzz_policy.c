@@ -25,7 +25,7 @@ static void add_rule(struct world *world, const char *line) {
 	struct policy_rule rule;
 	if (world->count == RULES || policy_rule_parse(line, &rule))
 		return;
-	expect(policy_rule_is_valid(&rule));
+	expect(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	struct policy_rule again;
 	char text[POLICY_RULE_TEXT_MAX + 1], text_again[POLICY_RULE_TEXT_MAX + 1];
 	policy_rule_format(&rule, text);

@@ -12,7 +12,7 @@ static void check_all(const struct stream_options *options) {
 	expect(memchr(options->cookie, '\0', sizeof options->cookie) && options->cookie[0]);
 	expect(memchr(options->path, '\0', sizeof options->path) && options->path[0] == '/');
 	for (size_t i = 0; i < options->rule_count; i++)
-		expect(policy_rule_is_valid(&options->rules[i]));
+		expect(policy_rule_is_valid(&options->rules[i], POLICY_OF_STREAMS));
 	if (options->role == STREAM_SERVER)
 		expect(options->certificates && options->certificate_key && options->streams_max > 0);
 	else

@@ -25,7 +25,7 @@ static uint64_t look(struct stream_peers *peers, size_t *count) {
 		for (size_t j = 0; j < peer->allowed_ip_count; j++)
 			expect(peer->allowed_ips[j].length <= 8 * address_size(&peer->allowed_ips[j].address));
 		for (size_t j = 0; j < peer->rule_count; j++)
-			expect(policy_rule_is_valid(&peer->rules[j]));
+			expect(policy_rule_is_valid(&peer->rules[j], POLICY_OF_STREAMS));
 		sum = sum * 31 + peer->generation + peer->allowed_ip_count + peer->rule_count;
 		peer->owner = count;
 	}

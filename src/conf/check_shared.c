@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "conf/check_rules.h"
 #include "conf/fault.h"
 #include "conf/shared.h"
-#include "proxy/policy_rule.h"
 #include "wire/parameters.h"
 
 enum { MTU_V6_MIN = 1280 }; /* RFC 8200 section 5 */
@@ -57,30 +57,12 @@ static void check_told(const struct config_peer *peer, const struct tree_node *n
 	}
 }
 
-static void check_rules(const struct config_peer *peer, const struct tree_node *node,
-						struct config_errors *errors) {
-	const struct tree_node *list = tree_get(node, "rules");
-	for (size_t i = 0; i < peer->rules.count; i++) {
-		struct policy_rule rule;
-		char shown[FAULT_SHOWN_SIZE];
-		if (policy_rule_parse(peer->rules.items[i], &rule) ||
-			(rule.subject != POLICY_NAME && rule.subject != POLICY_BELOW))
-			continue;
-		fault_add(errors, item_at(list, i), NULL,
-				  "%s is about a name, and packets have none; an address, a prefix or any",
-				  fault_shown(peer->rules.items[i], shown));
-	}
-}
-
 static void check_clients(const struct config_tunnel *tunnel, const struct tree_node *list,
 						  struct config_errors *errors) {
 	const struct tree_node *node = list && list->kind == TREE_LIST ? list->first : NULL;
 	for (size_t i = 0; node && i < tunnel->peer_count; i++, node = node->next) {
-		const struct config_peer *peer = &tunnel->peers[i];
-		if (node->kind != TREE_MAP)
-			continue;
-		check_told(peer, node, errors);
-		check_rules(peer, node, errors);
+		if (node->kind == TREE_MAP)
+			check_told(&tunnel->peers[i], node, errors);
 	}
 }
 
@@ -170,6 +152,7 @@ enum err check_shared(const struct config_tunnel *tunnel, const struct tree_node
 	}
 	check_listen(tunnel, node, errors);
 	check_clients(tunnel, tree_get(node, "peers"), errors);
+	check_rules(tunnel, POLICY_OF_PACKETS, node, errors);
 	check_push(tunnel, node, errors);
 	return check_room(tunnel, node, errors);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conf/check_rules.h"
 #include "conf/fault.h"
 #include "wire/target.h"
 
@@ -65,6 +66,7 @@ static void check_server(const struct config_tunnel *tunnel, const struct tree_n
 				  "missing; where clients come, a port, or an address and port like \"[::]:443\"");
 	else if (tunnel->listen.port == 0 && tunnel->listen.address.family != ADDRESS_NONE)
 		fault_add(errors, listen, NULL, "no port that clients could know; one like \"[::]:443\"");
+	check_rules(tunnel, POLICY_OF_STREAMS, node, errors);
 	if (tunnel->decoy.folder && tunnel->decoy.proxy.port != 0)
 		fault_add(errors, node_at(tree_get(node, "decoy"), "proxy"), NULL,
 				  "decoy.folder stands there as well; one of them");

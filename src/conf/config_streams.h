@@ -54,7 +54,7 @@ enum config_action { CONFIG_ALLOW, CONFIG_DENY };
 /* Where a server's streams may lead: proxy/policy.h. */
 struct config_policy {
 	enum config_action otherwise;
-	struct config_texts rules; /* proxy/policy_rule.h */
+	struct config_texts rules; /* wire/policy_rule.h */
 };
 
 struct config_user {

@@ -289,8 +289,8 @@ static const struct schema_row peer_rows[] = {
 	 .standard = "",
 	 .example = "[\"allow 10.9.0.0/16\"]",
 	 .help = "Where this client's streams may lead, before the rules of policy and in their form. "
-			 "Where ends share keys: where its packets may go, by addresses; what no rule fits may "
-			 "pass."},
+			 "Where ends share keys: where its packets may go, by addresses, and icmp is a word "
+			 "like tcp and udp; what no rule fits may pass."},
 	{0},
 };
 

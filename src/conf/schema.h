@@ -34,7 +34,7 @@ enum schema_type {
 	SCHEMA_TOKEN,     /* const char *             name of a cookie                          */
 	SCHEMA_URL_PATH,  /* const char *             path of a URL                             */
 	SCHEMA_ORIGIN,    /* struct endpoint          http:// and an address with its port      */
-	SCHEMA_RULES,     /* struct config_texts      list of proxy/policy_rule.h               */
+	SCHEMA_RULES,     /* struct config_texts      list of wire/policy_rule.h               */
 	SCHEMA_PINS,      /* struct config_pins       list of sha256/ and base64                */
 	SCHEMA_HOSTS,     /* struct config_hosts      list of names or addresses, and ports     */
 	SCHEMA_WORDS,     /* struct config_texts      list of choices, each once                */

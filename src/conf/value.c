@@ -214,7 +214,7 @@ static const char *read_item(struct value_reader *reader, const struct schema_ro
 	if (row->type == SCHEMA_NAMES)
 		return read_name(reader, text, (const char **)items + index);
 	if (row->type == SCHEMA_RULES)
-		return read_copy(reader, text, value_parse_rule(text), (const char **)items + index);
+		return read_copy(reader, text, value_parse_rule(row, text), (const char **)items + index);
 	if (row->type == SCHEMA_PINS)
 		return value_parse_pin(text, (struct config_pin *)items + index);
 	if (row->type == SCHEMA_ADDRESSES)

@@ -38,6 +38,7 @@ const char *value_parse_url_path(const char *text, size_t maximum);
 const char *value_parse_origin(const char *text, struct endpoint *out_endpoint);
 /* A domain name as value_parse_name(), or an address in its usual form. */
 const char *value_parse_server_name(const char *text, char out_name[static VALUE_NAME_SIZE]);
-const char *value_parse_rule(const char *text);
+/* Of streams, or where others may have the key as well, of packets. */
+const char *value_parse_rule(const struct schema_row *row, const char *text);
 const char *value_parse_pin(const char *text, struct config_pin *out_pin);
 const char *value_parse_key(const char *text, uint8_t out_key[static TEXT_KEY_SIZE]);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "conf/value_parse.h"
-#include "proxy/policy_rule.h"
+#include "wire/policy_rule.h"
 
 /* RFC 9110 section 5.6.2, which RFC 6265 section 4.1.1 makes the name of a cookie. */
 const char *value_parse_token(const char *text, size_t maximum) {
@@ -48,9 +48,10 @@ const char *value_parse_server_name(const char *text, char out_name[static VALUE
 	return NULL;
 }
 
-const char *value_parse_rule(const char *text) {
+const char *value_parse_rule(const struct schema_row *row, const char *text) {
+	const bool is_of_packets = row->flags & SCHEMA_OF_SHARED;
 	struct policy_rule rule;
-	return policy_rule_parse(text, &rule) ? "is no rule" : NULL;
+	return policy_rule_read(text, is_of_packets ? POLICY_OF_EITHER : POLICY_OF_STREAMS, &rule);
 }
 
 const char *value_parse_pin(const char *text, struct config_pin *out_pin) {

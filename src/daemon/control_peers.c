@@ -9,7 +9,7 @@
 #include "base/wipe.h"
 #include "conf/value.h"
 #include "daemon/control_core.h"
-#include "proxy/policy_rule.h"
+#include "wire/policy_rule.h"
 
 #define NAME_EXPECTED "name: 1 to 63 letters, digits and \" _.@-\", the first a letter or digit"
 
@@ -176,10 +176,10 @@ static bool rules_are_good(const struct control_tunnel *tunnel, struct ctl_reque
 	for (const char *next = rules; next && *next; count++) {
 		size_t size = strcspn(next, "\n");
 		(void)snprintf(line, sizeof line, "%.*s", (int)size, next);
-		if (size >= sizeof line || policy_rule_parse(line, &rule)) {
-			(void)snprintf(message, sizeof message,
-						   "rules: \"%.100s\" is no rule such as \"allow 10.1.0.0/16 tcp 22\"",
-						   line);
+		const char *problem = size < sizeof line ? policy_rule_read(line, POLICY_OF_STREAMS, &rule)
+												 : "is no rule: it is too long";
+		if (problem) {
+			(void)snprintf(message, sizeof message, "rules: \"%.100s\" %s", line, problem);
 			ctl_answer_error(request, 400, "invalid", message);
 			return false;
 		}

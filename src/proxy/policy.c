@@ -26,7 +26,7 @@ enum err policy_new(const struct policy_rule *rules, size_t count, enum policy_a
 	if (count > POLICY_RULES_MAX)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < count; i++)
-		if (!policy_rule_is_valid(&rules[i]))
+		if (!policy_rule_is_valid(&rules[i], POLICY_OF_STREAMS))
 			return ERR_INVALID;
 	struct policy *policy = calloc(1, sizeof *policy + count * sizeof policy->rules[0]);
 	if (!policy)

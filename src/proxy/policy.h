@@ -6,7 +6,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
-#include "proxy/policy_rule.h"
+#include "wire/policy_rule.h"
 #include "wire/target.h"
 
 /*

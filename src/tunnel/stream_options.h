@@ -10,7 +10,7 @@
 #include "crypto/sizes.h"
 #include "crypto/tls.h"
 #include "proxy/credentials.h"
-#include "proxy/policy_rule.h"
+#include "wire/policy_rule.h"
 #include "wire/target.h"
 #include "wire/uapi.h"
 

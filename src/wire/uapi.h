@@ -34,7 +34,7 @@ enum uapi_key {
 	/* Our own, of tunnels of streams alone: */
 	UAPI_NAME,
 	UAPI_REPLACE_RULES,
-	UAPI_RULE, /* proxy/policy_rule.h */
+	UAPI_RULE, /* wire/policy_rule.h */
 };
 
 enum { UAPI_NAME_MAX = 63, UAPI_TEXT_MAX = 512 }; /* bytes */

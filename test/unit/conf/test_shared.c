@@ -33,7 +33,7 @@ static const char server[] = "tunnels:\n"
 							 "        identity: " KEY_A "\n"
 							 "        allowed_ips: [10.66.0.3/32]\n"
 							 "        addresses: [10.66.0.3/24]\n"
-							 "        rules: [allow 10.66.0.0/24 tcp 22, deny any]\n";
+							 "        rules: [allow 10.66.0.0/24 tcp 22, deny any icmp]\n";
 
 static const char client[] =
 	"tunnels:\n"

@@ -183,9 +183,11 @@ static const struct {
 			"    streams: { cookie: \"a;b\", path: news, padding: much, limit: 0, memory: 15 }\n"
 			"    decoy: { proxy: \"https://127.0.0.1\" }\n",
 	 "umbra.yaml:8: tunnels.web.policy.otherwise: \"maybe\" is not known; allow or deny\n"
-	 "umbra.yaml:8: tunnels.web.policy.rules: \"permit any\" is no rule; a list of rules like "
+	 "umbra.yaml:8: tunnels.web.policy.rules: \"permit any\" is no rule: it begins with neither "
+	 "allow nor deny; a list of rules like "
 	 "[\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]\n"
-	 "umbra.yaml:8: tunnels.web.policy.rules: \"allow 10.0.0.0/33\" is no rule; a list of rules "
+	 "umbra.yaml:8: tunnels.web.policy.rules: \"allow 10.0.0.0/33\" is no rule: its second word is "
+	 "neither any nor an address, a prefix or a name; a list of rules "
 	 "like "
 	 "[\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]\n"
 	 "umbra.yaml:9: tunnels.web.streams.cookie: \"a;b\" is no name of a cookie; 1 to 63 letters, "
@@ -214,11 +216,20 @@ static const struct {
 	 "characters\n"
 	 "umbra.yaml:8: tunnels.web.decoy.folder: a map stands where a value belongs; a path like "
 	 "site, at most 4095 characters\n"
-	 "umbra.yaml:9: tunnels.web.peers.1.rules: \"allow 10.0.0.0/8 tcp 0-x\" is no rule; a list of "
+	 "umbra.yaml:9: tunnels.web.peers.1.rules: \"allow 10.0.0.0/8 tcp 0-x\" is no rule: ports are "
+	 "like 443 or 53,5000-5999, from 1 to 65535; a list of "
 	 "rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]"},
+	/* Rules of packets, where it carries streams. */
+	{SERVER "    peers: [{ public_key: " KEY_A ", rules: [allow any, allow any icmp] }]\n",
+	 "umbra.yaml:8: tunnels.web.peers.1.rules: \"allow any icmp\" is no rule: streams are tcp or "
+	 "udp"},
+	{SERVER "    policy: { rules: [allow any icmp] }\n",
+	 "umbra.yaml:8: tunnels.web.policy.rules: \"allow any icmp\" is no rule: streams are tcp or "
+	 "udp; a list of rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]"},
 	/* The lines that net is told have no tabs in them. */
 	{SERVER "    peers: [{ public_key: " KEY_A ", rules: [\"allow any\\ttcp 22\"] }]\n",
-	 "umbra.yaml:8: tunnels.web.peers.1.rules: \"allow any?tcp 22\" is no rule; a list of rules "
+	 "umbra.yaml:8: tunnels.web.peers.1.rules: \"allow any?tcp 22\" is no rule: its second word is "
+	 "neither any nor an address, a prefix or a name; a list of rules "
 	 "like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]"},
 	{"tunnels:\n"
 	 "  out:\n" COMMON "    role: client\n"

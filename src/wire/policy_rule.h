@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "wire/target.h"
 
-/* One rule of a policy: what it is about, and what becomes of that. */
+/* One rule of a policy, about streams or packets: what it is about, and what becomes of that. */
 
 enum {
 	POLICY_PORTS_MAX = 16, /* ranges of a rule */
@@ -24,7 +24,18 @@ enum policy_subject {
 	POLICY_BELOW,  /* names below that one */
 };
 
-enum policy_protocol { POLICY_TCP_AND_UDP, POLICY_TCP, POLICY_UDP };
+enum policy_protocol {
+	POLICY_EVERY, /* that has ports, where the rule names some; all streams are of those */
+	POLICY_TCP,
+	POLICY_UDP,
+	POLICY_ICMP, /* of packets alone: of both families */
+};
+
+enum policy_use {
+	POLICY_OF_STREAMS,
+	POLICY_OF_PACKETS, /* which have no names */
+	POLICY_OF_EITHER,  /* for who does not know yet, and asks again */
+};
 
 struct policy_ports {
 	uint16_t first, last;
@@ -43,15 +54,20 @@ struct policy_rule {
 /*
  * "allow 10.1.0.0/16", "deny any udp 53,5000-5999", "allow *.example.com tcp 443": words with
  * blanks between them, an action, a subject ("any", an address, a prefix, a name, or a name behind
- * "*."), then, where it is to be narrower, "tcp" or "udp", and ports. ERR_INVALID.
+ * "*."), then, where it is to be narrower, "tcp", "udp" or "icmp", and ports. NULL, or what is
+ * wrong with the text, to be put behind it: "is no rule: ...".
  */
+const char *policy_rule_read(const char *text, enum policy_use use, struct policy_rule *out_rule);
+
+/* Of streams: ERR_INVALID. */
 enum err policy_rule_parse(const char *text, struct policy_rule *out_rule);
 
-/* As policy_rule_parse() reads it, of a rule that is valid. */
+/* As policy_rule_read() reads it, of a rule that is valid. */
 void policy_rule_format(const struct policy_rule *rule, char text[static POLICY_RULE_TEXT_MAX + 1]);
 
-bool policy_rule_is_valid(const struct policy_rule *rule);
+bool policy_rule_is_valid(const struct policy_rule *rule, enum policy_use use);
 
+/* Of streams. */
 bool policy_rule_covers_port(const struct policy_rule *rule, bool udp, uint16_t port);
 bool policy_rule_covers_address(const struct policy_rule *rule, const struct address *address);
 /* Letters in either case. */

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "proxy/policy_rule.h"
+#include "wire/policy_rule.h"
 
 static void good(void **state) {
 	struct policy_rule rule;
@@ -31,7 +31,7 @@ static void good(void **state) {
 	assert_string_equal(rule.name, "Example.com");
 	assert_int_equal(policy_rule_parse("allow a 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", &rule),
 					 ERR_OK);
-	assert_true(policy_rule_is_valid(&rule));
+	assert_true(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 }
 
 static void texts(void **state) {
@@ -49,6 +49,79 @@ static void texts(void **state) {
 		assert_int_equal(policy_rule_parse(rows[i], &rule), ERR_OK);
 		policy_rule_format(&rule, text);
 		assert_string_equal(text, rows[i]);
+	}
+}
+
+/* Of packets: without names, with ICMP. */
+static void packets(void **state) {
+	static const char *const good_ones[] = {
+		"allow any", "deny any icmp", "allow 10.1.0.0/16 udp 53", "deny 2001:db8::/32 22,80-90"};
+	struct policy_rule rule;
+	for (size_t i = 0; i < sizeof good_ones / sizeof good_ones[0]; i++) {
+		char text[POLICY_RULE_TEXT_MAX + 1];
+		assert_null(policy_rule_read(good_ones[i], POLICY_OF_PACKETS, &rule));
+		assert_true(policy_rule_is_valid(&rule, POLICY_OF_PACKETS));
+		assert_int_equal(policy_rule_is_valid(&rule, POLICY_OF_STREAMS), i != 1);
+		policy_rule_format(&rule, text);
+		assert_string_equal(text, good_ones[i]);
+	}
+	assert_int_equal(policy_rule_parse("deny any icmp", &rule), ERR_INVALID);
+	assert_null(policy_rule_read("deny any icmp", POLICY_OF_PACKETS, &rule));
+	assert_false(policy_rule_covers_port(&rule, false, 80));
+	assert_false(policy_rule_covers_port(&rule, true, 80));
+	rule.port_count = 1;
+	rule.ports[0] = (struct policy_ports){1, 2};
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_PACKETS));
+	assert_int_equal(policy_rule_parse("allow a.example", &rule), ERR_OK);
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_PACKETS));
+}
+
+static void problems(void **state) {
+	static const struct {
+		const char *text, *of_streams, *of_packets;
+	} rows[] = {
+		{"", "it begins with neither allow nor deny", NULL},
+		{"permit any", "it begins with neither allow nor deny", NULL},
+		{"allow", "its second word is neither any nor an address, a prefix or a name",
+		 "its second word is neither any nor an address or a prefix"},
+		{"allow 10.0.0.0/33", "its second word is neither any nor an address, a prefix or a name",
+		 "its second word is neither any nor an address or a prefix"},
+		{"allow *.example.com", "", "it is about a name, and packets have none"},
+		{"allow a..b", "its second word is neither any nor an address, a prefix or a name",
+		 "its second word is neither any nor an address or a prefix"},
+		{"allow any sctp", "its third word is neither tcp, udp nor ports",
+		 "its third word is neither tcp, udp, icmp nor ports"},
+		{"allow any icmp", "streams are tcp or udp", ""},
+		{"allow any icmp 8", "streams are tcp or udp", "icmp has no ports"},
+		{"allow any tcp https", "ports are like 443 or 53,5000-5999, from 1 to 65535", NULL},
+		{"allow any 0", "ports are like 443 or 53,5000-5999, from 1 to 65535", NULL},
+		{"allow any 2-1", "ports are like 443 or 53,5000-5999, from 1 to 65535", NULL},
+		{"allow any 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+		 "it has more than 16 ports and ranges", NULL},
+		{"allow any tcp 80 81", "it goes on behind its ports", NULL},
+		{"deny 10.0.0.0/8 tcp 80", "", ""},
+	};
+	static const char start[] = "is no rule: ";
+	struct policy_rule either;
+	assert_null(policy_rule_read("allow *.example.com 1", POLICY_OF_EITHER, &either));
+	assert_true(policy_rule_is_valid(&either, POLICY_OF_EITHER));
+	assert_null(policy_rule_read("allow any icmp", POLICY_OF_EITHER, &either));
+	assert_true(policy_rule_is_valid(&either, POLICY_OF_EITHER));
+	assert_non_null(policy_rule_read("allow any icmp 1", POLICY_OF_EITHER, &either));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		for (int use = POLICY_OF_STREAMS; use <= POLICY_OF_PACKETS; use++) {
+			struct policy_rule rule = {.port_count = 4711};
+			const char *expected = use == POLICY_OF_PACKETS && rows[i].of_packets
+									   ? rows[i].of_packets
+									   : rows[i].of_streams;
+			const char *problem = policy_rule_read(rows[i].text, (enum policy_use)use, &rule);
+			assert_int_equal(problem == NULL, expected[0] == '\0');
+			if (!problem)
+				continue;
+			assert_memory_equal(problem, start, sizeof start - 1);
+			assert_string_equal(problem + sizeof start - 1, expected);
+			assert_int_equal(rule.port_count, 4711);
+		}
 	}
 }
 
@@ -100,28 +173,28 @@ static void bad(void **state) {
 static void valid(void **state) {
 	struct policy_rule good_one;
 	assert_int_equal(policy_rule_parse("allow *.example.com 80", &good_one), ERR_OK);
-	assert_true(policy_rule_is_valid(&good_one));
+	assert_true(policy_rule_is_valid(&good_one, POLICY_OF_STREAMS));
 	struct policy_rule rule = good_one;
 	memset(rule.name, 'a', sizeof rule.name);
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule = good_one;
 	rule.name[0] = '/';
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule = good_one;
 	rule.port_count = POLICY_PORTS_MAX + 1;
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule = good_one;
 	rule.ports[0].last = 79;
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule = good_one;
 	rule.subject = POLICY_PREFIX;
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule.prefix = (struct prefix){{{10}, ADDRESS_V4}, 33};
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule.prefix.length = 32;
-	assert_true(policy_rule_is_valid(&rule));
+	assert_true(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 	rule.subject = (enum policy_subject)4;
-	assert_false(policy_rule_is_valid(&rule));
+	assert_false(policy_rule_is_valid(&rule, POLICY_OF_STREAMS));
 }
 
 static void covers(void **state) {
@@ -152,14 +225,15 @@ static void covers(void **state) {
 	}
 	rule.port_count = 0;
 	assert_true(policy_rule_covers_port(&rule, true, 54));
-	rule.protocol = POLICY_TCP_AND_UDP;
+	rule.protocol = POLICY_EVERY;
 	assert_true(policy_rule_covers_port(&rule, false, 54));
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),  cmocka_unit_test(texts),  cmocka_unit_test(bad),
-		cmocka_unit_test(valid), cmocka_unit_test(covers),
+		cmocka_unit_test(good),     cmocka_unit_test(texts),  cmocka_unit_test(bad),
+		cmocka_unit_test(valid),    cmocka_unit_test(covers), cmocka_unit_test(packets),
+		cmocka_unit_test(problems),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,8 +94,12 @@ class Home:
         return LeakWatch(self.router, self.far_link, endpoints, **options)  # type: ignore[arg-type]
 
     def outside(self) -> bool:
-        """Whether the client reaches the Internet, v4 and v6, in whatever way."""
-        return all(reachable(self.space, INTERNET[f]) for f in (4, 6))
+        """Whether the client reaches anything of the Internet, in whatever way."""
+        return any(reachable(self.space, INTERNET[f]) for f in (4, 6))
+
+    def assert_outside(self) -> None:
+        for family in (4, 6):
+            assert_pings(self.space, INTERNET[family], 1)
 
     def send_everything(self) -> Senders:
         return Senders(
@@ -238,7 +242,7 @@ def test_forward(lab: Lab) -> None:
         more.close()
         watch.assert_none(f"with a rule before all of ours, without {missing}")
     home.unblock()
-    assert reachable(behind, INTERNET[4]) or watch.leaked > 0
+    wait_until(lambda: reachable(behind, INTERNET[4]) or watch.leaked > 0, 5, "a way around it")
 
 
 def test_led_elsewhere(lab: Lab) -> None:
@@ -323,12 +327,13 @@ def test_released_by_down(lab: Lab) -> None:
     assert "umbra_kill" in tables(home.space)
     home.client.umbra("down", home.tunnel)
     assert home.client.traces() == before
-    assert home.outside()
+    home.assert_outside()
     assert home.client.tunnel_status(home.tunnel)["kill_switch"] == "off"
     # It was taken down: the next start blocks nothing.
     home.client.stop()
     home.client.start()
-    assert home.client.traces() == before and home.outside()
+    assert home.client.traces() == before
+    home.assert_outside()
     home.client.umbra("up", home.tunnel)
     watch = home.watch()
     for family in (4, 6):
@@ -385,7 +390,7 @@ def test_stays(lab: Lab) -> None:
     assert "removed the kill switch" in home.unblock()
     assert "no kill switch" in home.unblock()
     assert home.client.traces() == before
-    assert home.outside()
+    home.assert_outside()
     # Before the network, from the configuration alone: no key is read.
     os.rename(home.client.folder / f"{home.tunnel}.key", home.client.folder / "away")
     home.block()
@@ -408,7 +413,7 @@ def test_taken_away_by_hand(lab: Lab) -> None:
     page = (pathlib.Path(__file__).parents[2] / "doc/security.md").read_text()
     (commands,) = (part for part in page.split("```") if "delete table inet umbra_kill" in part)
     home.space.run("sh", "-ec", commands.removeprefix("sh\n"))
-    assert home.outside()
+    home.assert_outside()
     assert home.client.traces()["rules"] == before["rules"]
     assert not any("umbra_kill" in name for name in tables(home.space))
 
@@ -434,7 +439,8 @@ def test_broken_configuration(lab: Lab) -> None:
 
     opened = block("--block")
     assert opened.returncode == 2 and "nothing is blocked" in opened.stderr, opened.stderr
-    assert home.outside() and "umbra_kill" not in tables(home.space)
+    home.assert_outside()
+    assert "umbra_kill" not in tables(home.space)
     memory.write_bytes(kept)
     blocked = block("--block")
     assert blocked.returncode == 2, blocked.stderr
@@ -455,7 +461,7 @@ def test_broken_configuration(lab: Lab) -> None:
     assert home.client.stop() == 0
     home.client.configuration.write_text("tunnels: [\n")
     assert "removed the kill switch" in block("--unblock").stdout
-    assert home.outside()
+    home.assert_outside()
 
 
 def test_forgotten(lab: Lab) -> None:
@@ -475,7 +481,7 @@ def test_forgotten(lab: Lab) -> None:
     senders.close()
     watch.assert_none("with a memory of before")
     home.client.umbra("down", home.tunnel)
-    assert home.outside()
+    home.assert_outside()
 
 
 def test_named_endpoint(lab: Lab) -> None:

@@ -137,7 +137,7 @@ def test_tunnel_address_from_outside(lab: Lab, family: int) -> None:
     )
     via = "198.18.9.2" if family == 4 else "fd19::2"
     attacker.ip(f"route add {inner_address(2, family)}/{bits} via {via}")
-    assert reachable(attacker, via)
+    assert_pings(attacker, via, 1)
     destination = f"{'ip' if family == 4 else 'ip6'} daddr {inner_address(2, family)}"
     near.count("input", seen=f'iifname "{names[1]}" meta l4proto {{ icmp, ipv6-icmp }} {destination}')
     assert not reachable(attacker, inner_address(2, family))

@@ -11,7 +11,7 @@ import pytest
 from harness.lab import Lab
 from harness.nodes import make_nodes
 from harness.pair import inner_address
-from harness.process import SLOW
+from harness.process import SLOW, STALL
 from harness.traffic import Pinging, assert_pings
 
 pytestmark = [pytest.mark.umbra]
@@ -32,7 +32,7 @@ def test_data_path_killed(lab: Lab) -> None:
     time.sleep(0.5)
     pings.next()
     print(f"without traffic for {pings.longest_gap():.3f} s")
-    assert pings.longest_gap() < (2 + 0.8) * SLOW
+    assert pings.longest_gap() < 2 * SLOW + STALL
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.device import BIN, Key, environment, new_key
 from harness.lab import Lab, Namespace
-from harness.process import Process, children_of, command_lines, run, wait_until
+from harness.process import Process, alive, children_of, command_lines, run, wait_until
 
 
 def peer(
@@ -129,10 +129,13 @@ class Node:
         return self.process.stop(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to the process that was started; its children end with it."""
+        """SIGKILL to the process that was started; its children end when they see that."""
         assert self.process
+        children = children_of(self.process.pid)
         self.process.popen.kill()
         self.process.popen.wait()
+        # Until then one that starts finds the control socket served, and refuses to.
+        wait_until(lambda: not any(map(alive, children)), 5, "an end of all its processes")
 
     def _stop_if_running(self) -> None:
         if self.process and self.process.running():

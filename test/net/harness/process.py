@@ -12,6 +12,8 @@ from typing import TypeVar
 
 # Builds with sanitizers are slower: this factor stretches every time limit.
 SLOW = float(os.environ.get("UMBRA_SLOW", "1"))
+# Seconds for which a busy machine may stand still, in addition to what is promised.
+STALL = 1.5
 
 Value = TypeVar("Value")
 
@@ -105,6 +107,15 @@ def command_lines() -> dict[int, list[str]]:
             continue
         found[int(entry.name)] = [argument.decode(errors="replace") for argument in arguments]
     return found
+
+
+def alive(pid: int) -> bool:
+    """A zombie is not."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def pids_naming(word: str) -> list[int]:

@@ -15,8 +15,8 @@
 
 enum {
 	REPLAY_WORD_BITS = 64,
-	REPLAY_WINDOW = 8192 - REPLAY_WORD_BITS, /* counters below the highest that may still come */
-	REPLAY_WORDS = 8192 / REPLAY_WORD_BITS,
+	REPLAY_WINDOW = 8192, /* counters below the highest that may still come */
+	REPLAY_WORDS = REPLAY_WINDOW / REPLAY_WORD_BITS + 1,
 };
 
 struct replay {

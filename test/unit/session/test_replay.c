@@ -15,7 +15,8 @@
  * and every row depends on all rows above it.
  */
 
-#define WINDOW UINT64_C(8128) /* spelled out: 8192 bits less one word */
+#define WINDOW UINT64_C(8192) /* spelled out */
+#define RING (WINDOW + 64)    /* one word more, the one that is being filled */
 #define LIMIT (UINT64_MAX - 8192)
 #define FRESH ERR_OK
 #define STALE ERR_REPLAY
@@ -71,10 +72,10 @@ static const struct row {
 	{38, WINDOW + 65, FRESH},
 	{39, WINDOW + 65, STALE},
 	/* a jump of exactly the ring: every word is new */
-	{40, 2 * WINDOW + 64 + 8192, FRESH},
+	{40, 2 * WINDOW + 64 + RING, FRESH},
 	{41, 2 * WINDOW + 64, STALE},
-	{42, WINDOW + 64 + 8192, FRESH},
-	{43, WINDOW + 63 + 8192, STALE},
+	{42, WINDOW + 64 + RING, FRESH},
+	{43, WINDOW + 63 + RING, STALE},
 	/* jumps larger than the ring; counters of the lap before share words with these */
 	{44, 1000000, FRESH},
 	{45, 1000000, STALE},
@@ -82,21 +83,21 @@ static const struct row {
 	{47, 1000000 - WINDOW, FRESH},
 	{48, 1000000 - WINDOW, STALE},
 	{49, 1000000 - WINDOW - 1, STALE},
-	{50, 1000000 - 8192, STALE},
+	{50, 1000000 - RING, STALE},
 	{51, 1, STALE},
-	{52, 1000000 + 8192, FRESH},
-	{53, 1000000 + 8191, FRESH},
+	{52, 1000000 + RING, FRESH},
+	{53, 1000000 + RING - 1, FRESH},
 	{54, 1000000 + 64, FRESH},
 	{55, 1000000 + 63, STALE},
 	/* the oldest word of the ring after a jump, where row 52 left a bit a lap ago */
-	{56, 1000000 + 2 * 8192 + WINDOW, FRESH},
-	{57, 1000000 + 2 * 8192, FRESH},
-	{58, 1000000 + 2 * 8192, STALE},
+	{56, 1000000 + 2 * RING + WINDOW, FRESH},
+	{57, 1000000 + 2 * RING, FRESH},
+	{58, 1000000 + 2 * RING, STALE},
 	/* a jump of 2^60 costs no more than one of the ring's size */
 	{59, UINT64_C(1) << 60, FRESH},
 	{60, (UINT64_C(1) << 60) - WINDOW, FRESH},
 	{61, (UINT64_C(1) << 60) - WINDOW - 1, STALE},
-	{62, 1000000 + 8192, STALE},
+	{62, 1000000 + RING, STALE},
 	/* the limit, which is exclusive; refused counters do not move the window */
 	{63, LIMIT, STALE},
 	{64, LIMIT + 1, STALE},

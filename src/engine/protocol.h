@@ -38,6 +38,7 @@ struct incoming {
 	uint64_t counter, counter_limit;
 	uint32_t wire_size; /* bytes of the datagram, for accounting */
 	uint16_t shard;     /* with INCOMING_ELSEWHERE: the owner */
+	uint8_t message;    /* not 0: what is inside is for message(), nothing for the TUN queue */
 };
 
 /* Authentic datagrams of one session that came in a row. */
@@ -47,6 +48,8 @@ struct received_run {
 	uint64_t wire_bytes;         /* sum of the datagrams' sizes */
 	const struct endpoint *from; /* of the last one */
 	const struct udp_source *to;
+	/* The one with the highest counter of its session so far, where that is no message. */
+	const struct udp_received *newest; /* NULL: none */
 };
 
 /* A handshake datagram, copied out of the receive buffers. */
@@ -86,11 +89,18 @@ struct protocol_ops {
 
 	/* Writes the header of packet counter at slot and completes the job (nonce, associated data).
 	 */
-	void (*frame)(const struct session *session, uint64_t counter, uint8_t *slot,
+	void (*frame)(struct lane *lane, const struct session *session, uint64_t counter, uint8_t *slot,
 				  struct aead_job *job);
 
 	/* After packets were queued: timers, rekeying. data is false for keepalives only. */
 	void (*sent)(struct lane *lane, struct peer *peer, struct session *session, bool data);
+
+	/*
+	 * Where parse() names messages: an authentic one, not seen before. received() follows, also for
+	 * those packets of the session that came before it in the same run.
+	 */
+	void (*message)(struct lane *lane, const struct incoming *incoming,
+					const struct udp_received *origin, const uint8_t *data, size_t size);
 
 	/* Optional: a control frame (wire/control_frame.h) came in the peer's session. */
 	void (*control)(struct lane *lane, struct peer *peer, const uint8_t *data, size_t size);

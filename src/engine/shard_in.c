@@ -158,6 +158,12 @@ static void open_chunk(struct shard *shard, struct shard_in *in) {
 		run.from = &in->origins[i]->from;
 		run.to = &in->origins[i]->to;
 		uint32_t size = in->jobs[i].size;
+		if (incoming->message) {
+			lane->protocol->message(lane, incoming, in->origins[i], in->jobs[i].destination, size);
+			continue;
+		}
+		if (incoming->counter + 1 == session->replay.next)
+			run.newest = in->origins[i];
 		if (size == 0)
 			continue;
 		run.data_packets += in->jobs[i].destination[0] >> 4 != INNER_CONTROL;

@@ -28,7 +28,7 @@ static uint32_t slot_size(const struct lane *lane, const struct peer *peer, uint
 	return path->front + lane->protocol->front + padded + lane->protocol->tail + path->tail;
 }
 
-static void fill_job(const struct lane *lane, const struct session *session, uint64_t counter,
+static void fill_job(struct lane *lane, const struct session *session, uint64_t counter,
 					 const uint8_t *packet, uint32_t padded, uint8_t *slot, struct aead_job *job) {
 	job->key = &session->send;
 	job->source = packet;
@@ -36,7 +36,7 @@ static void fill_job(const struct lane *lane, const struct session *session, uin
 	job->associated_data = NULL;
 	job->associated_data_size = 0;
 	job->size = padded;
-	lane->protocol->frame(session, counter, slot, job);
+	lane->protocol->frame(lane, session, counter, slot, job);
 }
 
 /* Queues size sealed (or soon to be sealed) bytes and tells the protocol. */

@@ -115,8 +115,9 @@ static void wanted(struct lane *lane, struct peer *base) {
 	wireguard_exchange_initiate(wireguard_peer_of(base), false);
 }
 
-static void frame(const struct session *session, uint64_t counter, uint8_t *slot,
+static void frame(struct lane *lane, const struct session *session, uint64_t counter, uint8_t *slot,
 				  struct aead_job *job) {
+	(void)lane;
 	const struct wireguard_data header = {.receiver = session->remote_index, .counter = counter};
 	wireguard_encode_data(&header, slot);
 	wireguard_data_nonce(counter, job->nonce);

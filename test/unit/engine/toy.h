@@ -148,8 +148,9 @@ static inline void toy_wanted(struct lane *lane, struct peer *peer) {
 	((struct toy_peer *)peer)->wanted++;
 }
 
-static inline void toy_frame(const struct session *session, uint64_t counter, uint8_t *slot,
-							 struct aead_job *job) {
+static inline void toy_frame(struct lane *lane, const struct session *session, uint64_t counter,
+							 uint8_t *slot, struct aead_job *job) {
+	(void)lane;
 	toy_header(session->remote_index, counter, slot, job->nonce);
 }
 

@@ -32,23 +32,20 @@ static enum err derive_mac_key(const uint8_t secret[static MIGHTY_PSK_SIZE], con
 }
 
 enum err mighty_psk_init(struct mighty_psk *psk, const uint8_t secret[static MIGHTY_PSK_SIZE]) {
-	struct {
-		struct mighty_psk psk;
-		uint8_t digest[HASH_SIZE];
-	} scratch = {0};
-	WIPE_ON_EXIT(scratch);
+	struct mighty_psk made = {.id = {0}};
+	WIPE_ON_EXIT(made);
 	if (wipe_is_zero(secret, MIGHTY_PSK_SIZE))
 		return ERR_INVALID;
 	const struct slice parts[] = {slice_of_text("mighty id"), slice_of(secret, MIGHTY_PSK_SIZE)};
-	enum err error = hash_digest(HASH_SHA256, parts, 2, scratch.digest)
-						 ?: derive_mac_key(secret, "mighty hello", scratch.psk.hello_key)
-						 ?: derive_mac_key(secret, "mighty reply", scratch.psk.reply_key)
-						 ?: derive_mac_key(secret, "mighty cookie", scratch.psk.cookie_key);
+	enum err error = hash_digest(HASH_SHA256, parts, 2, made.identity)
+						 ?: derive_mac_key(secret, "mighty hello", made.hello_key)
+						 ?: derive_mac_key(secret, "mighty reply", made.reply_key)
+						 ?: derive_mac_key(secret, "mighty cookie", made.cookie_key);
 	if (error)
 		return error;
-	memcpy(scratch.psk.id, scratch.digest, sizeof scratch.psk.id);
-	memcpy(scratch.psk.secret, secret, sizeof scratch.psk.secret);
-	*psk = scratch.psk;
+	memcpy(made.id, made.identity, sizeof made.id);
+	memcpy(made.secret, secret, sizeof made.secret);
+	*psk = made;
 	return ERR_OK;
 }
 

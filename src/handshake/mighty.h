@@ -34,7 +34,8 @@ enum {
 
 /* A PSK and what is derived from it alone. Made once, never changed; its owner wipes it. */
 struct mighty_psk {
-	uint8_t id[MIGHTY_PSK_ID_SIZE];
+	uint8_t identity[HASH_SIZE];    /* names it where nobody may know it; not secret */
+	uint8_t id[MIGHTY_PSK_ID_SIZE]; /* the identity's first bytes, on the wire */
 	uint8_t secret[MIGHTY_PSK_SIZE];
 	uint8_t hello_key[HASH_SIZE], reply_key[HASH_SIZE], cookie_key[HASH_SIZE]; /* of MACs */
 };

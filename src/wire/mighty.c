@@ -75,6 +75,21 @@ void mighty_encode_header(const struct mighty_header *header,
 	write_header(&writer, header);
 }
 
+void mighty_encode_sealed(const struct mighty_header *header,
+						  const uint8_t nonce[static AEAD_NONCE_SIZE],
+						  uint8_t out_data[static MIGHTY_DATA_FRONT]) {
+	struct writer writer = writer_of(out_data, MIGHTY_DATA_FRONT);
+	write_header(&writer, header);
+	writer_bytes(&writer, nonce, AEAD_NONCE_SIZE);
+}
+
+void mighty_sealed_nonce(const uint8_t data[static MIGHTY_DATA_FRONT],
+						 uint8_t out_nonce[static AEAD_NONCE_SIZE]) {
+	struct reader reader = reader_of(data, MIGHTY_DATA_FRONT);
+	(void)reader_slice(&reader, MIGHTY_HEADER_SIZE);
+	reader_bytes(&reader, out_nonce, AEAD_NONCE_SIZE);
+}
+
 enum mighty_type mighty_classify(const uint8_t *data, size_t size) {
 	struct mighty_header header;
 	return mighty_decode_header(data, size, &header) == ERR_OK ? header.type : 0;
@@ -104,6 +119,15 @@ static void put_header(struct writer *writer, enum mighty_type type, uint16_t re
  *                               (0 or 32)
  */
 enum { FLAG_POST_QUANTUM_REQUIRED = 1 << 0 }; /* reserved: nobody can yet do as it says */
+
+enum { REQUEST_PSK_ID = 94 };
+
+void mighty_request_psk_id(const uint8_t *data, size_t size,
+						   uint8_t out_psk_id[static MIGHTY_PSK_ID_SIZE]) {
+	struct reader reader = reader_of(data, size);
+	(void)reader_slice(&reader, REQUEST_PSK_ID);
+	reader_bytes(&reader, out_psk_id, MIGHTY_PSK_ID_SIZE);
+}
 
 static void read_ciphers(struct reader *reader, struct mighty_client_hello *hello) {
 	hello->cipher_count = reader_u8(reader);

@@ -130,6 +130,13 @@ enum err mighty_decode_header(const uint8_t *data, size_t size, struct mighty_he
 void mighty_encode_header(const struct mighty_header *header,
 						  uint8_t out_data[static MIGHTY_HEADER_SIZE]);
 
+/* Of types 4 to 6: what is in front of the ciphertext, and the nonce of one that was decoded. */
+void mighty_encode_sealed(const struct mighty_header *header,
+						  const uint8_t nonce[static AEAD_NONCE_SIZE],
+						  uint8_t out_data[static MIGHTY_DATA_FRONT]);
+void mighty_sealed_nonce(const uint8_t data[static MIGHTY_DATA_FRONT],
+						 uint8_t out_nonce[static AEAD_NONCE_SIZE]);
+
 /* The type of such a datagram; 0 for anything else. */
 enum mighty_type mighty_classify(const uint8_t *data, size_t size);
 
@@ -162,6 +169,10 @@ void mighty_encode_finalize(const struct mighty_finalize *finalize,
 							uint8_t out_data[static MIGHTY_FINALIZE_SIZE]);
 void mighty_encode_keepalive(const struct mighty_keepalive *keepalive,
 							 uint8_t out_data[static MIGHTY_KEEPALIVE_SIZE]);
+
+/* Whose a datagram of type MIGHTY_REQUEST says it is, before any of the rest is looked at. */
+void mighty_request_psk_id(const uint8_t *data, size_t size,
+						   uint8_t out_psk_id[static MIGHTY_PSK_ID_SIZE]);
 
 /* Whether a response is a cookie answer, of what mighty_classify() calls one. */
 bool mighty_is_cookie_answer(const uint8_t *data, size_t size);

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/list.h"
+#include "base/siphash.h"
+#include "handshake/mighty.h"
+
+/* The configuration that shards see (immutable) and the control thread's part of each peer. */
+
+struct mighty_peer;
+struct packet_policy;
+
+enum mighty_role { MIGHTY_SERVER, MIGHTY_CLIENT };
+
+enum { MIGHTY_ENDPOINTS_MAX = 8 };
+
+/* All peers by PSK id: open addressing. A published one is immutable. */
+struct mighty_directory {
+	struct siphash_key hash_key;
+	size_t count, capacity; /* capacity is a power of two, at least twice count */
+	struct mighty_peer *peers[];
+};
+
+/* The protocol's part of a snapshot. */
+struct mighty_config {
+	enum mighty_role role;
+	uint8_t instance[MIGHTY_INSTANCE_SIZE]; /* a client's own, random and persistent */
+	size_t cipher_count;
+	uint8_t ciphers[MIGHTY_CIPHERS_KNOWN]; /* enum mighty_cipher: offered, or allowed */
+	/*
+	 * A server tells these to its clients. A client renews keys when either says so, and has its
+	 * own keepalive only where the server does not say one.
+	 */
+	uint32_t rekey_seconds;  /* never 0 */
+	uint32_t rekey_packets;  /* of either direction; 1 to PARAMETERS_REKEY_PACKETS_MAX */
+	uint16_t keepalive;      /* s; never 0 */
+	bool client_to_client;   /* a server's clients may send to each other */
+	struct parameters tells; /* a server's to all of its clients: no addresses, see below */
+	const struct mighty_directory *directory;
+};
+
+/* A prefix of a peer. */
+struct mighty_allowed_ip {
+	struct list link; /* the peer's list */
+	struct prefix prefix;
+	struct mighty_peer *peer;
+};
+
+/* What the control thread keeps of a peer; shards never touch it. */
+struct mighty_peer_control {
+	struct list link;        /* the device's peers, in the order of their making */
+	struct list allowed_ips; /* struct mighty_allowed_ip, in the order of their making */
+	unsigned changes;        /* enum mighty_change, to be told to the owner */
+	size_t endpoint_count;
+	struct endpoint endpoints[MIGHTY_ENDPOINTS_MAX]; /* of a client's server */
+	size_t address_count;
+	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX]; /* told to a server's client */
+	const struct packet_policy *policy; /* the one that the owner has, or is about to have */
+	struct list changed_link;           /* the device's list of changed peers */
+	uint32_t saved_endpoint;            /* the endpoint's sequence number that was saved last */
+	uint64_t saved_handshake;           /* likewise */
+};
+
+/* An empty one with room for count peers; NULL when memory is short. */
+struct mighty_directory *mighty_directory_new(const struct siphash_key *hash_key, size_t count);
+/* A copy to be published. */
+struct mighty_directory *mighty_directory_copy(const struct mighty_directory *directory);
+/*
+ * Adds a peer; *directory may be replaced by a larger one. ERR_EXISTS where a peer has this PSK id,
+ * if with another PSK.
+ */
+enum err mighty_directory_add(struct mighty_directory **directory, struct mighty_peer *peer);
+void mighty_directory_remove(struct mighty_directory *directory, const struct mighty_peer *peer);
+struct mighty_peer *mighty_directory_find(const struct mighty_directory *directory,
+										  const uint8_t psk_id[static MIGHTY_PSK_ID_SIZE]);
+
+/*
+ * All that a client with these addresses is told: config->tells and its times. ERR_LIMIT where it
+ * does not fit into a ServerHello, ERR_INVALID: who configures has to ask before clients come.
+ */
+enum err mighty_config_tell(const struct mighty_config *config, const struct prefix *addresses,
+							size_t address_count, struct parameters *out_parameters);

@@ -143,7 +143,7 @@ struct node *node_new(struct world *world, uint8_t number, const struct node_opt
 	if (node->options.shards == 0)
 		node->options.shards = 1;
 	list_init(&node->sockets);
-	node->ops = registry_default();
+	node->ops = node->options.ops ? node->options.ops : registry_default();
 	node->clock = (struct engine_clock){
 		.now = read_clock,
 		.wall_now = read_wall_clock,
@@ -166,6 +166,8 @@ struct node *node_new(struct world *world, uint8_t number, const struct node_opt
 	x25519_generate(sim_random(world->network), node->private_key);
 	must(x25519_public(node->private_key, node->public_key) == ERR_OK, "no key");
 	start(node);
+	if (node->options.ops)
+		return node;
 	must(node_set(node, "private_key=%s\nlisten_port=%d\n", node_hex(node->private_key),
 				  NODE_PORT) == 0,
 		 "no configuration");

@@ -27,7 +27,8 @@ enum {
 };
 
 struct node_options {
-	uint16_t shards; /* 0: one */
+	const struct device_ops *ops; /* NULL: the registry's default, with a key and a port */
+	uint16_t shards;              /* 0: one */
 	struct coalesce_options coalesce;
 	bool join_datagrams; /* received ones arrive in one buffer where they are alike (GRO) */
 	bool missteer;       /* datagrams reach any shard, not the one that the kernel would choose */

@@ -5,6 +5,7 @@
 #include "sim/network.h"
 #include "sim/node.h"
 #include "sim/world.h"
+#include "wire/mighty.h"
 
 enum {
 	PORT_CHOSEN = 40000,     /* port 0 becomes this and the node's number */
@@ -12,6 +13,8 @@ enum {
 	WAITING_MAX = 8192,      /* datagrams in a socket's buffer; more are lost */
 	INDEX_OF_RESPONSE = 8,   /* places of receiver indices in datagrams */
 	INDEX_OF_OTHERS = 4,     /* cookie replies, data */
+	INDEX_OF_MIGHTY = 3,     /* big-endian: the byte with the low bits */
+	MIGHTY_FIRST_BYTE = MIGHTY_VERSION << 4,
 };
 
 struct waiting {
@@ -195,6 +198,12 @@ static uint8_t steer(const struct node *node, const struct endpoint *from, const
 	case WIREGUARD_COOKIE_REPLY:
 	case WIREGUARD_DATA:
 		return (uint8_t)((data[INDEX_OF_OTHERS] & 15) % shards);
+	case MIGHTY_FIRST_BYTE | MIGHTY_RESPONSE:
+	case MIGHTY_FIRST_BYTE | MIGHTY_COMPLETE:
+	case MIGHTY_FIRST_BYTE | MIGHTY_DATA:
+	case MIGHTY_FIRST_BYTE | MIGHTY_KEEPALIVE:
+	case MIGHTY_FIRST_BYTE | MIGHTY_DISCONNECT:
+		return (uint8_t)((data[INDEX_OF_MIGHTY] & 15) % shards);
 	default:
 		return (uint8_t)((from->port + from->address.bytes[3]) % shards);
 	}

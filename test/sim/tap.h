@@ -12,7 +12,7 @@
  * it. Counts them by their first byte, keeps copies on demand, and drops what a test wants dropped.
  */
 
-enum { TAP_TYPES = 8 };
+enum { TAP_TYPES = 32 };
 
 struct tap_record {
 	uint64_t time; /* the network's */

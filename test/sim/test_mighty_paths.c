@@ -1,0 +1,203 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "proto/mighty_limits.h"
+#include "proto/mighty_message.h"
+#include "proto/mighty_peer.h"
+#include "sim/mighty.h"
+#include "wire/mighty.h"
+
+/* Where Mighty's ends are: clients that move, and those that only seem to. */
+
+#define FIRST(type) (MIGHTY_VERSION << 4 | (type))
+#define DELAY MIGHTY_PAIR_DELAY
+
+static struct endpoint at(const char *text) {
+	struct endpoint endpoint;
+	assert_int_equal(endpoint_parse(text, &endpoint), ERR_OK);
+	return endpoint;
+}
+
+static void move(struct node *node, const char *address) {
+	assert_int_equal(address_parse(address, &node->v4), ERR_OK);
+}
+
+static bool is_at(const struct mighty_peer *peer, const struct endpoint *endpoint) {
+	return endpoint_equal(&peer->peer.paths[0].to, endpoint);
+}
+
+/* One packet from its new address, its answer to the ping, and everything goes there. */
+static void test_migration(void **state) {
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct node_options options = {.shards = i ? 4 : 1, .missteer = i};
+		struct mighty_pair pair = mighty_pair_up(1 + i, &options);
+		move(pair.client, "192.0.2.77");
+		const struct endpoint there = node_endpoint(pair.client);
+		assert_true(world_packet_arrives(pair.client, pair.server, 1, DELAY));
+		assert_false(is_at(pair.server_peer, &there));
+		world_run(pair.world, 3 * DELAY);
+		assert_true(is_at(pair.server_peer, &there));
+		assert_true(world_packet_arrives(pair.server, pair.client, 2, DELAY));
+		world_run(pair.world, CLOCK_SECOND);
+		const size_t events = pair.server->event_count;
+		assert_int_equal(pair.server->events[events - 1].event.kind, DEVICE_EVENT_MOVED);
+		/* Again, no sooner than a second later. */
+		move(pair.client, "192.0.2.78");
+		assert_true(world_packet_arrives(pair.client, pair.server, 3, DELAY));
+		world_run(pair.world, 3 * DELAY);
+		assert_true(world_packet_arrives(pair.server, pair.client, 4, DELAY));
+		mighty_pair_free(&pair);
+	}
+}
+
+/* A client that has nothing to say is found by its keepalive, and at once where it knows. */
+static void test_idle_migration(void **state) {
+	struct mighty_pair pair = mighty_pair_up(10, NULL);
+	move(pair.client, "192.0.2.77");
+	world_run(pair.world, 11 * CLOCK_SECOND);
+	assert_true(world_packet_arrives(pair.server, pair.client, 1, DELAY));
+	move(pair.client, "192.0.2.78");
+	node_network(pair.client);
+	world_run(pair.world, 5 * DELAY);
+	assert_true(world_packet_arrives(pair.server, pair.client, 2, DELAY));
+	mighty_pair_free(&pair);
+}
+
+/* The renewal alone moves nobody, but what comes with it does. */
+static void test_migration_and_renewal(void **state) {
+	struct mighty_pair pair = mighty_pair_up(20, NULL);
+	world_run(pair.world, 590 * CLOCK_SECOND);
+	move(pair.client, "192.0.2.77");
+	world_run(pair.world, 15 * CLOCK_SECOND);
+	assert_true(session_age(&pair.server_peer->current->session, world_now(pair.world)) <
+				10 * CLOCK_SECOND);
+	assert_true(world_packet_arrives(pair.server, pair.client, 1, DELAY));
+	mighty_pair_free(&pair);
+}
+
+/* Copies what a client sends, is faster, and says that it came from elsewhere. */
+struct forger {
+	struct world *world;
+	struct endpoint claimed, client;
+	bool on, drop;
+	size_t to_claimed, bytes_to, bytes_from;
+};
+
+static bool forge(void *context, const struct endpoint *from, const struct endpoint *to,
+				  struct slice datagram) {
+	struct forger *forger = context;
+	if (endpoint_equal(to, &forger->claimed)) {
+		forger->to_claimed++;
+		forger->bytes_to += datagram.size;
+	}
+	if (!forger->on || !endpoint_equal(from, &forger->client))
+		return true;
+	forger->bytes_from += datagram.size;
+	if (sim_send(forger->world->network, &forger->claimed, to, datagram) != ERR_OK)
+		abort();
+	return !forger->drop;
+}
+
+/* The packets of a client, each first from a victim's address: the victim gets next to nothing. */
+static void test_forged_migration(void **state) {
+	struct mighty_pair pair = mighty_pair_up(30, NULL);
+	struct forger forger = {.world = pair.world,
+							.claimed = at("203.0.113.66:666"),
+							.client = node_endpoint(pair.client),
+							.on = true};
+	const struct sim_link fast = {.delay = 1};
+	const struct endpoint server = node_endpoint(pair.server);
+	assert_int_equal(sim_set_link(pair.world->network, &forger.claimed, &server, &fast), ERR_OK);
+	pair.world->tap.pass = forge;
+	pair.world->tap.context = &forger;
+	for (uint32_t number = 0; number < 1000; number++) {
+		world_packet(pair.client, pair.server, number);
+		world_packet(pair.server, pair.client, number);
+		world_run(pair.world, 20 * CLOCK_MILLISECOND);
+		assert_true(is_at(pair.server_peer, &forger.client));
+	}
+	world_run(pair.world, CLOCK_SECOND);
+	/* Nothing was lost on the way to the client, which nobody held up. */
+	assert_int_equal(node_arrived_from(pair.client, pair.server), 1000);
+	assert_int_equal(node_arrived_from(pair.server, pair.client), 1000);
+	/* Pings alone, and less than three times what came. */
+	assert_in_range(forger.to_claimed, 1, 80);
+	assert_true(forger.bytes_to <= 3 * forger.bytes_from);
+	mighty_pair_free(&pair);
+}
+
+/* The same, and the originals are held up: he who does that can cut the line, but moves nobody. */
+static void test_relayed_without_answers(void **state) {
+	struct mighty_pair pair = mighty_pair_up(31, NULL);
+	struct forger forger = {.world = pair.world,
+							.claimed = at("203.0.113.66:666"),
+							.client = node_endpoint(pair.client),
+							.on = true,
+							.drop = true};
+	pair.world->tap.pass = forge;
+	pair.world->tap.context = &forger;
+	for (uint32_t number = 0; number < 100; number++) {
+		world_packet(pair.client, pair.server, number);
+		world_packet(pair.server, pair.client, number);
+		world_run(pair.world, 100 * CLOCK_MILLISECOND);
+	}
+	assert_true(is_at(pair.server_peer, &forger.client));
+	assert_int_equal(node_arrived_from(pair.client, pair.server), 100);
+	assert_true(forger.bytes_to <= 3 * forger.bytes_from);
+	mighty_pair_free(&pair);
+}
+
+/* A late packet from the address of before does not move anybody back. */
+static void test_late_packet(void **state) {
+	struct mighty_pair pair = mighty_pair_up(40, NULL);
+	const struct endpoint before = node_endpoint(pair.client), server = node_endpoint(pair.server);
+	const struct sim_link slow = {.delay = 2 * CLOCK_SECOND};
+	assert_int_equal(sim_set_link(pair.world->network, &before, &server, &slow), ERR_OK);
+	world_packet(pair.client, pair.server, 1);
+	world_run(pair.world, DELAY);
+	move(pair.client, "192.0.2.77");
+	const struct endpoint there = node_endpoint(pair.client);
+	assert_true(world_packet_arrives(pair.client, pair.server, 2, DELAY));
+	world_run(pair.world, 3 * DELAY);
+	assert_true(is_at(pair.server_peer, &there));
+	world_run(pair.world, 3 * CLOCK_SECOND);
+	assert_int_equal(node_arrived(pair.server, pair.client, 1), 1);
+	assert_true(is_at(pair.server_peer, &there));
+	mighty_pair_free(&pair);
+}
+
+/* Pings and pongs go wherever somebody tries out ways: they move nobody, and are answered there. */
+static void test_pings_move_nobody(void **state) {
+	struct mighty_pair pair = mighty_pair_up(50, NULL);
+	const struct endpoint before = node_endpoint(pair.client), server = node_endpoint(pair.server);
+	pair.world->tap.recording = true;
+	move(pair.client, "192.0.2.77");
+	const struct mighty_keepalive ping = {.kind = MIGHTY_KEEPALIVE_PING, .bytes = {1, 2, 3}};
+	mighty_message_send(pair.client_peer, &ping, &server, NULL);
+	pair.client->dirty = true;
+	world_run(pair.world, CLOCK_SECOND);
+	assert_true(is_at(pair.server_peer, &before));
+	const struct tap_record *pong = tap_find(&pair.world->tap, &pair.server->v4, 0, 0);
+	assert_non_null(pong);
+	assert_true(address_equal(&pong->to.address, &pair.client->v4));
+	assert_int_equal(pair.world->tap.count, 2);
+	mighty_pair_free(&pair);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_migration),
+		cmocka_unit_test(test_idle_migration),
+		cmocka_unit_test(test_migration_and_renewal),
+		cmocka_unit_test(test_forged_migration),
+		cmocka_unit_test(test_relayed_without_answers),
+		cmocka_unit_test(test_late_packet),
+		cmocka_unit_test(test_pings_move_nobody),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

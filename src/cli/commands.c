@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "cli/ca.h"
 #include "cli/config.h"
 #include "cli/export.h"
 #include "cli/import.h"
@@ -46,6 +47,7 @@ const struct command commands_all[] = {
 	 NULL},
 	{"export", "print a tunnel as a wg-quick file", export_help, export_run, "TUNNEL",
 	 export_options, NULL},
+	{"ca", "issue and revoke certificates", ca_help, NULL, NULL, NULL, ca_commands},
 	{"qr", "show a file as a QR code", qr_help, qr_run, "[FILE]", NULL, NULL},
 	{"genkey", "print a new private key", genkey_help, genkey_run, NULL, NULL, NULL},
 	{"genpsk", "print a new pre-shared key", genpsk_help, genpsk_run, NULL, NULL, NULL},

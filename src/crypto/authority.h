@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 enum {
 	AUTHORITY_SERIAL_SIZE = 16, /* of what is issued here */
 	AUTHORITY_NAME_SIZE_MAX = 64,
+	AUTHORITY_ENTRY_NAME_SIZE = 256,
 	AUTHORITY_REVOKED_MAX = 65536, /* certificates on a list */
 };
 
@@ -47,6 +49,17 @@ struct authority_request {
 /* With a new key. ERR_INVALID for a request that is none; ERR_EXPIRED for times beyond its own. */
 enum err authority_issue(const struct authority *authority, const struct authority_request *request,
 						 struct certificate_pair *out_pair);
+
+/* What people see of a certificate. */
+struct authority_entry {
+	char serial[2 * AUTHORITY_SERIAL_SIZE + 1]; /* hex */
+	char name[AUTHORITY_ENTRY_NAME_SIZE];       /* a client's user, a server's first name */
+	enum authority_use use;
+	int64_t valid_from, valid_until;
+};
+
+/* One that was issued by authority_issue(). ERR_MALFORMED for any other. */
+enum err authority_describe(struct slice certificate, struct authority_entry *out_entry);
 
 /*
  * The list of before (PEM; empty: the first one) and one certificate of the authority's more, on

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "base/text.h"
 #include "crypto/openssl/leaf.h"
 #include "crypto/openssl/x509_write.h"
 
@@ -179,6 +180,67 @@ enum err authority_issue(const struct authority *authority, const struct authori
 		return ERR_CRYPTO;
 	}
 	return x509_write_pair(leaf, key, out_pair);
+}
+
+/* Of its other names. */
+static bool first_name(const X509 *leaf, char out_name[static AUTHORITY_ENTRY_NAME_SIZE]) {
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	const GENERAL_NAME *name = names ? sk_GENERAL_NAME_value(names, 0) : NULL;
+	bool done = false;
+	if (name && (name->type == GEN_DNS || name->type == GEN_EMAIL)) {
+		const ASN1_IA5STRING *text = name->d.ia5;
+		int size = ASN1_STRING_length(text);
+		done = size > 0 && size < AUTHORITY_ENTRY_NAME_SIZE;
+		if (done) {
+			memcpy(out_name, ASN1_STRING_get0_data(text), (size_t)size);
+			out_name[size] = '\0';
+		}
+	}
+	GENERAL_NAMES_free(names);
+	return done;
+}
+
+/* Of the subject's common name, in UTF-8. */
+static bool common_name(const X509 *leaf, char out_name[static AUTHORITY_ENTRY_NAME_SIZE]) {
+	const X509_NAME *subject = X509_get_subject_name(leaf);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	unsigned char *text = NULL;
+	int size = at < 0 ? -1
+					  : ASN1_STRING_to_UTF8(
+							&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	bool done = size > 0 && size < AUTHORITY_ENTRY_NAME_SIZE;
+	if (done) {
+		memcpy(out_name, text, (size_t)size);
+		out_name[size] = '\0';
+	}
+	OPENSSL_free(text);
+	return done;
+}
+
+enum err authority_describe(struct slice certificate, struct authority_entry *out_entry) {
+	struct authority_entry entry = {.serial = ""};
+	struct certificate_facts facts;
+	enum err error = certificate_read(certificate, &facts);
+	if (error)
+		return error;
+	entry.valid_from = facts.valid_from;
+	entry.valid_until = facts.valid_until;
+	auto_bio BIO *reader = leaf_reader(certificate);
+	auto_x509 X509 *leaf = NULL;
+	error = reader ? leaf_next(reader, &leaf) : ERR_NO_MEMORY;
+	if (error)
+		return error;
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+	uint32_t uses =
+		X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE ? X509_get_extended_key_usage(leaf) : 0;
+	if (ASN1_STRING_length(serial) != AUTHORITY_SERIAL_SIZE ||
+		(uses != XKU_SSL_SERVER && uses != XKU_SSL_CLIENT) ||
+		(!common_name(leaf, entry.name) && !first_name(leaf, entry.name)))
+		return ERR_MALFORMED;
+	entry.use = uses == XKU_SSL_CLIENT ? AUTHORITY_CLIENT : AUTHORITY_SERVER;
+	text_hex_encode(ASN1_STRING_get0_data(serial), AUTHORITY_SERIAL_SIZE, entry.serial);
+	*out_entry = entry;
+	return ERR_OK;
 }
 
 /* The authority's list of before, or an empty one. */

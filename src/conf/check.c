@@ -1,5 +1,7 @@
 #include "conf/check.h"
 
+#include <string.h>
+
 #include "base/wipe.h"
 #include "conf/check_domains.h"
 #include "conf/check_keys.h"
@@ -199,10 +201,21 @@ static void check_dns(const struct config_tunnel *tunnel, const struct tree_node
 	static const char *const keys[] = {"domains", "search"};
 	const struct tree_node *dns = tree_get(node, "dns");
 	const size_t counts[] = {tunnel->dns.domains.count, tunnel->dns.search.count};
+	if (tunnel->dns.servers_absent && config_takes_settings(tunnel))
+		return; /* its server may give some */
 	for (size_t i = 0; dns && tunnel->dns.server_count == 0 && i < 2; i++)
 		if (counts[i] > 0 && !tree_get(dns, "servers"))
 			fault_add(errors, node_at(dns, keys[i]), NULL,
 					  "there are no servers to ask; dns.servers as well");
+}
+
+static void check_servers(const struct config_tunnel *tunnel, const struct tree_node *node,
+						  struct config_errors *errors) {
+	const struct tree_node *servers = tree_get(tree_get(node, "dns"), "servers");
+	if (servers && servers->kind == TREE_TEXT && strcmp(servers->text, "push") == 0 &&
+		!config_takes_settings(tunnel))
+		fault_add(errors, servers, NULL,
+				  "push, but no server gives this end its name servers; a list of addresses");
 }
 
 enum err check_config(const struct config *config, const struct tree_node *root,
@@ -221,6 +234,7 @@ enum err check_config(const struct config *config, const struct tree_node *root,
 		check_kill_switch(tunnel, node, errors);
 		check_addresses(tunnel, node, errors);
 		check_dns(tunnel, node, errors);
+		check_servers(tunnel, node, errors);
 		check_streams(tunnel, node, errors);
 		error = check_shared(tunnel, node, errors);
 		if (!error)

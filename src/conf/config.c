@@ -103,6 +103,10 @@ bool config_carries_streams(const char *protocol) {
 	return schema_carries_streams(protocol);
 }
 
+bool config_takes_settings(const struct config_tunnel *tunnel) {
+	return !tunnel->carries_streams && !tunnel->role_absent && tunnel->role == CONFIG_CLIENT;
+}
+
 const char *config_stream_protocol(void) {
 	return schema_stream_protocols[0];
 }

@@ -67,6 +67,7 @@ enum config_dns_manager {
 struct config_dns {
 	const struct address *servers;
 	size_t server_count;
+	bool servers_absent;         /* or "push": those that a server gives, where there is one */
 	struct config_names domains; /* none: all names */
 	struct config_names search;
 	bool leak_protection_absent; /* then it follows from the rest, see plan_dns_protects() */
@@ -96,6 +97,9 @@ struct config_tunnel {
 	struct {
 		bool from_peers; /* include is absent: the peers' allowed IPs */
 		struct config_prefixes include;
+		/* What a server may have this end route besides; absent: see plan_pushed.h */
+		struct config_prefixes accept;
+		bool accept_absent;
 		struct config_prefixes exclude; /* of what goes into the tunnel: goes past it */
 		struct config_choice table;     /* automatic, off (no routes), or the table's number */
 		/* Addresses of these names and all below them go into the tunnel; past it. */
@@ -219,6 +223,9 @@ const char *config_default_protocol(void);
 const char *config_stream_protocol(void);
 /* The first whose ends share keys; NULL: the build has none. */
 const char *config_shared_protocol(void);
+/* Whether a server may say what this end's interface is to have: a client's that carries packets.
+ */
+bool config_takes_settings(const struct config_tunnel *tunnel);
 /* NULL: false. */
 bool config_carries_streams(const char *protocol);
 bool config_shares_keys(const char *protocol);

@@ -163,7 +163,8 @@ static void fill_present(struct fill *fill, const struct schema_row *row,
 		break;
 	default:
 		/* A value that is none is like one that is absent. */
-		if (!value_read(fill->reader, row, node, member) && (row->flags & SCHEMA_ABSENCE))
+		if ((value_is_push(row, node) || !value_read(fill->reader, row, node, member)) &&
+			(row->flags & SCHEMA_ABSENCE))
 			*(bool *)((char *)base + row->absence) = true;
 		break;
 	}

@@ -38,6 +38,7 @@ enum {
 	ADDRESSES_MAX = 64, /* of an interface */
 	RESOLVERS_MAX = 8,
 	ROUTES_MAX = 65536,
+	ACCEPTED_MAX = 1024,
 	DOMAINS_MAX = 256,
 	ALLOWED_IPS_MAX = 65536, /* of one peer */
 };
@@ -181,6 +182,18 @@ static const struct schema_row route_rows[] = {
 	 .absent = "the allowed_ips of the peers",
 	 .example = "[192.0.2.0/24, \"2001:db8::/32\"]",
 	 .help = "What this host sends into the tunnel."},
+	{.key = "accept",
+	 .type = SCHEMA_PREFIXES,
+	 .flags = SCHEMA_ABSENCE | SCHEMA_OF_SHARED | SCHEMA_OF_CLIENT,
+	 AT_TUNNEL(routes.accept),
+	 .absence = offsetof(struct config_tunnel, routes.accept_absent),
+	 .maximum = ACCEPTED_MAX,
+	 .absent = "none where there is an include; otherwise any, but of public addresses none that "
+			   "is wider than /16, or /32 of IPv6",
+	 .example = "[10.0.0.0/8, \"fd00::/8\"]",
+	 .help = "Networks that may be routed into the tunnel because the server says so, besides "
+			 "include; an empty list is none. Never are default routes, what is wider than /8, or "
+			 "/7 of IPv6, what is in this host's other networks, and what the server is in."},
 	{.key = "exclude",
 	 .type = SCHEMA_PREFIXES,
 	 AT_TUNNEL(routes.exclude),

@@ -56,6 +56,7 @@ enum schema_flag {
 	SCHEMA_OF_CLIENT = 512,
 	SCHEMA_SHARED_SERVER = 8192,  /* among those whose ends share keys alone: of a server */
 	SCHEMA_SHARED_NEEDED = 16384, /* and: required */
+	SCHEMA_PUSHED = 32768,        /* a list may be "push", which is as if it were absent */
 	SCHEMA_NEEDED = 1024,         /* required by the tunnels that it is of */
 	SCHEMA_SHOWN = 2048,          /* stands in the reference's tunnels with roles, default or not */
 };

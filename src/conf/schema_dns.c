@@ -24,14 +24,18 @@ enum {
 const struct schema_row schema_dns_rows[] = {
 	{.key = "servers",
 	 .type = SCHEMA_ADDRESSES,
+	 .flags = SCHEMA_ABSENCE | SCHEMA_PUSHED,
 	 AT_DNS(servers),
+	 .absence = offsetof(struct config_tunnel, dns.servers_absent),
 	 .maximum = SERVERS_MAX,
 	 .standard = "",
-	 .absent = "this host's programs go on asking those they have",
+	 .absent = "push where a server says what this end's interface is to have; elsewhere this "
+			   "host's programs go on asking those they have",
 	 .example = "[10.66.0.1]",
 	 .help = "Name servers that this host asks while the tunnel is up; what was set before comes "
 			 "back afterwards. Programs that go past the tunnel (umbra exec --outside) ask them "
-			 "through it, too."},
+			 "through it, too. push: those that the server gives, and its search domains, where "
+			 "search has none; an empty list takes none."},
 	{.key = "domains",
 	 .type = SCHEMA_NAMES,
 	 AT_DNS(domains),

@@ -272,6 +272,11 @@ static bool read_list(struct value_reader *reader, const struct schema_row *row,
 	return good;
 }
 
+bool value_is_push(const struct schema_row *row, const struct tree_node *node) {
+	return (row->flags & SCHEMA_PUSHED) && node->kind == TREE_TEXT &&
+		   strcmp(node->text, "push") == 0;
+}
+
 bool value_read(struct value_reader *reader, const struct schema_row *row,
 				const struct tree_node *node, void *member) {
 	if (schema_is_list(row) && node->kind != TREE_MAP)

@@ -30,6 +30,9 @@ struct value_reader {
 bool value_read(struct value_reader *reader, const struct schema_row *row,
 				const struct tree_node *node, void *member);
 
+/* Whether it says "push" where that may stand for a list. */
+bool value_is_push(const struct schema_row *row, const struct tree_node *node);
+
 /* The row's standard, for a key that is absent; leaves the member when there is none. */
 void value_set_standard(struct value_reader *reader, const struct schema_row *row, void *member);
 

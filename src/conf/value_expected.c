@@ -47,6 +47,8 @@ static const char *expected_text(const struct schema_row *row) {
 	case SCHEMA_HOST:
 		return "a host and a port like vpn.example.org:51820 or \"[2001:db8::1]:51820\"";
 	case SCHEMA_ADDRESSES:
+		if (row->flags & SCHEMA_PUSHED)
+			return "push, or a list of addresses like [192.0.2.1, \"2001:db8::1\"]";
 		return "a list of addresses like [192.0.2.1, \"2001:db8::1\"]";
 	case SCHEMA_NAMES:
 		return "a list of domain names like [corp.example.org]";

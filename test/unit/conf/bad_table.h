@@ -401,13 +401,17 @@ static const struct bad_row bad_rows[] = {
 	 "umbra.yaml:4: tunnels.um0.clients.dns: the list has 9 items; at most 8"},
 	{HEAD
 	 "    dns: { servers: [10.66.0.1:53], domains: [a..b], leak_protection: yes, manager: me }\n",
-	 "umbra.yaml:4: tunnels.um0.dns.servers: \"10.66.0.1:53\" is no address; a list of addresses "
-	 "like [192.0.2.1, \"2001:db8::1\"]\n"
+	 "umbra.yaml:4: tunnels.um0.dns.servers: \"10.66.0.1:53\" is no address; push, or a list of "
+	 "addresses like [192.0.2.1, \"2001:db8::1\"]\n"
 	 "umbra.yaml:4: tunnels.um0.dns.domains: \"a..b\" is no domain name; a list of domain names "
 	 "like [corp.example.org]\n"
 	 "umbra.yaml:4: tunnels.um0.dns.leak_protection: \"yes\" is neither; true or false\n"
 	 "umbra.yaml:4: tunnels.um0.dns.manager: \"me\" is not known; auto, resolved, resolvconf, file "
 	 "or off"},
+	{HEAD "    dns: { servers: push }\n",
+	 "umbra.yaml:4: tunnels.um0.dns.servers: push, but no server gives this end its name servers; "
+	 "a "
+	 "list of addresses"},
 	{HEAD "    dns:\n"
 		  "      domains: [corp.example]\n"
 		  "      search: [corp.example]\n",

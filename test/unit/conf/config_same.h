@@ -74,6 +74,7 @@ static inline void same_dns(const struct config_dns *left, const struct config_d
 	assert_int_equal(left->server_count, right->server_count);
 	for (size_t i = 0; i < left->server_count; i++)
 		assert_true(address_equal(&left->servers[i], &right->servers[i]));
+	assert_int_equal(left->servers_absent, right->servers_absent);
 	same_names(&left->domains, &right->domains);
 	same_names(&left->search, &right->search);
 	assert_int_equal(left->leak_protection_absent, right->leak_protection_absent);
@@ -118,6 +119,8 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	assert_int_equal(left->routes.from_peers, right->routes.from_peers);
 	same_prefixes(&left->routes.include, &right->routes.include);
 	same_prefixes(&left->routes.exclude, &right->routes.exclude);
+	assert_int_equal(left->routes.accept_absent, right->routes.accept_absent);
+	same_prefixes(&left->routes.accept, &right->routes.accept);
 	same_choice(&left->routes.table, &right->routes.table);
 	same_names(&left->routes.include_domains, &right->routes.include_domains);
 	same_names(&left->routes.exclude_domains, &right->routes.exclude_domains);

@@ -95,6 +95,43 @@ static void test_what_a_client_sends_there(void **state) {
 	config_free(config);
 }
 
+/* What a client takes of what its server says: the word for it is as good as none. */
+static void test_what_a_client_takes(void **state) {
+	static const struct {
+		const char *lines;
+		bool servers_absent, accept_absent;
+		size_t accepted;
+	} rows[] = {
+		{"", true, true, 0},
+		{"    dns: { servers: push, search: [a.example] }\n    routes: { accept: [] }\n", true,
+		 false, 0},
+		{"    dns: { servers: [] }\n    routes: { accept: [10.0.0.0/8, \"fd00::/8\"] }\n", false,
+		 false, 2},
+		{"    dns: { servers: 10.0.0.1 }\n", false, true, 0},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[2048], *dumped;
+		size_t size;
+		(void)snprintf(text, sizeof text, "%s%s", client, rows[i].lines);
+		struct config *config = loading_good(text);
+		const struct config_tunnel *tunnel = &config->tunnels[0];
+		assert_true(config_takes_settings(tunnel));
+		assert_int_equal(tunnel->dns.servers_absent, rows[i].servers_absent);
+		assert_int_equal(tunnel->routes.accept_absent, rows[i].accept_absent);
+		assert_int_equal(tunnel->routes.accept.count, rows[i].accepted);
+		assert_int_equal(config_dump(config, &dumped, &size), ERR_OK);
+		struct config *again = loading_source(
+			&(struct config_source){.path = "/elsewhere", .text = dumped, .text_size = size});
+		same_config(config, again);
+		free(dumped);
+		config_free(config);
+		config_free(again);
+	}
+	struct config *config = loading_good(server);
+	assert_false(config_takes_settings(&config->tunnels[0]));
+	config_free(config);
+}
+
 static void test_defaults(void **state) {
 	struct config *config = loading_good(client);
 	const struct config_shared *shared = &config->tunnels[0].shared;
@@ -208,6 +245,7 @@ static void test_of_what_tunnels_keys_are(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_client_has_one_peer),
+		cmocka_unit_test(test_what_a_client_takes),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_dumps),
 		cmocka_unit_test(test_of_a_server),

@@ -162,6 +162,20 @@ static const struct {
 			"      - { name: b, psk_file: q, allowed_ips: [10.0.0.3/32], identity: " KEY_A " }\n",
 	 "umbra.yaml:8: tunnels.vpn.peers.b.identity: the peer at umbra.yaml:7 has the same key; each "
 	 "peer its own"},
+	{CLIENT "    routes: { accept: [10.0.0.0/33, push] }\n"
+			"    dns: { servers: [push, 10.0.0.1] }\n",
+	 "umbra.yaml:7: tunnels.out.routes.accept: \"10.0.0.0/33\" has a bad length; a list of "
+	 "prefixes like [10.66.0.0/24, \"fd66::/64\"]\n"
+	 "umbra.yaml:7: tunnels.out.routes.accept: \"push\" is no address; a list of prefixes like "
+	 "[10.66.0.0/24, \"fd66::/64\"]\n"
+	 "umbra.yaml:8: tunnels.out.dns.servers: \"push\" is no address; push, or a list of addresses "
+	 "like [192.0.2.1, \"2001:db8::1\"]"},
+	{SERVER "    routes: { accept: [10.0.0.0/8] }\n"
+			"    dns: { servers: push }\n",
+	 "umbra.yaml:6: tunnels.vpn.routes.accept: of no use for a server; no such key, or another "
+	 "role\n"
+	 "umbra.yaml:7: tunnels.vpn.dns.servers: push, but no server gives this end its name servers; "
+	 "a list of addresses"},
 	{SERVER "    addresses: [\"fd66::1/64\"]\n"
 			"    push: { domains: [a.example], mtu: 1279 }\n",
 	 "umbra.yaml:7: tunnels.vpn.push.domains: there are no servers to ask; push.dns as well\n"

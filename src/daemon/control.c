@@ -226,6 +226,9 @@ static void receive(void *context, struct channel_message *message) {
 	case PROCESS_STATE:
 		control_tunnels_state(control, &message->message);
 		break;
+	case PROCESS_SETTINGS:
+		control_pushed_take(control, message);
+		break;
 	case PROCESS_LOG:
 		set_log_level(control, message->message.log.level);
 		break;

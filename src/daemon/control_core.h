@@ -35,6 +35,7 @@ struct control_timer;
 struct control_decoy;
 struct control_dns_step;
 struct control_streams;
+struct interface_settings;
 struct control;
 
 enum {
@@ -65,6 +66,8 @@ struct control_tunnel {
 	bool routed;  /* the privileged process was told of these: */
 	char *routes; /* one a line; NULL: none */
 	size_t routes_size;
+	struct interface_settings
+		*pushed; /* what its server gives, as far as it was taken; NULL: nothing */
 };
 
 struct control {
@@ -193,6 +196,10 @@ void control_peers_remove(struct control_tunnel *tunnel, struct ctl_request *req
 
 /* control_routes.c: routes of the store's peers, if they are others than before. */
 void control_routes_send(struct control_tunnel *tunnel);
+
+/* control_pushed.c: what servers give. */
+void control_pushed_take(struct control *control, const struct channel_message *message);
+void control_pushed_forget(struct control_tunnel *tunnel);
 
 /* control_status.c */
 

@@ -1,6 +1,6 @@
 /*
- * Endpoints of tunnels with a kill switch: the privileged process lets an address pass before net
- * is told to use it.
+ * Endpoints of tunnels with a kill switch, or whose server gives routes: the privileged process
+ * lets an address pass, and leads it past the tunnel, before net is told to use it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static void answered(void *context, const struct control_reply *reply) {
 	endpoint_format(&use->endpoint, where);
 	bool current = control_tunnel_is_up(use->tunnel) && use->tunnel->run == use->run;
 	if (reply->number)
-		log_warning("%s: the kill switch does not let %s pass: %s", use->tunnel->name, where,
+		log_warning("%s: the endpoint %s is not let pass: %s", use->tunnel->name, where,
 					reply->text);
 	else if (current && !use->seen)
 		set(use->tunnel, use->key, &use->endpoint);
@@ -58,13 +58,18 @@ static void announce(struct control_tunnel *tunnel, const uint8_t key[static TEX
 	if (!error)
 		return;
 	free(use);
-	log_warning("%s: an endpoint was not made known to the kill switch: %s", tunnel->name,
+	log_warning("%s: an endpoint was not made known to the privileged process: %s", tunnel->name,
 				err_text(error));
+}
+
+/* Kill switches let it pass, and no route that a server gives leads it into its own tunnel. */
+static bool is_of_use(const struct config_tunnel *config) {
+	return plan_kill_switch(config) || config_takes_settings(config);
 }
 
 void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 						   const struct endpoint *endpoint) {
-	if (plan_kill_switch(tunnel->config))
+	if (is_of_use(tunnel->config))
 		announce(tunnel, key, endpoint, false);
 	else
 		set(tunnel, key, endpoint);
@@ -72,6 +77,6 @@ void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[stat
 
 void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 							const struct endpoint *endpoint) {
-	if (endpoint->address.family && endpoint->port && plan_kill_switch(tunnel->config))
+	if (endpoint->address.family && endpoint->port && is_of_use(tunnel->config))
 		announce(tunnel, key, endpoint, true);
 }

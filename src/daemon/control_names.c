@@ -8,6 +8,7 @@
 #include "daemon/control_core.h"
 #include "daemon/control_streams.h"
 #include "transport/dns/resolver.h"
+#include "wire/interface_settings.h"
 
 struct lookup {
 	struct list link;
@@ -215,7 +216,8 @@ void control_names_servers(struct control *control, const struct process_message
 static bool any_sets_servers(const struct control *control) {
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
 		const struct control_tunnel *tunnel = &control->tunnels[i];
-		if (control_tunnel_is_up(tunnel) && tunnel->config->dns.server_count > 0)
+		if (control_tunnel_is_up(tunnel) && (tunnel->config->dns.server_count > 0 ||
+											 (tunnel->pushed && tunnel->pushed->server_count > 0)))
 			return true;
 	}
 	return false;

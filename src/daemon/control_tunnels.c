@@ -33,6 +33,7 @@ static void ended(struct control_tunnel *tunnel) {
 	directory_forget(tunnel->directory);
 	control_net_drop(tunnel);
 	control_decoy_forget(tunnel);
+	control_pushed_forget(tunnel);
 	control_status_refreshed(tunnel);
 	/* The privileged process keeps the routes of peers, for when it comes up again. */
 }

@@ -108,6 +108,8 @@ static uint64_t run(struct privileged *privileged, uint64_t now) {
 	uint64_t resolvers = node_resolvers_run(node, now);
 	next = names < next ? names : next;
 	next = resolvers < next ? resolvers : next;
+	uint64_t pushed = node_pushed_run(node, now);
+	next = pushed < next ? pushed : next;
 	if (!node->control_was_ready && node->started != CLOCK_NEVER) {
 		if (now >= node->started + CONTROL_TIMEOUT) {
 			node->started = CLOCK_NEVER;
@@ -133,6 +135,7 @@ static const struct privileged_ops ops = {
 	.may_listen = node_policy_listen,
 	.may_mark = node_policy_mark,
 	.may_open = node_streams_may_open,
+	.settings = node_pushed_say,
 	.run = run,
 	.reap = reap,
 };

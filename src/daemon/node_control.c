@@ -503,6 +503,9 @@ void node_control_start(struct node *node, uint64_t now) {
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
 		if (node->tunnels[i].used)
 			node_control_state(node, &node->tunnels[i]);
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (node->tunnels[i].used && node->tunnels[i].pushed.plan)
+			node_pushed_tell(node, &node->tunnels[i]);
 	node_domains_send(node);
 }
 

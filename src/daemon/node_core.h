@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/error.h"
 #include "base/list.h"
 #include "conf/config.h"
 #include "daemon/daemonize.h"
@@ -13,6 +12,7 @@
 #include "daemon/node_lock.h"
 #include "daemon/node_metrics.h"
 #include "daemon/node_options.h"
+#include "daemon/node_pushed.h"
 #include "daemon/node_resolvers.h"
 #include "daemon/node_sockets.h"
 #include "daemon/node_split.h"
@@ -44,6 +44,7 @@ enum node_order_kind {
 	NODE_ORDER_CHANGE,   /* to the configuration of now */
 	NODE_ORDER_REMOVE,   /* down, and forget the tunnel */
 	NODE_ORDER_ROUTES,   /* of peers that are not in the configuration */
+	NODE_ORDER_SETTINGS, /* what the tunnel's server says of the interface: node_pushed.h */
 	NODE_ORDER_RELOAD,   /* read the configuration, and order what follows from it */
 	NODE_ORDER_RELOADED, /* all of that is done */
 	NODE_ORDER_READY,    /* all that was ordered before is done: the start is over */
@@ -80,6 +81,7 @@ struct node_tunnel {
 	struct prefix *more; /* routes of peers that are not in the configuration */
 	size_t more_count;
 	uint32_t mtu; /* that it was given last */
+	struct node_pushed pushed;
 };
 
 struct node {

@@ -21,8 +21,7 @@ _Static_assert((int)NODE_DNS_PROBLEM_SIZE > (int)DNS_PROBLEM_SIZE + 8, "behind \
 /* During a reload tunnels are changed one after the other, and some are removed. */
 static const struct config_tunnel *config_of(const struct node *node,
 											 const struct node_tunnel *tunnel) {
-	const struct config_tunnel *now = config_find(node->config, tunnel->name);
-	return now ? now : tunnel->config;
+	return node_pushed_config_of(node, tunnel);
 }
 
 /* Tunnels in the order of the file; those that are being removed come last. */

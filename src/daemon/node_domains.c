@@ -26,9 +26,7 @@ _Static_assert((int)SERVERS_MAX <= (int)PROCESS_SERVERS_MAX, "each has a number"
 
 /* During a reload tunnels are changed one after the other, and some are removed. */
 static const struct config_tunnel *config_of(const struct node *node, uint16_t slot) {
-	const struct node_tunnel *tunnel = &node->tunnels[slot];
-	const struct config_tunnel *now = config_find(node->config, tunnel->name);
-	return now ? now : tunnel->config;
+	return node_pushed_config_of(node, &node->tunnels[slot]);
 }
 
 /* NULL for a slot that does not count. */

@@ -202,7 +202,7 @@ static enum err add_tunnel(struct node_kill_request *request, const struct node 
 		error = add_excluded(request, configs[0]->routes.exclude.items,
 							 configs[0]->routes.exclude.count, table);
 	if (!error && configs[0]->allow_lan)
-		error = add_lan(request, tunnel, configs[0]);
+		error = add_lan(request, tunnel, node_pushed_config(tunnel, configs[0]));
 	return error;
 }
 
@@ -231,7 +231,7 @@ static enum err collect(struct node_kill_request *request, const struct node *no
 		if (node_kill_request_wants(node, tunnel))
 			error = add_tunnel(request, node, tunnel);
 		else
-			add_other(request, tunnel->config);
+			add_other(request, node_pushed_config(tunnel, tunnel->config));
 	}
 	for (size_t i = 0; i < kill_switch_lan_count && request->rules.allow_lan; i++)
 		request->local[request->routes.local_count++] = kill_switch_lan[i];

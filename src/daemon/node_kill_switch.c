@@ -344,9 +344,10 @@ static enum err take_endpoint(struct node *node, const struct process_message *m
 								.scope_id = message->endpoint.scope};
 	endpoint.address = address_from_bytes((enum address_family)message->endpoint.family,
 										  message->endpoint.address);
-	if (!tunnel->used || !tunnel->config || tunnel->state == PROCESS_STATE_DOWN ||
-		!plan_kill_switch(tunnel->config))
+	if (!tunnel->used || !tunnel->config || tunnel->state == PROCESS_STATE_DOWN)
 		return ERR_NOT_FOUND;
+	if (!plan_kill_switch(tunnel->config))
+		return config_takes_settings(tunnel->config) ? ERR_OK : ERR_NOT_FOUND;
 	if (!is_unicast(&endpoint.address) || endpoint.port == 0)
 		return ERR_INVALID;
 	struct kill_memory_tunnel *memory = kill_memory_tunnel(&node->kill.memory, tunnel->name);
@@ -359,6 +360,7 @@ static enum err take_endpoint(struct node *node, const struct process_message *m
 }
 
 void node_kill_switch_endpoint(struct node *node, const struct process_message *message) {
+	node_pushed_endpoint(node, message);
 	enum err error = take_endpoint(node, message);
 	struct process_message answer = {.type = PROCESS_RESULT, .request = message->request};
 	answer.result.error = error ? EINVAL : 0;

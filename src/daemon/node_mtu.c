@@ -26,7 +26,7 @@ static bool has_v6(const struct config_prefixes *prefixes) {
 }
 
 static bool carries_v6(const struct node_tunnel *tunnel) {
-	const struct config_tunnel *config = tunnel->config;
+	const struct config_tunnel *config = node_pushed_config(tunnel, tunnel->config);
 	bool v6 = has_v6(&config->addresses) || has_v6(&config->routes.include);
 	for (size_t i = 0; i < config->peer_count; i++)
 		v6 |= has_v6(&config->peers[i].allowed_ips);
@@ -73,7 +73,8 @@ static size_t ask_anywhere(struct route *route, uint32_t mark, struct plan_mtu_w
 	return count;
 }
 
-uint32_t node_mtu(const struct node_tunnel *tunnel) {
+/* What the configuration says, or the way. */
+static uint32_t own_mtu(const struct node_tunnel *tunnel) {
 	const struct config_tunnel *config = tunnel->config;
 	if (!config->mtu.automatic)
 		return config->mtu.value;
@@ -89,6 +90,10 @@ uint32_t node_mtu(const struct node_tunnel *tunnel) {
 		count = ask_anywhere(route, mark, ways);
 	route_close(route);
 	return plan_mtu(ways, count, carries_v6(tunnel));
+}
+
+uint32_t node_mtu(const struct node_tunnel *tunnel) {
+	return node_pushed_mtu(tunnel, own_mtu(tunnel), carries_v6(tunnel));
 }
 
 void node_mtu_refresh(struct node *node) {

@@ -34,8 +34,7 @@ static enum err apply_firewall(struct node *node, char *out_problem, size_t size
 		if (!tunnel->used || !tunnel->firewalled)
 			continue;
 		/* During a reload tunnels are changed one after the other, and some are removed. */
-		const struct config_tunnel *now = config_find(node->config, tunnel->name);
-		rows[count++] = plan_firewall(now ? now : tunnel->config, i);
+		rows[count++] = plan_firewall(node_pushed_config_of(node, tunnel), i);
 	}
 	char problem[FIREWALL_PROBLEM_SIZE] = "";
 	enum err error = firewall_apply(rows, count, state_dir(node), problem);
@@ -62,8 +61,8 @@ static enum err firewall_up(struct node *node, struct node_tunnel *tunnel,
 
 static enum err make_plan(struct node_tunnel *tunnel, struct plan_network *out_plan,
 						  char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
-	enum err error =
-		plan_network_new(tunnel->config, tunnel->slot, tunnel->more, tunnel->more_count, out_plan);
+	enum err error = plan_network_new(node_pushed_config(tunnel, tunnel->config), tunnel->slot,
+									  tunnel->more, tunnel->more_count, out_plan);
 	if (error) {
 		(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s", err_text(error));
 		return error;

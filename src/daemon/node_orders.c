@@ -123,6 +123,9 @@ static void carry_out(struct node *node, struct node_order *order) {
 	case NODE_ORDER_ROUTES:
 		node_tunnel_routes(node, order);
 		return;
+	case NODE_ORDER_SETTINGS:
+		node_pushed_apply(node, order);
+		return;
 	case NODE_ORDER_RELOAD:
 		node_reload(node, order);
 		return;

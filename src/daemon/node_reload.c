@@ -160,6 +160,7 @@ void node_reload(struct node *node, struct node_order *order) {
 		node_set_log_level(node, config->node.log.level);
 	node->config_before = node->config;
 	node->config = config;
+	node_pushed_reload(node);
 	node->problems[0] = '\0';
 	/* Answered when all is done. */
 	node->reload_request = order->request;
@@ -189,6 +190,7 @@ static void add_new(struct node *node) {
 
 void node_reloaded(struct node *node, struct node_order *order) {
 	add_new(node);
+	node_pushed_settle(node);
 	config_free(node->config_before);
 	node->config_before = NULL;
 	char problem[NODE_DOMAINS_PROBLEM_SIZE];

@@ -33,6 +33,9 @@ static size_t collect(const struct node *node, struct endpoint servers[DNS_OWN_S
 		return count;
 	for (size_t i = 0; i < node->config->tunnel_count; i++)
 		any |= node->config->tunnels[i].dns.server_count > 0;
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		any |= node->tunnels[i].used && node->tunnels[i].config &&
+			   node_pushed_config_of(node, &node->tunnels[i])->dns.server_count > 0;
 	size_t own_count = any ? node_dns_system_servers(node, own) : 0;
 	/* An interface's number means nothing to others. */
 	for (size_t i = 0; i < own_count; i++)

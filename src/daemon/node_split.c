@@ -32,7 +32,8 @@ static void name_inside(const char *tunnel, char out_name[static NAME_SIZE]) {
 }
 
 static bool lacks(const struct node_tunnel *tunnel, enum address_family family) {
-	const struct config_prefixes *addresses = &tunnel->config->addresses;
+	const struct config_prefixes *addresses =
+		&node_pushed_config(tunnel, tunnel->config)->addresses;
 	for (size_t i = 0; i < addresses->count; i++)
 		if (addresses->items[i].address.family == family)
 			return false;
@@ -42,14 +43,15 @@ static bool lacks(const struct node_tunnel *tunnel, enum address_family family) 
 /* A row of what is up. */
 static struct split_tunnel row_of(const struct node *node, uint16_t slot) {
 	const struct node_tunnel *tunnel = &node->tunnels[slot];
+	const struct config_tunnel *config = node_pushed_config(tunnel, tunnel->config);
 	struct split_tunnel row = {
 		.name = tunnel->name,
 		.slot = slot,
-		.addresses = tunnel->config->addresses.items,
-		.address_count = tunnel->config->addresses.count,
+		.addresses = config->addresses.items,
+		.address_count = config->addresses.count,
 		.inside = inside_mark(tunnel),
-		.servers = tunnel->config->dns.servers,
-		.server_count = tunnel->config->dns.server_count,
+		.servers = config->dns.servers,
+		.server_count = config->dns.server_count,
 	};
 	node_domains_wish(node, slot, &row);
 	return row;
@@ -87,9 +89,11 @@ static void add_server(struct split_rules_server *servers, size_t *count, uint32
 static enum err find_servers(const struct node *node, struct split_rules_server **out_servers,
 							 size_t *out_count) {
 	size_t room = 0, count = 0;
-	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
-		if (node->tunnels[i].used && node->tunnels[i].config)
-			room += node->tunnels[i].config->dns.server_count;
+	for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		const struct node_tunnel *tunnel = &node->tunnels[i];
+		if (tunnel->used && tunnel->config)
+			room += node_pushed_config(tunnel, tunnel->config)->dns.server_count;
+	}
 	struct split_rules_server *servers = calloc(room + 1, sizeof *servers);
 	if (!servers)
 		return ERR_NO_MEMORY;
@@ -97,7 +101,8 @@ static enum err find_servers(const struct node *node, struct split_rules_server 
 		for (uint16_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 			if (!may_lead(node, &node->tunnels[i], up))
 				continue;
-			const struct config_tunnel *config = node->tunnels[i].config;
+			const struct config_tunnel *config =
+				node_pushed_config(&node->tunnels[i], node->tunnels[i].config);
 			for (size_t j = 0; j < config->dns.server_count; j++) {
 				const struct address *server = &config->dns.servers[j];
 				add_server(servers, &count, plan_dns_table(config, i, server), server);

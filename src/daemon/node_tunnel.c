@@ -64,6 +64,7 @@ static struct node_tunnel *current_tunnel(struct node *node) {
 static void let_go(struct node *node, struct node_tunnel *tunnel,
 				   void (*done)(void *context, int number, const char *text)) {
 	node_network_down(node, tunnel);
+	node_pushed_forget(tunnel);
 	struct attachment *attachment = tunnel->attachment;
 	tunnel->attachment = NULL;
 	if (attachment)
@@ -264,6 +265,7 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 
 static void forget(struct node *node, struct node_tunnel *tunnel) {
 	node_split_forget(node, tunnel);
+	node_pushed_forget(tunnel);
 	free(tunnel->more);
 	*tunnel = (struct node_tunnel){.used = false};
 }
@@ -373,7 +375,8 @@ void node_tunnel_change(struct node *node, struct node_order *order) {
 		order->give_up = clock_now() + CHANGE_TIMEOUT;
 	order->changing = true;
 	struct uapi_text lines = {.data = NULL};
-	enum err error = plan_device_changes(tunnel->config, after, tunnel->slot, &lines);
+	enum err error = plan_device_changes(node_pushed_config(tunnel, tunnel->config),
+										 node_pushed_config(tunnel, after), tunnel->slot, &lines);
 	bool nothing = !error && lines.size == 0;
 	if (!error && !nothing)
 		error = privileged_set(&node->privileged, tunnel->attachment,
@@ -412,6 +415,7 @@ void node_tunnels_clear(struct node *node) {
 		if (!node->tunnels[i].used)
 			continue;
 		free(node->tunnels[i].more);
+		node_pushed_forget(&node->tunnels[i]);
 		node->tunnels[i] = (struct node_tunnel){.used = false};
 	}
 }

@@ -160,7 +160,7 @@ static enum err found_address(void *context, const struct nlmsghdr *message) {
 	struct route_rows *rows = context;
 	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(message);
 	if (message->nlmsg_type != RTM_NEWADDR || body->ifa_family != rows->family ||
-		body->ifa_index != rows->index)
+		(body->ifa_index == rows->index) == rows->others)
 		return ERR_OK;
 	struct prefix address = {.length = body->ifa_prefixlen};
 	bool local = false;
@@ -177,11 +177,13 @@ static enum err found_address(void *context, const struct nlmsghdr *message) {
 	return route_rows_add(rows, &address);
 }
 
-enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
-							  struct prefix **out_addresses, size_t *out_count) {
-	struct route_rows rows = {
-		.item_size = sizeof(struct prefix), .family = netlink_family(family), .index = index};
-	const struct ifaddrmsg body = {.ifa_family = rows.family, .ifa_index = index};
+static enum err list_addresses(struct route *route, enum address_family family, uint32_t index,
+							   bool others, struct prefix **out_addresses, size_t *out_count) {
+	struct route_rows rows = {.item_size = sizeof(struct prefix),
+							  .family = netlink_family(family),
+							  .index = index,
+							  .others = others};
+	const struct ifaddrmsg body = {.ifa_family = rows.family, .ifa_index = others ? 0 : index};
 	const struct route_listing listing = {
 		.type = RTM_GETADDR,
 		.header = &body,
@@ -194,6 +196,16 @@ enum err route_list_addresses(struct route *route, enum address_family family, u
 	*out_addresses = rows.items;
 	*out_count = rows.count;
 	return ERR_OK;
+}
+
+enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
+							  struct prefix **out_addresses, size_t *out_count) {
+	return list_addresses(route, family, index, false, out_addresses, out_count);
+}
+
+enum err route_list_other_addresses(struct route *route, enum address_family family, uint32_t index,
+									struct prefix **out_addresses, size_t *out_count) {
+	return list_addresses(route, family, index, true, out_addresses, out_count);
 }
 
 static enum err found_route(void *context, const struct nlmsghdr *message) {

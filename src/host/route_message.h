@@ -67,6 +67,9 @@ void route_put_rule(struct route *route, enum route_action action, const struct 
  */
 enum err route_list_addresses(struct route *route, enum address_family family, uint32_t index,
 							  struct prefix **out_addresses, size_t *out_count);
+/* Of all interfaces but that one. */
+enum err route_list_other_addresses(struct route *route, enum address_family family, uint32_t index,
+									struct prefix **out_addresses, size_t *out_count);
 enum err route_list_routes(struct route *route, enum address_family family, uint32_t index,
 						   uint8_t protocol, struct route_entry **out_entries, size_t *out_count);
 enum err route_list_rules(struct route *route, enum address_family family, uint8_t protocol,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct route_rows {
 	/* What is looked for, for who reads the listing. */
 	uint8_t family, protocol; /* family as the kernel numbers it */
 	uint32_t index;
+	bool others; /* of addresses: those of all other interfaces */
 };
 
 /* Copies the item. ERR_NO_MEMORY. */

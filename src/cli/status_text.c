@@ -169,6 +169,44 @@ void status_text_peer(struct text_buffer *text, const struct view_peer *peer, in
 	}
 }
 
+/* What its server gives, as far as it was taken. */
+static void add_pushed(struct text_buffer *text, const struct view_pushed *pushed) {
+	char word[ADDRESS_TEXT_SIZE];
+	const struct {
+		const char *label;
+		const struct prefix *prefixes;
+		size_t count;
+	} lists[] = {{"given addresses", pushed->addresses, pushed->address_count},
+				 {"given routes", pushed->routes, pushed->route_count}};
+	for (size_t i = 0; i < 2; i++) {
+		if (lists[i].count == 0)
+			continue;
+		add_label(text, TUNNEL_INDENT, lists[i].label);
+		add_prefixes(text, lists[i].prefixes, lists[i].count);
+		text_buffer_add(text, "\n");
+	}
+	if (pushed->dns_count > 0)
+		add_label(text, TUNNEL_INDENT, "given DNS");
+	for (size_t i = 0; i < pushed->dns_count; i++) {
+		address_format(&pushed->dns[i], word);
+		text_buffer_add(text, "%s%s%s", i > 0 ? ", " : "", word,
+						i + 1 == pushed->dns_count ? "\n" : "");
+	}
+	for (const char *name = pushed->search; name && *name;) {
+		size_t size = strcspn(name, "\n");
+		char line[RULE_LINE_MAX];
+		(void)snprintf(line, sizeof line, "%.*s", (int)size, name);
+		add_label(text, TUNNEL_INDENT, name == pushed->search ? "given search" : "");
+		text_buffer_add_clean(text, line);
+		text_buffer_add(text, "\n");
+		name += size + (name[size] != '\0');
+	}
+	if (pushed->mtu > 0) {
+		add_label(text, TUNNEL_INDENT, "given MTU");
+		text_buffer_add(text, "%u\n", pushed->mtu);
+	}
+}
+
 static void add_interface(struct text_buffer *text, const struct view_tunnel *tunnel) {
 	if (tunnel->protocol) {
 		add_label(text, TUNNEL_INDENT, "protocol");
@@ -183,6 +221,8 @@ static void add_interface(struct text_buffer *text, const struct view_tunnel *tu
 	add_label(text, TUNNEL_INDENT, "addresses");
 	add_prefixes(text, tunnel->addresses, tunnel->address_count);
 	text_buffer_add(text, "\n");
+	if (tunnel->pushed)
+		add_pushed(text, tunnel->pushed);
 	if (tunnel->listen_port > 0) {
 		add_label(text, TUNNEL_INDENT, "port");
 		text_buffer_add(text, "%u\n", tunnel->listen_port);

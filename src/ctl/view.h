@@ -63,6 +63,17 @@ struct figure_set view_data_path_sum(const struct view_data_path *path);
 /* Whether all shards have the flag. */
 bool view_data_path_has(const struct view_data_path *path, enum figure flag);
 
+/* What a tunnel's server gives its interface, as far as it was taken. */
+struct view_pushed {
+	struct prefix *addresses, *routes;
+	size_t address_count, route_count;
+	struct address *dns;
+	size_t dns_count;
+	char *search; /* domains, one a line; NULL: none */
+	uint16_t mtu; /* 0: not said */
+};
+void view_pushed_free(struct view_pushed *pushed); /* NULL-safe */
+
 enum view_kill_switch {
 	VIEW_KILL_SWITCH_OFF,
 	VIEW_KILL_SWITCH_ON,
@@ -88,6 +99,7 @@ struct view_tunnel {
 	bool mtu_from_route;      /* else it is the configuration's */
 	struct prefix *addresses; /* host bits kept */
 	size_t address_count;
+	struct view_pushed *pushed; /* NULL: nothing */
 	/* For files made for others; NULL or empty where the configuration has none. */
 	char *clients_endpoint;
 	struct address *clients_dns;

@@ -154,6 +154,20 @@ void view_put_prefixes(struct view_writer *writer, const char *member, const str
 	view_put(writer, member, array);
 }
 
+void view_put_addresses(struct view_writer *writer, const char *member, const struct address *items,
+						size_t count) {
+	json_t *array = json_array();
+	for (size_t i = 0; i < count && array; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		address_format(&items[i], text);
+		if (json_array_append_new(array, json_string(text))) {
+			json_decref(array);
+			array = NULL;
+		}
+	}
+	view_put(writer, member, array);
+}
+
 void view_put_lines(struct view_writer *writer, const char *member, const char *text) {
 	json_t *array = json_array();
 	while (array && text && *text) {
@@ -334,6 +348,28 @@ struct prefix *view_get_prefixes(struct view_reader *reader, const char *member,
 		const char *text = json_string_value(json_array_get(array, i));
 		if (!text || !parse_prefix(text, masked, &items[i])) {
 			view_fail(reader, member, "a list of prefixes such as \"10.66.0.2/32\"");
+			return NULL;
+		}
+	}
+	*out_count = count;
+	return cleanup_steal(items);
+}
+
+struct address *view_get_addresses(struct view_reader *reader, const char *member,
+								   size_t *out_count) {
+	const json_t *array = view_get_array(reader, member, VIEW_PREFIXES_MAX);
+	size_t count = json_array_size(array);
+	if (count == 0)
+		return NULL;
+	auto_free struct address *items = calloc(count, sizeof *items);
+	if (!items) {
+		fail_for_memory(reader);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(array, i));
+		if (!text || address_parse(text, &items[i])) {
+			view_fail(reader, member, "a list of addresses");
 			return NULL;
 		}
 	}

@@ -57,6 +57,9 @@ void view_put_key(struct view_writer *writer, const char *member,
 void view_put_prefixes(struct view_writer *writer, const char *member, const struct prefix *items,
 					   size_t count);
 
+void view_put_addresses(struct view_writer *writer, const char *member, const struct address *items,
+						size_t count);
+
 /* The text's lines as a list; NULL: an empty one. */
 void view_put_lines(struct view_writer *writer, const char *member, const char *text);
 
@@ -91,6 +94,9 @@ bool view_get_key(struct view_reader *reader, const char *member,
 /* The caller's; NULL and 0 when absent or empty. masked: host bits are cleared. */
 struct prefix *view_get_prefixes(struct view_reader *reader, const char *member, bool masked,
 								 size_t *out_count);
+/* The caller's; NULL and 0 when absent or empty. */
+struct address *view_get_addresses(struct view_reader *reader, const char *member,
+								   size_t *out_count);
 /*
  * A list of texts as lines of one, the caller's; NULL when absent or empty. None of the texts may
  * be empty or have control characters, and all together have at most maximum bytes.

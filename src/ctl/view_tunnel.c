@@ -5,6 +5,7 @@
 
 #include "ctl/view_data_path.h"
 #include "ctl/view_peer.h"
+#include "ctl/view_pushed.h"
 #include "ctl/view_streams.h"
 
 #define FROM_ROUTE "route"
@@ -42,6 +43,7 @@ void view_tunnel_done(struct view_tunnel *tunnel) {
 	free(tunnel->condition);
 	free(tunnel->reason);
 	free(tunnel->addresses);
+	view_pushed_free(tunnel->pushed);
 	free(tunnel->clients_endpoint);
 	free(tunnel->clients_dns);
 	free(tunnel->clients_allowed_ips);
@@ -50,17 +52,6 @@ void view_tunnel_done(struct view_tunnel *tunnel) {
 		view_peer_done(&tunnel->peers[i]);
 	free(tunnel->peers);
 	*tunnel = (struct view_tunnel){0};
-}
-
-static void put_clients_dns(const struct view_tunnel *tunnel, struct view_writer *w) {
-	json_t *array = json_array();
-	for (size_t i = 0; i < tunnel->clients_dns_count; i++) {
-		char text[ADDRESS_TEXT_SIZE];
-		address_format(&tunnel->clients_dns[i], text);
-		if (json_array_append_new(array, json_string(text)))
-			w->failed = true;
-	}
-	view_put(w, "clients_dns", array);
 }
 
 void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
@@ -84,8 +75,9 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	view_put_number_or_null(&w, "mtu", tunnel->mtu);
 	view_put_text(&w, "mtu_source", tunnel->mtu_from_route ? FROM_ROUTE : "configured");
 	view_put_prefixes(&w, "addresses", tunnel->addresses, tunnel->address_count);
+	view_pushed_put(&w, tunnel->pushed);
 	view_put_text(&w, "clients_endpoint", tunnel->clients_endpoint);
-	put_clients_dns(tunnel, &w);
+	view_put_addresses(&w, "clients_dns", tunnel->clients_dns, tunnel->clients_dns_count);
 	view_put_prefixes(&w, "clients_allowed_ips", tunnel->clients_allowed_ips,
 					  tunnel->clients_allowed_ip_count);
 	view_put_number(&w, "clients_keepalive", tunnel->clients_keepalive);
@@ -99,25 +91,6 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	view_text_add(text, peers, sizeof peers - 1);
 	view_peers_put(tunnel->peers, tunnel->shown, text);
 	view_text_add(text, "}", 1);
-}
-
-static void get_clients_dns(struct view_reader *r, struct view_tunnel *tunnel) {
-	const json_t *array = view_get_array(r, "clients_dns", VIEW_PREFIXES_MAX);
-	size_t count = json_array_size(array);
-	if (count == 0)
-		return;
-	tunnel->clients_dns = calloc(count, sizeof *tunnel->clients_dns);
-	for (size_t i = 0; i < count && tunnel->clients_dns; i++) {
-		const char *text = json_string_value(json_array_get(array, i));
-		if (!text || address_parse(text, &tunnel->clients_dns[i])) {
-			view_fail(r, "clients_dns", "a list of addresses");
-			return;
-		}
-	}
-	if (tunnel->clients_dns)
-		tunnel->clients_dns_count = count;
-	else
-		r->error = ERR_NO_MEMORY;
 }
 
 /* Daemons of before have none. */
@@ -152,8 +125,9 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	t.mtu_from_route = source && strcmp(source, FROM_ROUTE) == 0;
 	free(source);
 	t.addresses = view_get_prefixes(&r, "addresses", false, &t.address_count);
+	t.pushed = view_pushed_get(&r);
 	t.clients_endpoint = view_get_text(&r, "clients_endpoint", VIEW_TEXT_MAX, false);
-	get_clients_dns(&r, &t);
+	t.clients_dns = view_get_addresses(&r, "clients_dns", &t.clients_dns_count);
 	t.clients_allowed_ips =
 		view_get_prefixes(&r, "clients_allowed_ips", true, &t.clients_allowed_ip_count);
 	t.clients_keepalive = (uint16_t)view_get_number(&r, "clients_keepalive", UINT16_MAX);

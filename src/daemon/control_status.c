@@ -51,6 +51,7 @@ struct control_view control_status_view(const struct control_tunnel *tunnel) {
 		.clock = clock_now(),
 		.condition_since = tunnel->condition_since,
 		.names = tunnel->control->names,
+		.pushed = tunnel->pushed,
 	};
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "conf/config.h"
 #include "tunnel/plan.h"
+#include "wire/interface_settings.h"
 
 enum {
 	REASON_SIZE = CONDITION_REASON_SIZE,
@@ -33,6 +34,18 @@ static enum err copy_prefixes(const struct prefix *prefixes, size_t count,
 		return ERR_NO_MEMORY;
 	memcpy(new, prefixes, count * sizeof *new);
 	*out_prefixes = new;
+	*out_count = count;
+	return ERR_OK;
+}
+
+static enum err copy_addresses(const struct address *addresses, size_t count,
+							   struct address **out_addresses, size_t *out_count) {
+	if (count == 0)
+		return ERR_OK;
+	*out_addresses = calloc(count, sizeof **out_addresses);
+	if (!*out_addresses)
+		return ERR_NO_MEMORY;
+	memcpy(*out_addresses, addresses, count * sizeof **out_addresses);
 	*out_count = count;
 	return ERR_OK;
 }
@@ -220,14 +233,10 @@ static enum err fill_clients(const struct config_clients *clients, struct view_t
 		error = copy_prefixes(clients->allowed_ips.items, clients->allowed_ips.count,
 							  &out->clients_allowed_ips, &out->clients_allowed_ip_count);
 	out->clients_keepalive = clients->persistent_keepalive;
-	if (error || clients->dns_count == 0)
+	if (error)
 		return error;
-	out->clients_dns = calloc(clients->dns_count, sizeof *out->clients_dns);
-	if (!out->clients_dns)
-		return ERR_NO_MEMORY;
-	memcpy(out->clients_dns, clients->dns, clients->dns_count * sizeof *out->clients_dns);
-	out->clients_dns_count = clients->dns_count;
-	return ERR_OK;
+	return copy_addresses(clients->dns, clients->dns_count, &out->clients_dns,
+						  &out->clients_dns_count);
 }
 
 static const char *reason_of(const struct control_view *view) {
@@ -316,6 +325,40 @@ static enum err fill_data_path(const struct control_view *view, struct view_tunn
 	return copy(from->aead, &path->aead);
 }
 
+static enum err join_names(const struct interface_settings *from, char **out_text) {
+	size_t size = 0;
+	char *text = NULL;
+	FILE *stream = from->domain_count > 0 ? open_memstream(&text, &size) : NULL;
+	if (!stream)
+		return from->domain_count > 0 ? ERR_NO_MEMORY : ERR_OK;
+	for (size_t i = 0; i < from->domain_count; i++)
+		(void)fprintf(stream, "%s%s", i > 0 ? "\n" : "", from->domains[i]);
+	if (fclose(stream)) {
+		free(text);
+		return ERR_NO_MEMORY;
+	}
+	*out_text = text;
+	return ERR_OK;
+}
+
+static enum err fill_pushed(const struct control_view *view, struct view_tunnel *out) {
+	const struct interface_settings *from = view->pushed;
+	if (!from || view->state != PROCESS_STATE_UP)
+		return ERR_OK;
+	struct view_pushed *pushed = out->pushed = calloc(1, sizeof *pushed);
+	if (!pushed)
+		return ERR_NO_MEMORY;
+	pushed->mtu = from->mtu;
+	enum err error = copy_prefixes(from->addresses, from->address_count, &pushed->addresses,
+								   &pushed->address_count);
+	if (!error)
+		error =
+			copy_prefixes(from->routes, from->route_count, &pushed->routes, &pushed->route_count);
+	if (!error)
+		error = copy_addresses(from->servers, from->server_count, &pushed->dns, &pushed->dns_count);
+	return error ? error : join_names(from, &pushed->search);
+}
+
 enum err control_view_tunnel(const struct control_view *view, size_t peers,
 							 struct view_tunnel *out_tunnel) {
 	static const enum view_tunnel_state states[] = {
@@ -339,6 +382,8 @@ enum err control_view_tunnel(const struct control_view *view, size_t peers,
 	if (!error)
 		error = copy_prefixes(config->addresses.items, config->addresses.count, &new.addresses,
 							  &new.address_count);
+	if (!error)
+		error = fill_pushed(view, &new);
 	if (!error)
 		error = fill_clients(&config->clients, &new);
 	if (!error)

@@ -13,23 +13,25 @@
 /* What the control API shows, made of a configuration and a directory. Pure. */
 
 struct config_tunnel;
+struct interface_settings;
 
 struct control_view {
 	const struct config_tunnel *config;
 	const struct directory *directory;
 	const char *file; /* to name the configuration by */
 	enum process_state state;
-	const char *reason;              /* of the state; empty: none */
-	bool held;                       /* somebody took it down */
-	bool blocks;                     /* its kill switch is up */
-	uint32_t restored;               /* times that this was put up again */
-	uint16_t slot;                   /* while it is up */
-	uint64_t now;                    /* seconds since the Unix epoch */
-	uint64_t clock;                  /* ns, of clock_now() */
-	uint64_t condition_since;        /* seconds since the Unix epoch; 0: not known */
-	const struct names *names;       /* NULL: none */
-	const uint64_t *tun_queue_drops; /* of the interface; NULL: not known */
-	uint32_t mtu;                    /* likewise; 0: not known */
+	const char *reason;                      /* of the state; empty: none */
+	bool held;                               /* somebody took it down */
+	bool blocks;                             /* its kill switch is up */
+	uint32_t restored;                       /* times that this was put up again */
+	uint16_t slot;                           /* while it is up */
+	uint64_t now;                            /* seconds since the Unix epoch */
+	uint64_t clock;                          /* ns, of clock_now() */
+	uint64_t condition_since;                /* seconds since the Unix epoch; 0: not known */
+	const struct names *names;               /* NULL: none */
+	const uint64_t *tun_queue_drops;         /* of the interface; NULL: not known */
+	uint32_t mtu;                            /* likewise; 0: not known */
+	const struct interface_settings *pushed; /* what its server gives; NULL: nothing */
 };
 
 /* How the tunnel is, in a word. */

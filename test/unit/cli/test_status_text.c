@@ -184,6 +184,39 @@ static void test_conditions(void **state) {
 	assert_headline(&tunnel, "um0: down\n");
 }
 
+/* What its server gives, of each kind only where there is some. */
+static void test_pushed(void **state) {
+	struct prefix addresses[] = {prefix("10.66.0.7", 32), prefix("fd66::7", 128)};
+	struct prefix routes[] = {prefix("10.9.0.0", 16)};
+	struct address dns[2];
+	char search[] = "corp.example.org\nexample.com";
+	assert_int_equal(address_parse("10.66.0.1", &dns[0]), ERR_OK);
+	assert_int_equal(address_parse("fd66::1", &dns[1]), ERR_OK);
+	struct view_pushed pushed = {.addresses = addresses,
+								 .address_count = 2,
+								 .routes = routes,
+								 .route_count = 1,
+								 .dns = dns,
+								 .dns_count = 2,
+								 .search = search,
+								 .mtu = 1300};
+	const struct view_tunnel tunnel = {.name = t.um0, .state = VIEW_UP, .pushed = &pushed};
+	assert_headline(&tunnel, "um0: up\n"
+							 "  addresses         none\n"
+							 "  given addresses   10.66.0.7/32, fd66::7/128\n"
+							 "  given routes      10.9.0.0/16\n"
+							 "  given DNS         10.66.0.1, fd66::1\n"
+							 "  given search      corp.example.org\n"
+							 "                    example.com\n"
+							 "  given MTU         1300\n"
+							 "  peers             0, 0 connected\n");
+	pushed = (struct view_pushed){.mtu = 1400};
+	assert_headline(&tunnel, "um0: up\n"
+							 "  addresses         none\n"
+							 "  given MTU         1400\n"
+							 "  peers             0, 0 connected\n");
+}
+
 static void test_daemon(void **state) {
 	const struct view_status status = {
 		.version = t.version,
@@ -374,6 +407,7 @@ int main(void) {
 		cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_data_path),
 		cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_pushed),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_when_to_colour),
 		cmocka_unit_test(test_colours),

@@ -86,6 +86,24 @@ static inline struct view_data_path *example_data_path(void) {
 	return path;
 }
 
+static inline struct view_pushed *example_pushed(void) {
+	struct view_pushed *pushed = calloc(1, sizeof *pushed);
+	if (!pushed)
+		abort();
+	pushed->addresses = example_prefixes("10.66.0.7/32", "fd66::/64");
+	pushed->addresses[1].address.bytes[15] = 7; /* host bits */
+	pushed->address_count = 2;
+	pushed->routes = example_prefixes("10.9.0.0/16", "fd09::/48");
+	pushed->route_count = 2;
+	pushed->dns = calloc(1, sizeof *pushed->dns);
+	if (!pushed->dns || address_parse("10.66.0.1", pushed->dns))
+		abort();
+	pushed->dns_count = 1;
+	pushed->search = example_text("corp.example.org\nexample.com");
+	pushed->mtu = 1400;
+	return pushed;
+}
+
 static inline struct view_tunnel example_tunnel(const char *name, unsigned peers) {
 	struct view_tunnel tunnel = example_bare_tunnel(name);
 	tunnel.state = VIEW_UP;
@@ -105,6 +123,7 @@ static inline struct view_tunnel example_tunnel(const char *name, unsigned peers
 	tunnel.addresses[0].address.bytes[3] = 1; /* host bits */
 	tunnel.addresses[1].address.bytes[15] = 1;
 	tunnel.address_count = 2;
+	tunnel.pushed = example_pushed();
 	tunnel.clients_endpoint = example_text("vpn.example.org:51820");
 	tunnel.clients_dns = calloc(1, sizeof *tunnel.clients_dns);
 	if (!tunnel.clients_dns || address_parse("10.66.0.1", tunnel.clients_dns))

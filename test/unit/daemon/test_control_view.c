@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "daemon/control_view.h"
 #include "store/store.h"
+#include "wire/interface_settings.h"
 
 #define KEY_1 "0101010101010101010101010101010101010101010101010101010101010101"
 #define KEY_2 "0202020202020202020202020202020202020202020202020202020202020202"
@@ -254,11 +255,53 @@ static void test_the_data_path(void **state) {
 	directory_free(bench.directory);
 }
 
+/* Copies, and nothing of a tunnel that is down. */
+static void test_what_a_server_gives(void **state) {
+	struct bench bench;
+	struct view_tunnel tunnel;
+	struct interface_settings pushed = {
+		.mtu = 1300,
+		.address_count = 1,
+		.route_count = 1,
+		.server_count = 1,
+		.domain_count = 2,
+		.domains = {"corp.example.org", "example.com"},
+	};
+	set_up(&bench);
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &tunnel), ERR_OK);
+	assert_null(tunnel.pushed);
+	view_tunnel_done(&tunnel);
+	pushed.addresses[0] = bench.address;
+	pushed.routes[0] = bench.prefixes[0];
+	pushed.servers[0] = bench.dns;
+	bench.view.pushed = &pushed;
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &tunnel), ERR_OK);
+	assert_non_null(tunnel.pushed);
+	assert_int_equal(tunnel.pushed->address_count, 1);
+	assert_true(prefix_equal(&tunnel.pushed->addresses[0], &bench.address));
+	assert_int_equal(tunnel.pushed->route_count, 1);
+	assert_true(prefix_equal(&tunnel.pushed->routes[0], &bench.prefixes[0]));
+	assert_int_equal(tunnel.pushed->dns_count, 1);
+	assert_true(address_equal(&tunnel.pushed->dns[0], &bench.dns));
+	assert_string_equal(tunnel.pushed->search, "corp.example.org\nexample.com");
+	assert_int_equal(tunnel.pushed->mtu, 1300);
+	view_tunnel_done(&tunnel);
+	bench.view.state = PROCESS_STATE_DOWN;
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &tunnel), ERR_OK);
+	assert_null(tunnel.pushed);
+	view_tunnel_done(&tunnel);
+	directory_free(bench.directory);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_data_path), cmocka_unit_test(test_a_peer_of_the_file),
-		cmocka_unit_test(test_states),        cmocka_unit_test(test_a_peer_that_is_not_used),
-		cmocka_unit_test(test_all_peers),     cmocka_unit_test(test_the_tunnel),
+		cmocka_unit_test(test_what_a_server_gives),
+		cmocka_unit_test(test_the_data_path),
+		cmocka_unit_test(test_a_peer_of_the_file),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_a_peer_that_is_not_used),
+		cmocka_unit_test(test_all_peers),
+		cmocka_unit_test(test_the_tunnel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,62 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "expect.h"
 #include "wire/uapi.h"
+
+/* Of tunnels with roles. */
+static void put_of_roles(struct uapi_text *text, const struct uapi_entry *entry) {
+	char hex[2 * UAPI_INSTANCE_SIZE + 1], address[ADDRESS_TEXT_SIZE];
+	switch (entry->key) {
+	case UAPI_ROLE:
+		uapi_put_text(text, "role", entry->text);
+		break;
+	case UAPI_INSTANCE:
+		text_hex_encode(entry->bytes, UAPI_INSTANCE_SIZE, hex);
+		uapi_put_text(text, "instance", hex);
+		break;
+	case UAPI_CIPHERS:
+		uapi_put_text(text, "ciphers", entry->text);
+		break;
+	case UAPI_REKEY_SECONDS:
+		uapi_put_number(text, "rekey_seconds", entry->number);
+		break;
+	case UAPI_REKEY_PACKETS:
+		uapi_put_number(text, "rekey_packets", entry->number);
+		break;
+	case UAPI_KEEPALIVE:
+		uapi_put_number(text, "keepalive", entry->number);
+		break;
+	case UAPI_CLIENT_TO_CLIENT:
+		uapi_put_text(text, "client_to_client", entry->number ? "true" : "false");
+		break;
+	case UAPI_REPLACE_PUSH:
+		uapi_put_line(text, "replace_push=true");
+		break;
+	case UAPI_PUSH_ROUTE:
+		uapi_put_prefix(text, "push_route", &entry->prefix);
+		break;
+	case UAPI_PUSH_DNS:
+		address_format(&entry->address, address);
+		uapi_put_text(text, "push_dns", address);
+		break;
+	case UAPI_PUSH_DOMAIN:
+		uapi_put_text(text, "push_domain", entry->text);
+		break;
+	case UAPI_PUSH_MTU:
+		uapi_put_number(text, "push_mtu", entry->number);
+		break;
+	case UAPI_REPLACE_ENDPOINTS:
+		uapi_put_line(text, "replace_endpoints=true");
+		break;
+	case UAPI_ADDRESS:
+		uapi_put_prefix(text, "address", &entry->prefix);
+		break;
+	default:
+		expect(false);
+	}
+}
 
 static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	switch (entry->key) {
@@ -59,6 +113,8 @@ static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	case UAPI_PROTOCOL_VERSION:
 		uapi_put_line(text, "protocol_version=1");
 		break;
+	default:
+		put_of_roles(text, entry);
 	}
 }
 
@@ -74,16 +130,32 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_FWMARK:
 	case UAPI_PERSISTENT_KEEPALIVE:
 	case UAPI_UMBRA:
+	case UAPI_REKEY_SECONDS:
+	case UAPI_REKEY_PACKETS:
+	case UAPI_KEEPALIVE:
+	case UAPI_CLIENT_TO_CLIENT:
+	case UAPI_PUSH_MTU:
 		return left->number == right->number;
 	case UAPI_ENDPOINT:
 		return endpoint_equal(&left->endpoint, &right->endpoint);
+	case UAPI_INSTANCE:
+		return memcmp(left->bytes, right->bytes, UAPI_INSTANCE_SIZE) == 0;
+	case UAPI_PUSH_DNS:
+		return address_equal(&left->address, &right->address);
 	case UAPI_ALLOWED_IP:
+	case UAPI_PUSH_ROUTE:
+	case UAPI_ADDRESS:
 		return prefix_equal(&left->prefix, &right->prefix);
 	case UAPI_NAME:
 	case UAPI_RULE:
+	case UAPI_ROLE:
+	case UAPI_CIPHERS:
+	case UAPI_PUSH_DOMAIN:
 		return strcmp(left->text, right->text) == 0;
 	case UAPI_REPLACE_RULES:
 	case UAPI_REPLACE_PEERS:
+	case UAPI_REPLACE_PUSH:
+	case UAPI_REPLACE_ENDPOINTS:
 	case UAPI_REMOVE:
 	case UAPI_UPDATE_ONLY:
 	case UAPI_REPLACE_ALLOWED_IPS:

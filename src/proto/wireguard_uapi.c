@@ -30,7 +30,9 @@ static enum err check_lines(struct slice text) {
 		enum err error = uapi_parse_line((const char *)line.data, line.size, &entry);
 		if (error != ERR_OK)
 			return error;
-		if (entry.key > UAPI_UMBRA) /* of tunnels of streams */
+		/* Of other tunnels. */
+		if (entry.key > UAPI_UMBRA ||
+			(entry.key > UAPI_REPLACE_PEERS && entry.key < UAPI_PUBLIC_KEY))
 			return ERR_INVALID;
 		if (entry.key == UAPI_PUBLIC_KEY)
 			in_peer = true;

@@ -303,6 +303,10 @@ static int remove_peer(struct operation *operation) {
 	return 0;
 }
 
+static bool is_of_peers(enum uapi_key key) {
+	return key > UAPI_PUBLIC_KEY && key <= UAPI_RULE;
+}
+
 static int apply_line(struct operation *operation, const struct uapi_entry *line) {
 	if (line->key == UAPI_PUBLIC_KEY) {
 		operation->gone = false;
@@ -312,7 +316,7 @@ static int apply_line(struct operation *operation, const struct uapi_entry *line
 	if (line->key == UAPI_REPLACE_PEERS)
 		return draft || operation->gone ? EINVAL : remove_all(operation);
 	if (!draft)
-		return operation->gone && line->key > UAPI_PUBLIC_KEY ? 0 : EINVAL;
+		return operation->gone && is_of_peers(line->key) ? 0 : EINVAL;
 	switch (line->key) {
 	case UAPI_REMOVE:
 		return remove_peer(operation);
@@ -338,7 +342,7 @@ static int apply_line(struct operation *operation, const struct uapi_entry *line
 	case UAPI_RULE:
 		return add_rule(draft, line->text);
 	default:
-		return line->key > UAPI_PUBLIC_KEY ? 0 : EINVAL;
+		return is_of_peers(line->key) ? 0 : EINVAL;
 	}
 }
 

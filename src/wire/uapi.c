@@ -11,12 +11,16 @@ enum { TEXT_CAPACITY_FIRST = 1024, VALUE_SIZE_MAX = UAPI_TEXT_MAX };
 
 /* How a key's value is written. */
 enum kind {
-	KIND_BYTES,  /* 64 hexadecimal digits */
+	KIND_BYTES,  /* hexadecimal digits, two for each of the row's maximum of bytes */
 	KIND_NUMBER, /* decimal, up to the row's maximum */
 	KIND_TRUE,   /* the word "true": to leave the line out means false */
+	KIND_BOOL,   /* "true" or "false" */
 	KIND_ONE,    /* the only version there is */
 	KIND_ENDPOINT,
-	KIND_PREFIX,
+	KIND_PREFIX,    /* "-" in front takes it away */
+	KIND_ROUTE,     /* a prefix */
+	KIND_INTERFACE, /* an address with the length of its network */
+	KIND_ADDRESS,
 	KIND_TEXT, /* up to the row's maximum of bytes */
 };
 
@@ -26,14 +30,26 @@ static const struct row {
 	enum kind kind;
 	uint32_t maximum; /* of numbers, of the bytes of texts */
 } rows[] = {
-	{"private_key", UAPI_PRIVATE_KEY, KIND_BYTES, 0},
+	{"private_key", UAPI_PRIVATE_KEY, KIND_BYTES, X25519_KEY_SIZE},
 	{"listen_port", UAPI_LISTEN_PORT, KIND_NUMBER, UINT16_MAX},
 	{"fwmark", UAPI_FWMARK, KIND_NUMBER, UINT32_MAX},
 	{"replace_peers", UAPI_REPLACE_PEERS, KIND_TRUE, 0},
-	{"public_key", UAPI_PUBLIC_KEY, KIND_BYTES, 0},
+	{"role", UAPI_ROLE, KIND_TEXT, UAPI_NAME_MAX},
+	{"instance", UAPI_INSTANCE, KIND_BYTES, UAPI_INSTANCE_SIZE},
+	{"ciphers", UAPI_CIPHERS, KIND_TEXT, UAPI_TEXT_MAX},
+	{"rekey_seconds", UAPI_REKEY_SECONDS, KIND_NUMBER, UINT32_MAX},
+	{"rekey_packets", UAPI_REKEY_PACKETS, KIND_NUMBER, UINT32_MAX},
+	{"keepalive", UAPI_KEEPALIVE, KIND_NUMBER, UINT16_MAX},
+	{"client_to_client", UAPI_CLIENT_TO_CLIENT, KIND_BOOL, 0},
+	{"replace_push", UAPI_REPLACE_PUSH, KIND_TRUE, 0},
+	{"push_route", UAPI_PUSH_ROUTE, KIND_ROUTE, 0},
+	{"push_dns", UAPI_PUSH_DNS, KIND_ADDRESS, 0},
+	{"push_domain", UAPI_PUSH_DOMAIN, KIND_TEXT, UAPI_TEXT_MAX},
+	{"push_mtu", UAPI_PUSH_MTU, KIND_NUMBER, UINT16_MAX},
+	{"public_key", UAPI_PUBLIC_KEY, KIND_BYTES, X25519_KEY_SIZE},
 	{"remove", UAPI_REMOVE, KIND_TRUE, 0},
 	{"update_only", UAPI_UPDATE_ONLY, KIND_TRUE, 0},
-	{"preshared_key", UAPI_PRESHARED_KEY, KIND_BYTES, 0},
+	{"preshared_key", UAPI_PRESHARED_KEY, KIND_BYTES, X25519_KEY_SIZE},
 	{"endpoint", UAPI_ENDPOINT, KIND_ENDPOINT, 0},
 	{"persistent_keepalive_interval", UAPI_PERSISTENT_KEEPALIVE, KIND_NUMBER, UINT16_MAX},
 	{"replace_allowed_ips", UAPI_REPLACE_ALLOWED_IPS, KIND_TRUE, 0},
@@ -43,6 +59,8 @@ static const struct row {
 	{"name", UAPI_NAME, KIND_TEXT, UAPI_NAME_MAX},
 	{"replace_rules", UAPI_REPLACE_RULES, KIND_TRUE, 0},
 	{"rule", UAPI_RULE, KIND_TEXT, UAPI_TEXT_MAX},
+	{"replace_endpoints", UAPI_REPLACE_ENDPOINTS, KIND_TRUE, 0},
+	{"address", UAPI_ADDRESS, KIND_INTERFACE, 0},
 };
 
 static bool equals(struct slice text, const char *word) {
@@ -67,6 +85,26 @@ static enum err parse_text(const struct row *row, const char *value, size_t size
 	return ERR_OK;
 }
 
+/* An address alone is no prefix here: `wg` always sends the length. */
+static enum err parse_prefix(const char *value, struct prefix *out_prefix) {
+	return strchr(value, '/') ? prefix_parse(value, out_prefix) : ERR_INVALID;
+}
+
+/* The length is that of a prefix, the address keeps its host bits. */
+static enum err parse_interface(const char *value, struct prefix *out_prefix) {
+	char text[ADDRESS_TEXT_SIZE];
+	const char *slash = strchr(value, '/');
+	struct prefix prefix;
+	if (!slash || (size_t)(slash - value) >= sizeof text)
+		return ERR_INVALID;
+	memcpy(text, value, (size_t)(slash - value));
+	text[slash - value] = '\0';
+	enum err error = prefix_parse(value, &prefix) ?: address_parse(text, &prefix.address);
+	if (!error)
+		*out_prefix = prefix;
+	return error;
+}
+
 /* value is its slice with a NUL behind it. */
 static enum err parse_value(const struct row *row, const char *value, size_t size,
 							struct uapi_entry *entry) {
@@ -74,7 +112,7 @@ static enum err parse_value(const struct row *row, const char *value, size_t siz
 	enum err error;
 	switch (row->kind) {
 	case KIND_BYTES:
-		return text_hex_decode(value, size, entry->bytes, sizeof entry->bytes);
+		return text_hex_decode(value, size, entry->bytes, row->maximum);
 	case KIND_NUMBER:
 		error = text_unsigned_parse(value, size, row->maximum, &number);
 		if (!error)
@@ -82,16 +120,22 @@ static enum err parse_value(const struct row *row, const char *value, size_t siz
 		return error;
 	case KIND_TRUE:
 		return strcmp(value, "true") == 0 ? ERR_OK : ERR_INVALID;
+	case KIND_BOOL:
+		entry->number = strcmp(value, "true") == 0;
+		return entry->number || strcmp(value, "false") == 0 ? ERR_OK : ERR_INVALID;
 	case KIND_ONE:
 		return strcmp(value, "1") == 0 ? ERR_OK : ERR_INVALID;
 	case KIND_ENDPOINT:
 		return endpoint_parse(value, &entry->endpoint);
 	case KIND_PREFIX:
 		entry->subtract = value[0] == '-';
-		/* An address alone is no prefix here: `wg` always sends the length. */
-		if (!strchr(value, '/'))
-			return ERR_INVALID;
-		return prefix_parse(value + entry->subtract, &entry->prefix);
+		return parse_prefix(value + entry->subtract, &entry->prefix);
+	case KIND_ROUTE:
+		return parse_prefix(value, &entry->prefix);
+	case KIND_INTERFACE:
+		return parse_interface(value, &entry->prefix);
+	case KIND_ADDRESS:
+		return address_parse(value, &entry->address);
 	case KIND_TEXT:
 		return parse_text(row, value, size, entry->text);
 	}

@@ -21,6 +21,19 @@ enum uapi_key {
 	UAPI_LISTEN_PORT,
 	UAPI_FWMARK,
 	UAPI_REPLACE_PEERS,
+	/* Our own, of tunnels with roles and pre-shared keys alone: */
+	UAPI_ROLE,
+	UAPI_INSTANCE,
+	UAPI_CIPHERS,
+	UAPI_REKEY_SECONDS,
+	UAPI_REKEY_PACKETS,
+	UAPI_KEEPALIVE,
+	UAPI_CLIENT_TO_CLIENT,
+	UAPI_REPLACE_PUSH,
+	UAPI_PUSH_ROUTE,
+	UAPI_PUSH_DNS,
+	UAPI_PUSH_DOMAIN,
+	UAPI_PUSH_MTU,
 	UAPI_PUBLIC_KEY, /* opens a peer; all keys below belong to it */
 	UAPI_REMOVE,
 	UAPI_UPDATE_ONLY,
@@ -35,20 +48,26 @@ enum uapi_key {
 	UAPI_NAME,
 	UAPI_REPLACE_RULES,
 	UAPI_RULE, /* wire/policy_rule.h */
+	/* Of tunnels with roles again: */
+	UAPI_REPLACE_ENDPOINTS,
+	UAPI_ADDRESS,
 };
 
-enum { UAPI_NAME_MAX = 63, UAPI_TEXT_MAX = 512 }; /* bytes */
+enum { UAPI_NAME_MAX = 63, UAPI_TEXT_MAX = 512, UAPI_INSTANCE_SIZE = 8 }; /* bytes */
 
 /* One line of a set operation, checked. Secrets inside: wipe it. */
 struct uapi_entry {
 	enum uapi_key key;
 	bool subtract; /* allowed_ip=-…: remove this prefix from the peer */
 	union {
-		uint8_t bytes[X25519_KEY_SIZE]; /* private_key, public_key, preshared_key */
-		uint32_t number; /* listen_port, fwmark, persistent_keepalive_interval, umbra */
+		/* private_key, public_key, preshared_key; of instance the first UAPI_INSTANCE_SIZE */
+		uint8_t bytes[X25519_KEY_SIZE];
+		uint32_t number; /* also of client_to_client: 0 or 1 */
 		struct endpoint endpoint;
-		struct prefix prefix;
-		char text[UAPI_TEXT_MAX + 1]; /* name, rule: bytes from 0x20 on, but 0x7f; never empty */
+		struct prefix prefix; /* of address with its host bits, otherwise without */
+		struct address address;
+		/* name, rule, role, ciphers, push_domain: bytes from 0x20 on, but 0x7f; never empty */
+		char text[UAPI_TEXT_MAX + 1];
 	};
 };
 

@@ -141,6 +141,38 @@ static void test_endpoints(void **state) {
 	}
 }
 
+/* Of tunnels with roles: an interface's address keeps what lies behind its network's length. */
+static void test_of_roles(void **state) {
+	struct uapi_entry entry;
+	struct prefix prefix;
+	struct address address;
+	const uint8_t instance[UAPI_INSTANCE_SIZE] = {1, 2, 3, 4, 5, 6, 7, 0xff};
+	assert_int_equal(parse("role=server", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_ROLE);
+	assert_string_equal(entry.text, "server");
+	assert_int_equal(parse("instance=01020304050607ff", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_INSTANCE);
+	assert_memory_equal(entry.bytes, instance, sizeof instance);
+	assert_int_equal(parse("client_to_client=true", &entry), ERR_OK);
+	assert_int_equal(entry.number, 1);
+	assert_int_equal(parse("client_to_client=false", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_CLIENT_TO_CLIENT);
+	assert_int_equal(entry.number, 0);
+	assert_int_equal(parse("push_route=10.1.2.3/8", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_PUSH_ROUTE);
+	assert_int_equal(prefix_parse("10.0.0.0/8", &prefix), ERR_OK);
+	assert_true(prefix_equal(&entry.prefix, &prefix));
+	assert_int_equal(parse("push_dns=fd00::1", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_PUSH_DNS);
+	assert_int_equal(address_parse("fd00::1", &address), ERR_OK);
+	assert_true(address_equal(&entry.address, &address));
+	assert_int_equal(parse("address=10.66.0.9/24", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_ADDRESS);
+	assert_int_equal(address_parse("10.66.0.9", &address), ERR_OK);
+	assert_true(address_equal(&entry.prefix.address, &address));
+	assert_int_equal(entry.prefix.length, 24);
+}
+
 static void test_allowed_ips(void **state) {
 	static const struct {
 		const char *line, *prefix;
@@ -161,6 +193,16 @@ static void test_allowed_ips(void **state) {
 		assert_int_equal(entry.subtract, rows[i].subtract);
 		prefix_format(&entry.prefix, text);
 		assert_string_equal(text, rows[i].prefix);
+	}
+}
+
+static void assert_refused(const char *const *lines, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		struct uapi_entry entry, before;
+		memset(&entry, 0xee, sizeof entry);
+		memcpy(&before, &entry, sizeof entry);
+		assert_int_equal(parse(lines[i], &entry), ERR_INVALID);
+		assert_memory_equal(&entry, &before, sizeof entry);
 	}
 }
 
@@ -226,13 +268,34 @@ static void test_bad_lines(void **state) {
 		"rx_bytes=1",
 		"last_handshake_time_sec=1",
 	};
-	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-		struct uapi_entry entry, before;
-		memset(&entry, 0xee, sizeof entry);
-		memcpy(&before, &entry, sizeof entry);
-		assert_int_equal(parse(lines[i], &entry), ERR_INVALID);
-		assert_memory_equal(&entry, &before, sizeof entry);
-	}
+	assert_refused(lines, sizeof lines / sizeof lines[0]);
+}
+
+static void test_bad_lines_of_roles(void **state) {
+	static const char *const lines[] = {
+		"role=",
+		"instance=0102030405060708090",
+		"instance=01020304050607",
+		"instance=" KEY_HEX,
+		"ciphers=",
+		"rekey_seconds=4294967296",
+		"keepalive=65536",
+		"client_to_client=",
+		"client_to_client=1",
+		"client_to_client=True",
+		"replace_push=false",
+		"push_route=10.0.0.0",
+		"push_route=-10.0.0.0/8",
+		"push_dns=10.0.0.1/32",
+		"push_dns=dns.example",
+		"push_mtu=65536",
+		"replace_endpoints=1",
+		"address=10.0.0.1",
+		"address=-10.0.0.1/24",
+		"address=10.0.0.1/33",
+		"address=/24",
+	};
+	assert_refused(lines, sizeof lines / sizeof lines[0]);
 }
 
 static void test_embedded_zeros(void **state) {
@@ -363,6 +426,7 @@ int main(void) {
 		cmocka_unit_test(test_keys),         cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_words),        cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_endpoints),    cmocka_unit_test(test_allowed_ips),
+		cmocka_unit_test(test_of_roles),     cmocka_unit_test(test_bad_lines_of_roles),
 		cmocka_unit_test(test_bad_lines),    cmocka_unit_test(test_embedded_zeros),
 		cmocka_unit_test(test_long_values),  cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_grows),

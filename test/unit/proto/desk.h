@@ -126,7 +126,8 @@ static inline void desk_turn(struct desk *desk) {
 	}
 }
 
-static inline struct desk *desk_new(uint16_t shards) {
+/* Of a protocol's device. */
+static inline struct desk *desk_new_of(uint16_t shards, const struct device_ops *ops) {
 	struct desk *desk = calloc(1, sizeof *desk);
 	desk->shards = shards;
 	desk->now = UINT64_C(1000000000000);
@@ -149,7 +150,7 @@ static inline struct desk *desk_new(uint16_t shards) {
 		.clock = &desk->clock,
 	};
 	desk_must(engine_new(&options, &desk->engine) == ERR_OK);
-	desk->ops = registry_default();
+	desk->ops = ops;
 	struct tun_queue queues[DESK_SHARDS];
 	for (uint16_t i = 0; i < shards; i++) {
 		desk->tuns[i] = fake_tun_new();
@@ -163,6 +164,10 @@ static inline struct desk *desk_new(uint16_t shards) {
 	};
 	desk_must(desk->ops->new (&device_options, &desk->device) == ERR_OK);
 	return desk;
+}
+
+static inline struct desk *desk_new(uint16_t shards) {
+	return desk_new_of(shards, registry_default());
 }
 
 static inline void desk_free(struct desk *desk) {

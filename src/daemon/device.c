@@ -226,6 +226,8 @@ static enum err open_device(struct net_device *device) {
 static void device_free(struct net_device *device) {
 	if (!device)
 		return;
+	if (device->device && device->ops->part)
+		device->ops->part(device->device);
 	if (device->engine)
 		engine_stop(device->engine);
 	if (device->device)

@@ -85,6 +85,11 @@ struct device; /* opaque, the protocol's */
 struct device_ops {
 	const char *name;
 	enum err (*new)(const struct device_options *options, struct device **out_device);
+	/*
+	 * Optional: the tunnel is about to end. Peers are told, where the protocol has a word for it;
+	 * nothing is sent after that.
+	 */
+	void (*part)(struct device *device);
 	/* The engine must have been stopped. */
 	void (*free)(struct device *device);
 	/* The interface's MTU, and whether it is up. */

@@ -72,7 +72,7 @@ static void tell_host(const struct device_news *news, enum device_event_kind kin
 /* Whether the two ends were apart before this handshake. */
 static bool was_apart(const struct device_news *news, uint64_t handshake) {
 	uint64_t before = news->known_handshake;
-	return before == 0 || news->told_unanswered || handshake > before + news->box->apart;
+	return before == 0 || news->is_apart || handshake > before + news->box->apart;
 }
 
 static void look_at(struct device_news *news, unsigned kinds) {
@@ -83,7 +83,7 @@ static void look_at(struct device_news *news, unsigned kinds) {
 		if (was_apart(news, handshake))
 			tell_host(news, DEVICE_EVENT_CONNECTED, 0);
 		news->known_handshake = handshake;
-		news->told_unanswered = false;
+		news->is_apart = false;
 	}
 	if (kinds & DEVICE_NEWS_MOVED)
 		tell_host(news, DEVICE_EVENT_MOVED, 0);
@@ -91,7 +91,7 @@ static void look_at(struct device_news *news, unsigned kinds) {
 		tell_host(news, DEVICE_EVENT_UNREACHABLE, 0);
 	/* 0: an answer came meanwhile, or the endpoint was changed. */
 	if ((kinds & DEVICE_NEWS_UNANSWERED) && unanswered > 0) {
-		news->told_unanswered = true;
+		news->is_apart = true;
 		tell_host(news, DEVICE_EVENT_UNANSWERED, unanswered);
 	}
 }

@@ -56,7 +56,7 @@ struct device_news {
 	struct list link;         /* waiting */
 	unsigned waiting;         /* enum device_news_kind, with link */
 	uint64_t known_handshake; /* the latest that events took account of */
-	bool told_unanswered;     /* since that one */
+	bool is_apart;            /* since that one: unanswered, as was told, or the session ended */
 	bool removed;             /* the peer waits to be freed: nobody is told any more */
 };
 

@@ -30,10 +30,7 @@ struct mighty_peer_change {
 	const struct packet_policy *policy; /* NULL: everything may pass */
 	/* MIGHTY_CHANGE_TIMES: hellos that this server accepted, and the client's own last. */
 	size_t time_count;
-	struct {
-		uint8_t instance[MIGHTY_INSTANCE_SIZE];
-		uint64_t time; /* ms */
-	} times[TIME_ORDER_GROUP_MAX];
+	struct mighty_hello_time times[TIME_ORDER_GROUP_MAX];
 	uint64_t claimed; /* ms; 0: none */
 };
 

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/siphash.h"
 #include "handshake/mighty.h"
+#include "session/time_order.h"
 
 /* The configuration that shards see (immutable) and the control thread's part of each peer. */
 
@@ -16,7 +17,10 @@ struct packet_policy;
 
 enum mighty_role { MIGHTY_SERVER, MIGHTY_CLIENT };
 
-enum { MIGHTY_ENDPOINTS_MAX = 8 };
+enum {
+	MIGHTY_ENDPOINTS_MAX = 8,
+	MIGHTY_CLIENTS_MAX = 20000, /* of a server */
+};
 
 /* All peers by PSK id: open addressing. A published one is immutable. */
 struct mighty_directory {
@@ -43,26 +47,30 @@ struct mighty_config {
 	const struct mighty_directory *directory;
 };
 
-/* A prefix of a peer. */
-struct mighty_allowed_ip {
-	struct list link; /* the peer's list */
-	struct prefix prefix;
-	struct mighty_peer *peer;
-};
-
 /* What the control thread keeps of a peer; shards never touch it. */
 struct mighty_peer_control {
 	struct list link;        /* the device's peers, in the order of their making */
-	struct list allowed_ips; /* struct mighty_allowed_ip, in the order of their making */
+	struct list allowed_ips; /* struct device_prefix */
 	unsigned changes;        /* enum mighty_change, to be told to the owner */
 	size_t endpoint_count;
 	struct endpoint endpoints[MIGHTY_ENDPOINTS_MAX]; /* of a client's server */
+	struct endpoint learnt; /* where a server's client was in an earlier run */
 	size_t address_count;
-	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX]; /* told to a server's client */
-	const struct packet_policy *policy; /* the one that the owner has, or is about to have */
-	struct list changed_link;           /* the device's list of changed peers */
-	uint32_t saved_endpoint;            /* the endpoint's sequence number that was saved last */
-	uint64_t saved_handshake;           /* likewise */
+	/* Told to a server's client; none: the allowed IPs that are one address. */
+	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
+	struct packet_policy *policy;        /* NULL: everything may pass */
+	struct packet_policy *posted_policy; /* the one that the owner has, or is about to have */
+	struct list changed_link;            /* the device's list of changed peers */
+	uint32_t saved_endpoint;             /* the endpoint's sequence number that was saved last */
+	uint64_t saved_handshake;            /* likewise */
+	uint64_t saved_claimed;              /* likewise: ms, the time of our own last hello */
+	uint32_t told_take_overs;            /* those that the host was warned of */
+	/* Of hellos that were accepted: the latest of each instance, for the next run. */
+	size_t time_count;
+	struct mighty_hello_time {
+		uint8_t instance[MIGHTY_INSTANCE_SIZE];
+		uint64_t time; /* ms */
+	} times[TIME_ORDER_GROUP_MAX];
 };
 
 /* An empty one with room for count peers; NULL when memory is short. */

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "proto/mighty_device.h"
 #include "proto/wireguard_device.h"
 
 static const struct device_ops *const devices[] = {
 	&wireguard_device_ops,
+	&mighty_device_ops,
 };
 
 const struct device_ops *registry_find(const char *name) {

@@ -1,0 +1,361 @@
+#include "proto/mighty_draft.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+#include "proto/mighty_command.h"
+
+enum { FIRST_CAPACITY = 8 };
+
+void mighty_drafts_init(struct mighty_drafts *drafts, struct device *device) {
+	*drafts = (struct mighty_drafts){.device = device, .current = SIZE_MAX};
+}
+
+void mighty_drafts_done(struct mighty_drafts *drafts) {
+	for (size_t i = 0; i < drafts->count; i++)
+		mighty_control_free_peer(drafts->items[i].made);
+	free(drafts->items);
+	free(drafts->edits);
+	free(drafts->places);
+}
+
+/* Room for one more; size is an item's. */
+static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
+	if (count < *capacity)
+		return true;
+	size_t wanted = *capacity > 0 ? 2 * *capacity : FIRST_CAPACITY;
+	void *larger = reallocarray(*items, wanted, size);
+	if (!larger)
+		return false;
+	*items = larger;
+	*capacity = wanted;
+	return true;
+}
+
+/* The slot that has the identity's place, or is to have it. */
+static size_t *slot_of(const struct mighty_drafts *drafts,
+					   const uint8_t identity[static HASH_SIZE]) {
+	size_t mask = drafts->place_count - 1;
+	size_t slot = siphash(&drafts->device->hash_key, identity, HASH_SIZE) & mask;
+	while (drafts->places[slot] > 0 &&
+		   memcmp(drafts->items[drafts->places[slot] - 1].identity, identity, HASH_SIZE) != 0)
+		slot = (slot + 1) & mask;
+	return &drafts->places[slot];
+}
+
+static bool grow_places(struct mighty_drafts *drafts) {
+	if (2 * (drafts->count + 1) <= drafts->place_count)
+		return true;
+	size_t wanted = drafts->place_count > 0 ? 2 * drafts->place_count : 2 * FIRST_CAPACITY;
+	size_t *places = calloc(wanted, sizeof *places);
+	if (!places)
+		return false;
+	free(drafts->places);
+	drafts->places = places;
+	drafts->place_count = wanted;
+	for (size_t i = 0; i < drafts->count; i++)
+		*slot_of(drafts, drafts->items[i].identity) = i + 1;
+	return true;
+}
+
+static void add_host(struct mighty_draft *draft, const struct prefix *prefix) {
+	if (!mighty_control_is_address(prefix))
+		return;
+	for (size_t i = 0; i < draft->host_count; i++)
+		if (prefix_equal(&draft->hosts[i], prefix))
+			return;
+	if (draft->host_count == INTERFACE_SETTINGS_ADDRESSES_MAX)
+		draft->too_many_hosts = true;
+	else
+		draft->hosts[draft->host_count++] = *prefix;
+}
+
+static void take_host(struct mighty_draft *draft, const struct prefix *prefix) {
+	for (size_t i = 0; i < draft->host_count; i++)
+		if (prefix_equal(&draft->hosts[i], prefix)) {
+			draft->hosts[i] = draft->hosts[--draft->host_count];
+			return;
+		}
+}
+
+static void forget_addresses(struct mighty_draft *draft) {
+	draft->addresses_changed = true;
+	draft->address_count = draft->host_count = 0;
+	draft->too_many_hosts = false;
+}
+
+static void read_present(struct mighty_draft *draft) {
+	const struct mighty_peer_control *control = &draft->peer->control;
+	draft->endpoint_count = control->endpoint_count;
+	memcpy(draft->endpoints, control->endpoints, sizeof draft->endpoints);
+	draft->address_count = control->address_count;
+	memcpy(draft->addresses, control->addresses, sizeof draft->addresses);
+	list_for_each (link, &control->allowed_ips) {
+		if (draft->too_many_hosts)
+			break;
+		add_host(draft, &list_item(link, struct device_prefix, link)->prefix);
+	}
+}
+
+static bool is_present(const struct mighty_draft *draft) {
+	return draft->peer || draft->made;
+}
+
+static int open_peer(struct mighty_drafts *drafts, const uint8_t identity[static HASH_SIZE]) {
+	if (!grow_places(drafts) ||
+		!grow((void **)&drafts->items, drafts->count, &drafts->capacity, sizeof *drafts->items))
+		return ENOMEM;
+	size_t *slot = slot_of(drafts, identity);
+	drafts->gone = false;
+	if (*slot == 0) {
+		struct mighty_draft *draft = &drafts->items[drafts->count];
+		*draft = (struct mighty_draft){.peer = NULL};
+		memcpy(draft->identity, identity, HASH_SIZE);
+		draft->peer = drafts->replaces ? NULL : mighty_control_find(drafts->device, identity);
+		if (draft->peer)
+			read_present(draft);
+		*slot = ++drafts->count;
+	}
+	drafts->current = *slot - 1;
+	drafts->created = !is_present(&drafts->items[drafts->current]);
+	return 0;
+}
+
+/* A peer that does not stay takes nobody's allowed IPs. */
+static void remove_peer(struct mighty_drafts *drafts, struct mighty_draft *draft) {
+	struct mighty_draft cleared = {
+		.drops = draft->drops || draft->peer,
+		.removals = draft->removals + 1,
+	};
+	mighty_control_free_peer(draft->made);
+	memcpy(cleared.identity, draft->identity, HASH_SIZE);
+	*draft = cleared;
+	drafts->gone = true;
+}
+
+/* The key that the identity is of. A peer has it for good: another key is another peer. */
+static int set_key(struct mighty_drafts *drafts, struct mighty_draft *draft,
+				   const uint8_t secret[static MIGHTY_PSK_SIZE]) {
+	struct mighty_psk psk;
+	WIPE_ON_EXIT(psk);
+	enum err error = mighty_psk_init(&psk, secret);
+	if (error)
+		return error == ERR_NO_MEMORY ? ENOMEM : EINVAL;
+	if (memcmp(psk.identity, draft->identity, HASH_SIZE) != 0)
+		return EINVAL;
+	if (is_present(draft))
+		return 0;
+	draft->made = mighty_control_make(drafts->device, &psk);
+	return draft->made ? 0 : ENOMEM;
+}
+
+static int add_endpoint(struct mighty_draft *draft, const struct endpoint *endpoint) {
+	for (size_t i = 0; i < draft->endpoint_count; i++)
+		if (endpoint_equal(&draft->endpoints[i], endpoint))
+			return 0;
+	if (draft->endpoint_count == MIGHTY_ENDPOINTS_MAX)
+		return ENOSPC;
+	draft->endpoints[draft->endpoint_count++] = *endpoint;
+	draft->endpoints_changed = true;
+	return 0;
+}
+
+static int add_address(struct mighty_draft *draft, const struct prefix *address) {
+	for (size_t i = 0; i < draft->address_count; i++)
+		if (prefix_equal(&draft->addresses[i], address))
+			return 0;
+	if (draft->address_count == INTERFACE_SETTINGS_ADDRESSES_MAX)
+		return ENOSPC;
+	draft->addresses[draft->address_count++] = *address;
+	draft->addresses_changed = true;
+	return 0;
+}
+
+static int edit_prefixes(struct mighty_drafts *drafts, enum mighty_prefix_edit_kind kind,
+						 const struct prefix *prefix) {
+	if (!grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
+			  sizeof *drafts->edits))
+		return ENOMEM;
+	struct mighty_prefix_edit *edit = &drafts->edits[drafts->edit_count++];
+	*edit = (struct mighty_prefix_edit){
+		.draft = drafts->current,
+		.removals = drafts->items[drafts->current].removals,
+		.kind = kind,
+	};
+	if (prefix)
+		edit->prefix = *prefix;
+	return 0;
+}
+
+int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *line) {
+	if (line->key == UAPI_PUBLIC_KEY)
+		return mighty_drafts_end_peer(drafts) ?: open_peer(drafts, line->bytes);
+	if (drafts->current == SIZE_MAX)
+		return EINVAL;
+	struct mighty_draft *draft = &drafts->items[drafts->current];
+	if (drafts->gone)
+		return 0;
+	switch (line->key) {
+	case UAPI_UPDATE_ONLY:
+		if (!drafts->created)
+			return 0;
+		[[fallthrough]];
+	case UAPI_REMOVE:
+		remove_peer(drafts, draft);
+		return 0;
+	case UAPI_PRESHARED_KEY:
+		return set_key(drafts, draft, line->bytes);
+	case UAPI_REPLACE_ENDPOINTS:
+		draft->endpoints_changed = true;
+		draft->endpoint_count = 0;
+		return 0;
+	case UAPI_ENDPOINT:
+		return add_endpoint(draft, &line->endpoint);
+	case UAPI_REPLACE_ALLOWED_IPS:
+		forget_addresses(draft);
+		return edit_prefixes(drafts, MIGHTY_PREFIXES_REPLACED, NULL);
+	case UAPI_ALLOWED_IP:
+		if (line->subtract)
+			take_host(draft, &line->prefix);
+		else
+			add_host(draft, &line->prefix);
+		return edit_prefixes(drafts, line->subtract ? MIGHTY_PREFIX_TAKEN : MIGHTY_PREFIX_ADDED,
+							 &line->prefix);
+	case UAPI_ADDRESS:
+		return add_address(draft, &line->prefix);
+	default:
+		return EINVAL;
+	}
+}
+
+int mighty_drafts_end_peer(const struct mighty_drafts *drafts) {
+	return drafts->current == SIZE_MAX || drafts->gone ||
+				   is_present(&drafts->items[drafts->current])
+			   ? 0
+			   : EINVAL;
+}
+
+static size_t final_count(const struct mighty_drafts *drafts) {
+	size_t count = drafts->replaces ? 0 : drafts->device->peer_count;
+	for (size_t i = 0; i < drafts->count; i++) {
+		count -= drafts->items[i].drops;
+		count += drafts->items[i].made != NULL;
+	}
+	return count;
+}
+
+static int check_told(const struct mighty_config *config, const struct prefix *addresses,
+					  size_t count) {
+	struct parameters told;
+	switch (mighty_config_tell(config, addresses, count, &told)) {
+	case ERR_OK:
+		return 0;
+	case ERR_LIMIT:
+		return EMSGSIZE;
+	default:
+		return EINVAL;
+	}
+}
+
+static int check_draft(const struct mighty_draft *draft, const struct mighty_config *config) {
+	if (!is_present(draft))
+		return 0;
+	if (config->role == MIGHTY_CLIENT)
+		return draft->address_count > 0 ? EINVAL : 0;
+	if (draft->endpoint_count > 0)
+		return EINVAL;
+	if (draft->address_count > 0)
+		return check_told(config, draft->addresses, draft->address_count);
+	return draft->too_many_hosts ? ENOSPC : check_told(config, draft->hosts, draft->host_count);
+}
+
+/* Those that the operation does not name, where what all are told has changed. */
+static int check_others(const struct mighty_drafts *drafts, const struct mighty_config *config) {
+	const struct parameters *before = &drafts->device->config.tells;
+	int failed = check_told(config, NULL, 0);
+	if (drafts->replaces || memcmp(before, &config->tells, sizeof *before) == 0)
+		return failed;
+	list_for_each (link, &drafts->device->peers) {
+		struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
+		const struct mighty_peer *peer = list_item(link, struct mighty_peer, control.link);
+		size_t count = mighty_control_addresses(peer, addresses);
+		if (failed)
+			break;
+		if (drafts->place_count == 0 || *slot_of(drafts, peer->psk.identity) == 0)
+			failed = check_told(config, addresses, count);
+	}
+	return failed;
+}
+
+int mighty_drafts_check(const struct mighty_drafts *drafts, const struct mighty_config *config) {
+	size_t most = config->role == MIGHTY_CLIENT ? 1 : MIGHTY_CLIENTS_MAX;
+	int failed = 0;
+	if (final_count(drafts) > most)
+		return ENOSPC;
+	if (config->role == MIGHTY_SERVER)
+		failed = check_others(drafts, config);
+	for (size_t i = 0; i < drafts->count && !failed; i++)
+		failed = check_draft(&drafts->items[i], config);
+	return failed;
+}
+
+static enum err apply_draft(struct device *device, struct mighty_draft *draft) {
+	struct mighty_peer *present =
+		draft->drops ? mighty_control_find(device, draft->identity) : NULL;
+	if (present)
+		mighty_control_remove(device, present);
+	if (draft->made) {
+		enum err error = mighty_control_add(device, draft->made);
+		if (error)
+			return error;
+		draft->peer = draft->made;
+		draft->made = NULL;
+	}
+	struct mighty_peer *peer = draft->peer;
+	if (!peer)
+		return ERR_OK;
+	unsigned changes = 0;
+	if (draft->endpoints_changed) {
+		peer->control.endpoint_count = draft->endpoint_count;
+		memcpy(peer->control.endpoints, draft->endpoints, sizeof draft->endpoints);
+		changes |= MIGHTY_CHANGE_ENDPOINTS;
+	}
+	if (draft->addresses_changed) {
+		peer->control.address_count = draft->address_count;
+		memcpy(peer->control.addresses, draft->addresses, sizeof draft->addresses);
+		changes |= MIGHTY_CHANGE_ADDRESSES;
+	}
+	if (changes)
+		mighty_control_change(device, peer, changes);
+	return ERR_OK;
+}
+
+static enum err apply_edit(struct device *device, const struct mighty_draft *draft,
+						   const struct mighty_prefix_edit *edit) {
+	struct mighty_peer *peer = draft->peer;
+	if (edit->removals != draft->removals)
+		return ERR_OK;
+	switch (edit->kind) {
+	case MIGHTY_PREFIXES_REPLACED:
+		mighty_control_disallow_all(device, peer);
+		return ERR_OK;
+	case MIGHTY_PREFIX_ADDED:
+		return mighty_control_allow(device, peer, &edit->prefix);
+	case MIGHTY_PREFIX_TAKEN:
+		mighty_control_disallow(device, peer, &edit->prefix);
+		return ERR_OK;
+	}
+	return ERR_INVALID;
+}
+
+enum err mighty_drafts_apply(struct mighty_drafts *drafts) {
+	enum err error = ERR_OK;
+	for (size_t i = 0; i < drafts->count && !error; i++)
+		error = apply_draft(drafts->device, &drafts->items[i]);
+	for (size_t i = 0; i < drafts->edit_count && !error; i++)
+		error =
+			apply_edit(drafts->device, &drafts->items[drafts->edits[i].draft], &drafts->edits[i]);
+	return error;
+}

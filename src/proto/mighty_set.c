@@ -1,0 +1,217 @@
+/* A set operation: the part of mighty_control.h that reads lines, and carries all out or nothing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+#include "proto/mighty_control.h"
+#include "proto/mighty_draft.h"
+
+struct operation {
+	struct device *device;
+	struct mighty_config config; /* what it is to be */
+	struct mighty_drafts drafts;
+	bool sets_port, sets_mark;
+	uint16_t port;
+	uint32_t mark;
+};
+
+static int errno_of(enum err error) {
+	switch (error) {
+	case ERR_OK:
+		return 0;
+	case ERR_NO_MEMORY:
+		return ENOMEM;
+	case ERR_EXISTS:
+		return EEXIST;
+	default:
+		return EINVAL;
+	}
+}
+
+/* What a server tells is nothing that a client has, and the other way round. */
+static int set_role(struct mighty_config *config, const char *text) {
+	enum mighty_role role;
+	if (strcmp(text, "server") == 0)
+		role = MIGHTY_SERVER;
+	else if (strcmp(text, "client") == 0)
+		role = MIGHTY_CLIENT;
+	else
+		return EINVAL;
+	if (role != config->role)
+		memset(&config->tells, 0, sizeof config->tells);
+	config->role = role;
+	return 0;
+}
+
+/* The place of one more, or NULL. */
+#define NEXT(array, count) ((count) < sizeof(array) / sizeof(array)[0] ? &(array)[(count)++] : NULL)
+
+static int push(struct interface_settings *tells, const struct uapi_entry *line) {
+	struct prefix *route;
+	struct address *server;
+	char(*domain)[DNS_NAME_TEXT_MAX + 1];
+	switch (line->key) {
+	case UAPI_PUSH_ROUTE:
+		route = NEXT(tells->routes, tells->route_count);
+		if (!route)
+			return ENOSPC;
+		*route = line->prefix;
+		break;
+	case UAPI_PUSH_DNS:
+		server = NEXT(tells->servers, tells->server_count);
+		if (!server)
+			return ENOSPC;
+		*server = line->address;
+		break;
+	case UAPI_PUSH_DOMAIN:
+		if (strlen(line->text) > DNS_NAME_TEXT_MAX)
+			return EINVAL;
+		domain = NEXT(tells->domains, tells->domain_count);
+		if (!domain)
+			return ENOSPC;
+		memcpy(*domain, line->text, strlen(line->text) + 1);
+		break;
+	default:
+		tells->mtu = (uint16_t)line->number;
+	}
+	return interface_settings_are_valid(tells) ? 0 : EINVAL;
+}
+
+static int set_interface(struct operation *operation, const struct uapi_entry *line) {
+	struct mighty_config *config = &operation->config;
+	switch (line->key) {
+	case UAPI_ROLE:
+		return set_role(config, line->text);
+	case UAPI_INSTANCE:
+		memcpy(config->instance, line->bytes, sizeof config->instance);
+		return 0;
+	case UAPI_LISTEN_PORT:
+		operation->sets_port = true;
+		operation->port = (uint16_t)line->number;
+		return 0;
+	case UAPI_FWMARK:
+		operation->sets_mark = true;
+		operation->mark = line->number;
+		return 0;
+	case UAPI_CIPHERS:
+		return errno_of(mighty_uapi_parse_ciphers(line->text, config));
+	case UAPI_REKEY_SECONDS:
+		config->rekey_seconds = line->number;
+		return line->number > 0 ? 0 : EINVAL;
+	case UAPI_REKEY_PACKETS:
+		config->rekey_packets = line->number;
+		return line->number > 0 && line->number <= PARAMETERS_REKEY_PACKETS_MAX ? 0 : EINVAL;
+	case UAPI_KEEPALIVE:
+		config->keepalive = (uint16_t)line->number;
+		return line->number > 0 ? 0 : EINVAL;
+	case UAPI_CLIENT_TO_CLIENT:
+		config->client_to_client = line->number != 0;
+		return 0;
+	case UAPI_REPLACE_PUSH:
+		memset(&config->tells, 0, sizeof config->tells);
+		return 0;
+	case UAPI_PUSH_ROUTE:
+	case UAPI_PUSH_DNS:
+	case UAPI_PUSH_DOMAIN:
+	case UAPI_PUSH_MTU:
+		return push(&config->tells.interface, line);
+	case UAPI_REPLACE_PEERS:
+		operation->drafts.replaces = true;
+		return 0;
+	default:
+		return EINVAL;
+	}
+}
+
+static int read_lines(struct operation *operation, struct slice text) {
+	struct uapi_entry entry;
+	WIPE_ON_EXIT(entry);
+	struct slice line;
+	int failed = 0;
+	bool in_peer = false;
+	while (!failed && uapi_next_line(&text, &line)) {
+		if (uapi_parse_line((const char *)line.data, line.size, &entry))
+			return EINVAL;
+		in_peer |= entry.key == UAPI_PUBLIC_KEY;
+		failed = in_peer ? mighty_drafts_take(&operation->drafts, &entry)
+						 : set_interface(operation, &entry);
+	}
+	return failed ? failed : mighty_drafts_end_peer(&operation->drafts);
+}
+
+static bool tells_something(const struct parameters *tells) {
+	const struct interface_settings *settings = &tells->interface;
+	return settings->mtu > 0 || settings->route_count > 0 || settings->server_count > 0 ||
+		   settings->domain_count > 0;
+}
+
+/* A peer is made for its role: to change that, all have to go. */
+static int check(const struct operation *operation) {
+	const struct device *device = operation->device;
+	if (operation->config.role != device->config.role && device->peer_count > 0 &&
+		!operation->drafts.replaces)
+		return EBUSY;
+	if (operation->config.role == MIGHTY_CLIENT && tells_something(&operation->config.tells))
+		return EINVAL;
+	return mighty_drafts_check(&operation->drafts, &operation->config);
+}
+
+/* What the system may refuse comes before the first edit. */
+static int set_sockets(const struct operation *operation) {
+	struct device_sockets *sockets = &operation->device->sockets;
+	int failed = 0;
+	if (operation->sets_port)
+		failed = device_sockets_set_port(sockets, operation->port);
+	if (!failed && operation->sets_mark)
+		failed = device_sockets_set_mark(sockets, operation->mark);
+	return failed;
+}
+
+static void draw_instance(struct device *device) {
+	const struct random_source *random = engine_get_options(device->engine)->random;
+	if (device->config.role != MIGHTY_CLIENT ||
+		!wipe_is_zero(device->config.instance, sizeof device->config.instance))
+		return;
+	random_fill(random, device->config.instance, sizeof device->config.instance);
+	device->instance_drawn = true;
+}
+
+static enum err apply(struct operation *operation) {
+	struct device *device = operation->device;
+	enum err error = ERR_OK;
+	if (operation->drafts.replaces) {
+		list_for_each (link, &device->peers)
+			mighty_control_remove(device, list_item(link, struct mighty_peer, control.link));
+		/* No peer of one role is seen under the other. */
+		if (operation->config.role != device->config.role)
+			error = mighty_control_commit(device);
+	}
+	if (error)
+		return error;
+	device->config = operation->config;
+	device->config_changed = true;
+	draw_instance(device);
+	return mighty_drafts_apply(&operation->drafts);
+}
+
+int mighty_set(struct device *device, struct slice text) {
+	struct operation *operation = calloc(1, sizeof *operation);
+	if (!operation)
+		return ENOMEM;
+	operation->device = device;
+	operation->config = device->config;
+	mighty_drafts_init(&operation->drafts, device);
+	int failed = read_lines(operation, text);
+	if (!failed)
+		failed = check(operation);
+	if (!failed)
+		failed = set_sockets(operation);
+	if (!failed)
+		failed = errno_of(apply(operation));
+	mighty_drafts_done(&operation->drafts);
+	free(operation);
+	enum err error = mighty_control_commit(device);
+	return failed ? failed : errno_of(error);
+}

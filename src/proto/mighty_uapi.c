@@ -1,0 +1,180 @@
+/* Answers about a device, and its configuration as lines: the part of mighty_control.h for that. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/wipe.h"
+#include "engine/figures.h"
+#include "proto/mighty_control.h"
+
+static const struct {
+	const char *name;
+	enum mighty_cipher cipher;
+} ciphers[MIGHTY_CIPHERS_KNOWN] = {
+	{"aes-256-gcm", MIGHTY_AES_256_GCM},
+	{"chacha20-poly1305", MIGHTY_CHACHA20_POLY1305},
+};
+
+static const char *cipher_name(uint8_t cipher) {
+	for (size_t i = 0; i < MIGHTY_CIPHERS_KNOWN; i++)
+		if (ciphers[i].cipher == cipher)
+			return ciphers[i].name;
+	return "";
+}
+
+static enum err parse_cipher(const char *text, size_t size, struct mighty_config *config) {
+	for (size_t i = 0; i < MIGHTY_CIPHERS_KNOWN; i++) {
+		if (strlen(ciphers[i].name) != size || memcmp(ciphers[i].name, text, size) != 0)
+			continue;
+		for (size_t j = 0; j < config->cipher_count; j++)
+			if (config->ciphers[j] == ciphers[i].cipher)
+				return ERR_INVALID;
+		config->ciphers[config->cipher_count++] = (uint8_t)ciphers[i].cipher;
+		return ERR_OK;
+	}
+	return ERR_INVALID;
+}
+
+enum err mighty_uapi_parse_ciphers(const char *text, struct mighty_config *config) {
+	struct mighty_config parsed = {.cipher_count = 0};
+	for (;;) {
+		size_t size = strcspn(text, ",");
+		enum err error = parse_cipher(text, size, &parsed);
+		if (error)
+			return error;
+		if (text[size] == '\0')
+			break;
+		text += size + 1;
+	}
+	config->cipher_count = parsed.cipher_count;
+	memcpy(config->ciphers, parsed.ciphers, sizeof config->ciphers);
+	return ERR_OK;
+}
+
+bool mighty_uapi_of_peers(struct slice text) {
+	struct uapi_entry entry;
+	WIPE_ON_EXIT(entry);
+	struct slice line;
+	while (uapi_next_line(&text, &line))
+		if (uapi_parse_line((const char *)line.data, line.size, &entry) == ERR_OK &&
+			entry.key < UAPI_PUBLIC_KEY)
+			return false;
+	return true;
+}
+
+void mighty_uapi_put_instance(const struct mighty_config *config, struct uapi_text *out_text) {
+	char text[2 * MIGHTY_INSTANCE_SIZE + 1];
+	if (wipe_is_zero(config->instance, sizeof config->instance))
+		return;
+	text_hex_encode(config->instance, sizeof config->instance, text);
+	uapi_put_text(out_text, "instance", text);
+}
+
+static void put_ciphers(const struct mighty_config *config, struct uapi_text *out_text) {
+	char text[UAPI_TEXT_MAX] = "";
+	for (size_t i = 0; i < config->cipher_count; i++) {
+		if (i > 0)
+			strcat(text, ",");
+		strcat(text, cipher_name(config->ciphers[i]));
+	}
+	uapi_put_text(out_text, "ciphers", text);
+}
+
+static void put_pushed(const struct interface_settings *tells, struct uapi_text *out_text) {
+	for (size_t i = 0; i < tells->route_count; i++)
+		uapi_put_prefix(out_text, "push_route", &tells->routes[i]);
+	for (size_t i = 0; i < tells->server_count; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		address_format(&tells->servers[i], text);
+		uapi_put_text(out_text, "push_dns", text);
+	}
+	for (size_t i = 0; i < tells->domain_count; i++)
+		uapi_put_text(out_text, "push_domain", tells->domains[i]);
+	if (tells->mtu > 0)
+		uapi_put_number(out_text, "push_mtu", tells->mtu);
+}
+
+static void put_interface(const struct device *device, struct uapi_text *out_text) {
+	const struct mighty_config *config = &device->config;
+	uapi_put_text(out_text, "role", config->role == MIGHTY_CLIENT ? "client" : "server");
+	mighty_uapi_put_instance(config, out_text);
+	device_sockets_put(&device->sockets, out_text);
+	put_ciphers(config, out_text);
+	uapi_put_number(out_text, "rekey_seconds", config->rekey_seconds);
+	uapi_put_number(out_text, "rekey_packets", config->rekey_packets);
+	uapi_put_number(out_text, "keepalive", config->keepalive);
+	uapi_put_text(out_text, "client_to_client", config->client_to_client ? "true" : "false");
+	put_pushed(&config->tells.interface, out_text);
+}
+
+/* What is configured of a peer, behind its keys; a client's endpoints are its paths. */
+static void put_settings(const struct mighty_peer *peer, struct uapi_text *out_text) {
+	list_for_each (link, &peer->control.allowed_ips) {
+		const struct device_prefix *allowed = list_item(link, struct device_prefix, link);
+		uapi_put_prefix(out_text, "allowed_ip", &allowed->prefix);
+	}
+	for (size_t i = 0; i < peer->control.address_count; i++)
+		uapi_put_prefix(out_text, "address", &peer->control.addresses[i]);
+}
+
+static void put_paths(const struct mighty_peer *peer, struct uapi_text *out_text) {
+	for (size_t i = 0; i < peer->control.endpoint_count; i++) {
+		char value[ENDPOINT_TEXT_SIZE + 24], endpoint[ENDPOINT_TEXT_SIZE];
+		endpoint_format(&peer->control.endpoints[i], endpoint);
+		(void)snprintf(value, sizeof value, "%s rtt_us=%u", endpoint,
+					   atomic_load_explicit(&peer->news.round_trips[i], memory_order_relaxed));
+		uapi_put_text(out_text, "path", value);
+	}
+}
+
+static void put_peer(const struct mighty_peer *peer, struct uapi_text *out_text) {
+	const struct peer_published *published = &peer->peer.published;
+	struct endpoint endpoint;
+	uint32_t sequence;
+	uapi_put_key(out_text, "public_key", peer->psk.identity);
+	uapi_put_line(out_text, "preshared=true");
+	uint32_t limit = atomic_load_explicit(&published->limit, memory_order_relaxed);
+	if (limit)
+		uapi_put_number(out_text, "path_mtu", limit);
+	if (peer_read_endpoint(&peer->peer, &endpoint, &sequence))
+		uapi_put_endpoint(out_text, "endpoint", &endpoint);
+	uint64_t handshake = atomic_load_explicit(&published->last_handshake, memory_order_relaxed);
+	uapi_put_number(out_text, "last_handshake_time_sec", handshake / CLOCK_SECOND);
+	uapi_put_number(out_text, "last_handshake_time_nsec", handshake % CLOCK_SECOND);
+	uapi_put_number(out_text, "tx_bytes",
+					atomic_load_explicit(&published->sent_bytes, memory_order_relaxed));
+	uapi_put_number(out_text, "rx_bytes",
+					atomic_load_explicit(&published->received_bytes, memory_order_relaxed));
+	put_settings(peer, out_text);
+	put_paths(peer, out_text);
+}
+
+static void put_peers(const struct device *device, struct uapi_text *out_text) {
+	list_for_each (link, &device->peers)
+		put_peer(list_item(link, struct mighty_peer, control.link), out_text);
+}
+
+void mighty_uapi_get(const struct device *device, struct uapi_text *out_text) {
+	put_interface(device, out_text);
+	put_peers(device, out_text);
+}
+
+void mighty_uapi_status(const struct device *device, struct uapi_text *out_text) {
+	put_interface(device, out_text);
+	figures_put(device->interface, out_text);
+	put_peers(device, out_text);
+}
+
+void mighty_uapi_dump(const struct device *device, struct uapi_text *out_text) {
+	put_interface(device, out_text);
+	uapi_put_line(out_text, "replace_peers=true");
+	list_for_each (link, &device->peers) {
+		const struct mighty_peer *peer = list_item(link, struct mighty_peer, control.link);
+		uapi_put_key(out_text, "public_key", peer->psk.identity);
+		uapi_put_key(out_text, "preshared_key", peer->psk.secret);
+		for (size_t i = 0; i < peer->control.endpoint_count; i++)
+			uapi_put_endpoint(out_text, "endpoint", &peer->control.endpoints[i]);
+		put_settings(peer, out_text);
+	}
+}

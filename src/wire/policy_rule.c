@@ -14,6 +14,12 @@ static const char *const protocols[] = {
 	[POLICY_ICMP] = "icmp",
 };
 
+static const char has_name[] = "is no rule: it is about a name, and packets have none";
+
+static bool is_about_name(const struct policy_rule *rule) {
+	return rule->subject == POLICY_NAME || rule->subject == POLICY_BELOW;
+}
+
 /* The next word, and *at behind it; empty at the end. */
 static struct slice take_word(const char **at) {
 	*at += strspn(*at, " ");
@@ -58,8 +64,7 @@ static const char *parse_subject(struct slice word, enum policy_use use, struct 
 	rule->subject = is_below ? POLICY_BELOW : POLICY_NAME;
 	if (parse_name(is_below ? text + 2 : text, rule->name))
 		return problem;
-	return use == POLICY_OF_PACKETS ? "is no rule: it is about a name, and packets have none"
-									: NULL;
+	return use == POLICY_OF_PACKETS ? has_name : NULL;
 }
 
 /* Whether the word was one of a protocol. */
@@ -114,6 +119,8 @@ static const char *parse_rest(const char *text, enum policy_use use, struct poli
 	const bool has_protocol = parse_protocol(word, rule);
 	if (rule->protocol == POLICY_ICMP && use == POLICY_OF_STREAMS)
 		return "is no rule: streams are tcp or udp";
+	if (rule->protocol == POLICY_ICMP && is_about_name(rule))
+		return has_name;
 	if (has_protocol)
 		word = take_word(&text);
 	else if (word.size > 0 && (word.data[0] < '0' || word.data[0] > '9'))
@@ -151,9 +158,8 @@ static void format_subject(const struct policy_rule *rule, char *text, size_t ro
 	char prefix[ADDRESS_TEXT_SIZE] = "any";
 	if (rule->subject == POLICY_PREFIX)
 		prefix_format(&rule->prefix, prefix);
-	bool named = rule->subject == POLICY_NAME || rule->subject == POLICY_BELOW;
 	(void)snprintf(text, room, "%s%s", rule->subject == POLICY_BELOW ? "*." : "",
-				   named ? rule->name : prefix);
+				   is_about_name(rule) ? rule->name : prefix);
 }
 
 void policy_rule_format(const struct policy_rule *rule,
@@ -177,7 +183,7 @@ bool policy_rule_is_valid(const struct policy_rule *rule, enum policy_use use) {
 	char name[TARGET_NAME_MAX + 1];
 	if (rule->port_count > POLICY_PORTS_MAX || rule->action > POLICY_DENY ||
 		rule->protocol > (use == POLICY_OF_STREAMS ? POLICY_UDP : POLICY_ICMP) ||
-		(rule->protocol == POLICY_ICMP && rule->port_count > 0))
+		(rule->protocol == POLICY_ICMP && (rule->port_count > 0 || is_about_name(rule))))
 		return false;
 	for (size_t i = 0; i < rule->port_count; i++)
 		if (rule->ports[i].first == 0 || rule->ports[i].last < rule->ports[i].first)

@@ -108,6 +108,10 @@ static void problems(void **state) {
 	assert_null(policy_rule_read("allow any icmp", POLICY_OF_EITHER, &either));
 	assert_true(policy_rule_is_valid(&either, POLICY_OF_EITHER));
 	assert_non_null(policy_rule_read("allow any icmp 1", POLICY_OF_EITHER, &either));
+	assert_non_null(policy_rule_read("allow a.example icmp", POLICY_OF_EITHER, &either));
+	assert_null(policy_rule_read("allow a.example", POLICY_OF_EITHER, &either));
+	either.protocol = POLICY_ICMP;
+	assert_false(policy_rule_is_valid(&either, POLICY_OF_EITHER));
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		for (int use = POLICY_OF_STREAMS; use <= POLICY_OF_PACKETS; use++) {
 			struct policy_rule rule = {.port_count = 4711};

@@ -121,6 +121,21 @@ static void add_rules(struct text_buffer *text, const char *rules, int indent,
 	text_buffer_add(text, "%zu\n", count);
 }
 
+/* Where there are several: the one in use is the endpoint. */
+static void add_paths(struct text_buffer *text, const struct view_peer *peer, int indent) {
+	for (size_t i = 0; i < peer->path_count; i++) {
+		char word[ENDPOINT_TEXT_SIZE];
+		const uint32_t us = peer->paths[i].round_trip;
+		endpoint_format(&peer->paths[i].endpoint, word);
+		add_label(text, indent, i == 0 ? "paths" : "");
+		if (us > 0)
+			text_buffer_add(text, "%s, %" PRIu32 ".%" PRIu32 " ms\n", word, us / 1000,
+							us % 1000 / 100);
+		else
+			text_buffer_add(text, "%s, no answer yet\n", word);
+	}
+}
+
 void status_text_peer(struct text_buffer *text, const struct view_peer *peer, int indent,
 					  const struct status_style *style) {
 	char word[QUANTITY_SIZE];
@@ -158,6 +173,7 @@ void status_text_peer(struct text_buffer *text, const struct view_peer *peer, in
 	}
 	if (peer->streams.are_known)
 		status_streams_peer(text, &peer->streams, inner);
+	add_paths(text, peer, inner);
 	if (peer->path_mtu > 0) {
 		add_label(text, inner, "path");
 		text_buffer_add(text, "carries packets of %u bytes\n", peer->path_mtu);

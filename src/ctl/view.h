@@ -27,6 +27,14 @@ enum view_peer_state {
 };
 const char *view_peer_state_name(enum view_peer_state state); /* "idle", "resolving", … */
 
+/* One of the ways that a client has to its server. */
+struct view_path {
+	struct endpoint endpoint;
+	uint32_t round_trip; /* us; 0: nothing came back yet */
+};
+
+enum { VIEW_PATHS_MAX = 8 };
+
 struct view_peer {
 	char *tunnel; /* heap texts belong to the structure */
 	char *name;
@@ -41,6 +49,8 @@ struct view_peer {
 	size_t allowed_ip_count;
 	uint16_t persistent_keepalive;
 	uint16_t path_mtu; /* bytes of a packet inside that the path carries; 0: no limit found */
+	size_t path_count;
+	struct view_path paths[VIEW_PATHS_MAX];
 	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
 	uint64_t received, sent;   /* bytes */
 	struct stream_peer_figure_set streams;

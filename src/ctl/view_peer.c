@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/view_json.h"
+#include "ctl/view_paths.h"
 #include "ctl/view_streams.h"
 
 enum { RULES_SHOWN_MAX = 512 << 10 }; /* bytes: a file may have more than a request */
@@ -54,6 +55,7 @@ void view_peer_put(const struct view_peer *peer, struct view_text *text) {
 	view_put_prefixes(&w, "allowed_ips", peer->allowed_ips, peer->allowed_ip_count);
 	view_put_number(&w, "persistent_keepalive", peer->persistent_keepalive);
 	view_put_number_or_null(&w, "path_mtu", peer->path_mtu);
+	view_paths_put(&w, peer);
 	view_put_number_or_null(&w, "latest_handshake", peer->latest_handshake);
 	view_put_number(&w, "received", peer->received);
 	view_put_number(&w, "sent", peer->sent);
@@ -85,6 +87,7 @@ enum err view_peer_get(const json_t *object, struct view_peer *out_peer) {
 	peer.allowed_ips = view_get_prefixes(&r, "allowed_ips", true, &peer.allowed_ip_count);
 	peer.persistent_keepalive = (uint16_t)view_get_number(&r, "persistent_keepalive", UINT16_MAX);
 	peer.path_mtu = (uint16_t)view_get_number(&r, "path_mtu", UINT16_MAX);
+	view_paths_get(&r, &peer);
 	peer.latest_handshake = view_get_number(&r, "latest_handshake", UINT64_MAX);
 	peer.received = view_get_number(&r, "received", UINT64_MAX);
 	peer.sent = view_get_number(&r, "sent", UINT64_MAX);

@@ -286,7 +286,7 @@ static void connected(struct control_tunnel *tunnel, struct directory_peer *peer
 	peer->watched.unanswered = 0;
 	peer->watched.unreachable_at = 0;
 	/* Keys are renewed all the time; that is no news. */
-	if (last == 0 || now - last > DIRECTORY_CONNECTED_SECONDS * CLOCK_SECOND)
+	if (last == 0 || now - last > peer->lifetime * CLOCK_SECOND)
 		control_api_publish(tunnel->control, "peer.connected", tunnel->name, peer->name,
 							"%s is connected from %s", peer->name, where);
 }

@@ -132,6 +132,20 @@ static enum view_peer_state state_of(const struct control_view *view,
 	return inputs.resolving && !inputs.unreachable ? VIEW_PEER_RESOLVING : VIEW_PEER_CONNECTING;
 }
 
+_Static_assert((int)VIEW_PATHS_MAX == (int)DIRECTORY_PATHS_MAX);
+
+/* Of a client, whose one peer it is. */
+static void fill_paths(const struct control_view *view, struct view_peer *out) {
+	const struct directory_device *device = directory_device(view->directory);
+	if (view->state != PROCESS_STATE_UP)
+		return;
+	for (; out->path_count < device->path_count; out->path_count++)
+		out->paths[out->path_count] = (struct view_path){
+			.endpoint = device->paths[out->path_count].endpoint,
+			.round_trip = device->paths[out->path_count].round_trip,
+		};
+}
+
 static enum err fill_peer(const struct control_view *view, const struct directory_peer *peer,
 						  struct view_peer *out) {
 	static const char *const origins[] = {
@@ -146,6 +160,7 @@ static enum err fill_peer(const struct control_view *view, const struct director
 	if (!peer->shadowed_by) {
 		out->endpoint = peer->figures.endpoint;
 		out->path_mtu = peer->figures.path_mtu;
+		fill_paths(view, out);
 		out->latest_handshake = peer->figures.latest_handshake;
 		out->received = peer->figures.received;
 		out->sent = peer->figures.sent;

@@ -44,17 +44,25 @@ static struct plan_mtu_way ask(struct route *route, const struct address *to, ui
 	return (struct plan_mtu_way){.family = to->family, .mtu = found.mtu};
 }
 
+/* How many more there are now. */
+static size_t ask_host(struct route *route, const struct config_host *host, uint32_t mark,
+					   struct plan_mtu_way *way) {
+	struct address address;
+	/* What a name stands for is known elsewhere, and later. */
+	if (!host->name || address_parse(host->name, &address))
+		return 0;
+	*way = ask(route, &address, mark);
+	return way->mtu > 0;
+}
+
 static size_t ask_endpoints(struct route *route, const struct config_tunnel *config, uint32_t mark,
 							struct plan_mtu_way *ways) {
 	size_t count = 0;
 	for (size_t i = 0; i < config->peer_count && count < ENDPOINTS_MAX; i++) {
-		struct address address;
-		const char *name = config->peers[i].endpoint.name;
-		/* What a name stands for is known elsewhere, and later. */
-		if (!name || address_parse(name, &address))
-			continue;
-		ways[count] = ask(route, &address, mark);
-		count += ways[count].mtu > 0;
+		const struct config_hosts *others = &config->peers[i].others;
+		count += ask_host(route, &config->peers[i].endpoint, mark, &ways[count]);
+		for (size_t j = 0; j < others->count && count < ENDPOINTS_MAX; j++)
+			count += ask_host(route, &others->items[j], mark, &ways[count]);
 	}
 	return count;
 }
@@ -81,15 +89,18 @@ static uint32_t own_mtu(const struct node_tunnel *tunnel) {
 	if (config->carries_streams)
 		return PLAN_MTU_STREAMS;
 	struct route *route;
+	const uint32_t more = config->shares_keys ? PLAN_MTU_SHARED_MORE : 0;
 	if (route_open(&route))
-		return PLAN_MTU;
+		return PLAN_MTU - more;
 	struct plan_mtu_way ways[ENDPOINTS_MAX];
 	uint32_t mark = plan_mark(config, tunnel->slot);
 	size_t count = ask_endpoints(route, config, mark, ways);
 	if (count == 0)
 		count = ask_anywhere(route, mark, ways);
 	route_close(route);
-	return plan_mtu(ways, count, carries_v6(tunnel));
+	for (size_t i = 0; i < count; i++)
+		ways[i].mtu -= ways[i].mtu > more ? more : 0;
+	return count > 0 ? plan_mtu(ways, count, carries_v6(tunnel)) : PLAN_MTU - more;
 }
 
 uint32_t node_mtu(const struct node_tunnel *tunnel) {

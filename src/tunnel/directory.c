@@ -107,6 +107,8 @@ static enum err register_peer(struct directory *directory, struct directory_peer
 	}
 	peer->prefixes = prefixes;
 	peer->of_streams = directory->carries_streams;
+	peer->of_shared = directory->shares_keys;
+	peer->lifetime = directory->lifetime;
 	directory_table_add(&directory->keys, &peer->by_key, peer->public_key, TEXT_KEY_SIZE);
 	directory_table_add(&directory->names, &peer->by_name, peer->name, strlen(peer->name));
 	/* The store's come before those of the device only. */
@@ -176,6 +178,7 @@ static enum err add_file_peer(struct directory *directory, const struct config_p
 	peer->has_preshared_key = from->preshared_key_file != NULL;
 	peer->endpoint_name = from->endpoint.name;
 	peer->endpoint_port = from->endpoint.port;
+	peer->others = from->others.count > 0 ? &from->others : NULL;
 	peer->allowed_ips = from->allowed_ips.items;
 	peer->allowed_ip_count = from->allowed_ips.count;
 	peer->persistent_keepalive = from->persistent_keepalive;
@@ -187,11 +190,20 @@ static enum err add_file_peer(struct directory *directory, const struct config_p
 	return error;
 }
 
+/* As long as keys live, and the time to agree on others. */
+static uint64_t lifetime_of(const struct config_tunnel *tunnel) {
+	enum { MORE = 60 };
+	return tunnel->shares_keys ? tunnel->shared.rekey.seconds.value + MORE
+							   : DIRECTORY_CONNECTED_SECONDS;
+}
+
 enum err directory_new(const struct config_tunnel *tunnel, struct directory **out_directory) {
 	struct directory *directory = calloc(1, sizeof *directory);
 	if (!directory)
 		return ERR_NO_MEMORY;
 	directory->carries_streams = tunnel->carries_streams;
+	directory->shares_keys = tunnel->shares_keys;
+	directory->lifetime = lifetime_of(tunnel);
 	list_init(&directory->peers);
 	directory->device_only = &directory->peers;
 	enum err error = directory_table_init(&directory->keys);

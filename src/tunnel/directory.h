@@ -21,6 +21,7 @@
  */
 
 struct config_tunnel;
+struct config_hosts;
 struct config_prefixes;
 struct store_peer;
 struct uapi_text;
@@ -60,8 +61,11 @@ struct directory_peer {
 	enum directory_conflict shadowed;
 	const struct directory_peer *shadowed_by; /* NULL: used */
 
-	bool of_streams; /* the tunnel carries streams: the device is told the name */
-	bool known;      /* the device had it at the last update; then: */
+	bool of_streams;   /* the tunnel carries streams: the device is told the name */
+	bool of_shared;    /* its ends share keys: the public key is the identity of theirs */
+	uint64_t lifetime; /* seconds that a handshake means it is there */
+	const struct config_hosts *others; /* further endpoints, of the file; NULL: none */
+	bool known;                        /* the device had it at the last update; then: */
 	struct directory_figures figures;
 
 	/* The owner's, from events; lives on with the peer over a reload. */
@@ -84,8 +88,9 @@ struct directory;
 enum {
 	DIRECTORY_NAME_PREFIX = 8, /* characters of the key that name a peer without a name */
 	DIRECTORY_STORE_PEERS_MAX = 1 << 17,
-	/* A handshake within so many seconds means that the peer is there: keys live that long. One
-	 * whose connections are known is there while it has some. */
+	/* A handshake within so many seconds means that the peer is there: keys live that long, unless
+	 * the configuration says how long. One whose connections are known is there while it has some.
+	 */
 	DIRECTORY_CONNECTED_SECONDS = 180,
 };
 

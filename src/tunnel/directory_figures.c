@@ -80,7 +80,7 @@ bool directory_connected(const struct directory_peer *peer, uint64_t now) {
 	/* Datagrams tell of no end; connections do. */
 	if (streams->are_known)
 		return streams->of[STREAM_PEER_FIGURE_CONNECTIONS] > 0;
-	return last > 0 && last + DIRECTORY_CONNECTED_SECONDS > now;
+	return last > 0 && last + peer->lifetime > now;
 }
 
 struct directory_totals directory_totals(const struct directory *directory, uint64_t now) {

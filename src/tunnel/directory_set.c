@@ -26,10 +26,24 @@ static void put_rules(struct uapi_text *text, const struct directory_peer *peer)
 	}
 }
 
+/* What the client is told follows the list of its allowed IPs, see tunnel/plan_shared.c. */
+static void put_shared(struct uapi_text *text, const struct directory_peer *peer) {
+	uapi_put_key(text, "preshared_key", peer->preshared_key);
+	uapi_put_line(text, "replace_allowed_ips=true");
+	for (size_t i = 0; i < peer->allowed_ip_count; i++)
+		uapi_put_prefix(text, "allowed_ip", &peer->allowed_ips[i]);
+	if (peer->rules)
+		put_rules(text, peer);
+}
+
 void directory_put_peer(struct uapi_text *text, const struct directory_peer *peer,
 						bool with_endpoint) {
 	struct endpoint endpoint;
 	uapi_put_key(text, "public_key", peer->public_key);
+	if (peer->of_shared) {
+		put_shared(text, peer);
+		return;
+	}
 	/* Zeros take away what an earlier peer of the key may have left. */
 	if (peer->of_streams) {
 		uapi_put_text(text, "name", peer->name);
@@ -76,14 +90,15 @@ static void put_handover(struct uapi_text *text, const struct directory_peer *be
 	static const uint8_t none[TEXT_KEY_SIZE];
 	bool preshared = before->has_preshared_key && !after->has_preshared_key;
 	bool keepalive = before->persistent_keepalive != after->persistent_keepalive;
-	bool rules = before->of_streams && before->rules;
-	if (before->of_streams ? !rules : !preshared && !keepalive)
+	const bool has_rules = before->of_streams || before->of_shared;
+	bool rules = has_rules && before->rules;
+	if (has_rules ? !rules : !preshared && !keepalive)
 		return;
 	uapi_put_key(text, "public_key", after->public_key);
 	uapi_put_line(text, "update_only=true");
 	if (rules)
 		put_rules(text, after);
-	if (before->of_streams)
+	if (has_rules)
 		return;
 	if (preshared)
 		uapi_put_key(text, "preshared_key", none);

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "tunnel/stream_status.h"
+#include "wire/uapi.h"
 
-enum { VALUE_SIZE = DIRECTORY_PROBLEM_SIZE, PREFIXES_FIRST = 16 };
+enum { VALUE_SIZE = UAPI_TEXT_MAX + 1, PREFIXES_FIRST = 16 };
 _Static_assert((int)VALUE_SIZE >= (int)ENDPOINT_TEXT_SIZE);
 
 enum key {
@@ -14,6 +15,18 @@ enum key {
 	KEY_FWMARK,
 	KEY_AEAD,
 	KEY_PROBLEM,
+	/* What the configuration says: whether the device has a line of it is all the same. */
+	KEY_ROLE,
+	KEY_INSTANCE,
+	KEY_CIPHERS,
+	KEY_REKEY_SECONDS,
+	KEY_REKEY_PACKETS,
+	KEY_ALIVE,
+	KEY_CLIENT_TO_CLIENT,
+	KEY_PUSH_ROUTE,
+	KEY_PUSH_DNS,
+	KEY_PUSH_DOMAIN,
+	KEY_PUSH_MTU,
 	KEY_SHARD,      /* figures follow */
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
 	KEY_PRESHARED,
@@ -26,6 +39,9 @@ enum key {
 	KEY_RECEIVED,
 	KEY_KEEPALIVE,
 	KEY_ALLOWED_IP,
+	KEY_ADDRESS, /* that the peer is told to have */
+	KEY_RULE,
+	KEY_PATH,
 	KEY_COUNT,
 };
 
@@ -41,6 +57,17 @@ static const struct {
 	[KEY_FWMARK] = ROW("fwmark"),
 	[KEY_AEAD] = ROW("aead"),
 	[KEY_PROBLEM] = ROW("problem"),
+	[KEY_ROLE] = ROW("role"),
+	[KEY_INSTANCE] = ROW("instance"),
+	[KEY_CIPHERS] = ROW("ciphers"),
+	[KEY_REKEY_SECONDS] = ROW("rekey_seconds"),
+	[KEY_REKEY_PACKETS] = ROW("rekey_packets"),
+	[KEY_ALIVE] = ROW("keepalive"),
+	[KEY_CLIENT_TO_CLIENT] = ROW("client_to_client"),
+	[KEY_PUSH_ROUTE] = ROW("push_route"),
+	[KEY_PUSH_DNS] = ROW("push_dns"),
+	[KEY_PUSH_DOMAIN] = ROW("push_domain"),
+	[KEY_PUSH_MTU] = ROW("push_mtu"),
 	[KEY_SHARD] = ROW("shard"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
 	[KEY_PRESHARED] = ROW("preshared"),
@@ -53,6 +80,9 @@ static const struct {
 	[KEY_RECEIVED] = ROW("rx_bytes"),
 	[KEY_KEEPALIVE] = ROW("persistent_keepalive_interval"),
 	[KEY_ALLOWED_IP] = ROW("allowed_ip"),
+	[KEY_ADDRESS] = ROW("address"),
+	[KEY_RULE] = ROW("rule"),
+	[KEY_PATH] = ROW("path"),
 };
 
 struct reading {
@@ -147,7 +177,21 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 		reading->device.fwmark = (uint32_t)number;
 		return error;
 	case KEY_PROBLEM:
+		if (size >= sizeof reading->device.problem)
+			return ERR_MALFORMED;
 		memcpy(reading->device.problem, value, size + 1);
+		return ERR_OK;
+	case KEY_ROLE:
+	case KEY_INSTANCE:
+	case KEY_CIPHERS:
+	case KEY_REKEY_SECONDS:
+	case KEY_REKEY_PACKETS:
+	case KEY_ALIVE:
+	case KEY_CLIENT_TO_CLIENT:
+	case KEY_PUSH_ROUTE:
+	case KEY_PUSH_DNS:
+	case KEY_PUSH_DOMAIN:
+	case KEY_PUSH_MTU:
 		return ERR_OK;
 	case KEY_AEAD:
 		return read_aead(&reading->device.data_path, value, size);
@@ -164,6 +208,26 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 	default:
 		return ERR_MALFORMED;
 	}
+}
+
+/* "192.0.2.1:51820 rtt_us=1234" */
+static enum err read_path(struct directory_device *device, const char *text, size_t size) {
+	static const char mark[] = " rtt_us=";
+	char endpoint[ENDPOINT_TEXT_SIZE];
+	uint64_t number;
+	const char *at = strstr(text, mark);
+	if (!at || (size_t)(at - text) >= sizeof endpoint || device->path_count == DIRECTORY_PATHS_MAX)
+		return ERR_MALFORMED;
+	struct directory_path *path = &device->paths[device->path_count];
+	memcpy(endpoint, text, (size_t)(at - text));
+	endpoint[at - text] = '\0';
+	at += strlen(mark);
+	if (endpoint_parse(endpoint, &path->endpoint) ||
+		read_number(at, size - (size_t)(at - text), UINT32_MAX, &number))
+		return ERR_MALFORMED;
+	path->round_trip = (uint32_t)number;
+	device->path_count++;
+	return ERR_OK;
 }
 
 /* text has a NUL behind it. */
@@ -196,6 +260,11 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 		error = read_number(text, size, UINT16_MAX, &number);
 		figures->persistent_keepalive = (uint16_t)number;
 		return error;
+	case KEY_ADDRESS:
+	case KEY_RULE:
+		return ERR_OK;
+	case KEY_PATH:
+		return read_path(&reading->device, text, size);
 	case KEY_ALLOWED_IP:
 		return prefix_parse(text, &prefix) ? ERR_MALFORMED : add_prefix(reading, &prefix);
 	default:

@@ -31,6 +31,14 @@ struct directory_data_path {
 
 enum { DIRECTORY_PROBLEM_SIZE = 160 };
 
+/* One of several ways to a peer. */
+struct directory_path {
+	struct endpoint endpoint;
+	uint32_t round_trip; /* us; 0: nothing came back yet */
+};
+
+enum { DIRECTORY_PATHS_MAX = 8 };
+
 struct directory_device {
 	bool has_public_key;
 	uint8_t public_key[TEXT_KEY_SIZE];
@@ -39,6 +47,9 @@ struct directory_device {
 	struct directory_data_path data_path;
 	struct stream_figure_set streams;
 	char problem[DIRECTORY_PROBLEM_SIZE]; /* why a client has no connection; empty: none */
+	/* A client's, to its one peer; those that its configuration has. */
+	size_t path_count;
+	struct directory_path paths[DIRECTORY_PATHS_MAX];
 };
 
 /* What the device knows of a peer. */

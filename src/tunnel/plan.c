@@ -133,7 +133,9 @@ static enum err leave_out(const struct config_tunnel *tunnel, struct prefix **ro
 static uint32_t mtu_of(const struct config_tunnel *tunnel) {
 	if (!tunnel->mtu.automatic)
 		return tunnel->mtu.value;
-	return tunnel->carries_streams ? PLAN_MTU_STREAMS : PLAN_MTU;
+	return tunnel->carries_streams ? PLAN_MTU_STREAMS
+		   : tunnel->shares_keys   ? PLAN_MTU - PLAN_MTU_SHARED_MORE
+								   : PLAN_MTU;
 }
 
 enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,
@@ -190,5 +192,6 @@ struct firewall_tunnel plan_firewall(const struct config_tunnel *tunnel, uint16_
 bool plan_needs_restart(const struct config_tunnel *before, const struct config_tunnel *after) {
 	return strcmp(before->protocol, after->protocol) != 0 ||
 		   (after->carries_streams && plan_streams_needs_restart(before, after)) ||
+		   (after->shares_keys && before->role != after->role) ||
 		   !address_equal(&before->listen.address, &after->listen.address);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tunnel/plan.h"
+#include "tunnel/plan_shared.h"
 #include "tunnel/plan_streams.h"
 
 static bool is_zero(const uint8_t key[static TEXT_KEY_SIZE]) {
@@ -75,13 +76,18 @@ void plan_device_text(const struct config_tunnel *tunnel, uint16_t slot,
 					  struct uapi_text *out_text) {
 	if (tunnel->carries_streams) {
 		plan_streams_put_options(tunnel, out_text);
+	} else if (tunnel->shares_keys) {
+		plan_shared_put(NULL, tunnel, slot, out_text);
 	} else {
 		uapi_put_key(out_text, "private_key", tunnel->private_key);
 		uapi_put_number(out_text, "fwmark", plan_mark(tunnel, slot));
 		uapi_put_number(out_text, "listen_port", tunnel->listen.port);
 	}
 	for (size_t i = 0; i < tunnel->peer_count; i++)
-		put_peer(out_text, tunnel, NULL, &tunnel->peers[i]);
+		if (tunnel->shares_keys)
+			plan_shared_put_peer(NULL, NULL, tunnel, &tunnel->peers[i], out_text);
+		else
+			put_peer(out_text, tunnel, NULL, &tunnel->peers[i]);
 }
 
 static bool peers_equal(const struct config_peer *left, const struct config_peer *right) {
@@ -131,6 +137,10 @@ static enum err put_peers(const struct config_tunnel *before, const struct confi
 	}
 	for (size_t i = 0; !error && i < after->peer_count; i++) {
 		const struct config_peer *known = find(old, before->peer_count, &after->peers[i]);
+		if (after->shares_keys) {
+			plan_shared_put_peer(before, known, after, &after->peers[i], text);
+			continue;
+		}
 		bool same = known && peers_equal(known, &after->peers[i]);
 		if (same && after->carries_streams)
 			same = plan_streams_peers_equal(known, &after->peers[i]);
@@ -157,6 +167,8 @@ enum err plan_device_changes(const struct config_tunnel *before, const struct co
 							 uint16_t slot, struct uapi_text *out_text) {
 	if (after->carries_streams)
 		plan_streams_put_changes(before, after, out_text);
+	else if (after->shares_keys)
+		plan_shared_put(before, after, slot, out_text);
 	else
 		put_own_changes(before, after, slot, out_text);
 	enum err error = put_peers(before, after, out_text);

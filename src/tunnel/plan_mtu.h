@@ -24,6 +24,8 @@ enum {
 	/* IP and UDP headers, and the protocol's own with its tag: 20 + 8 + 16 + 16. */
 	PLAN_MTU_OVERHEAD_V4 = 60,
 	PLAN_MTU_OVERHEAD_V6 = 80,
+	/* Where ends share keys, more of it: 12 + 12 + 16, which whoever asks takes off the ways. */
+	PLAN_MTU_SHARED_MORE = 8,
 };
 
 /* What is known of the way to one endpoint. */

@@ -400,6 +400,22 @@ static void streams_have_lines_of_their_own(void **state) {
 	text_buffer_done(&text);
 }
 
+static void test_paths(void **state) {
+	struct view_peer peer = {.tunnel = t.um0,
+							 .name = t.phone,
+							 .origin = t.file,
+							 .state = VIEW_PEER_CONNECTED,
+							 .path_count = 2};
+	const struct status_style style = {.now = NOW};
+	auto_text_buffer struct text_buffer text = {0};
+	peer.paths[0].round_trip = 12345;
+	assert_int_equal(endpoint_parse("192.0.2.1:4444", &peer.paths[0].endpoint), ERR_OK);
+	assert_int_equal(endpoint_parse("[2001:db8::1]:1", &peer.paths[1].endpoint), ERR_OK);
+	status_text_peer(&text, &peer, 0, &style);
+	assert_non_null(strstr(text.text, "  paths             192.0.2.1:4444, 12.3 ms\n"
+									  "                    [2001:db8::1]:1, no answer yet\n"));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(streams_have_lines_of_their_own),
@@ -407,6 +423,7 @@ int main(void) {
 		cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_data_path),
 		cmocka_unit_test(test_one_peer),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_pushed),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_when_to_colour),

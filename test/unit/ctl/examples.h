@@ -55,6 +55,11 @@ static inline struct view_peer example_peer(unsigned number) {
 	peer.allowed_ip_count = 2;
 	peer.persistent_keepalive = 25;
 	peer.path_mtu = 1288;
+	peer.path_count = 2;
+	peer.paths[0].round_trip = 1500;
+	if (endpoint_parse("192.0.2.1:51820", &peer.paths[0].endpoint) ||
+		endpoint_parse("[2001:db8::1]:1", &peer.paths[1].endpoint))
+		abort();
 	peer.latest_handshake = 1700000000 + number;
 	peer.received = UINT64_C(1) << 40;
 	peer.sent = 12;

@@ -29,7 +29,9 @@ static void peers_are_written_as_documented(void **state) {
 		"\"endpoint_name\":\"vpn.example.org:51820\","
 		"\"endpoint\":\"[2001:db8::1]:51820\","
 		"\"allowed_ips\":[\"10.66.0.2/32\",\"fd66::/64\"],\"persistent_keepalive\":25,"
-		"\"path_mtu\":1288,\"latest_handshake\":1700000001,\"received\":1099511627776,\"sent\":"
+		"\"path_mtu\":1288,\"paths\":[{\"endpoint\":\"192.0.2.1:51820\",\"round_trip_us\":1500},{"
+		"\"endpoint\":\"[2001:db8::1]:1\",\"round_trip_us\":null}],\"latest_handshake\":1700000001,"
+		"\"received\":1099511627776,\"sent\":"
 		"12,\"rules\":[\"allow 10.9.0.0/16\",\"deny any "
 		"udp\"],\"streams\":{\"connections\":1,\"streams\":20,\"round_trip\":300,\"held\":4000,"
 		"\"window_send\":5000,\"window_receive\":6000}}");
@@ -41,7 +43,7 @@ static void peers_are_written_as_documented(void **state) {
 		text, "{\"tunnel\":\"um0\",\"name\":\"peer-0\",\"origin\":\"file\",\"public_key\":\"" KEY
 			  "\",\"has_preshared_key\":false,\"state\":\"idle\",\"reason\":null,"
 			  "\"endpoint_name\":null,\"endpoint\":null,\"allowed_ips\":[],"
-			  "\"persistent_keepalive\":0,\"path_mtu\":null,"
+			  "\"persistent_keepalive\":0,\"path_mtu\":null,\"paths\":[],"
 			  "\"latest_handshake\":null,\"received\":0,\"sent\":0,\"rules\":[],\"streams\":null}");
 	free(text);
 	view_peer_done(&peer);
@@ -61,6 +63,11 @@ static void assert_same_peer(const struct view_peer *left, const struct view_pee
 		assert_true(prefix_equal(&left->allowed_ips[i], &right->allowed_ips[i]));
 	assert_int_equal(left->persistent_keepalive, right->persistent_keepalive);
 	assert_int_equal(left->path_mtu, right->path_mtu);
+	assert_int_equal(left->path_count, right->path_count);
+	for (size_t i = 0; i < left->path_count; i++) {
+		assert_true(endpoint_equal(&left->paths[i].endpoint, &right->paths[i].endpoint));
+		assert_int_equal(left->paths[i].round_trip, right->paths[i].round_trip);
+	}
 	assert_int_equal(left->latest_handshake, right->latest_handshake);
 	assert_int_equal(left->received, right->received);
 	assert_int_equal(left->sent, right->sent);

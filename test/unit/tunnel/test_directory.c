@@ -453,8 +453,46 @@ static void test_adopts_the_store_of_before(void **state) {
 	directory_free(after);
 }
 
+#define IDENTITY "0909090909090909090909090909090909090909090909090909090909090909"
+#define SHARED_KEY "0808080808080808080808080808080808080808080808080808080808080808"
+
+/* What its client is told the device finds by itself. */
+static void shared_keys_have_lines_of_their_own(void **state) {
+	const struct prefix prefix = prefix_of("10.66.0.9/32");
+	const struct config_tunnel tunnel = {
+		.name = "um0", .shares_keys = true, .shared.rekey.seconds.value = 600};
+	struct store_peer peer = store_peer("phone", 9, &prefix, 1);
+	struct directory *before, *after;
+	struct directory_peer *added;
+	struct uapi_text text = {0};
+	peer.has_preshared_key = true;
+	memset(peer.preshared_key, 8, sizeof peer.preshared_key);
+	peer.rules = "allow 10.0.0.0/8\ndeny any";
+	assert_int_equal(directory_new(&tunnel, &before), ERR_OK);
+	assert_int_equal(directory_new(&tunnel, &after), ERR_OK);
+	assert_int_equal(directory_add(after, &peer, &added), ERR_OK);
+	directory_put_changes(&text, before, after);
+	expect_text(&text, "public_key=" IDENTITY "\n"
+					   "preshared_key=" SHARED_KEY "\n"
+					   "replace_allowed_ips=true\n"
+					   "allowed_ip=10.66.0.9/32\n"
+					   "replace_rules=true\n"
+					   "rule=allow 10.0.0.0/8\n"
+					   "rule=deny any\n");
+	directory_put_changes(&text, after, before);
+	expect_text(&text, "public_key=" IDENTITY "\n"
+					   "remove=true\n");
+	/* Keys live for 600 s, and 60 more until there are others. */
+	added->figures.latest_handshake = 10000;
+	assert_true(directory_connected(added, 10659));
+	assert_false(directory_connected(added, 10660));
+	directory_free(before);
+	directory_free(after);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shared_keys_have_lines_of_their_own),
 		cmocka_unit_test(test_finds_by_name_and_key),
 		cmocka_unit_test(test_what_a_store_peer_has_is_copied),
 		cmocka_unit_test(test_the_file_shadows_the_store),

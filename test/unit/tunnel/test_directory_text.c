@@ -52,6 +52,57 @@ static enum err parse(const char *text, struct taken *out_taken,
 	return directory_text_parse(slice_of_text(text), take, out_taken, out_device);
 }
 
+/* Of a device whose ends share keys: what the configuration has is passed over. */
+static void test_lines_of_shared_keys(void **state) {
+	struct taken taken;
+	struct directory_device device;
+	assert_int_equal(parse("role=client\n"
+						   "instance=0102030405060708\n"
+						   "listen_port=4500\n"
+						   "ciphers=aes-256-gcm,chacha20-poly1305\n"
+						   "rekey_seconds=600\n"
+						   "rekey_packets=16777216\n"
+						   "keepalive=10\n"
+						   "client_to_client=false\n"
+						   "push_route=10.66.0.0/24\n"
+						   "push_dns=10.66.0.1\n"
+						   "push_domain=corp.example\n"
+						   "push_mtu=1400\n"
+						   "public_key=" KEY_1 "\n"
+						   "preshared=true\n"
+						   "endpoint=192.0.2.1:1\n"
+						   "allowed_ip=10.66.0.0/24\n"
+						   "address=10.66.0.2/24\n"
+						   "rule=deny any udp 53\n"
+						   "path=192.0.2.1:1 rtt_us=1500\n"
+						   "path=[2001:db8::1]:2 rtt_us=0\n",
+						   &taken, &device),
+					 ERR_OK);
+	assert_int_equal(device.listen_port, 4500);
+	assert_int_equal(device.path_count, 2);
+	assert_int_equal(device.paths[0].round_trip, 1500);
+	assert_int_equal(device.paths[1].endpoint.port, 2);
+	assert_int_equal(device.paths[1].endpoint.address.family, ADDRESS_V6);
+	assert_int_equal(taken.peers[0].allowed_ip_count, 1);
+	static const char *const bad[] = {"path=192.0.2.1:1\n",
+									  "path=192.0.2.1 rtt_us=1\n",
+									  "path= rtt_us=1\n",
+									  "path=192.0.2.1:1 rtt_us=\n",
+									  "path=192.0.2.1:1 rtt_us=4294967296\n",
+									  "role=client\n"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char text[256];
+		(void)snprintf(text, sizeof text, "public_key=" KEY_1 "\n%s", bad[i]);
+		assert_int_equal(parse(text, &taken, &device), ERR_MALFORMED);
+	}
+	char many[1024] = "public_key=" KEY_1 "\n";
+	for (size_t i = 0; i < DIRECTORY_PATHS_MAX; i++)
+		strcat(many, "path=192.0.2.1:1 rtt_us=1\n");
+	assert_int_equal(parse(many, &taken, &device), ERR_OK);
+	strcat(many, "path=192.0.2.1:1 rtt_us=1\n");
+	assert_int_equal(parse(many, &taken, &device), ERR_MALFORMED);
+}
+
 static void test_every_line(void **state) {
 	struct taken taken;
 	struct directory_device device;
@@ -330,6 +381,7 @@ static void test_many_peers(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_line),
+		cmocka_unit_test(test_lines_of_shared_keys),
 		cmocka_unit_test(test_figures_of_streams),
 		cmocka_unit_test(test_connections_together),
 		cmocka_unit_test(test_figures_of_shards),

@@ -7,6 +7,7 @@
 #include "cli/export.h"
 #include "cli/import.h"
 #include "cli/init.h"
+#include "cli/invite.h"
 #include "cli/qr.h"
 #include "cli/streams.h"
 
@@ -58,5 +59,8 @@ const struct command commands_all[] = {
 	/* The build's protocol that carries streams; without one the table ends here. */
 	{UMBRA_STREAM_PROTOCOL, "keys, and clients of servers of streams", streams_help, NULL, NULL,
 	 NULL, streams_commands},
+	/* In a build that has a protocol whose ends share keys. */
+	{UMBRA_INVITE, "let a client in that shares a key with its server, and print its line",
+	 invite_help, invite_run, "TUNNEL NAME", invite_options, NULL},
 	{0},
 };

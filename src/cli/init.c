@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "cli/init_shared.h"
 #include "cli/init_streams.h"
 
 const char init_help[] =
@@ -15,5 +16,8 @@ const struct command init_commands[] = {
 	/* Named after the build's protocol that carries streams; without one the table ends here. */
 	{UMBRA_STREAM_SERVER, "make a server of streams and its first client's line",
 	 init_stream_server_help, init_stream_server_run, NULL, init_stream_server_options, NULL},
+	/* And after the one whose ends share keys. */
+	{UMBRA_SHARED_SERVER, "make a server that shares keys and its first client's line",
+	 init_shared_server_help, init_shared_server_run, NULL, init_shared_server_options, NULL},
 	{0},
 };

@@ -5,6 +5,7 @@
 #include "cli/import_tunnel.h"
 #include "cli/init.h"
 #include "cli/init_files.h"
+#include "cli/init_shared.h"
 #include "cli/init_streams.h"
 
 enum { NAME, DIRECTORY, FORCE };
@@ -28,18 +29,26 @@ static const char name[] = "init client";
 /* Whoever lists this host's processes would read the private key in it. */
 static int refuse_operand(const struct streams *streams) {
 	output_message(streams,
-				   "%s: the line holds a private key, which others could see on a command line; "
+				   "%s: the line holds a secret key, which others could see on a command line; "
 				   "give 'umbra init client -' the line as its input, or a file with it",
 				   name);
 	return STATUS_USAGE;
 }
 
+static bool is_line(const char *text) {
+	return stream_line_is_one(text) || shared_line_is_one(text);
+}
+
 static int take_line(const struct streams *streams, const struct command_line *options,
 					 const struct import_source *source) {
 	struct stream_line line;
+	struct shared_line shared;
 	WIPE_ON_EXIT(line);
+	WIPE_ON_EXIT(shared);
 	const char *problem;
-	if (stream_line_parse(source->text, &line, &problem)) {
+	const bool is_shared = shared_line_is_one(source->text);
+	if (is_shared ? shared_line_parse(source->text, &shared, &problem)
+				  : stream_line_parse(source->text, &line, &problem)) {
 		output_message(streams, "%s: %s: the line %s", name, source->name, problem);
 		return STATUS_FAILED;
 	}
@@ -48,7 +57,8 @@ static int take_line(const struct streams *streams, const struct command_line *o
 		.directory = options->values[DIRECTORY] ? options->values[DIRECTORY] : INIT_FILES_DIRECTORY,
 		.force = options->values[FORCE] != NULL,
 	};
-	return init_stream_client(streams, name, &line, &target);
+	return is_shared ? init_shared_client(streams, name, &shared, &target)
+					 : init_stream_client(streams, name, &line, &target);
 }
 
 int init_client_run(const struct streams *streams, int count, char **arguments) {
@@ -56,21 +66,21 @@ int init_client_run(const struct streams *streams, int count, char **arguments) 
 	int status = command_parse(streams, name, init_client_options, 1, 1, count, arguments, &line);
 	if (status != STATUS_OK)
 		return status;
-	if (stream_line_is_one(line.operands[0]))
+	if (is_line(line.operands[0]))
 		return refuse_operand(streams);
 	struct import_source source;
 	status = import_source_read(streams, name, line.operands[0], &source);
 	if (status != STATUS_OK)
 		return status;
 	struct import_tunnel tunnel;
-	bool is_line = stream_line_is_one(source.text);
-	if (is_line)
+	const bool has_line = is_line(source.text);
+	if (has_line)
 		status = take_line(streams, &line, &source);
 	else
 		status = import_tunnel_take(streams, name, &source,
 									line.values[NAME] ? line.values[NAME] : "um0", &tunnel);
 	import_source_done(&source);
-	if (is_line || status != STATUS_OK)
+	if (has_line || status != STATUS_OK)
 		return status;
 	const struct import_target target = {
 		.directory = line.values[DIRECTORY] ? line.values[DIRECTORY] : INIT_FILES_DIRECTORY,

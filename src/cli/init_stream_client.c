@@ -79,8 +79,7 @@ static bool add_tunnel(struct text_buffer *yaml, const struct stream_line *line,
 	return true;
 }
 
-/* What the daemon would say against it is said now. */
-static int check(const struct streams *streams, const char *command, const char *yaml) {
+int init_stream_check(const struct streams *streams, const char *command, const char *yaml) {
 	const struct config_source source = {
 		.path = "the new configuration", .text = yaml, .text_size = strlen(yaml)};
 	struct config_errors errors;
@@ -151,7 +150,7 @@ static int make(const struct streams *streams, const char *command, const struct
 		return STATUS_FAILED;
 	}
 	/* Without the head, whose pattern of files is relative to a folder that is not there yet. */
-	int status = check(streams, command, strstr(yaml.text, "tunnels:\n"));
+	int status = init_stream_check(streams, command, strstr(yaml.text, "tunnels:\n"));
 	if (status != STATUS_OK)
 		return status;
 	enum err error = init_stream_add_key(files, name, line->private_key);

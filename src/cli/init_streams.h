@@ -16,6 +16,10 @@ struct init_files;
 enum err init_stream_add_key(struct init_files *files, const char *name,
 							 const uint8_t key[static TEXT_KEY_SIZE]);
 
+/* What the daemon would say against a configuration is said now, with exit codes. */
+[[nodiscard]] int init_stream_check(const struct streams *streams, const char *command,
+									const char *yaml);
+
 struct init_stream_target {
 	const char *name;      /* of the tunnel; NULL: out */
 	const char *directory; /* of umbra.yaml */

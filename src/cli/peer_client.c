@@ -21,6 +21,11 @@ int peer_client_check(const struct streams *streams, const char *command,
 					   command, tunnel->name, tunnel->protocol);
 		return STATUS_FAILED;
 	}
+	if (config_shares_keys(tunnel->protocol)) {
+		output_message(streams, "%s: clients of %s take a line in place of a file: 'umbra invite'",
+					   command, tunnel->name);
+		return STATUS_FAILED;
+	}
 	if (tunnel->has_public_key)
 		return STATUS_OK;
 	output_message(streams,

@@ -93,6 +93,7 @@ static void make_tunnel(struct view_tunnel *tunnel, const char *name) {
 	const struct prefix addresses[] = {prefix("10.66.0.1", 24), prefix("fd66::1", 64)};
 	*tunnel = (struct view_tunnel){
 		.name = strdup(name),
+		.protocol = fake.protocol ? strdup(fake.protocol) : NULL,
 		.state = VIEW_UP,
 		.has_public_key = !fake.no_public_key,
 		.addresses = copy_prefixes(addresses, 2),

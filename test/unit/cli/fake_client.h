@@ -22,6 +22,7 @@ struct fake_client {
 	int fails_from;            /* the question, from 0, with which the errors begin */
 	const char *answer;        /* of ctl_client_ask() and ctl_client_do() */
 	bool no_public_key;        /* the tunnel was never up */
+	const char *protocol;      /* of the tunnels; NULL: not said */
 	bool no_endpoint;          /* the tunnel does not know where clients reach it */
 
 	/* What was asked, a line each: "POST /v1/reload", "add um0 phone KEY 10.0.0.2/32 psk". */

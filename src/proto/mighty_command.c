@@ -5,6 +5,7 @@
 
 #include "proto/mighty_exchange.h"
 #include "proto/mighty_message.h"
+#include "proto/mighty_paths.h"
 
 struct peer_command {
 	struct command command; /* first */
@@ -52,13 +53,13 @@ static void apply(struct shard *shard, const struct mighty_peer_change *change) 
 		peer->policy = change->policy;
 	if (change->changes & MIGHTY_CHANGE_TIMES)
 		import_times(lane, change);
-	if (change->changes & MIGHTY_CHANGE_ENDPOINTS)
-		mighty_peer_set_endpoints(peer, change->endpoints, change->endpoint_count);
+	const bool elsewhere = (change->changes & MIGHTY_CHANGE_ENDPOINTS) &&
+						   mighty_paths_set(peer, change->endpoints, change->endpoint_count);
 	if (!lane->snapshot->up)
 		return;
 	if (!peer->running)
 		mighty_peer_start(peer);
-	else if (change->changes & MIGHTY_CHANGE_ENDPOINTS)
+	else if (elsewhere)
 		mighty_exchange_restart(peer);
 }
 
@@ -116,6 +117,7 @@ static void network_changed(struct mighty_peer *peer) {
 	if (!peer->running || !peer->client)
 		return;
 	mighty_message_keepalive(peer);
+	mighty_paths_sent(peer); /* so that the server is asked whether it is still there */
 	if (!peer->current || peer->attempts > 0)
 		mighty_exchange_restart(peer);
 }

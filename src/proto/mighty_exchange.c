@@ -10,6 +10,7 @@
 #include "proto/mighty_ids.h"
 #include "proto/mighty_limits.h"
 #include "proto/mighty_message.h"
+#include "proto/mighty_paths.h"
 #include "proto/mighty_timers.h"
 
 /* To where the peer is. */
@@ -43,7 +44,7 @@ void mighty_exchange_attempt(struct mighty_peer *peer) {
 	struct mighty_ids *ids = mighty_lane_of(peer->peer.lane)->ids;
 	uint8_t hello[MIGHTY_CLIENT_HELLO_SIZE];
 	uint16_t id;
-	if (!peer->running || !peer->client || peer->endpoint_count == 0)
+	if (!peer->running || !peer->client || !peer->choice)
 		return;
 	if (peer->attempts > 0)
 		device_news_unanswered(&peer->news.device);
@@ -60,6 +61,7 @@ void mighty_exchange_attempt(struct mighty_peer *peer) {
 		return;
 	}
 	mighty_news_claimed(peer, peer->client->last_time);
+	mighty_paths_attempt(peer);
 	send_message(peer, hello, sizeof hello);
 }
 
@@ -79,6 +81,7 @@ void mighty_exchange_restart(struct mighty_peer *peer) {
 		return;
 	const uint64_t since = peer->peer.lane->shard->now - peer->last_attempt;
 	peer->attempts = 0;
+	peer->backoff = (struct retry_backoff){.attempts = 0};
 	if (peer->last_attempt == 0 || since >= MIGHTY_RESTART_INTERVAL)
 		mighty_exchange_attempt(peer);
 	else
@@ -129,17 +132,23 @@ static void take_server_hello(struct mighty_peer *peer, const struct handshake_d
 						   smaller(config->rekey_seconds, told.rekey_seconds), &session) != ERR_OK)
 		return;
 	peer_count_received(&peer->peer, datagram->size);
+	mighty_paths_connected(peer, &datagram->from);
 	peer->keepalive = told.keepalive;
 	mighty_news_told(peer, &told);
 	mighty_peer_adopt(peer, session);
 	mighty_exchange_finalize(peer);
+	mighty_paths_ask(peer);
 	shard_out_send_staged(lane, &peer->peer);
 }
 
 static void take_cookie(struct mighty_peer *peer, const struct handshake_datagram *datagram) {
 	uint8_t hello[MIGHTY_CLIENT_HELLO_SIZE];
-	if (mighty_client_take_cookie(peer->client, datagram->data, datagram->size, hello) == ERR_OK)
-		send_message(peer, hello, sizeof hello);
+	if (mighty_client_take_cookie(peer->client, datagram->data, datagram->size, hello) != ERR_OK)
+		return;
+	/* Attempts before this one may have gone elsewhere: it is who asked for it that is meant. */
+	outbox_answer(&peer->peer.lane->listener->outbox,
+				  mighty_paths_endpoint_of(peer, &datagram->from), NULL, hello, sizeof hello);
+	peer_count_sent(&peer->peer, sizeof hello);
 }
 
 static const struct mighty_binding *binding_of(const struct lane *lane,

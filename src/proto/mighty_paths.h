@@ -8,8 +8,30 @@
  */
 
 /*
- * The newest packet of the current session came from there, bytes long: data or a plain keepalive;
- * and a ping or a pong, which say where it is only where nobody asked for them elsewhere.
+ * Client: the endpoints, by preference, doubles being left out; what is known of those that stay is
+ * kept. True: hellos are to begin anew.
+ */
+[[nodiscard]] bool mighty_paths_set(struct mighty_peer *peer, const struct endpoint *endpoints,
+									size_t count);
+/* Client: a hello is about to leave: to where the session is, or to one endpoint after the other.
+ */
+void mighty_paths_attempt(struct mighty_peer *peer);
+/* Client: a hello was answered from there. */
+void mighty_paths_connected(struct mighty_peer *peer, const struct endpoint *from);
+void mighty_paths_lost(struct mighty_peer *peer);
+/* Client: the endpoint that an authentic datagram is from; the one in use where it is none. */
+const struct endpoint *mighty_paths_endpoint_of(const struct mighty_peer *peer,
+												const struct endpoint *from);
+/* Client: sends the pings that are due. To be called once there is a session to send them under. */
+void mighty_paths_ask(struct mighty_peer *peer);
+/* Something that is answered was sent; something authentic came. */
+void mighty_paths_sent(struct mighty_peer *peer);
+void mighty_paths_received(struct mighty_peer *peer, const struct endpoint *from);
+
+/*
+ * Server: the newest packet of the current session came from there, bytes long: data or a plain
+ * keepalive; and a ping or a pong, which say where it is only where nobody asked for them
+ * elsewhere.
  */
 void mighty_paths_seen(struct mighty_peer *peer, const struct udp_received *origin,
 					   uint64_t sequence, size_t bytes);

@@ -10,6 +10,7 @@
 #include "proto/mighty_ids.h"
 #include "proto/mighty_limits.h"
 #include "proto/mighty_message.h"
+#include "proto/mighty_paths.h"
 #include "proto/mighty_protocol.h"
 #include "proto/mighty_timers.h"
 
@@ -36,6 +37,7 @@ void mighty_peer_free(struct mighty_peer *peer) {
 	if (!peer)
 		return;
 	free(mighty_news_take_told(peer));
+	free(peer->choice);
 	wipe(peer, sizeof *peer);
 	free(peer);
 }
@@ -244,6 +246,7 @@ void mighty_peer_lose(struct mighty_peer *peer) {
 	if (!peer->current)
 		return;
 	wipe_sessions(peer);
+	mighty_paths_lost(peer);
 	mighty_timers_lost(peer);
 }
 
@@ -256,15 +259,6 @@ void mighty_peer_unreachable(struct mighty_peer *peer) {
 		return;
 	peer->last_unreachable = now;
 	device_news_tell(&peer->news.device, DEVICE_NEWS_UNREACHABLE);
-}
-
-void mighty_peer_set_endpoints(struct mighty_peer *peer, const struct endpoint *endpoints,
-							   size_t count) {
-	memcpy(peer->endpoints, endpoints, count * sizeof *endpoints);
-	peer->endpoint_count = count;
-	peer->endpoint = 0;
-	if (count > 0)
-		peer_set_endpoint(&peer->peer, &peer->endpoints[0], NULL);
 }
 
 static enum err make_client(struct mighty_peer *peer, const struct mighty_config *config) {
@@ -303,6 +297,7 @@ void mighty_peer_wipe(struct mighty_peer *peer) {
 		return;
 	peer->running = false;
 	mighty_timers_stop(peer);
+	mighty_paths_lost(peer);
 	wipe_sessions(peer);
 	for (size_t i = 0; i < peer->half_open_count; i++)
 		mighty_session_end(peer->half_open[i]);

@@ -10,6 +10,7 @@
 #include "handshake/mighty.h"
 #include "proto/mighty_config.h"
 #include "proto/mighty_news.h"
+#include "session/endpoint_choice.h"
 #include "session/liveness.h"
 #include "session/migration.h"
 #include "session/retry_backoff.h"
@@ -92,11 +93,10 @@ struct mighty_peer {
 	uint16_t keepalive;             /* s, that the server told; 0: as configured */
 	uint64_t timers[MIGHTY_TIMERS]; /* CLOCK_NEVER: not running */
 	struct liveness liveness;
-	struct retry_backoff backoff;    /* client: of hellos */
-	struct migration migration;      /* server: where the client is */
-	struct udp_source migration_to;  /* which of our addresses it spoke to from elsewhere */
-	size_t endpoint_count, endpoint; /* the one in use */
-	struct endpoint endpoints[MIGHTY_ENDPOINTS_MAX];
+	struct retry_backoff backoff;   /* client: of hellos */
+	struct migration migration;     /* server: where the client is */
+	struct udp_source migration_to; /* which of our addresses it spoke to from elsewhere */
+	struct endpoint_choice *choice; /* client: of its server's endpoints; NULL: there are none */
 	size_t address_count;
 	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
 	const struct packet_policy *policy;
@@ -137,10 +137,6 @@ void mighty_peer_start(struct mighty_peer *peer);
 /* Says farewell, stops timers and wipes all sessions; or without a word. */
 void mighty_peer_stop(struct mighty_peer *peer);
 void mighty_peer_wipe(struct mighty_peer *peer);
-
-/* Where a client's server is, by preference; the first is used from now on. */
-void mighty_peer_set_endpoints(struct mighty_peer *peer, const struct endpoint *endpoints,
-							   size_t count);
 
 /*
  * A session from the keys of a handshake, which is over; its id is in use already, and is the

@@ -108,6 +108,7 @@ static void received(struct lane *lane, struct peer *base, struct session *opene
 	if (!mighty_peer_heard(peer, session))
 		return;
 	mighty_timers_received(peer);
+	mighty_paths_received(peer, run->from);
 	if (run->newest && session->stage == MIGHTY_CURRENT)
 		mighty_paths_seen(peer, run->newest, session->session.replay.next - 1,
 						  run->newest->segment_size);
@@ -138,8 +139,9 @@ static void sent(struct lane *lane, struct peer *base, struct session *session, 
 	struct mighty_peer *peer = mighty_peer_of(base);
 	(void)lane;
 	(void)session;
-	(void)data;
 	mighty_timers_sent(peer);
+	if (data)
+		mighty_paths_sent(peer);
 	renew(peer);
 }
 

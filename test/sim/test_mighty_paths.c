@@ -189,6 +189,147 @@ static void test_pings_move_nobody(void **state) {
 	mighty_pair_free(&pair);
 }
 
+static struct endpoint v6_of(const struct node *node) {
+	return (struct endpoint){.address = node->v6, .port = NODE_PORT};
+}
+
+static void cut(const struct mighty_pair *pair, const struct endpoint *endpoint, bool on) {
+	assert_int_equal(sim_set_cut(pair->world->network, endpoint, NULL, on), ERR_OK);
+}
+
+/* A server with two endpoints, by IPv4 (first) and IPv6. */
+static struct mighty_pair two_endpoints(uint64_t seed) {
+	struct mighty_pair pair = mighty_pair_new(seed, NULL);
+	const struct endpoint both[] = {node_endpoint(pair.server), v6_of(pair.server),
+									node_endpoint(pair.server)};
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, both, 3);
+	node_link(pair.server, true);
+	node_link(pair.client, true);
+	world_run(pair.world, CLOCK_SECOND);
+	assert_true(is_at(pair.client_peer, &both[0]));
+	return pair;
+}
+
+/* One falls silent while packets are sent: at most 3 s later they take the other one. */
+static void test_failover(void **state) {
+	for (uint64_t i = 0; i < 10; i++) {
+		struct mighty_pair pair = two_endpoints(100 + i);
+		const struct endpoint first = node_endpoint(pair.server), second = v6_of(pair.server);
+		world_run(pair.world, i * 900 * CLOCK_MILLISECOND);
+		cut(&pair, &first, true);
+		const uint64_t silent = world_now(pair.world);
+		uint32_t number = 0;
+		do {
+			assert_true(world_now(pair.world) - silent <= 3 * CLOCK_SECOND + 5 * DELAY);
+			world_packet(pair.client, pair.server, ++number);
+			world_run(pair.world, 5 * DELAY);
+		} while (node_arrived(pair.server, pair.client, number) == 0);
+		assert_true(is_at(pair.client_peer, &second));
+		assert_true(world_packet_arrives(pair.server, pair.client, 1, CLOCK_SECOND));
+		const size_t events = pair.client->event_count;
+		world_run(pair.world, CLOCK_SECOND);
+		assert_int_equal(pair.client->events[events].event.kind, DEVICE_EVENT_MOVED);
+		/* The session went on: no handshake. */
+		assert_int_equal(pair.server->event_count, 2);
+		mighty_pair_free(&pair);
+	}
+}
+
+/* The other one is another machine, which does not know the session: a handshake there. */
+static void test_failover_to_another_server(void **state) {
+	struct mighty_pair pair = mighty_pair_new(120, NULL);
+	struct node *other = mighty_sim_add(pair.world, MIGHTY_SERVER, NULL);
+	const struct mighty_peer *other_peer =
+		mighty_sim_add_client(other, MIGHTY_PAIR_PSK, pair.client->number);
+	const struct endpoint both[] = {node_endpoint(pair.server), node_endpoint(other)};
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, both, 2);
+	node_link(pair.server, true);
+	node_link(other, true);
+	node_link(pair.client, true);
+	world_run(pair.world, 20 * CLOCK_SECOND);
+	assert_true(is_at(pair.client_peer, &both[0]));
+	cut(&pair, &both[0], true);
+	world_packet(pair.client, pair.server, 1);
+	world_run(pair.world, 3 * CLOCK_SECOND + 4 * DELAY);
+	assert_true(mighty_sim_is_connected(other_peer));
+	assert_true(is_at(pair.client_peer, &both[1]));
+	const struct inner inner = {.from = 2, .to = 3, .number = 7, .size = INNER_SIZE};
+	node_inject(pair.client, &inner);
+	world_run(pair.world, DELAY);
+	assert_int_equal(node_arrived(other, pair.client, 7), 1);
+	mighty_pair_free(&pair);
+}
+
+/* Attempts take the endpoints in turn. */
+static void test_first_one_dead(void **state) {
+	struct mighty_pair pair = mighty_pair_new(130, NULL);
+	const struct endpoint endpoints[] = {at("192.0.2.99:1"), at("192.0.2.98:1"),
+										 node_endpoint(pair.server)};
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, endpoints, 3);
+	/* Its clock is wrong, too: the cookie goes to who asked for it. */
+	pair.client->wall_offset = 86400 * CLOCK_SECOND;
+	node_link(pair.server, true);
+	node_link(pair.client, true);
+	world_run(pair.world, 5 * CLOCK_SECOND);
+	assert_true(mighty_sim_is_connected(pair.client_peer));
+	assert_true(is_at(pair.client_peer, &endpoints[2]));
+	assert_true(world_packet_arrives(pair.client, pair.server, 1, DELAY));
+	mighty_pair_free(&pair);
+}
+
+/* One that is faster by more than a fifth for half a minute is taken; less is not worth it. */
+static void test_faster_endpoint(void **state) {
+	static const struct {
+		uint64_t delay;
+		bool is_taken;
+	} rows[] = {{DELAY / 2, true}, {DELAY * 9 / 10, false}};
+	for (size_t i = 0; i < 2; i++) {
+		struct mighty_pair pair = two_endpoints(140 + i);
+		const struct endpoint there = v6_of(pair.server), here = v6_of(pair.client);
+		const struct sim_link link = {.delay = rows[i].delay};
+		assert_int_equal(sim_set_link(pair.world->network, &here, &there, &link), ERR_OK);
+		assert_int_equal(sim_set_link(pair.world->network, &there, &here, &link), ERR_OK);
+		world_run(pair.world, 100 * CLOCK_SECOND);
+		assert_int_equal(is_at(pair.client_peer, &there), rows[i].is_taken);
+		assert_in_range(pair.client_peer->news.round_trips[0], 19900, 20100);
+		assert_in_range(pair.client_peer->news.round_trips[1], rows[i].delay / 500 - 1000, 20100);
+		assert_true(world_packet_arrives(pair.client, pair.server, 1, DELAY));
+		assert_true(world_packet_arrives(pair.server, pair.client, 2, DELAY));
+		mighty_pair_free(&pair);
+	}
+}
+
+/* A server that came back without its sessions is found within seconds where there is traffic. */
+static void test_restart_under_traffic(void **state) {
+	struct mighty_pair pair = mighty_pair_up(150, NULL);
+	world_run(pair.world, CLOCK_SECOND);
+	node_restart(pair.server);
+	mighty_pair_refresh(&pair);
+	for (uint32_t number = 0; number < 35; number++) {
+		world_packet(pair.client, pair.server, number);
+		world_run(pair.world, CLOCK_SECOND / 10);
+	}
+	assert_true(mighty_sim_is_connected(pair.server_peer));
+	assert_true(world_packet_arrives(pair.client, pair.server, 100, DELAY));
+	assert_true(world_packet_arrives(pair.server, pair.client, 100, DELAY));
+	mighty_pair_free(&pair);
+}
+
+/* Another list: what is not on it any more is left at once. */
+static void test_changed_endpoints(void **state) {
+	struct mighty_pair pair = two_endpoints(160);
+	const struct endpoint second = v6_of(pair.server);
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, &second, 1);
+	assert_true(world_packet_arrives(pair.client, pair.server, 1, CLOCK_SECOND));
+	assert_true(is_at(pair.client_peer, &second));
+	/* None at all, and one again. */
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, &second, 0);
+	assert_false(world_packet_arrives(pair.client, pair.server, 2, CLOCK_SECOND));
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, &second, 1);
+	assert_true(world_packet_arrives(pair.client, pair.server, 3, CLOCK_SECOND));
+	mighty_pair_free(&pair);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_migration),
@@ -198,6 +339,12 @@ int main(void) {
 		cmocka_unit_test(test_relayed_without_answers),
 		cmocka_unit_test(test_late_packet),
 		cmocka_unit_test(test_pings_move_nobody),
+		cmocka_unit_test(test_failover),
+		cmocka_unit_test(test_failover_to_another_server),
+		cmocka_unit_test(test_first_one_dead),
+		cmocka_unit_test(test_faster_endpoint),
+		cmocka_unit_test(test_restart_under_traffic),
+		cmocka_unit_test(test_changed_endpoints),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,107 @@ static void limits_are_of_packets_and_age(void **state) {
 	assert_true(phaze_rekey_is_dead(&limits, 0, 180 * CLOCK_SECOND));
 }
 
+/* A network that loses and delays, with traffic both ways all the while. */
+enum { WAY_MAX = 256 };
+
+struct carried {
+	bool used, to_server;
+	uint64_t at;
+	uint32_t under;
+	size_t size; /* of a REKEY packet's content; 0: data */
+	uint8_t content[PHAZE_REKEY_SIZE];
+};
+
+struct way {
+	struct ends ends;
+	struct carried carried[WAY_MAX];
+	uint32_t seed, last_id;
+	unsigned done;
+};
+
+static uint32_t draw(struct way *way, uint32_t below) {
+	way->seed = way->seed * 1664525 + 1013904223;
+	return (way->seed >> 8) % below;
+}
+
+static void count(void *context, void *out_data, size_t size) {
+	struct way *way = context;
+	memset(out_data, (int)draw(way, 256), size);
+}
+
+static void carry(struct way *way, uint64_t now, bool to_server, uint32_t under,
+				  const uint8_t *content, size_t size) {
+	const bool lost = draw(way, 100) < 30;
+	for (size_t i = 0; i < WAY_MAX && !lost; i++) {
+		struct carried *one = &way->carried[i];
+		if (one->used)
+			continue;
+		*one = (struct carried){true,  to_server, now + draw(way, 3000) * CLOCK_MILLISECOND,
+								under, size,      {0}};
+		if (size > 0)
+			memcpy(one->content, content, size);
+		return;
+	}
+}
+
+/* What was sealed no longer ago than a delay lasts opens. */
+static void deliver(struct way *way, uint64_t now, const struct carried *one) {
+	const struct random_source random = {count, way};
+	struct ends *ends = &way->ends;
+	struct phaze_rekey *to = one->to_server ? &ends->server : &ends->client;
+	uint8_t answered[PHAZE_REKEY_SIZE];
+	assert_true(phaze_rekey_opens(to, now, one->under));
+	(void)phaze_rekey_opened(to, now, one->under);
+	if (one->size == 0)
+		return;
+	if (!one->to_server) {
+		if (phaze_rekey_finish(to, one->under, one->content, one->size, &ends->at_client) == ERR_OK)
+			way->done++;
+		return;
+	}
+	const enum err error = phaze_rekey_answer(to, &random, one->under, ++way->last_id, one->content,
+											  one->size, answered, &ends->at_server);
+	/* Under the key that init came under: the client has no other yet. */
+	if (error == ERR_OK || error == ERR_EXISTS)
+		carry(way, now, false, one->under, answered, sizeof answered);
+}
+
+static void traffic_opens_all_the_while(void **state) {
+	static struct way way;
+	const struct random_source random = {count, &way};
+	uint8_t init[PHAZE_REKEY_SIZE];
+	way.seed = 1;
+	ends_init(&way.ends);
+	struct phaze_rekey *client = &way.ends.client, *server = &way.ends.server;
+	for (uint64_t tick = 0; tick < 40000; tick++) {
+		const uint64_t now = start + tick * 50 * CLOCK_MILLISECOND;
+		const uint32_t under = phaze_rekey_sealing(client);
+		for (size_t i = 0; i < WAY_MAX; i++) {
+			struct carried one = way.carried[i];
+			if (!one.used || one.at > now)
+				continue;
+			way.carried[i].used = false;
+			deliver(&way, now, &one);
+		}
+		if (tick % 240 == 0 && /* every 12 s */
+			phaze_rekey_start(client, &random, now, ++way.last_id, init) == ERR_OK)
+			carry(&way, now, true, under, init, sizeof init);
+		if (phaze_rekey_expire(client, now, init))
+			carry(&way, now, true, phaze_rekey_sealing(client), init, sizeof init);
+		(void)phaze_rekey_expire(server, now, init);
+		carry(&way, now, true, phaze_rekey_sealing(client), NULL, 0);
+		carry(&way, now, false, phaze_rekey_sealing(server), NULL, 0);
+		assert_in_range(server->newest - client->newest, 0, 1);
+		if (server->newest == client->newest) {
+			assert_memory_equal(server->secret, client->secret, sizeof client->secret);
+			if (client->newest > 0)
+				assert_memory_equal(&way.ends.at_client, &way.ends.at_server,
+									sizeof way.ends.at_client);
+		}
+	}
+	assert_in_range(way.done, 100, 167);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_answers),
@@ -261,6 +362,7 @@ int main(void) {
 		cmocka_unit_test(other_generations_are_ignored),
 		cmocka_unit_test(bad_contents_change_nothing),
 		cmocka_unit_test(limits_are_of_packets_and_age),
+		cmocka_unit_test(traffic_opens_all_the_while),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,7 +71,6 @@ enum err phaze_flight_seal(struct phaze_flight *flight, struct phaze_sealer *sea
 	if (body.size > PHAZE_BODY_SIZE_MAX)
 		return ERR_LIMIT;
 	enum err error = grow(flight, phaze_flight_sealed_size(body.size), &at);
-	const uint32_t before = sealer->sequence;
 	size_t done = 0;
 	for (size_t i = 0; i < phaze_piece_count(body.size) && !error; i++) {
 		const struct phaze_piece piece = phaze_piece_of(type, body, i);
@@ -79,9 +78,7 @@ enum err phaze_flight_seal(struct phaze_flight *flight, struct phaze_sealer *sea
 		error = seal_piece(sealer, random, &piece, at + done, &size);
 		done += size;
 	}
-	if (error)
-		sealer->sequence = before;
-	else
+	if (!error)
 		flight->size += done;
 	return error;
 }

@@ -16,9 +16,6 @@ struct phaze_server {
 	bool reliable;
 	struct endpoint from;
 
-	bool is_validated; /* the client receives at from */
-	size_t received, sent;
-
 	uint32_t session_id; /* ours */
 	uint8_t datagram[PHAZE_CLIENT_HELLO_SIZE];
 	struct phaze_client_hello hello;
@@ -54,7 +51,7 @@ static bool has_good_cookie(const struct phaze_server_setup *setup,
 							const struct phaze_server_input *input,
 							const struct phaze_client_hello *hello) {
 	uint8_t content[COOKIE_CONTENT_SIZE];
-	if (input->reliable || !hello->has_cookie)
+	if (!hello->has_cookie)
 		return false;
 	cookie_content(hello, content);
 	return setup->ops->check_cookie(setup->context, input->now, input->from,
@@ -234,7 +231,7 @@ static enum err present(struct phaze_server *server) {
 
 static enum err greet(const struct phaze_server_setup *setup,
 					  const struct phaze_server_input *input, struct caller *caller,
-					  bool is_validated, struct phaze_server **out_server) {
+					  struct phaze_server **out_server) {
 	struct phaze_server *server = calloc(1, sizeof *server);
 	if (!server)
 		return ERR_NO_MEMORY;
@@ -242,8 +239,6 @@ static enum err greet(const struct phaze_server_setup *setup,
 	server->setup = setup;
 	server->reliable = input->reliable;
 	server->from = *input->from;
-	server->is_validated = is_validated || input->reliable;
-	server->received = input->size;
 	server->session_id = input->session_id;
 	memcpy(server->datagram, input->data, sizeof server->datagram);
 	server->hello = caller->hello;
@@ -272,15 +267,15 @@ enum err phaze_server_open(const struct phaze_server_setup *setup,
 						 ?: choose_cipher(setup, &caller.hello, &caller.answer.cipher);
 	if (error)
 		return error;
-	const bool is_validated = has_good_cookie(setup, input, &caller.hello);
-	const bool needs_cookie = !is_validated && !input->reliable;
+	const bool needs_cookie = !input->reliable && !has_good_cookie(setup, input, &caller.hello);
 	if (needs_cookie && input->loaded)
 		return make_retry(setup, input, &caller.hello, out_retry);
 	caller.answer.receiver = caller.hello.session_id;
 	caller.answer.ticket_accepted = is_resumed(setup, input, &caller);
+	/* So that no more leaves than came: once for each hello, its repeats among them. */
 	if (needs_cookie && flight_size(setup, &caller) > input->size)
 		return make_retry(setup, input, &caller.hello, out_retry);
-	return greet(setup, input, &caller, is_validated, out_server);
+	return greet(setup, input, &caller, out_server);
 }
 
 /* Leaves nothing secret but what was agreed on; the flight stays for who repeats. */
@@ -318,10 +313,7 @@ bool phaze_server_is_repeat(const struct phaze_server *server, const struct endp
 bool phaze_server_send(struct phaze_server *server, struct slice *out_packet) {
 	if (!phaze_flight_peek(&server->flight, out_packet))
 		return false;
-	if (!server->is_validated && out_packet->size > server->received - server->sent)
-		return false;
 	phaze_flight_skip(&server->flight, out_packet->size);
-	server->sent += server->is_validated ? 0 : out_packet->size;
 	return true;
 }
 
@@ -475,7 +467,6 @@ static enum err take_sealed(struct phaze_server *server, uint64_t now, const uin
 									   scratch.plain, &piece);
 	if (error == ERR_AUTHENTICATION)
 		return error;
-	server->is_validated = true;
 	if (!error && piece.type != PHAZE_CLIENT_AUTH)
 		error = ERR_MALFORMED;
 	if (!error && server->state != PHAZE_SERVER_GREETED)
@@ -501,10 +492,8 @@ static enum err receive(struct phaze_server *server, uint64_t now, const struct 
 		return ERR_NOT_FOUND;
 	const bool greeted =
 		server->state == PHAZE_SERVER_GREETED || server->state == PHAZE_SERVER_RESUMED;
-	if (phaze_server_is_repeat(server, from, data, size)) {
-		server->received += size;
+	if (phaze_server_is_repeat(server, from, data, size))
 		return greeted ? repeat(server, now) : ERR_EXISTS;
-	}
 	if (header.session_id != server->session_id)
 		return ERR_NOT_FOUND;
 	if (header.type != PHAZE_HANDSHAKE)

@@ -260,7 +260,9 @@ static void untrusted_servers_are_dropped(void **state) {
 			assert_int_equal(desk_to_client(&desk, &packets), ERR_OK);
 			assert_int_equal(phaze_client_state(desk.client), PHAZE_CLIENT_SHOWING);
 			assert_int_equal(phaze_client_deadline(desk.client), desk.now + PHAZE_REPEAT_FIRST);
-			desk_done(&desk);
+			while (phaze_client_state(desk.client) == PHAZE_CLIENT_SHOWING)
+				expire(&desk);
+			assert_ended(&desk, PHAZE_END_SILENCE, ERR_OK); /* what was before is forgotten */
 			continue;
 		}
 		if (!reliable) {
@@ -377,6 +379,22 @@ static void rules_hold_for_the_server_too(void **state) {
 	assert_ended(&desk, PHAZE_END_MALFORMED, ERR_MALFORMED);
 }
 
+/* A flight that comes again. */
+static void what_was_taken_is_passed_over(void **state) {
+	static struct desk desk;
+	static struct desk_packets flight, packets;
+	desk_greet(&desk, DESK_PASSWORD, &flight);
+	assert_int_equal(desk_to_client(&desk, &flight), ERR_OK);
+	desk_take_client(&desk, &packets);
+	assert_int_equal(desk_to_client(&desk, &flight), ERR_EXISTS);
+	assert_int_equal(
+		phaze_client_receive(desk.client, desk.now, flight.bytes, PHAZE_SERVER_HELLO_SIZE),
+		ERR_EXISTS);
+	assert_int_equal(desk_take_client(&desk, &packets), 0);
+	assert_int_equal(desk.trust[0].asked, 1);
+	desk_done(&desk);
+}
+
 /* Packets of other kinds say nothing; traffic may be early. */
 static void strangers_change_nothing(void **state) {
 	static struct desk desk;
@@ -412,6 +430,7 @@ int main(void) {
 		cmocka_unit_test(demands_that_cannot_be_met_end_it),
 		cmocka_unit_test(each_refusal_has_its_words),
 		cmocka_unit_test(rules_hold_for_the_server_too),
+		cmocka_unit_test(what_was_taken_is_passed_over),
 		cmocka_unit_test(strangers_change_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,7 @@ def transfer_counters(lab: Lab, client: str, server: str) -> list[tuple[int, int
         return [(state.received, state.sent) for state in states]
 
     # A packet may arrive before its sender has counted it.
-    wait_until(lambda: counts()[0] == counts()[1][::-1], 3, "both ends have counted")
+    wait_until(lambda: counts()[0] == counts()[1][::-1], 10, "both ends have counted")
     return counts()
 
 

@@ -259,5 +259,5 @@ def test_many_connections(device: Device) -> None:
         except OSError:
             pass
         device.namespace.lab.defer(connection.close)
-    wait_until(device.answers, 3, "wg show")
+    wait_until(device.answers, 5, "wg show")
     assert device.answers()

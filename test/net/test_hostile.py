@@ -160,7 +160,7 @@ def test_altered_data(lab: Lab) -> None:
         end.send(packet[:-1])
     # The unaltered last one shows that the others could have arrived.
     end.send(fresh[-1])
-    wait_until(lambda: server.namespace.counters()["echo"] > 0, 3, "the unaltered one")
+    wait_until(lambda: server.namespace.counters()["echo"] > 0, 10, "the unaltered one")
     assert server.namespace.counters()["echo"] == 1
     after = server.device.peer(client.device)
     assert after.received == before.received + 128

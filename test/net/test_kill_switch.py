@@ -166,9 +166,10 @@ def test_default_client(lab: Lab, outside: int) -> None:
     flow = home.space.socket(socket.AF_INET, socket.SOCK_STREAM)
     flow.connect((INTERNET[4], 8080))
     other, _ = ear.accept()
-    other.settimeout(1)
+    other.settimeout(10)
     flow.sendall(b"before")
     assert other.recv(100) == b"before"
+    other.settimeout(1)
     home.client.start()
     watch = home.watch()
     try:
@@ -346,7 +347,7 @@ def test_released_by_down(lab: Lab) -> None:
     # More specific routes win again.
     home.space.ip(f"route add {INTERNET[4]}/32 via {outer_address(1, 4)}")
     assert_pings(home.space, INTERNET[4])
-    wait_until(lambda: watch.leaked > 0, 2, "packets past the tunnel")
+    wait_until(lambda: watch.leaked > 0, 10, "packets past the tunnel")
     home.settings["kill_switch"] = True
     home.client.reload()
     watch.forget()

@@ -203,14 +203,16 @@ def exchange_bursts(
 ) -> None:
     """
     Equal datagrams in quick succession, which is what UDP segmentation joins, go there and come
-    back. The next ones wait until all have arrived, so that a slow machine loses none either.
+    back. The next ones wait until all have arrived, so that a slow machine loses next to none: two
+    bursts may go once more, and a fault is there in each.
     """
     family = family_of(address)
     far = destination.socket(family, socket.SOCK_DGRAM)
     far.bind((address, 0))
     near = source.socket(family, socket.SOCK_DGRAM)
     for end in (near, far):
-        end.settimeout(5 * SLOW)
+        end.settimeout(2 * SLOW)
+    incomplete = 0
     with near, far:
         near.connect(far.getsockname())
         far.connect(near.getsockname())
@@ -218,13 +220,25 @@ def exchange_bursts(
             numbers = range(first, first + BURST)
             sent = {number.to_bytes(4, "big") + random_data(size - 4) for number in numbers}
             for one, other, way in ((near, far, "there"), (far, near, "back")):
-                for data in sent:
-                    one.send(data)
-                arrived = set()
-                while arrived != sent:
-                    data = other.recv(65536)
-                    assert data in sent, f"{len(data)} bytes changed on the way {way}"
-                    arrived.add(data)
+                while missing := _burst(one, other, sent):
+                    incomplete += 1
+                    assert incomplete <= 2, f"{missing} of {BURST} datagrams lost on the way {way}"
+
+
+def _burst(source: socket.socket, destination: socket.socket, sent: set[bytes]) -> int:
+    """How many did not arrive; none may be changed."""
+    for data in sent:
+        source.send(data)
+    arrived: set[bytes] = set()
+    try:
+        while arrived != sent:
+            data = destination.recv(65536)
+            # One of a burst before may be late, and is as it was.
+            assert data[4:] == next(iter(sent))[4:], f"{len(data)} bytes that nobody sent"
+            arrived |= {data} & sent
+    except TimeoutError:
+        pass
+    return len(sent) - len(arrived)
 
 
 class IperfServer:

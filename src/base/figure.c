@@ -17,6 +17,7 @@ const struct figure_drop figure_drops[] = {
 	{"no_route", FIGURE_NO_ROUTE},
 	{"malformed", FIGURE_MALFORMED},
 	{"wrong_source", FIGURE_WRONG_SOURCE},
+	{"denied", FIGURE_DENIED},
 	{"replayed", FIGURE_REPLAYED},
 	{"forged", FIGURE_FORGED},
 	{"over_share", FIGURE_OVER_SHARE},

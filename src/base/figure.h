@@ -40,6 +40,7 @@ enum figure_kind {
 	ROW(NO_ROUTE, no_route, COUNTER)                                      \
 	ROW(MALFORMED, malformed, COUNTER)                                    \
 	ROW(WRONG_SOURCE, wrong_source, COUNTER)                              \
+	ROW(DENIED, denied, COUNTER)                                          \
 	ROW(REPLAYED, replayed, COUNTER)                                      \
 	ROW(FORGED, forged, COUNTER)                                          \
 	ROW(OVER_SHARE, over_share, COUNTER)                                  \

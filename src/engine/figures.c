@@ -58,6 +58,7 @@ static void read_lane(const struct lane *lane, struct figure_set *figures) {
 	of[FIGURE_NO_ROUTE] = counter_read(&counters->no_route);
 	of[FIGURE_MALFORMED] = counter_read(&counters->malformed);
 	of[FIGURE_WRONG_SOURCE] = counter_read(&counters->wrong_source);
+	of[FIGURE_DENIED] = counter_read(&counters->denied);
 	of[FIGURE_REPLAYED] = counter_read(&counters->replayed);
 	of[FIGURE_FORGED] = counter_read(&counters->forged);
 	of[FIGURE_OVER_SHARE] = counter_read(&counters->over_share);

@@ -30,6 +30,7 @@ struct lane_counters {
 	_Atomic uint64_t no_route;        /* packets whose destination is nobody's */
 	_Atomic uint64_t malformed;       /* packets from either side that do not parse */
 	_Atomic uint64_t wrong_source;    /* inner source that is not the sender's */
+	_Atomic uint64_t denied;          /* packets that a rule does not let pass */
 	_Atomic uint64_t control_dropped; /* control frames that are not understood */
 	_Atomic uint64_t replayed, forged;
 	_Atomic uint64_t over_share; /* datagrams of who sent too much: see fair_share.h */

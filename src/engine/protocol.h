@@ -15,6 +15,7 @@
  */
 
 struct interface;
+struct ip_packet;
 struct lane;
 struct peer;
 struct session;
@@ -101,6 +102,13 @@ struct protocol_ops {
 	 */
 	void (*message)(struct lane *lane, const struct incoming *incoming,
 					const struct udp_received *origin, const uint8_t *data, size_t size);
+
+	/*
+	 * Optional: whether a packet from the peer, whose source is its own, may go on to the TUN
+	 * queue. Asked for each packet.
+	 */
+	bool (*permits)(struct lane *lane, const struct peer *peer, const struct ip_packet *packet,
+					const uint8_t *data);
 
 	/* Optional: a control frame (wire/control_frame.h) came in the peer's session. */
 	void (*control)(struct lane *lane, struct peer *peer, const uint8_t *data, size_t size);

@@ -76,6 +76,10 @@ static void deliver_packet(struct shard_in *in, struct lane *lane, const struct 
 		lane_count(&lane->counters.wrong_source, 1);
 		return;
 	}
+	if (lane->protocol->permits && !lane->protocol->permits(lane, peer, &packet, data)) {
+		lane_count(&lane->counters.denied, 1);
+		return;
+	}
 	/* What this TCP is sent through us is to fit: its sender may be where no ICMP arrives. */
 	if (peer->limit)
 		(void)tcp_mss_clamp(data, packet.size, peer->limit);

@@ -116,6 +116,10 @@ struct mighty_lane {
 	struct source_cookie cookies;
 	struct time_order *order;
 	struct seen *seen;
+	/* Whether the last destination asked about is a client's: packets of a flow come in a row. */
+	uint8_t asked_family; /* ADDRESS_NONE: the snapshot is new */
+	uint8_t asked[ADDRESS_V6_SIZE];
+	bool is_client;
 	bool parted; /* farewells were said: the next snapshot says how to go on */
 };
 

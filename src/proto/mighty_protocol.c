@@ -9,8 +9,10 @@
 #include "proto/mighty_message.h"
 #include "proto/mighty_paths.h"
 #include "proto/mighty_timers.h"
+#include "session/packet_policy.h"
 #include "session/seen.h"
 #include "session/time_order.h"
+#include "wire/ip.h"
 
 static bool claims(const uint8_t *data, size_t size) {
 	return mighty_classify(data, size) != 0;
@@ -145,6 +147,31 @@ static void sent(struct lane *lane, struct peer *base, struct session *session, 
 	renew(peer);
 }
 
+/* Whether an address is routed to any client of the server. */
+static bool is_client(struct lane *lane, const struct ip_packet *packet) {
+	struct mighty_lane *state = mighty_lane_of(lane);
+	const struct trie_view *view = lane->snapshot->allowed_ips;
+	const size_t size = packet->family == ADDRESS_V4 ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE;
+	if (state->asked_family == packet->family &&
+		memcmp(state->asked, packet->destination, size) == 0)
+		return state->is_client;
+	state->asked_family = packet->family;
+	memcpy(state->asked, packet->destination, size);
+	state->is_client = packet->family == ADDRESS_V4 ? trie_lookup_v4(view, packet->destination)
+													: trie_lookup_v6(view, packet->destination);
+	return state->is_client;
+}
+
+static bool permits(struct lane *lane, const struct peer *base, const struct ip_packet *packet,
+					const uint8_t *data) {
+	const struct mighty_peer *peer = (const struct mighty_peer *)base;
+	if (peer->client)
+		return true;
+	if (!mighty_lane_config(lane)->client_to_client && is_client(lane, packet))
+		return false;
+	return packet_policy_allows(peer->policy, packet, data);
+}
+
 static void expired(struct lane *lane, struct peer *base) {
 	(void)lane;
 	mighty_timers_expired(mighty_peer_of(base));
@@ -170,6 +197,7 @@ static void reconfigured(struct lane *lane, const struct snapshot *before) {
 	const bool is_other = old->role != config->role ||
 						  (config->role == MIGHTY_CLIENT && is_another_client(old, config));
 	struct mighty_lane *state = mighty_lane_of(lane);
+	state->asked_family = ADDRESS_NONE;
 	if (!is_other && !state->parted && before->up == lane->snapshot->up)
 		return;
 	state->parted = false;
@@ -232,6 +260,7 @@ const struct protocol_ops mighty_protocol = {
 	.frame = frame,
 	.sent = sent,
 	.message = mighty_message_take,
+	.permits = permits,
 	.expired = expired,
 	.no_route = no_route,
 	.reconfigured = reconfigured,

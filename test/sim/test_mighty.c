@@ -8,6 +8,7 @@
 
 #include "proto/mighty_limits.h"
 #include "proto/mighty_peer.h"
+#include "session/packet_policy.h"
 #include "sim/mighty.h"
 #include "wire/mighty.h"
 
@@ -413,6 +414,63 @@ static void test_strangers(void **state) {
 	mighty_pair_free(&pair);
 }
 
+static void inject(struct node *from, uint8_t to, bool v6, uint32_t number) {
+	const struct inner inner = {
+		.v6 = v6, .from = from->number, .to = to, .number = number, .size = INNER_SIZE};
+	node_inject(from, &inner);
+}
+
+/* One client's packets to another come out at the server only where that may be. */
+static void test_client_to_client(void **state) {
+	struct mighty_pair pair = mighty_pair_up(190, NULL);
+	struct mighty_config *config = mighty_sim_config(pair.server);
+	(void)mighty_sim_add_client(pair.server, MIGHTY_PAIR_PSK + 1, 3);
+	uint32_t number = 0;
+	for (int i = 0; i < 4; i++) {
+		config->client_to_client = i % 2;
+		mighty_sim_commit(pair.server);
+		world_run(pair.world, 0);
+		for (int v6 = 0; v6 < 2; v6++) {
+			/* To another, to the server, and to another in between. */
+			inject(pair.client, 3, v6, ++number);
+			inject(pair.client, 1, v6, ++number);
+			inject(pair.client, 3, v6, ++number);
+			world_run(pair.world, DELAY);
+			assert_int_equal(node_arrived(pair.server, pair.client, number - 2), i % 2);
+			assert_int_equal(node_arrived(pair.server, pair.client, number - 1), 1);
+			assert_int_equal(node_arrived(pair.server, pair.client, number), i % 2);
+		}
+	}
+	mighty_pair_free(&pair);
+}
+
+static struct packet_policy *policy_of(const char *text) {
+	struct packet_policy *policy;
+	struct policy_rule rule;
+	assert_null(policy_rule_read(text, POLICY_OF_PACKETS, &rule));
+	assert_int_equal(packet_policy_new(&rule, 1, POLICY_ALLOW, &policy), ERR_OK);
+	return policy;
+}
+
+/* What a client may send is judged at the server, and what it is sent is not. */
+static void test_rules(void **state) {
+	struct mighty_pair pair = mighty_pair_up(200, NULL);
+	struct packet_policy *other = policy_of("deny 10.0.0.9"), *one = policy_of("deny 10.0.0.1");
+	mighty_sim_set_policy(pair.server, pair.server_peer, other);
+	assert_true(world_packet_arrives(pair.client, pair.server, 1, CLOCK_SECOND));
+	mighty_sim_set_policy(pair.server, pair.server_peer, one);
+	assert_false(world_packet_arrives(pair.client, pair.server, 2, CLOCK_SECOND));
+	assert_true(world_packet_arrives(pair.server, pair.client, 3, CLOCK_SECOND));
+	inject(pair.client, 1, true, 4);
+	world_run(pair.world, DELAY);
+	assert_int_equal(node_arrived(pair.server, pair.client, 4), 1);
+	mighty_sim_set_policy(pair.server, pair.server_peer, NULL);
+	assert_true(world_packet_arrives(pair.client, pair.server, 5, CLOCK_SECOND));
+	mighty_pair_free(&pair);
+	packet_policy_free(one);
+	packet_policy_free(other);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways),          cmocka_unit_test(test_without_traffic),
@@ -424,6 +482,7 @@ int main(void) {
 		cmocka_unit_test(test_half_open),          cmocka_unit_test(test_never_finalized),
 		cmocka_unit_test(test_attempts),           cmocka_unit_test(test_wrong_clock),
 		cmocka_unit_test(test_clock_jumps),        cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_client_to_client),   cmocka_unit_test(test_rules),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 
 struct mighty_peer;
 struct packet_policy;
+struct policy_rule;
 
 enum mighty_role { MIGHTY_SERVER, MIGHTY_CLIENT };
 
@@ -58,7 +59,9 @@ struct mighty_peer_control {
 	size_t address_count;
 	/* Told to a server's client; none: the allowed IPs that are one address. */
 	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
-	struct packet_policy *policy;        /* NULL: everything may pass */
+	size_t rule_count;
+	struct policy_rule *rules;           /* where a server's client may send; the first that fits */
+	struct packet_policy *policy;        /* made of them; NULL: everything may pass */
 	struct packet_policy *posted_policy; /* the one that the owner has, or is about to have */
 	struct list changed_link;            /* the device's list of changed peers */
 	uint32_t saved_endpoint;             /* the endpoint's sequence number that was saved last */

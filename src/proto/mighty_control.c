@@ -5,6 +5,7 @@
 
 #include "proto/mighty_command.h"
 #include "proto/mighty_protocol.h"
+#include "session/packet_policy.h"
 
 static void free_removed_peer(void *pointer) {
 	struct mighty_peer *peer = pointer;
@@ -33,6 +34,10 @@ struct mighty_peer *mighty_control_make(const struct device *device, const struc
 void mighty_control_free_peer(struct mighty_peer *peer) {
 	if (!peer)
 		return;
+	if (peer->control.posted_policy != peer->control.policy)
+		packet_policy_free(peer->control.posted_policy);
+	packet_policy_free(peer->control.policy);
+	free(peer->control.rules);
 	mighty_peer_free(peer);
 }
 
@@ -154,6 +159,30 @@ enum err mighty_control_first_snapshot(struct device *device) {
 	return error;
 }
 
+void mighty_control_set_rules(struct device *device, struct mighty_peer *peer,
+							  struct policy_rule *rules, size_t count,
+							  struct packet_policy *policy) {
+	struct mighty_peer_control *control = &peer->control;
+	free(control->rules);
+	control->rules = rules;
+	control->rule_count = count;
+	if (control->policy != control->posted_policy)
+		packet_policy_free(control->policy);
+	control->policy = policy;
+	mighty_control_change(device, peer, MIGHTY_CHANGE_POLICY);
+}
+
+static void release_policy(void *policy) {
+	packet_policy_free(policy);
+}
+
+/* The owner has another one with its next turn. */
+static void retire_policy(const struct device *device, struct mighty_peer_control *control) {
+	if (control->posted_policy && control->posted_policy != control->policy)
+		engine_retire(device->engine, release_policy, control->posted_policy);
+	control->posted_policy = control->policy;
+}
+
 static void fill_change(const struct device *device, const struct mighty_peer *peer,
 						struct mighty_peer_change *change) {
 	const struct mighty_peer_control *control = &peer->control;
@@ -180,6 +209,8 @@ static enum err post_changes(struct device *device) {
 		if (error)
 			return error;
 		list_remove(link);
+		if (change.changes & MIGHTY_CHANGE_POLICY)
+			retire_policy(device, &peer->control);
 		peer->control.changes = 0;
 	}
 	return ERR_OK;

@@ -80,6 +80,11 @@ size_t
 mighty_control_addresses(const struct mighty_peer *peer,
 						 struct prefix out_addresses[static INTERFACE_SETTINGS_ADDRESSES_MAX]);
 
+/* Both, and what the policy is made of, are taken over; NULL and 0: everything may pass. */
+void mighty_control_set_rules(struct device *device, struct mighty_peer *peer,
+							  struct policy_rule *rules, size_t count,
+							  struct packet_policy *policy);
+
 /* Tells the shards. On ERR_NO_MEMORY the edits stay and go out with the next commit. */
 enum err mighty_control_commit(struct device *device);
 

@@ -6,6 +6,7 @@
 
 #include "base/wipe.h"
 #include "proto/mighty_command.h"
+#include "session/packet_policy.h"
 
 enum { FIRST_CAPACITY = 8 };
 
@@ -13,9 +14,15 @@ void mighty_drafts_init(struct mighty_drafts *drafts, struct device *device) {
 	*drafts = (struct mighty_drafts){.device = device, .current = SIZE_MAX};
 }
 
+static void done(struct mighty_draft *draft) {
+	mighty_control_free_peer(draft->made);
+	packet_policy_free(draft->policy);
+	free(draft->rules);
+}
+
 void mighty_drafts_done(struct mighty_drafts *drafts) {
 	for (size_t i = 0; i < drafts->count; i++)
-		mighty_control_free_peer(drafts->items[i].made);
+		done(&drafts->items[i]);
 	free(drafts->items);
 	free(drafts->edits);
 	free(drafts->places);
@@ -129,7 +136,7 @@ static void remove_peer(struct mighty_drafts *drafts, struct mighty_draft *draft
 		.drops = draft->drops || draft->peer,
 		.removals = draft->removals + 1,
 	};
-	mighty_control_free_peer(draft->made);
+	done(draft);
 	memcpy(cleared.identity, draft->identity, HASH_SIZE);
 	*draft = cleared;
 	drafts->gone = true;
@@ -170,6 +177,36 @@ static int add_address(struct mighty_draft *draft, const struct prefix *address)
 		return ENOSPC;
 	draft->addresses[draft->address_count++] = *address;
 	draft->addresses_changed = true;
+	return 0;
+}
+
+/* Rules of before are a beginning; by themselves they change nothing. */
+static int keep_rules(struct mighty_draft *draft) {
+	const struct mighty_peer_control *control = draft->peer ? &draft->peer->control : NULL;
+	if (draft->rules_changed || !control || control->rule_count == 0)
+		return 0;
+	draft->rules = reallocarray(NULL, control->rule_count, sizeof *draft->rules);
+	if (!draft->rules)
+		return ENOMEM;
+	memcpy(draft->rules, control->rules, control->rule_count * sizeof *draft->rules);
+	draft->rule_count = draft->rule_capacity = control->rule_count;
+	return 0;
+}
+
+static int add_rule(struct mighty_draft *draft, const char *text) {
+	struct policy_rule rule;
+	if (policy_rule_read(text, POLICY_OF_PACKETS, &rule))
+		return EINVAL;
+	int failed = keep_rules(draft);
+	if (failed)
+		return failed;
+	draft->rules_changed = true;
+	if (draft->rule_count == PACKET_POLICY_RULES_MAX)
+		return ENOSPC;
+	if (!grow((void **)&draft->rules, draft->rule_count, &draft->rule_capacity,
+			  sizeof *draft->rules))
+		return ENOMEM;
+	draft->rules[draft->rule_count++] = rule;
 	return 0;
 }
 
@@ -225,6 +262,12 @@ int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *li
 							 &line->prefix);
 	case UAPI_ADDRESS:
 		return add_address(draft, &line->prefix);
+	case UAPI_REPLACE_RULES:
+		draft->rules_changed = true;
+		draft->rule_count = 0;
+		return 0;
+	case UAPI_RULE:
+		return add_rule(draft, line->text);
 	default:
 		return EINVAL;
 	}
@@ -259,11 +302,29 @@ static int check_told(const struct mighty_config *config, const struct prefix *a
 	}
 }
 
-static int check_draft(const struct mighty_draft *draft, const struct mighty_config *config) {
+static int check_rules(struct mighty_draft *draft) {
+	if (draft->rule_count == 0)
+		return 0;
+	switch (packet_policy_new(draft->rules, draft->rule_count, POLICY_ALLOW, &draft->policy)) {
+	case ERR_OK:
+		return 0;
+	case ERR_NO_MEMORY:
+		return ENOMEM;
+	case ERR_LIMIT:
+		return ENOSPC;
+	default:
+		return EINVAL;
+	}
+}
+
+static int check_draft(struct mighty_draft *draft, const struct mighty_config *config) {
 	if (!is_present(draft))
 		return 0;
 	if (config->role == MIGHTY_CLIENT)
-		return draft->address_count > 0 ? EINVAL : 0;
+		return draft->address_count > 0 || draft->rule_count > 0 ? EINVAL : 0;
+	int failed = check_rules(draft);
+	if (failed)
+		return failed;
 	if (draft->endpoint_count > 0)
 		return EINVAL;
 	if (draft->address_count > 0)
@@ -289,7 +350,7 @@ static int check_others(const struct mighty_drafts *drafts, const struct mighty_
 	return failed;
 }
 
-int mighty_drafts_check(const struct mighty_drafts *drafts, const struct mighty_config *config) {
+int mighty_drafts_check(struct mighty_drafts *drafts, const struct mighty_config *config) {
 	size_t most = config->role == MIGHTY_CLIENT ? 1 : MIGHTY_CLIENTS_MAX;
 	int failed = 0;
 	if (final_count(drafts) > most)
@@ -329,6 +390,11 @@ static enum err apply_draft(struct device *device, struct mighty_draft *draft) {
 	}
 	if (changes)
 		mighty_control_change(device, peer, changes);
+	if (draft->rules_changed) {
+		mighty_control_set_rules(device, peer, draft->rules, draft->rule_count, draft->policy);
+		draft->rules = NULL;
+		draft->policy = NULL;
+	}
 	return ERR_OK;
 }
 

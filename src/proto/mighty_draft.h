@@ -18,7 +18,7 @@ struct mighty_draft {
 	struct mighty_peer *made; /* a new one, the draft's until it is taken */
 	bool drops;               /* the present one is removed, whether there is a new one or not */
 	unsigned removals;        /* by these lines; edits of before them are void */
-	bool endpoints_changed, addresses_changed;
+	bool endpoints_changed, addresses_changed, rules_changed;
 	size_t endpoint_count, address_count;
 	struct endpoint endpoints[MIGHTY_ENDPOINTS_MAX];
 	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
@@ -26,6 +26,10 @@ struct mighty_draft {
 	size_t host_count;
 	bool too_many_hosts;
 	struct prefix hosts[INTERFACE_SETTINGS_ADDRESSES_MAX];
+	/* With rules_changed, until they are taken. */
+	size_t rule_count, rule_capacity;
+	struct policy_rule *rules;
+	struct packet_policy *policy; /* of the check */
 };
 
 enum mighty_prefix_edit_kind { MIGHTY_PREFIXES_REPLACED, MIGHTY_PREFIX_ADDED, MIGHTY_PREFIX_TAKEN };
@@ -62,7 +66,7 @@ int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *li
 int mighty_drafts_end_peer(const struct mighty_drafts *drafts);
 
 /* Whether all of them can be under that configuration; errno. */
-int mighty_drafts_check(const struct mighty_drafts *drafts, const struct mighty_config *config);
+int mighty_drafts_check(struct mighty_drafts *drafts, const struct mighty_config *config);
 
 /* Carries them out; only memory can be short. */
 enum err mighty_drafts_apply(struct mighty_drafts *drafts);

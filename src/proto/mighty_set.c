@@ -148,7 +148,7 @@ static bool tells_something(const struct parameters *tells) {
 }
 
 /* A peer is made for its role: to change that, all have to go. */
-static int check(const struct operation *operation) {
+static int check(struct operation *operation) {
 	const struct device *device = operation->device;
 	if (operation->config.role != device->config.role && device->peer_count > 0 &&
 		!operation->drafts.replaces)

@@ -7,6 +7,7 @@
 #include "base/wipe.h"
 #include "engine/figures.h"
 #include "proto/mighty_control.h"
+#include "wire/policy_rule.h"
 
 static const struct {
 	const char *name;
@@ -116,6 +117,11 @@ static void put_settings(const struct mighty_peer *peer, struct uapi_text *out_t
 	}
 	for (size_t i = 0; i < peer->control.address_count; i++)
 		uapi_put_prefix(out_text, "address", &peer->control.addresses[i]);
+	for (size_t i = 0; i < peer->control.rule_count; i++) {
+		char rule[POLICY_RULE_TEXT_MAX + 1];
+		policy_rule_format(&peer->control.rules[i], rule);
+		uapi_put_text(out_text, "rule", rule);
+	}
 }
 
 static void put_paths(const struct mighty_peer *peer, struct uapi_text *out_text) {

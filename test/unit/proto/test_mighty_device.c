@@ -129,7 +129,7 @@ static void test_restored_server(void **state) {
 	for (int compacted = 0; compacted < 2; compacted++) {
 		struct desk *desk = desk_empty();
 		assert_int_equal(desk_set(desk, server), 0);
-		add_peer(desk, 1, "allowed_ip=10.0.0.1/32\naddress=10.0.0.1/8\n");
+		add_peer(desk, 1, "allowed_ip=10.0.0.1/32\naddress=10.0.0.1/8\nrule=deny any udp 53\n");
 		add_peer(desk, 2, "allowed_ip=10.0.0.2/32\nallowed_ip=fd00::2/128\n");
 		struct mighty_peer *peer = peer_of(desk, 1);
 		const struct endpoint endpoint = {

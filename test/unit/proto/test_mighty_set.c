@@ -11,6 +11,7 @@
 
 #include "proto/mighty_control.h"
 #include "proto/mighty_device.h"
+#include "session/packet_policy.h"
 
 #include "proto/desk.h"
 #include "proto/mighty_keys.h"
@@ -132,6 +133,13 @@ static const struct {
 	/* Addresses are told in place of allowed IPs, and go with them. */
 	{"public_key=%B\nreplace_allowed_ips=true\nallowed_ip=10.0.0.9/32\n",
 	 OWN PUSHED CLIENT_A "public_key=%B\npreshared=true\n" FIGURES "allowed_ip=10.0.0.9/32\n"},
+	/* Rules are added to, or replaced. */
+	{"public_key=%A\nrule=allow 10.0.0.0/8 tcp 22,80-89\nrule=deny any icmp\n",
+	 OWN PUSHED CLIENT_A "rule=allow 10.0.0.0/8 tcp 22,80-89\nrule=deny any icmp\n" CLIENT_B},
+	{"public_key=%A\nrule=deny any\npublic_key=%B\nrule=deny any\nreplace_rules=true\n"
+	 "public_key=%A\nreplace_rules=true\nrule=allow fd00::/64\n",
+	 OWN PUSHED CLIENT_A "rule=allow fd00::/64\n" CLIENT_B},
+	{"public_key=%A\nrule=deny any\nremove=true\n", OWN PUSHED CLIENT_B},
 	/* Removed and made again within one operation. */
 	{"public_key=%A\nallowed_ip=10.9.0.0/16\nremove=true\npublic_key=%A\npreshared_key=%a\n"
 	 "allowed_ip=10.0.0.7/32\n",
@@ -177,6 +185,8 @@ static const struct {
 	{"public_key=%A\nlisten_port=1\n", EINVAL},
 	{"preshared_key=%a\n", EINVAL},
 	{"public_key=%A\naddress=10.0.0.1/33\n", EINVAL},
+	{"public_key=%A\nrule=deny example.org\n", EINVAL},
+	{"public_key=%A\nrule=forbid any\n", EINVAL},
 	{"public_key=%A\n" ONE_ADDRESS(1) ONE_ADDRESS(2) ONE_ADDRESS(3) ONE_ADDRESS(4) ONE_ADDRESS(5)
 		 ONE_ADDRESS(6) ONE_ADDRESS(7) ONE_ADDRESS(8) ONE_ADDRESS(9),
 	 ENOSPC},
@@ -271,6 +281,7 @@ static void test_client(void **state) {
 	assert_int_equal(set(desk, "public_key=%B\npreshared_key=%b\n"), ENOSPC);
 	assert_int_equal(set(desk, "public_key=%A\naddress=10.0.0.1/24\n"), EINVAL);
 	assert_int_equal(set(desk, "push_mtu=1400\n"), EINVAL);
+	assert_int_equal(set(desk, "public_key=%A\nrule=deny any\n"), EINVAL);
 	assert_int_equal(set(desk, "public_key=%A\nremove=true\npublic_key=%B\npreshared_key=%b\n"), 0);
 	assert_int_equal(set(desk, "public_key=%B\nendpoint=192.0.2.1:1\nendpoint=192.0.2.1:2\n"
 							   "endpoint=192.0.2.1:3\nendpoint=192.0.2.1:4\nendpoint=192.0.2.1:5\n"
@@ -319,6 +330,36 @@ static void test_of_peers(void **state) {
 	desk_free(desk);
 }
 
+/* Told to the owner, one operation after the other; what was before is freed in time. */
+static void test_rules(void **state) {
+	static char text[TEXT_MAX];
+	struct desk *desk = base_desk();
+	struct mighty_key key = mighty_key_of(0);
+	struct mighty_peer *peer = mighty_control_find(desk->device, key.identity);
+	assert_null(peer->policy);
+	assert_int_equal(set(desk, "public_key=%A\nrule=deny any tcp 25\n"), 0);
+	const struct packet_policy *first = peer->policy;
+	assert_non_null(first);
+	assert_int_equal(set(desk, "public_key=%A\nallowed_ip=10.8.0.0/16\n"), 0);
+	assert_ptr_equal(peer->policy, first);
+	assert_int_equal(set(desk, "public_key=%A\nrule=deny any udp 53\n"), 0);
+	assert_non_null(peer->policy);
+	assert_int_equal(peer->control.rule_count, 2);
+	/* As many as there may be. */
+	int size = snprintf(text, sizeof text, "public_key=%s\nreplace_rules=true\n", key.id);
+	for (unsigned i = 0; i < PACKET_POLICY_RULES_MAX; i++)
+		size += snprintf(text + size, sizeof text - (size_t)size, "rule=allow 10.0.%u.%u\n",
+						 i / 256, i % 256);
+	assert_int_equal(desk_set(desk, text), 0);
+	assert_int_equal(set(desk, "public_key=%A\nrule=deny any\n"), ENOSPC);
+	assert_int_equal(set(desk, "public_key=%A\nreplace_rules=true\n"), 0);
+	assert_null(peer->policy);
+	assert_state(desk, OWN PUSHED CLIENT_A "allowed_ip=10.8.0.0/16\n" CLIENT_B);
+	desk_turn(desk);
+	assert_false(engine_collect(desk->engine));
+	desk_free(desk);
+}
+
 /* Many clients at once: found again, told apart, counted. */
 static void test_many(void **state) {
 	enum { CLIENTS = 3000 };
@@ -357,6 +398,7 @@ int main(void) {
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_of_peers),
+		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

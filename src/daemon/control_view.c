@@ -358,7 +358,8 @@ static enum err join_names(const struct interface_settings *from, char **out_tex
 
 static enum err fill_pushed(const struct control_view *view, struct view_tunnel *out) {
 	const struct interface_settings *from = view->pushed;
-	if (!from || view->state != PROCESS_STATE_UP)
+	static const struct interface_settings nothing;
+	if (!from || view->state != PROCESS_STATE_UP || interface_settings_equal(from, &nothing))
 		return ERR_OK;
 	struct view_pushed *pushed = out->pushed = calloc(1, sizeof *pushed);
 	if (!pushed)

@@ -247,6 +247,12 @@ static int number_of(enum err error) {
 	return error == ERR_CLOSED ? EPIPE : error == ERR_NO_MEMORY ? ENOMEM : EIO;
 }
 
+/* More words than are carried out end in the same one. */
+static bool is_same(const struct node_pushed *pushed) {
+	return pushed->plan && pushed->plan->base == pushed->coming->base &&
+		   interface_settings_equal(&pushed->plan->taken, &pushed->coming->taken);
+}
+
 void node_pushed_apply(struct node *node, struct node_order *order) {
 	struct node_tunnel *tunnel = node_tunnel_find(node, order->name);
 	if (!tunnel || tunnel->state != PROCESS_STATE_UP || !tunnel->pushed.word.settings) {
@@ -261,6 +267,10 @@ void node_pushed_apply(struct node *node, struct node_order *order) {
 	plan_pushed_free(pushed->coming);
 	pushed->coming = NULL;
 	enum err error = make(tunnel, tunnel->config, false, &pushed->coming);
+	if (!error && is_same(pushed)) {
+		node_order_done(node, 0, "");
+		return;
+	}
 	if (!error)
 		error = plan_device_changes(node_pushed_config(tunnel, tunnel->config),
 									&pushed->coming->tunnel, tunnel->slot, &lines);

@@ -8,7 +8,7 @@
  * descriptors or flood its net process sends what the configuration does not say or what is no
  * message, with UMBRA_ATTACK=control its control process does; once, for which UMBRA_ATTACK_ONCE
  * names a file. UMBRA_ATTACK_TUNNEL is the first tunnel of the file. UMBRA_ATTACK=streams and
- * UMBRA_ATTACK=site are hostile.h's net and control.
+ * UMBRA_ATTACK=site are hostile.h's net and control, UMBRA_ATTACK=settings its client's device.
  *   compromised list
  *       the attacks of hostile.h's net.
  */
@@ -195,6 +195,8 @@ static int control_attack(int count, char *const *arguments) {
 
 static const struct net_device_ops *find(const char *protocol) {
 	static struct net_device_ops ops;
+	if (plan && strcmp(plan, "settings") == 0)
+		return hostile_settings_find(protocol);
 	bool hostile = plan && strcmp(plan, "streams") == 0;
 	const struct net_device_ops *streams = hostile_net_find(protocol, hostile);
 	if (streams || hostile)
@@ -219,6 +221,11 @@ int main(int count, char **arguments) {
 	if (is_meant && once && strncmp(first, "--process=", 10) == 0 &&
 		open(once, O_CREAT | O_EXCL | O_CLOEXEC, 0600) >= 0)
 		plan = wanted;
+	if (wanted && strcmp(wanted, "settings") == 0 && strcmp(first, NET_ARGUMENT) == 0) {
+		plan = wanted;
+		hostile_settings_listen();
+		return programs_run(count, arguments, find);
+	}
 	if (plan && is_control)
 		return control_attack(count, arguments);
 	if (plan)

@@ -21,6 +21,12 @@ void hostile_net_listen(void);
 void hostile_net_list(void);
 /* hostile_settings.c: settings of the interface in slot 0, as if its server had said so. */
 void hostile_settings(void);
+/*
+ * A client's device that reaches nobody, in every net process: told by SIGUSR2 with a number, it
+ * says what the server is to have said. After that it writes "hostile end of word".
+ */
+const struct net_device_ops *hostile_settings_find(const char *protocol);
+void hostile_settings_listen(void);
 
 /*
  * A control process, inside its sandbox, that asks the others for what is not its own, and then

@@ -290,6 +290,11 @@ static void test_what_a_server_gives(void **state) {
 	assert_int_equal(control_view_tunnel(&bench.view, 0, &tunnel), ERR_OK);
 	assert_null(tunnel.pushed);
 	view_tunnel_done(&tunnel);
+	bench.view.state = PROCESS_STATE_UP;
+	pushed = (struct interface_settings){.mtu = 0};
+	assert_int_equal(control_view_tunnel(&bench.view, 0, &tunnel), ERR_OK);
+	assert_null(tunnel.pushed);
+	view_tunnel_done(&tunnel);
 	directory_free(bench.directory);
 }
 

@@ -182,7 +182,11 @@ static void other_generations_are_ignored(void **state) {
 		assert_memory_equal(&ends.server, &before.server, sizeof ends.server);
 	}
 	ends.init[4] = 1;
+	ends.init[0] = PHAZE_REKEY_ANSWER; /* its own, as it could have come back */
+	assert_int_equal(answer(&ends, 0, 0), ERR_NOT_FOUND);
+	ends.init[0] = PHAZE_REKEY_INIT;
 	assert_int_equal(answer(&ends, 0, 0), ERR_OK);
+	assert_int_equal(answer(&ends, 0, 1), ERR_NOT_FOUND); /* who has the next key repeats nothing */
 	before = ends;
 	/* Another init of the same generation: one was answered. */
 	ends.init[40] ^= 1;

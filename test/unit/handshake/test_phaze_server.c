@@ -220,6 +220,11 @@ static void flights_are_stored(void **state) {
 		assert_int_equal(desk_to_server(&desk, &shown), ERR_EXISTS);
 		assert_int_equal(desk_take_server(&desk, &again), flight.size);
 		assert_memory_equal(again.bytes, flight.bytes, flight.size);
+		desk.now += CLOCK_SECOND; /* but to who has its ClientAuth, not to everybody */
+		assert_int_equal(
+			phaze_server_receive(desk.server, desk.now, &desk.from, desk.v->first, 1200),
+			ERR_EXISTS);
+		assert_int_equal(desk_take_server(&desk, &again), 0);
 	}
 	assert_int_equal(desk.checks, 1);
 	desk_done(&desk);

@@ -55,16 +55,17 @@ struct control_tunnel {
 	bool blocks; /* its kill switch is up */
 	uint32_t restored;
 	enum condition condition;
-	uint64_t condition_since;  /* seconds since the Unix epoch; 0: not known yet */
-	uint64_t looked_at;        /* ns, for its condition */
-	uint64_t run;              /* counts how often it came up */
-	const struct set *sending; /* to the net process; the next ones wait */
-	uint64_t repeat_at;        /* what that did not know the tunnel for; 0: at once */
-	bool asking;               /* for figures */
-	bool synced;               /* the store's peers were handed to the net process */
-	bool held;    /* somebody took it down; the store remembers it, too, when there is one */
-	bool routed;  /* the privileged process was told of these: */
-	char *routes; /* one a line; NULL: none */
+	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known yet */
+	uint64_t looked_at;       /* ns, for its condition */
+	uint64_t run;             /* counts how often it came up */
+	struct endpoint found[CONFIG_ENDPOINTS_MAX]; /* what names of a client's server stand for */
+	const struct set *sending;                   /* to the net process; the next ones wait */
+	uint64_t repeat_at; /* what that did not know the tunnel for; 0: at once */
+	bool asking;        /* for figures */
+	bool synced;        /* the store's peers were handed to the net process */
+	bool held;          /* somebody took it down; the store remembers it, too, when there is one */
+	bool routed;        /* the privileged process was told of these: */
+	char *routes;       /* one a line; NULL: none */
 	size_t routes_size;
 	struct interface_settings
 		*pushed; /* what its server gives, as far as it was taken; NULL: nothing */
@@ -162,6 +163,13 @@ void control_names_put(struct control_tunnel *tunnel, const struct directory_pee
 void control_names_remove(struct control_tunnel *tunnel, const struct directory_peer *peer);
 /* All of a tunnel that came up. */
 void control_names_put_all(struct control_tunnel *tunnel);
+/* A tunnel that went down. */
+void control_names_forget(struct control_tunnel *tunnel);
+/* From the net process. */
+void control_names_connected(struct control_tunnel *tunnel, const struct directory_peer *peer);
+void control_names_unanswered(struct control_tunnel *tunnel, const struct directory_peer *peer,
+							  uint32_t count);
+void control_names_unreachable(struct control_tunnel *tunnel, const struct directory_peer *peer);
 /* What a reload changed. */
 void control_names_change(struct control_tunnel *tunnel, const struct directory *before);
 /* RESOLVERS: what is asked where the configuration has none. */
@@ -175,7 +183,7 @@ void control_names_refresh(struct control *control);
 
 /* The peer's endpoint from now on, once the kill switch lets its datagrams pass. */
 void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
-						   const struct endpoint *endpoint);
+						   size_t place, const struct endpoint *endpoint);
 /* An authenticated peer was seen there. */
 void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 							const struct endpoint *endpoint);

@@ -13,14 +13,21 @@ struct use {
 	struct control_tunnel *tunnel;
 	uint64_t run; /* of the tunnel */
 	uint8_t key[TEXT_KEY_SIZE];
+	size_t place; /* of a peer that has several */
 	struct endpoint endpoint;
 	bool seen; /* net uses it already */
 };
 
 static void set(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
-				const struct endpoint *endpoint) {
+				size_t place, const struct endpoint *endpoint) {
 	struct uapi_text text = {.data = NULL};
-	directory_put_endpoint(&text, key, endpoint);
+	const struct directory_peer *peer = directory_find_key(tunnel->directory, key);
+	if (peer && peer->of_shared) {
+		tunnel->found[place] = *endpoint;
+		directory_put_endpoints(&text, peer, tunnel->found);
+	} else {
+		directory_put_endpoint(&text, key, endpoint);
+	}
 	control_net_set(tunnel, &text, NULL, NULL);
 	uapi_text_done(&text);
 }
@@ -34,17 +41,20 @@ static void answered(void *context, const struct control_reply *reply) {
 		log_warning("%s: the endpoint %s is not let pass: %s", use->tunnel->name, where,
 					reply->text);
 	else if (current && !use->seen)
-		set(use->tunnel, use->key, &use->endpoint);
+		set(use->tunnel, use->key, use->place, &use->endpoint);
 	free(use);
 }
 
 static void announce(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
-					 const struct endpoint *endpoint, bool seen) {
+					 size_t place, const struct endpoint *endpoint, bool seen) {
 	struct use *use = calloc(1, sizeof *use);
 	enum err error = use ? ERR_OK : ERR_NO_MEMORY;
 	if (use) {
-		*use =
-			(struct use){.tunnel = tunnel, .run = tunnel->run, .endpoint = *endpoint, .seen = seen};
+		*use = (struct use){.tunnel = tunnel,
+							.run = tunnel->run,
+							.place = place,
+							.endpoint = *endpoint,
+							.seen = seen};
 		memcpy(use->key, key, sizeof use->key);
 		struct process_message message = {.type = PROCESS_ENDPOINT, .tunnel = tunnel->slot};
 		memcpy(message.endpoint.public_key, key, sizeof message.endpoint.public_key);
@@ -68,15 +78,15 @@ static bool is_of_use(const struct config_tunnel *config) {
 }
 
 void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
-						   const struct endpoint *endpoint) {
+						   size_t place, const struct endpoint *endpoint) {
 	if (is_of_use(tunnel->config))
-		announce(tunnel, key, endpoint, false);
+		announce(tunnel, key, place, endpoint, false);
 	else
-		set(tunnel, key, endpoint);
+		set(tunnel, key, place, endpoint);
 }
 
 void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 							const struct endpoint *endpoint) {
 	if (endpoint->address.family && endpoint->port && is_of_use(tunnel->config))
-		announce(tunnel, key, endpoint, true);
+		announce(tunnel, key, 0, endpoint, true);
 }

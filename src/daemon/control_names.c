@@ -57,17 +57,33 @@ static enum err ask(void *context, const char *name, uint64_t ticket) {
 	return error;
 }
 
-static void use(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY_SIZE],
-				const struct endpoint *endpoint) {
-	struct control_tunnel *tunnel = control_tunnel_of_slot(context, slot);
-	if (!tunnel)
-		return;
-	control_endpoints_use(tunnel, key, endpoint);
+/*
+ * Each endpoint of a peer that has several is one of a tunnel of its own for names: the slot, and
+ * the endpoint's place above it.
+ */
+enum { PLACE_SHIFT = 8 };
+_Static_assert(PROCESS_TUNNELS_MAX <= 1 << PLACE_SHIFT &&
+			   CONFIG_ENDPOINTS_MAX <= UINT16_MAX >> PLACE_SHIFT);
+
+static uint16_t place_of(const struct control_tunnel *tunnel, size_t place) {
+	return (uint16_t)(tunnel->slot | place << PLACE_SHIFT);
 }
 
-static void tell(void *context, uint16_t slot, const uint8_t key[static TEXT_KEY_SIZE],
+static struct control_tunnel *tunnel_of(struct control *control, uint16_t place) {
+	return control_tunnel_of_slot(control, place & ((1 << PLACE_SHIFT) - 1));
+}
+
+static void use(void *context, uint16_t place, const uint8_t key[static TEXT_KEY_SIZE],
+				const struct endpoint *endpoint) {
+	struct control_tunnel *tunnel = tunnel_of(context, place);
+	if (!tunnel)
+		return;
+	control_endpoints_use(tunnel, key, place >> PLACE_SHIFT, endpoint);
+}
+
+static void tell(void *context, uint16_t place, const uint8_t key[static TEXT_KEY_SIZE],
 				 const char *name, const char *problem) {
-	struct control_tunnel *tunnel = control_tunnel_of_slot(context, slot);
+	struct control_tunnel *tunnel = tunnel_of(context, place);
 	const struct directory_peer *peer = tunnel ? directory_find_key(tunnel->directory, key) : NULL;
 	if (!peer)
 		return;
@@ -116,51 +132,105 @@ void control_names_done(struct control *control) {
 	control->names = NULL;
 }
 
-static bool has_name(const struct directory_peer *peer) {
-	struct endpoint endpoint;
-	return peer && !peer->shadowed_by && peer->endpoint_name && !directory_literal(peer, &endpoint);
+/* NULL: there is none at the place, or it is an address. */
+static const char *name_at(const struct directory_peer *peer, size_t place, uint16_t *out_port) {
+	struct endpoint literal;
+	const char *name;
+	if (!peer || peer->shadowed_by || place >= directory_places(peer) ||
+		directory_place(peer, place, &literal, &name, out_port))
+		return NULL;
+	return name;
 }
 
-void control_names_put(struct control_tunnel *tunnel, const struct directory_peer *peer) {
-	if (!control_tunnel_is_up(tunnel))
-		return;
+static void put(struct control_tunnel *tunnel, const struct directory_peer *peer, size_t place) {
 	struct endpoint literal;
-	if (!peer->shadowed_by && peer->endpoint_name && directory_literal(peer, &literal))
+	uint16_t port;
+	const char *name;
+	if (directory_place(peer, place, &literal, &name, &port)) {
 		control_endpoints_seen(tunnel, peer->public_key, &literal);
-	if (!has_name(peer))
 		return;
-	enum err error = names_put(tunnel->control->names, clock_now(), tunnel->slot, peer->public_key,
-							   peer->endpoint_name, peer->endpoint_port);
+	}
+	enum err error = names_put(tunnel->control->names, clock_now(), place_of(tunnel, place),
+							   peer->public_key, name, port);
 	if (error)
 		log_error("%s: %s: its endpoint's name: %s", tunnel->name, peer->name, err_text(error));
 }
 
+void control_names_put(struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	const size_t count = peer->shadowed_by ? 0 : directory_places(peer);
+	for (size_t i = 0; i < count && control_tunnel_is_up(tunnel); i++)
+		put(tunnel, peer, i);
+}
+
+static void remove_place(struct control_tunnel *tunnel, const struct directory_peer *peer,
+						 size_t place) {
+	uint16_t port;
+	if (control_tunnel_is_up(tunnel) && name_at(peer, place, &port))
+		names_remove(tunnel->control->names, place_of(tunnel, place), peer->public_key);
+}
+
 void control_names_remove(struct control_tunnel *tunnel, const struct directory_peer *peer) {
-	if (control_tunnel_is_up(tunnel) && has_name(peer))
-		names_remove(tunnel->control->names, tunnel->slot, peer->public_key);
+	for (size_t i = 0; i < directory_places(peer); i++)
+		remove_place(tunnel, peer, i);
 }
 
 void control_names_put_all(struct control_tunnel *tunnel) {
+	memset(tunnel->found, 0, sizeof tunnel->found);
 	list_for_each (link, directory_peers(tunnel->directory))
 		control_names_put(tunnel, list_item(link, struct directory_peer, link));
 }
 
-static bool same_endpoint(const struct directory_peer *left, const struct directory_peer *right) {
-	return has_name(left) && has_name(right) && left->endpoint_port == right->endpoint_port &&
-		   strcmp(left->endpoint_name, right->endpoint_name) == 0;
+void control_names_forget(struct control_tunnel *tunnel) {
+	for (size_t i = 0; i < CONFIG_ENDPOINTS_MAX; i++)
+		names_remove_tunnel(tunnel->control->names, place_of(tunnel, i));
+}
+
+void control_names_connected(struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	for (size_t i = 0; i < directory_places(peer); i++)
+		names_connected(tunnel->control->names, clock_now(), place_of(tunnel, i), peer->public_key);
+}
+
+void control_names_unanswered(struct control_tunnel *tunnel, const struct directory_peer *peer,
+							  uint32_t count) {
+	for (size_t i = 0; i < directory_places(peer); i++)
+		names_unanswered(tunnel->control->names, clock_now(), place_of(tunnel, i), peer->public_key,
+						 count);
+}
+
+void control_names_unreachable(struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	for (size_t i = 0; i < directory_places(peer); i++)
+		names_unreachable(tunnel->control->names, clock_now(), place_of(tunnel, i),
+						  peer->public_key);
+}
+
+static bool same_name(const struct directory_peer *left, const struct directory_peer *right,
+					  size_t place) {
+	uint16_t left_port, right_port;
+	const char *one = name_at(left, place, &left_port), *other = name_at(right, place, &right_port);
+	return one && other && left_port == right_port && strcmp(one, other) == 0;
 }
 
 void control_names_change(struct control_tunnel *tunnel, const struct directory *before) {
 	const struct directory *after = tunnel->directory;
+	uint16_t port;
 	list_for_each (link, directory_peers(before)) {
 		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
-		if (!has_name(directory_find_key(after, peer->public_key)))
-			control_names_remove(tunnel, peer);
+		const struct directory_peer *now = directory_find_key(after, peer->public_key);
+		for (size_t i = 0; i < directory_places(peer); i++)
+			if (!name_at(now, i, &port))
+				remove_place(tunnel, peer, i);
 	}
 	list_for_each (link, directory_peers(after)) {
 		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
-		if (!same_endpoint(directory_find_key(before, peer->public_key), peer))
-			control_names_put(tunnel, peer);
+		const struct directory_peer *was = directory_find_key(before, peer->public_key);
+		const size_t count = peer->shadowed_by ? 0 : directory_places(peer);
+		for (size_t i = 0; i < count && control_tunnel_is_up(tunnel); i++) {
+			if (same_name(was, peer, i))
+				continue;
+			if (i < CONFIG_ENDPOINTS_MAX && peer->of_shared)
+				tunnel->found[i] = (struct endpoint){.port = 0};
+			put(tunnel, peer, i);
+		}
 	}
 }
 

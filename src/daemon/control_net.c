@@ -281,7 +281,7 @@ static struct endpoint endpoint_of(const struct process_message *message) {
 static void connected(struct control_tunnel *tunnel, struct directory_peer *peer,
 					  const char *where) {
 	uint64_t now = clock_now(), last = peer->watched.connected_at;
-	names_connected(tunnel->control->names, now, tunnel->slot, peer->public_key);
+	control_names_connected(tunnel, peer);
 	peer->watched.connected_at = now;
 	peer->watched.unanswered = 0;
 	peer->watched.unreachable_at = 0;
@@ -292,7 +292,7 @@ static void connected(struct control_tunnel *tunnel, struct directory_peer *peer
 }
 
 static void unanswered(struct control_tunnel *tunnel, struct directory_peer *peer, uint32_t count) {
-	names_unanswered(tunnel->control->names, clock_now(), tunnel->slot, peer->public_key, count);
+	control_names_unanswered(tunnel, peer, count);
 	if (peer->watched.unanswered == 0)
 		peer->watched.silent_since = clock_now();
 	peer->watched.unanswered = count;
@@ -307,7 +307,7 @@ static void unanswered(struct control_tunnel *tunnel, struct directory_peer *pee
 static void cannot_reach(struct control_tunnel *tunnel, struct directory_peer *peer,
 						 const char *where) {
 	uint64_t now = clock_now(), before = peer->watched.unreachable_at;
-	names_unreachable(tunnel->control->names, now, tunnel->slot, peer->public_key);
+	control_names_unreachable(tunnel, peer);
 	peer->watched.unreachable_at = now;
 	if (before == 0)
 		control_api_publish(tunnel->control, "peer.unreachable", tunnel->name, peer->name,

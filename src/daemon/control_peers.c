@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/wipe.h"
 #include "conf/value.h"
+#include "crypto/shared_key.h"
 #include "daemon/control_core.h"
 #include "wire/policy_rule.h"
 
@@ -168,7 +169,8 @@ static bool rules_are_good(const struct control_tunnel *tunnel, struct ctl_reque
 	char message[MESSAGE_SIZE], line[POLICY_RULE_TEXT_MAX + 1];
 	struct policy_rule rule;
 	size_t count = 0;
-	if (rules && !tunnel->config->carries_streams) {
+	const bool shared = tunnel->config->shares_keys;
+	if (rules && !tunnel->config->carries_streams && !shared) {
 		ctl_answer_error(request, 400, "invalid",
 						 "rules: they are about streams, and the tunnel carries packets");
 		return false;
@@ -183,11 +185,34 @@ static bool rules_are_good(const struct control_tunnel *tunnel, struct ctl_reque
 			ctl_answer_error(request, 400, "invalid", message);
 			return false;
 		}
+		if (shared && (rule.subject == POLICY_NAME || rule.subject == POLICY_BELOW)) {
+			ctl_answer_error(request, 400, "invalid",
+							 "rules: packets have no names; an address, a prefix or any");
+			return false;
+		}
 		next += size + (next[size] != '\0');
 	}
 	if (count > CONFIG_RULES_MAX)
 		ctl_answer_error(request, 400, "invalid", "rules: too many");
 	return count <= CONFIG_RULES_MAX;
+}
+
+/* Where ends share keys there is one, and the public key is what it is called. */
+static bool key_is_good(const struct control_tunnel *tunnel, struct ctl_request *request,
+						const struct view_peer_request *wanted) {
+	uint8_t identity[TEXT_KEY_SIZE];
+	if (!tunnel->config->shares_keys)
+		return true;
+	if (wanted->has_preshared_key && !wanted->endpoint &&
+		!shared_key_identity(tunnel->config->protocol, wanted->preshared_key, identity) &&
+		memcmp(identity, wanted->public_key, sizeof identity) == 0)
+		return true;
+	ctl_answer_error(request, 400, "invalid",
+					 wanted->endpoint
+						 ? "endpoint: clients come to the server, which does not call them"
+						 : "preshared_key: the one that the client and the server share, and in "
+						   "public_key its identity; 'umbra invite' makes both");
+	return false;
 }
 
 static bool take_addresses(struct control_tunnel *tunnel, struct ctl_request *request,
@@ -327,7 +352,8 @@ static void add(struct control_tunnel *tunnel, struct ctl_request *request,
 			"endpoint: host:port, such as vpn.example.org:51820 or [2001:db8::1]:51820");
 		return;
 	}
-	if (!prefixes_are_good(request, wanted) || !rules_are_good(tunnel, request, wanted->rules))
+	if (!prefixes_are_good(request, wanted) || !rules_are_good(tunnel, request, wanted->rules) ||
+		!key_is_good(tunnel, request, wanted))
 		return;
 	/* Without an interface there is nothing that addresses could be for. */
 	bool without = tunnel->config->carries_streams && tunnel->config->addresses.count == 0;
@@ -353,7 +379,8 @@ void control_peers_add(struct control_tunnel *tunnel, struct ctl_request *reques
 	char *host = NULL;
 	if (!has_store(tunnel, request))
 		return;
-	if (tunnel->config->carries_streams && tunnel->config->role == CONFIG_CLIENT) {
+	if ((tunnel->config->carries_streams || tunnel->config->shares_keys) &&
+		tunnel->config->role == CONFIG_CLIENT) {
 		ctl_answer_error(request, 409, "exists",
 						 "it is a client, whose one peer is the server of the configuration");
 		return;

@@ -29,7 +29,7 @@ bool control_tunnel_is_up(const struct control_tunnel *tunnel) {
 static void ended(struct control_tunnel *tunnel) {
 	tunnel->asking = false;
 	tunnel->synced = false;
-	names_remove_tunnel(tunnel->control->names, tunnel->slot);
+	control_names_forget(tunnel);
 	directory_forget(tunnel->directory);
 	control_net_drop(tunnel);
 	control_decoy_forget(tunnel);

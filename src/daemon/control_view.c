@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "conf/config.h"
+#include "conf/shared.h"
 #include "tunnel/plan.h"
 #include "wire/interface_settings.h"
 
@@ -241,17 +242,26 @@ static enum err fill_recent(const struct control_view *view, size_t limit,
 	return error;
 }
 
-static enum err fill_clients(const struct config_clients *clients, struct view_tunnel *out) {
+static enum err fill_clients(const struct config_tunnel *config, struct view_tunnel *out) {
+	const struct config_clients *clients = &config->clients;
+	struct prefix routes[INTERFACE_SETTINGS_ROUTES_MAX];
+	struct config_prefixes sent = clients->allowed_ips;
+	const struct address *dns = clients->dns;
+	size_t dns_count = clients->dns_count;
+	if (config->shares_keys && config->role == CONFIG_SERVER) {
+		sent = (struct config_prefixes){.items = routes, .count = shared_routes(config, routes)};
+		dns = config->shared.push.dns;
+		dns_count = config->shared.push.dns_count;
+	}
 	enum err error =
 		copy_host(clients->endpoint.name, clients->endpoint.port, &out->clients_endpoint);
 	if (!error)
-		error = copy_prefixes(clients->allowed_ips.items, clients->allowed_ips.count,
-							  &out->clients_allowed_ips, &out->clients_allowed_ip_count);
+		error = copy_prefixes(sent.items, sent.count, &out->clients_allowed_ips,
+							  &out->clients_allowed_ip_count);
 	out->clients_keepalive = clients->persistent_keepalive;
 	if (error)
 		return error;
-	return copy_addresses(clients->dns, clients->dns_count, &out->clients_dns,
-						  &out->clients_dns_count);
+	return copy_addresses(dns, dns_count, &out->clients_dns, &out->clients_dns_count);
 }
 
 static const char *reason_of(const struct control_view *view) {
@@ -401,7 +411,7 @@ enum err control_view_tunnel(const struct control_view *view, size_t peers,
 	if (!error)
 		error = fill_pushed(view, &new);
 	if (!error)
-		error = fill_clients(&config->clients, &new);
+		error = fill_clients(config, &new);
 	if (!error)
 		error = fill_data_path(view, &new);
 	if (!error)

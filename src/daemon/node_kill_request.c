@@ -69,9 +69,13 @@ static enum err add_endpoints(struct node_kill_request *request, const struct no
 							  const struct config_tunnel *config, uint32_t mark) {
 	enum err error = ERR_OK;
 	for (size_t i = 0; i < config->peer_count && !error; i++) {
+		const struct config_hosts *others = &config->peers[i].others;
 		struct endpoint endpoint;
 		if (plan_endpoint(&config->peers[i].endpoint, &endpoint))
 			error = add_endpoint(request, mark, config->carries_streams, &endpoint);
+		for (size_t j = 0; j < others->count && !error; j++)
+			if (plan_endpoint(&others->items[j], &endpoint))
+				error = add_endpoint(request, mark, config->carries_streams, &endpoint);
 	}
 	const struct kill_memory_tunnel *memory = memory_of(node, config->name);
 	for (size_t i = 0; memory && i < memory->endpoint_count && !error; i++)

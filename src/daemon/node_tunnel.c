@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/node_core.h"
+#include "daemon/node_instance.h"
 #include "daemon/node_mtu.h"
 #include "daemon/node_network.h"
 #include "daemon/node_site.h"
@@ -187,6 +188,7 @@ static void attached(void *context, int number, const char *text) {
 		return;
 	}
 	struct uapi_text lines = {.data = NULL};
+	node_instance_put(node, tunnel, &lines);
 	plan_device_text(tunnel->config, tunnel->slot, &lines);
 	node_kill_switch_put_endpoints(node, tunnel, &lines);
 	enum err error = lines.error;

@@ -153,6 +153,12 @@ void directory_put_removal(struct uapi_text *text, const uint8_t key[static TEXT
 /* For a peer that the device has; otherwise nothing happens. */
 void directory_put_endpoint(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
 							const struct endpoint *endpoint);
+/*
+ * Of a peer that may have several: all that are known, in place of those before. found has what
+ * names stand for, by place; ADDRESS_NONE: not known yet.
+ */
+void directory_put_endpoints(struct uapi_text *text, const struct directory_peer *peer,
+							 const struct endpoint *found);
 /* All of the store's that are used. */
 void directory_put_all(struct uapi_text *text, const struct directory *directory);
 /*
@@ -163,6 +169,11 @@ void directory_put_changes(struct uapi_text *text, const struct directory *befor
 						   const struct directory *after);
 /* The endpoint when it is an address and no name. */
 bool directory_literal(const struct directory_peer *peer, struct endpoint *out_endpoint);
+/* How many endpoints there are, each of which has a place from 0 on; and one of them: whether it is
+ * an address, otherwise its name and port. */
+size_t directory_places(const struct directory_peer *peer);
+bool directory_place(const struct directory_peer *peer, size_t place, struct endpoint *out_endpoint,
+					 const char **out_name, uint16_t *out_port);
 
 /* directory_figures.c: what the device answered. */
 

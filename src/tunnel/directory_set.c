@@ -1,17 +1,49 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/config.h"
 #include "tunnel/directory_core.h"
 #include "wire/uapi.h"
 
-bool directory_literal(const struct directory_peer *peer, struct endpoint *out_endpoint) {
+static bool is_literal(const char *name, uint16_t port, struct endpoint *out_endpoint) {
 	char text[ENDPOINT_TEXT_SIZE];
-	if (!peer->endpoint_name)
-		return false;
-	int size = snprintf(text, sizeof text, strchr(peer->endpoint_name, ':') ? "[%s]:%u" : "%s:%u",
-						peer->endpoint_name, peer->endpoint_port);
+	int size = snprintf(text, sizeof text, strchr(name, ':') ? "[%s]:%u" : "%s:%u", name, port);
 	/* A longer one is a name. */
 	return size > 0 && (size_t)size < sizeof text && endpoint_parse(text, out_endpoint) == ERR_OK;
+}
+
+bool directory_literal(const struct directory_peer *peer, struct endpoint *out_endpoint) {
+	return peer->endpoint_name &&
+		   is_literal(peer->endpoint_name, peer->endpoint_port, out_endpoint);
+}
+
+size_t directory_places(const struct directory_peer *peer) {
+	return (peer->endpoint_name != NULL) + (peer->others ? peer->others->count : 0);
+}
+
+bool directory_place(const struct directory_peer *peer, size_t place, struct endpoint *out_endpoint,
+					 const char **out_name, uint16_t *out_port) {
+	const bool first = place == 0;
+	*out_name = first ? peer->endpoint_name : peer->others->items[place - 1].name;
+	*out_port = first ? peer->endpoint_port : peer->others->items[place - 1].port;
+	return is_literal(*out_name, *out_port, out_endpoint);
+}
+
+void directory_put_endpoints(struct uapi_text *text, const struct directory_peer *peer,
+							 const struct endpoint *found) {
+	const size_t count = directory_places(peer);
+	uapi_put_key(text, "public_key", peer->public_key);
+	uapi_put_line(text, "update_only=true");
+	uapi_put_line(text, "replace_endpoints=true");
+	for (size_t i = 0; i < count; i++) {
+		const char *name;
+		uint16_t port;
+		struct endpoint endpoint = {.port = 0};
+		if (!directory_place(peer, i, &endpoint, &name, &port))
+			endpoint = found[i];
+		if (endpoint.address.family != ADDRESS_NONE)
+			uapi_put_endpoint(text, "endpoint", &endpoint);
+	}
 }
 
 /* In place of what the peer had: none takes away what an earlier one of the key has left. */

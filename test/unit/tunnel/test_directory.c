@@ -456,6 +456,41 @@ static void test_adopts_the_store_of_before(void **state) {
 #define IDENTITY "0909090909090909090909090909090909090909090909090909090909090909"
 #define SHARED_KEY "0808080808080808080808080808080808080808080808080808080808080808"
 
+/* Those that are known take the place of all before. */
+static void a_server_with_several_endpoints(void **state) {
+	const struct config_host others[] = {{"192.0.2.2", 2}, {"c.example", 3}};
+	struct config_peer peer = file_peer("server", 9, NULL, 0);
+	peer.endpoint = (struct config_host){"a.example", 1};
+	peer.others = (struct config_hosts){others, 2};
+	const struct config_tunnel tunnel = {
+		.name = "um0", .shares_keys = true, .peers = &peer, .peer_count = 1};
+	struct endpoint found[3] = {{.port = 0}}, literal;
+	struct uapi_text text = {0};
+	struct directory *directory;
+	const char *name;
+	uint16_t port;
+	assert_int_equal(directory_new(&tunnel, &directory), ERR_OK);
+	const struct directory_peer *server = directory_find_name(directory, "server");
+	assert_int_equal(directory_places(server), 3);
+	assert_true(directory_place(server, 1, &literal, &name, &port));
+	assert_false(directory_place(server, 2, &literal, &name, &port));
+	assert_string_equal(name, "c.example");
+	assert_int_equal(port, 3);
+	directory_put_endpoints(&text, server, found);
+	expect_text(&text, "public_key=" IDENTITY "\n"
+					   "update_only=true\n"
+					   "replace_endpoints=true\n"
+					   "endpoint=192.0.2.2:2\n");
+	assert_int_equal(endpoint_parse("[2001:db8::3]:3", &found[2]), ERR_OK);
+	directory_put_endpoints(&text, server, found);
+	expect_text(&text, "public_key=" IDENTITY "\n"
+					   "update_only=true\n"
+					   "replace_endpoints=true\n"
+					   "endpoint=192.0.2.2:2\n"
+					   "endpoint=[2001:db8::3]:3\n");
+	directory_free(directory);
+}
+
 /* What its client is told the device finds by itself. */
 static void shared_keys_have_lines_of_their_own(void **state) {
 	const struct prefix prefix = prefix_of("10.66.0.9/32");
@@ -492,6 +527,7 @@ static void shared_keys_have_lines_of_their_own(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_server_with_several_endpoints),
 		cmocka_unit_test(shared_keys_have_lines_of_their_own),
 		cmocka_unit_test(test_finds_by_name_and_key),
 		cmocka_unit_test(test_what_a_store_peer_has_is_copied),

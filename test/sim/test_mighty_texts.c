@@ -245,6 +245,29 @@ static void test_changed_settings(void **state) {
 	world_free(pair.world);
 }
 
+/* Rules are in force with the next packet, on the session that there is, and after a restart. */
+static void test_rules(void **state) {
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair pair = pair_new(90 + i, &options_of[i]);
+		assert_talking(&pair, 1, CLOCK_SECOND);
+		assert_int_equal(node_set(pair.server,
+								  "public_key=%s\nrule=deny 10.0.0.0/24\n"
+								  "rule=deny fd00::/64\n",
+								  pair.key.id),
+						 0);
+		assert_false(world_packet_arrives(pair.client, pair.server, 3, CLOCK_SECOND));
+		assert_true(world_packet_arrives(pair.server, pair.client, 4, CLOCK_SECOND));
+		node_restart(pair.server);
+		world_run(pair.world, FOUND_DEAD);
+		assert_false(world_packet_arrives(pair.client, pair.server, 5, CLOCK_SECOND));
+		assert_true(world_packet_arrives(pair.server, pair.client, 6, CLOCK_SECOND));
+		assert_int_equal(node_set(pair.server, "public_key=%s\nreplace_rules=true\n", pair.key.id),
+						 0);
+		assert_talking(&pair, 7, CLOCK_SECOND);
+		world_free(pair.world);
+	}
+}
+
 /* Down and up again; the other end is told and comes back. */
 static void test_links(void **state) {
 	for (unsigned i = 0; i < 4; i++) {
@@ -289,15 +312,11 @@ static void test_end(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_up),
-		cmocka_unit_test(test_server_restarts),
-		cmocka_unit_test(test_client_restarts),
-		cmocka_unit_test(test_removed),
-		cmocka_unit_test(test_other_key),
-		cmocka_unit_test(test_changed_settings),
-		cmocka_unit_test(test_links),
-		cmocka_unit_test(test_shared_key),
-		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_set_up),          cmocka_unit_test(test_server_restarts),
+		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_other_key),       cmocka_unit_test(test_changed_settings),
+		cmocka_unit_test(test_rules),           cmocka_unit_test(test_links),
+		cmocka_unit_test(test_shared_key),      cmocka_unit_test(test_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

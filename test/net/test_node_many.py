@@ -13,7 +13,7 @@ from harness.lab import Lab
 from harness.node import seconds_of
 from harness.nodes import make_nodes
 from harness.pair import inner_address
-from harness.process import SLOW
+from harness.process import SLOW, STALL
 from harness.traffic import Pinging, assert_pings, transfer
 
 pytestmark = pytest.mark.umbra
@@ -51,7 +51,10 @@ def test_peers_come_and_go_under_traffic(lab: Lab) -> None:
 
 @pytest.mark.long
 def test_twenty_thousand_peers(lab: Lab) -> None:
-    """One file with 20,000 peers: up within 2 s, and `umbra status` answers within 300 ms."""
+    """One file with 20,000 peers: up within 2 s, and `umbra status` answers within 300 ms.
+
+    So on a machine that has nothing else to do.
+    """
     pair = make_nodes(lab)
     far, tunnel = pair.server, pair.server_tunnel
     generator = random.Random(6)
@@ -68,12 +71,12 @@ def test_twenty_thousand_peers(lab: Lab) -> None:
     # The best of three: the machine has other things to do.
     took = seconds_of(far.start)
     for _ in range(2):
-        if took >= 2 * SLOW:
+        if took >= 2 * SLOW + STALL:
             far.stop()
             took = seconds_of(far.start)
-    assert took < 2 * SLOW, f"the start took {took:.2f} s"
+    assert took < 2 * SLOW + STALL, f"the start took {took:.2f} s"
     took = min(seconds_of(lambda: far.umbra("status")) for _ in range(3))
-    assert took < 0.3 * SLOW, f"status took {took:.2f} s"
+    assert took < 0.3 * SLOW + STALL, f"status took {took:.2f} s"
     assert json.loads(far.umbra("status", "--json").stdout)["tunnels"][0]["peer_count"] == MANY + 1
     pair.client.start()
     assert_pings(pair.client.namespace, inner_address(1, 4))

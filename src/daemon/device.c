@@ -6,19 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "crypto/csprng.h"
+#include "daemon/device_engine.h"
+#include "daemon/device_port.h"
 #include "daemon/net.h"
 #include "daemon/net_journal.h"
 #include "engine/engine.h"
-#include "loop/loop.h"
 #include "proto/registry.h"
-#include "transport/udp/udp_transport.h"
 
 struct net_device {
 	struct net_start start;
-	struct engine *engine;
+	struct device_engine *engine;
+	struct device_port port;
 	const struct device_ops *ops;
 	struct device *device;
 	struct device_host host;
@@ -27,81 +26,17 @@ struct net_device {
 	bool save_failed; /* something of the last full state is missing */
 };
 
-static uint64_t clock_of(void *context) {
-	(void)context;
-	return clock_now();
-}
-
-static uint64_t wall_clock_of(void *context) {
-	(void)context;
-	return clock_wall_now();
-}
-
-static const struct engine_clock system_clock = {.now = clock_of, .wall_now = wall_clock_of};
-
-static void wake(void *context) {
-	struct net_device *device = context;
-	loop_wake(device->start.loop);
-}
-
 static void close_all(const int *descriptors, size_t count) {
 	for (size_t i = 0; i < count; i++)
 		if (descriptors[i] >= 0)
 			(void)close(descriptors[i]);
 }
 
-/* The descriptor is gone either way. */
-static enum err open_transport(const struct net_device *device, int descriptor,
-							   struct transport *out_transport) {
-	const struct udp_options options = {
-		.no_segmentation = device->start.no_udp_segmentation,
-		.no_coalescing = device->start.no_udp_coalescing,
-	};
-	struct udp_socket *socket;
-	enum err error = udp_socket_new(descriptor, &options, &socket);
-	if (error != ERR_OK) {
-		(void)close(descriptor);
-		return error;
-	}
-	*out_transport = (struct transport){.ops = &udp_transport_ops, .context = socket};
-	return ERR_OK;
-}
-
-static int host_listen(void *context, uint16_t port, uint32_t mark,
-					   struct transport out_v4[static INTERFACE_SHARDS_MAX],
-					   struct transport out_v6[static INTERFACE_SHARDS_MAX], uint16_t *out_port) {
+static int host_listen(void *context, struct interface *interface, uint16_t port, uint32_t mark,
+					   uint16_t *out_port) {
 	struct net_device *device = context;
-	const struct net_callbacks *callbacks = &device->start.callbacks;
-	int v4[PROCESS_SHARDS_MAX], v6[PROCESS_SHARDS_MAX];
-	bool has_v4, has_v6;
-	uint16_t bound;
-	uint8_t shards = device->start.shards;
-	int failed =
-		callbacks->listen(callbacks->context, port, mark, shards, v4, v6, &has_v4, &has_v6, &bound);
-	if (failed)
-		return failed;
-	enum err error = ERR_OK;
-	for (uint8_t i = 0; i < INTERFACE_SHARDS_MAX; i++)
-		out_v4[i] = out_v6[i] = (struct transport){.ops = NULL};
-	uint8_t done_v4 = 0, done_v6 = 0;
-	for (; has_v4 && done_v4 < shards && error == ERR_OK; done_v4++)
-		error = open_transport(device, v4[done_v4], &out_v4[done_v4]);
-	for (; has_v6 && done_v6 < shards && error == ERR_OK; done_v6++)
-		error = open_transport(device, v6[done_v6], &out_v6[done_v6]);
-	if (error == ERR_OK) {
-		*out_port = bound;
-		return 0;
-	}
-	for (uint8_t i = 0; i < shards; i++) {
-		transport_done(&out_v4[i]);
-		transport_done(&out_v6[i]);
-	}
-	if (has_v4)
-		close_all(v4 + done_v4, (size_t)(shards - done_v4));
-	if (has_v6)
-		close_all(v6 + done_v6, (size_t)(shards - done_v6));
-	log_error("%sUDP sockets: %s", device->start.prefix, err_text(error));
-	return EIO;
+	return device_port_open(&device->port, &device->engine->ports, &device->start, interface, port,
+							mark, out_port);
 }
 
 static int host_mark(void *context, uint32_t mark) {
@@ -110,8 +45,9 @@ static int host_mark(void *context, uint32_t mark) {
 }
 
 static void host_closed(void *context) {
-	const struct net_device *device = context;
-	engine_settle(device->engine);
+	struct net_device *device = context;
+	device_port_close(&device->port);
+	engine_settle(device->engine->engine);
 	device->start.callbacks.close_sockets(device->start.callbacks.context);
 }
 
@@ -173,26 +109,6 @@ static void restore(struct net_device *device) {
 	device->restoring = false;
 }
 
-static enum err open_engine(struct net_device *device) {
-	const struct net_start *start = &device->start;
-	const struct aead_backend *backend = aead_backend_find(start->aead);
-	if (!backend)
-		return ERR_UNSUPPORTED;
-	const struct engine_options options = {
-		.shards = start->shards,
-		.backend = backend,
-		.random = &csprng,
-		.clock = &system_clock,
-		.notify = wake,
-		.notify_context = device,
-	};
-	enum err error = engine_new(&options, &device->engine);
-	if (error == ERR_OK)
-		log_debug("%s%u shard%s, AEAD by %s", start->prefix, start->shards,
-				  start->shards == 1 ? "" : "s", aead_backend_name(backend));
-	return error;
-}
-
 /* On failure the descriptors are as before: queues are duplicated until all is well. */
 static enum err open_device(struct net_device *device) {
 	const struct net_start *start = &device->start;
@@ -212,7 +128,7 @@ static enum err open_device(struct net_device *device) {
 		return error;
 	}
 	const struct device_options options = {
-		.engine = device->engine,
+		.engine = device->engine->engine,
 		.queues = queues,
 		.coalesce = {.tcp = start->offloads & PROCESS_OFFLOAD_TCP,
 					 .udp = start->offloads & PROCESS_OFFLOAD_UDP},
@@ -228,11 +144,10 @@ static void device_free(struct net_device *device) {
 		return;
 	if (device->device && device->ops->part)
 		device->ops->part(device->device);
-	if (device->engine)
-		engine_stop(device->engine);
+	device_port_close(&device->port);
 	if (device->device)
 		device->ops->free(device->device);
-	engine_free(device->engine);
+	device_engine_release(device->engine);
 	net_journal_done(&device->journal);
 	free(device);
 }
@@ -252,6 +167,7 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 	if (!device)
 		return ERR_NO_MEMORY;
 	device->start = *start;
+	device_port_init(&device->port);
 	device->ops = ops;
 	device->host = (struct device_host){
 		.context = device,
@@ -265,11 +181,9 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 	};
 	enum err error = net_journal_open(&device->journal, &device->start);
 	if (error == ERR_OK)
-		error = open_engine(device);
+		error = device_engine_take(start, &device->engine);
 	if (error == ERR_OK)
 		error = open_device(device);
-	if (error == ERR_OK)
-		error = engine_start(device->engine);
 	if (error != ERR_OK) {
 		device_free(device);
 		return error;

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,7 +31,6 @@ struct engine {
 	pthread_t threads[INTERFACE_SHARDS_MAX];
 	struct shard *shards;
 	_Atomic uint64_t epoch;
-	_Atomic bool news;
 	struct list retired; /* oldest first */
 };
 
@@ -68,12 +68,8 @@ void engine_free(struct engine *engine) {
 }
 
 void engine_collect_all(struct engine *engine) {
-	for (struct list *link = list_take_first(&engine->retired); link;
-		 link = list_take_first(&engine->retired)) {
-		struct retired *retired = list_item(link, struct retired, link);
-		retired->release(retired->pointer);
-		free(retired);
-	}
+	while (engine_collect(engine))
+		engine_pass(engine);
 }
 
 static void *thread_main(void *shard) {
@@ -143,6 +139,58 @@ void engine_post(struct engine *engine, uint16_t shard, struct command *command)
 		loop_wake(engine->shards[shard].loop);
 }
 
+struct each {
+	struct command command; /* first */
+	void (*run)(struct shard *shard, void *context);
+	void *context;
+	sem_t *done;
+};
+
+static void run_each(struct shard *shard, struct command *command) {
+	const struct each *each = (const struct each *)command;
+	sem_t *done = each->done;
+	each->run(shard, each->context);
+	/* From here on the waiting thread may go on, and with it all of this. */
+	(void)sem_post(done);
+}
+
+void engine_each(struct engine *engine, void (*run)(struct shard *shard, void *context),
+				 void *context) {
+	uint16_t shards = engine->options.shards;
+	for (uint16_t i = 0; !engine->running && i < shards; i++) {
+		shard_run_commands(&engine->shards[i]);
+		run(&engine->shards[i], context);
+	}
+	if (!engine->running)
+		return;
+	sem_t done;
+	struct each commands[INTERFACE_SHARDS_MAX];
+	(void)sem_init(&done, 0, 0);
+	for (uint16_t i = 0; i < shards; i++) {
+		commands[i] =
+			(struct each){.command.run = run_each, .run = run, .context = context, .done = &done};
+		engine_post(engine, i, &commands[i].command);
+	}
+	for (uint16_t i = 0; i < shards; i++)
+		while (sem_wait(&done)) /* a signal */
+			;
+	(void)sem_destroy(&done);
+}
+
+static void do_nothing(struct shard *shard, void *context) {
+	(void)shard;
+	(void)context;
+}
+
+void engine_pass(struct engine *engine) {
+	for (uint16_t i = 0; !engine->running && i < engine->options.shards; i++)
+		shard_turn(&engine->shards[i]);
+	/* A command is run at a turn's beginning: the second one's turn comes behind the first's end.
+	 */
+	for (int turn = 0; engine->running && turn < 2; turn++)
+		engine_each(engine, do_nothing, NULL);
+}
+
 /* Every shard passes a turn, sleeping ones too. */
 static void advance(struct engine *engine) {
 	(void)atomic_fetch_add_explicit(&engine->epoch, 1, memory_order_acq_rel);
@@ -181,6 +229,8 @@ static uint64_t slowest(const struct engine *engine) {
 }
 
 bool engine_collect(struct engine *engine) {
+	if (list_is_empty(&engine->retired))
+		return false;
 	uint64_t seen = slowest(engine);
 	uint64_t epoch = atomic_load_explicit(&engine->epoch, memory_order_relaxed);
 	bool waits = false; /* a stage began here, whose turns come from here */
@@ -218,13 +268,7 @@ void engine_settle(struct engine *engine) {
 		(void)usleep(SETTLE_STEP);
 }
 
-void engine_notify(struct engine *engine) {
-	/* One wake for any number of news. */
-	if (!atomic_exchange_explicit(&engine->news, true, memory_order_acq_rel) &&
-		engine->options.notify)
+void engine_notify(const struct engine *engine) {
+	if (engine->options.notify)
 		engine->options.notify(engine->options.notify_context);
-}
-
-bool engine_take_news(struct engine *engine) {
-	return atomic_exchange_explicit(&engine->news, false, memory_order_acq_rel);
 }

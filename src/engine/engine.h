@@ -43,7 +43,7 @@ struct command {
 };
 
 enum err engine_new(const struct engine_options *options, struct engine **out_engine);
-/* Stops the threads. Interfaces must be freed between engine_stop() and this. */
+/* Stops the threads, if any. Its interfaces must be freed before. */
 void engine_free(struct engine *engine);
 
 /* One thread a shard. Without it the owner calls shard_turn() itself (simulator, tests). */
@@ -74,8 +74,17 @@ void engine_retire(struct engine *engine, void (*release)(void *pointer), void *
  */
 bool engine_collect(struct engine *engine);
 
-/* Releases everything retired. The shards must have been stopped. */
+/* Releases everything retired, for which it has shards pass their turns. */
 void engine_collect_all(struct engine *engine);
+
+/*
+ * Runs a function once on every shard between two of its turns, on all at the same time, behind the
+ * commands that were posted before, and waits for them. Shards without threads run it here.
+ */
+void engine_each(struct engine *engine, void (*run)(struct shard *shard, void *context),
+				 void *context);
+/* Waits until every shard has begun and ended a turn; shards without threads have it here. */
+void engine_pass(struct engine *engine);
 
 /*
  * Waits, some milliseconds at most, until every shard has begun a turn since the last publication
@@ -83,7 +92,5 @@ void engine_collect_all(struct engine *engine);
  */
 void engine_settle(struct engine *engine);
 
-/* From shards: the control thread should look at what peers have published. */
-void engine_notify(struct engine *engine);
-/* Control thread: whether that was called since this was. */
-bool engine_take_news(struct engine *engine);
+/* From shards: the control thread should look at what is new. */
+void engine_notify(const struct engine *engine);

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/handshake_queue.h"
 #include "engine/interface.h"
+#include "engine/port.h"
 #include "engine/shard.h"
 #include "wire/uapi.h"
 
@@ -76,16 +77,17 @@ static void read_lane(const struct lane *lane, struct figure_set *figures) {
 
 void figures_read(const struct interface *interface, uint16_t shard, uint64_t now,
 				  struct figure_set *out_figures) {
-	const struct listener *listener = &interface->listeners[shard];
+	const struct listener *listener = &interface->port->listeners[shard];
+	const struct lane *lane = &interface->lanes[shard];
 	const struct shard *owner = engine_shard(interface->engine, shard);
 	struct figure_set figures = {.of = {0}};
-	read_lane(&interface->lanes[shard], &figures);
+	read_lane(lane, &figures);
 	read_udp(listener, &figures);
 	figures.of[FIGURE_TURNS] = counter_read(&owner->turns);
 	figures.of[FIGURE_SEALED_BATCHES] = counter_read(&listener->outbox.sealed_batches);
 	figures.of[FIGURE_SEALED_PACKETS] = counter_read(&listener->outbox.sealed_packets);
 	figures.of[FIGURE_UNSENT] = counter_read(&listener->outbox.dropped);
-	figures.of[FIGURE_UNDER_LOAD] = now < handshake_queue_loaded_until(owner->handshakes);
+	figures.of[FIGURE_UNDER_LOAD] = now < handshake_queue_loaded_until(lane->handshakes);
 	*out_figures = figures;
 }
 

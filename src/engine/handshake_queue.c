@@ -5,18 +5,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct entry {
-	struct lane *lane;
-	struct handshake_datagram datagram;
-};
-
 struct handshake_queue {
 	size_t head, count;
-	_Atomic uint64_t loaded_until; /* other threads read it */
-	struct entry *entries;         /* touched only as far as the queue ever grew */
+	_Atomic uint64_t loaded_until;      /* other threads read it */
+	struct handshake_datagram *entries; /* touched only as far as the queue ever grew */
 };
 
-#define ENTRIES_SIZE (HANDSHAKE_QUEUE_SIZE * sizeof(struct entry))
+#define ENTRIES_SIZE (HANDSHAKE_QUEUE_SIZE * sizeof(struct handshake_datagram))
 
 enum err handshake_queue_new(struct handshake_queue **out_queue) {
 	struct handshake_queue *queue = calloc(1, sizeof *queue);
@@ -40,9 +35,9 @@ void handshake_queue_free(struct handshake_queue *queue) {
 	free(queue);
 }
 
-bool handshake_queue_push(struct handshake_queue *queue, struct lane *lane,
-						  const struct endpoint *from, const struct udp_source *to,
-						  const uint8_t *data, size_t size, uint64_t now) {
+bool handshake_queue_push(struct handshake_queue *queue, const struct endpoint *from,
+						  const struct udp_source *to, const uint8_t *data, size_t size,
+						  uint64_t now) {
 	if (queue->count >= HANDSHAKE_QUEUE_LOADED)
 		atomic_store_explicit(&queue->loaded_until, now + HANDSHAKE_LOAD_HELD,
 							  memory_order_relaxed);
@@ -51,25 +46,23 @@ bool handshake_queue_push(struct handshake_queue *queue, struct lane *lane,
 	/* A queue that drains between turns reuses its first pages. */
 	if (queue->count == 0)
 		queue->head = 0;
-	struct entry *entry = &queue->entries[(queue->head + queue->count) % HANDSHAKE_QUEUE_SIZE];
-	entry->lane = lane;
-	entry->datagram.from = *from;
-	entry->datagram.to = *to;
-	entry->datagram.size = (uint16_t)size;
-	memcpy(entry->datagram.data, data, size);
+	struct handshake_datagram *entry =
+		&queue->entries[(queue->head + queue->count) % HANDSHAKE_QUEUE_SIZE];
+	entry->from = *from;
+	entry->to = *to;
+	entry->size = (uint16_t)size;
+	memcpy(entry->data, data, size);
 	queue->count++;
 	return true;
 }
 
-const struct handshake_datagram *handshake_queue_pop(struct handshake_queue *queue,
-													 struct lane **out_lane) {
+const struct handshake_datagram *handshake_queue_pop(struct handshake_queue *queue) {
 	if (queue->count == 0)
 		return NULL;
-	const struct entry *entry = &queue->entries[queue->head];
+	const struct handshake_datagram *entry = &queue->entries[queue->head];
 	queue->head = (queue->head + 1) % HANDSHAKE_QUEUE_SIZE;
 	queue->count--;
-	*out_lane = entry->lane;
-	return &entry->datagram;
+	return entry;
 }
 
 bool handshake_queue_is_empty(const struct handshake_queue *queue) {

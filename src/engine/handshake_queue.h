@@ -8,7 +8,7 @@
 #include "engine/protocol.h"
 
 /*
- * Handshake datagrams of one shard wait here, bounded, so that floods of them cost established
+ * Handshake datagrams of one lane wait here, bounded, so that floods of them cost established
  * sessions only a budget of time a turn. A long queue is what "under load" means.
  */
 
@@ -20,19 +20,17 @@ enum {
 #define HANDSHAKE_LOAD_HELD (UINT64_C(1000) * 1000 * 1000) /* ns that load lasts once seen */
 
 struct handshake_queue;
-struct lane;
 
 enum err handshake_queue_new(struct handshake_queue **out_queue);
 void handshake_queue_free(struct handshake_queue *queue);
 
 /* Copies a datagram in; false when it is full or the datagram too large. */
-bool handshake_queue_push(struct handshake_queue *queue, struct lane *lane,
-						  const struct endpoint *from, const struct udp_source *to,
-						  const uint8_t *data, size_t size, uint64_t now);
+bool handshake_queue_push(struct handshake_queue *queue, const struct endpoint *from,
+						  const struct udp_source *to, const uint8_t *data, size_t size,
+						  uint64_t now);
 
 /* The oldest, valid until the next push; NULL when empty. */
-const struct handshake_datagram *handshake_queue_pop(struct handshake_queue *queue,
-													 struct lane **out_lane);
+const struct handshake_datagram *handshake_queue_pop(struct handshake_queue *queue);
 bool handshake_queue_is_empty(const struct handshake_queue *queue);
 
 /* True while it is long and for HANDSHAKE_LOAD_HELD after. */

@@ -15,6 +15,10 @@ bool inbox_push(struct inbox *inbox, struct inbox_item *item) {
 	return newest == NULL;
 }
 
+bool inbox_is_empty(const struct inbox *inbox) {
+	return atomic_load_explicit(&inbox->newest, memory_order_relaxed) == NULL;
+}
+
 struct inbox_item *inbox_take_all(struct inbox *inbox) {
 	struct inbox_item *newest =
 		atomic_exchange_explicit(&inbox->newest, NULL, memory_order_acquire);

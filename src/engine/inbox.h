@@ -24,5 +24,8 @@ void inbox_init(struct inbox *inbox);
  */
 bool inbox_push(struct inbox *inbox, struct inbox_item *item);
 
+/* Consumer: whether there are none, for now. */
+bool inbox_is_empty(const struct inbox *inbox);
+
 /* Consumer: all items, linked by next in the order they were pushed; NULL when there are none. */
 struct inbox_item *inbox_take_all(struct inbox *inbox);

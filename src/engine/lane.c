@@ -45,6 +45,7 @@ enum err lane_init(struct lane *lane, struct interface *interface, struct shard 
 				   const struct coalesce_options *options) {
 	memset(lane, 0, sizeof *lane);
 	list_init(&lane->peers);
+	list_append(&shard->lanes, &lane->shard_link);
 	lane->interface = interface;
 	lane->shard = shard;
 	lane->listener = listener;
@@ -53,9 +54,10 @@ enum err lane_init(struct lane *lane, struct interface *interface, struct shard 
 	lane->tun_source = (struct loop_source){.ready = tun_ready, .context = lane};
 	const struct coalesce_sink sink = {
 		.write = write_packet, .lost = lose_packets, .context = lane};
+	listener_add_lane(listener, lane);
 	enum err error = coalescer_new(options, &sink, &lane->coalescer);
 	if (error == ERR_OK)
-		error = listener_add_lane(listener, lane);
+		error = handshake_queue_new(&lane->handshakes);
 	if (error != ERR_OK)
 		return error;
 	int descriptor = tun.ops->descriptor(tun.context);
@@ -65,7 +67,7 @@ enum err lane_init(struct lane *lane, struct interface *interface, struct shard 
 		error = loop_add(shard->loop, descriptor, EPOLLIN, &lane->tun_source);
 		lane->tun_waiting = error == ERR_OK;
 	}
-	lane->snapshot = atomic_load_explicit(&interface->snapshot, memory_order_acquire);
+	lane->snapshot = lane->before = lane->latest = lane_latest(lane);
 	lane->mtu = atomic_load_explicit(&interface->mtu, memory_order_relaxed);
 	if (error == ERR_OK)
 		error = lane->protocol->lane_init(lane);
@@ -76,12 +78,27 @@ void lane_done(struct lane *lane) {
 	if (!lane->shard)
 		return;
 	lane->protocol->lane_done(lane);
+	listener_remove_lane(lane->listener, lane);
 	list_for_each (link, &lane->peers)
 		lane_detach(lane, list_item(link, struct peer, shard_link));
 	stop_waiting(lane);
+	handshake_queue_free(lane->handshakes);
 	coalescer_free(lane->coalescer);
 	tun_queue_done(&lane->tun);
+	list_remove(&lane->shard_link);
 	lane->shard = NULL;
+}
+
+void lane_move(struct lane *lane, struct listener *to) {
+	if (lane->listener == to)
+		return;
+	listener_remove_lane(lane->listener, lane);
+	lane->listener = to;
+	listener_add_lane(to, lane);
+}
+
+bool lane_under_load(const struct lane *lane) {
+	return handshake_queue_under_load(lane->handshakes, lane->shard->now);
 }
 
 static void wait_for(struct lane *lane, uint32_t events) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "engine/coalesce.h"
+#include "engine/handshake_queue.h"
 #include "engine/protocol.h"
 #include "engine/snapshot.h"
 #include "engine/tun_queue.h"
@@ -46,6 +47,7 @@ static inline void lane_count(_Atomic uint64_t *counter, uint64_t amount) {
 struct lane {
 	struct interface *interface;
 	struct shard *shard;
+	struct list shard_link; /* the shard's lanes */
 	struct listener *listener;
 	const struct protocol_ops *protocol;
 	void *protocol_state;
@@ -54,17 +56,25 @@ struct lane {
 	bool tun_ready, tun_waiting; /* readable; known to the loop */
 	struct coalescer *coalescer;
 	const struct snapshot *snapshot;
+	const struct snapshot *before, *latest; /* at the turn's beginning: see shard.c */
 	uint32_t mtu;
 	struct list peers; /* through peer->shard_link */
+	struct handshake_queue *handshakes;
 	struct lane_counters counters;
 };
 
-/* Takes the queue over. The first snapshot arrives with lane_refresh(). */
+/* On the shard: takes the queue over, also on failure, and is one of its lanes from now on. */
 enum err lane_init(struct lane *lane, struct interface *interface, struct shard *shard,
 				   struct listener *listener, struct tun_queue tun,
 				   const struct coalesce_options *options);
-/* Detaches all peers; their memory is their owner's. */
+/*
+ * On the shard, half-built or whole: detaches all peers; their memory is their owner's, once the
+ * shards have passed a turn (other shards' packets may name them, sessions be about to be wiped).
+ */
 void lane_done(struct lane *lane);
+
+/* Another address, from now on. */
+void lane_move(struct lane *lane, struct listener *to);
 
 /* The interface's current snapshot. */
 const struct snapshot *lane_latest(const struct lane *lane);
@@ -72,6 +82,9 @@ const struct snapshot *lane_latest(const struct lane *lane);
 void lane_adopt(struct lane *lane, const struct snapshot *snapshot);
 /* Both at once. */
 void lane_refresh(struct lane *lane);
+
+/* Initiators must prove that they receive where they send from. */
+bool lane_under_load(const struct lane *lane);
 
 /* Stops and starts waiting for packets of the TUN queue. */
 void lane_pause(struct lane *lane);

@@ -1,5 +1,6 @@
 #include "engine/listener.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -17,12 +18,14 @@ static void v6_ready(void *context, uint32_t events) {
 	listener->v6_ready = true;
 }
 
-enum err listener_init(struct listener *listener, struct shard *shard, struct aead_worker *worker) {
+enum err listener_init(struct listener *listener, struct port *port, struct shard *shard) {
 	memset(listener, 0, sizeof *listener);
+	list_init(&listener->shard_link);
+	listener->port = port;
 	listener->shard = shard;
 	listener->v4_source = (struct loop_source){.ready = v4_ready, .context = listener};
 	listener->v6_source = (struct loop_source){.ready = v6_ready, .context = listener};
-	return outbox_init(&listener->outbox, worker, &listener->v4, &listener->v6);
+	return outbox_init(&listener->outbox, shard->worker, &listener->v4, &listener->v6);
 }
 
 static void watch(struct listener *listener, const struct transport *transport,
@@ -60,17 +63,31 @@ void listener_set_transports(struct listener *listener, struct transport v4, str
 }
 
 void listener_done(struct listener *listener) {
-	if (!listener->shard)
-		return;
-	listener_set_transports(listener, (struct transport){.ops = NULL},
-							(struct transport){.ops = NULL});
 	outbox_done(&listener->outbox);
 	listener->shard = NULL;
 }
 
-enum err listener_add_lane(struct listener *listener, struct lane *lane) {
-	if (listener->lane_count == LISTENER_LANES_MAX)
-		return ERR_LIMIT;
+void listener_add_lane(struct listener *listener, struct lane *lane) {
+	assert(listener->lane_count < LISTENER_LANES_MAX);
+	if (listener->lane_count == 0)
+		list_append(&listener->shard->listeners, &listener->shard_link);
 	listener->lanes[listener->lane_count++] = lane;
-	return ERR_OK;
+}
+
+void listener_remove_lane(struct listener *listener, const struct lane *lane) {
+	size_t at = 0;
+	while (at < listener->lane_count && listener->lanes[at] != lane)
+		at++;
+	if (at == listener->lane_count)
+		return;
+	outbox_flush(&listener->outbox);
+	listener->lane_count--;
+	memmove(&listener->lanes[at], &listener->lanes[at + 1],
+			(listener->lane_count - at) * sizeof listener->lanes[0]);
+	if (listener->lane_count > 0)
+		return;
+	listener_set_transports(listener, (struct transport){.ops = NULL},
+							(struct transport){.ops = NULL});
+	shard_count_traffic(listener, &listener->shard->left);
+	list_remove(&listener->shard_link);
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/handshake_queue.h"
 #include "engine/peer.h"
 #include "engine/shard_in.h"
 #include "engine/shard_out.h"
@@ -31,6 +32,8 @@ enum err shard_init(struct shard *shard, struct engine *engine, uint16_t number)
 	shard->random = options->random;
 	shard->backend = options->backend;
 	inbox_init(&shard->inbox);
+	list_init(&shard->lanes);
+	list_init(&shard->listeners);
 	fair_share_init(&shard->share);
 	deadline_heap_init(&shard->deadlines);
 	shard->now = shard->clock->now(shard->clock->context);
@@ -42,14 +45,20 @@ enum err shard_init(struct shard *shard, struct engine *engine, uint16_t number)
 	if (error == ERR_OK)
 		error = index_table_new(shard->random, number, &shard->indices);
 	if (error == ERR_OK)
-		error = handshake_queue_new(&shard->handshakes);
-	if (error == ERR_OK)
 		error = tun_pool_init(&shard->pool);
 	if (error == ERR_OK)
 		error = shard_in_new(&shard->in);
 	if (error == ERR_OK)
 		error = init_rings(shard, options->shards);
 	return error;
+}
+
+static struct lane *lane_of(struct list *shard_link) {
+	return list_item(shard_link, struct lane, shard_link);
+}
+
+static struct listener *listener_of(struct list *shard_link) {
+	return list_item(shard_link, struct listener, shard_link);
 }
 
 static void release_deferred(struct shard *shard) {
@@ -76,7 +85,6 @@ void shard_done(struct shard *shard) {
 	release_deferred(shard);
 	shard_in_free(shard->in);
 	tun_pool_done(&shard->pool);
-	handshake_queue_free(shard->handshakes);
 	index_table_free(shard->indices);
 	udp_buffers_free(shard->udp_buffers);
 	loop_free(shard->loop);
@@ -94,23 +102,34 @@ void shard_defer(struct shard *shard, struct shard_deferred *deferred) {
 	shard->deferred = deferred;
 }
 
-bool shard_under_load(const struct shard *shard) {
-	return handshake_queue_under_load(shard->handshakes, shard->now);
-}
-
-/* Until the queue is empty or the budget of time is used. */
-static void run_handshakes(struct shard *shard) {
-	if (handshake_queue_is_empty(shard->handshakes))
-		return;
-	const struct engine_clock *clock = shard->clock;
-	uint64_t end = clock->now(clock->context) + SHARD_HANDSHAKE_BUDGET;
-	struct lane *lane;
+/* Until the queue is empty or its part of the time is used. */
+static void run_handshakes_of(struct lane *lane, uint64_t budget) {
+	const struct engine_clock *clock = lane->shard->clock;
+	uint64_t end = clock->now(clock->context) + budget;
 	const struct handshake_datagram *datagram;
-	while ((datagram = handshake_queue_pop(shard->handshakes, &lane))) {
+	while ((datagram = handshake_queue_pop(lane->handshakes))) {
 		lane->protocol->handshake(lane, datagram);
 		if (clock->now(clock->context) >= end)
 			return;
 	}
+}
+
+/* True while there are more. Who is flooded takes nobody else's time, nor place in a queue. */
+static bool run_handshakes(struct shard *shard) {
+	uint64_t waiting = 0;
+	bool left = false;
+	list_for_each (link, &shard->lanes)
+		waiting += !handshake_queue_is_empty(lane_of(link)->handshakes);
+	if (waiting == 0)
+		return false;
+	list_for_each (link, &shard->lanes) {
+		struct lane *lane = lane_of(link);
+		if (handshake_queue_is_empty(lane->handshakes))
+			continue;
+		run_handshakes_of(lane, SHARD_HANDSHAKE_BUDGET / waiting);
+		left |= !handshake_queue_is_empty(lane->handshakes);
+	}
+	return left;
 }
 
 static void run_deadlines(struct shard *shard) {
@@ -139,16 +158,17 @@ static void wake_others(struct shard *shard) {
  * were posted before it. Where a command took up a newer one, that stays.
  */
 static void refresh(struct shard *shard) {
-	const struct snapshot *latest[SHARD_INTERFACES_MAX], *before[SHARD_INTERFACES_MAX];
-	size_t count = shard->interface_count;
-	for (size_t i = 0; i < count; i++) {
-		before[i] = shard->lanes[i]->snapshot;
-		latest[i] = lane_latest(shard->lanes[i]);
+	list_for_each (link, &shard->lanes) {
+		struct lane *lane = lane_of(link);
+		lane->before = lane->snapshot;
+		lane->latest = lane_latest(lane);
 	}
 	shard_run_commands(shard);
-	for (size_t i = 0; i < count; i++)
-		if (shard->lanes[i]->snapshot == before[i])
-			lane_adopt(shard->lanes[i], latest[i]);
+	list_for_each (link, &shard->lanes) {
+		struct lane *lane = lane_of(link);
+		if (lane->snapshot == lane->before)
+			lane_adopt(lane, lane->latest);
+	}
 }
 
 static void add_traffic(const struct udp_counters *counters, struct fair_share_traffic *sum) {
@@ -157,12 +177,15 @@ static void add_traffic(const struct udp_counters *counters, struct fair_share_t
 	sum->bytes += atomic_load_explicit(&counters->received_bytes, memory_order_relaxed);
 }
 
+void shard_count_traffic(const struct listener *listener, struct fair_share_traffic *sum) {
+	add_traffic(&listener->v4_counters, sum);
+	add_traffic(&listener->v6_counters, sum);
+}
+
 static void share_fairly(struct shard *shard) {
-	struct fair_share_traffic sum = {.dropped = 0};
-	for (size_t i = 0; i < shard->interface_count; i++) {
-		add_traffic(&shard->listeners[i]->v4_counters, &sum);
-		add_traffic(&shard->listeners[i]->v6_counters, &sum);
-	}
+	struct fair_share_traffic sum = shard->left;
+	list_for_each (link, &shard->listeners)
+		shard_count_traffic(listener_of(link), &sum);
 	fair_share_turn(&shard->share, shard->now, &sum);
 }
 
@@ -173,20 +196,19 @@ void shard_turn(struct shard *shard) {
 	counter_add(&shard->turns, 1);
 	refresh(shard);
 	share_fairly(shard);
-	for (size_t i = 0; i < shard->interface_count; i++)
-		shard->busy |= shard_in_receive(shard, shard->listeners[i]);
+	list_for_each (link, &shard->listeners)
+		shard->busy |= shard_in_receive(shard, listener_of(link));
 	if (!shard->busy)
 		fair_share_emptied(&shard->share);
 	shard_out_take_handoffs(shard);
-	for (size_t i = 0; i < shard->interface_count; i++)
-		shard->busy |= shard_out_transmit(shard, shard->lanes[i]);
-	run_handshakes(shard);
+	list_for_each (link, &shard->lanes)
+		shard->busy |= shard_out_transmit(shard, lane_of(link));
+	shard->busy |= run_handshakes(shard);
 	run_deadlines(shard);
-	for (size_t i = 0; i < shard->interface_count; i++)
-		outbox_flush(&shard->listeners[i]->outbox);
+	list_for_each (link, &shard->listeners)
+		outbox_flush(&listener_of(link)->outbox);
 	release_deferred(shard);
 	wake_others(shard);
-	shard->busy |= !handshake_queue_is_empty(shard->handshakes);
 	/* Nothing of an older snapshot or a removed peer is held from here on. */
 	atomic_store_explicit(&shard->seen_epoch, epoch, memory_order_release);
 }

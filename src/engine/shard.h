@@ -10,10 +10,10 @@
 #include "crypto/aead.h"
 #include "engine/engine.h"
 #include "engine/fair_share.h"
-#include "engine/handshake_queue.h"
 #include "engine/inbox.h"
 #include "engine/index_table.h"
 #include "engine/interface.h"
+#include "engine/listener.h"
 #include "engine/ring.h"
 #include "engine/tun_buffer.h"
 #include "loop/loop.h"
@@ -25,8 +25,7 @@
 
 enum {
 	SHARD_TURN_BYTES = 128 * 1024, /* a budget each way: what keeps latency low under load */
-	SHARD_INTERFACES_MAX = LISTENER_LANES_MAX,
-	SHARD_FORWARDED_MAX = 256, /* of struct shard's forwarded: strangers can cause them */
+	SHARD_FORWARDED_MAX = 256,     /* of struct shard's forwarded: strangers can cause them */
 };
 
 /* How long a shard's thread wants to run at a time where others want its processor, ns. */
@@ -54,13 +53,11 @@ struct shard {
 	struct index_table *indices;
 	struct deadline_heap deadlines;
 	size_t peer_count;
-	struct handshake_queue *handshakes;
 	struct tun_pool pool;
 	struct ring *handoffs[INTERFACE_SHARDS_MAX]; /* from each shard: packets for our peers */
 	struct ring *returns[INTERFACE_SHARDS_MAX];  /* from each shard: our buffers, read by it */
-	struct lane *lanes[SHARD_INTERFACES_MAX];
-	struct listener *listeners[SHARD_INTERFACES_MAX];
-	size_t interface_count;
+	struct list lanes;                           /* through lane->shard_link */
+	struct list listeners; /* those that have lanes, through listener->shard_link */
 	uint64_t staged_bytes;
 	struct shard_deferred *deferred;
 	bool busy;                        /* the last turn left work behind */
@@ -68,6 +65,7 @@ struct shard {
 	bool woken[INTERFACE_SHARDS_MAX]; /* shards that got packets from us this turn */
 	struct shard_in *in;              /* scratch of the way in */
 	struct fair_share share;          /* when more comes in than can be opened */
+	struct fair_share_traffic left;   /* of listeners that there are no more */
 	struct inbox inbox;
 	_Atomic uint32_t forwarded; /* datagrams that other shards received and that wait in inbox */
 	_Atomic bool starved;       /* whoever returns buffers of ours takes it down and wakes us */
@@ -91,7 +89,7 @@ uint64_t shard_next(const struct shard *shard);
 /* Turns and waits until the engine stops it: the thread's main function. */
 void shard_run(struct shard *shard);
 
-/* Under load, initiators must prove that they receive where they send from. */
-bool shard_under_load(const struct shard *shard);
+/* Adds what came through the listener so far. */
+void shard_count_traffic(const struct listener *listener, struct fair_share_traffic *sum);
 
 void shard_defer(struct shard *shard, struct shard_deferred *deferred);

@@ -5,6 +5,7 @@
 
 #include "engine/coalesce.h"
 #include "engine/peer.h"
+#include "engine/port.h"
 #include "engine/shard.h"
 #include "session/session.h"
 #include "wire/ip.h"
@@ -117,13 +118,16 @@ static void finish_run(const struct incoming *incoming, const struct received_ru
 	peer->protocol->received(peer->lane, peer, incoming->session, run);
 }
 
-/* With the first one's interface, as most batches are of one. */
+/* Each with its interface; most batches are of one. */
 static void count_opened(const struct shard_in *in) {
-	if (in->count == 0)
-		return;
-	struct lane_counters *counters = &in->incoming[0].peer->lane->counters;
-	lane_count(&counters->opened_batches, 1);
-	lane_count(&counters->opened_packets, in->count);
+	for (size_t i = 0, end; i < in->count; i = end) {
+		struct lane *lane = in->incoming[i].peer->lane;
+		end = i + 1;
+		while (end < in->count && in->incoming[end].peer->lane == lane)
+			end++;
+		lane_count(&lane->counters.opened_batches, 1);
+		lane_count(&lane->counters.opened_packets, end - i);
+	}
 }
 
 /*
@@ -205,23 +209,23 @@ static void take_forwarded(struct shard *shard, struct command *command) {
 	(void)atomic_fetch_sub_explicit(&shard->forwarded, 1, memory_order_relaxed);
 }
 
-static void forward(const struct shard *shard, struct listener *listener,
-					const struct udp_received *received, uint16_t to, const uint8_t *data,
-					size_t size) {
-	struct interface *interface = listener->lanes[0]->interface;
-	if (to >= interface->shards || to == shard->number)
+static void forward(struct lane *lane, const struct udp_received *received, uint16_t to,
+					const uint8_t *data, size_t size) {
+	const struct shard *shard = lane->shard;
+	struct port *port = lane->listener->port;
+	if (to >= port->shards || to == shard->number)
 		return;
 	struct shard *owner = engine_shard(shard->engine, to);
 	bool room =
 		atomic_fetch_add_explicit(&owner->forwarded, 1, memory_order_relaxed) < SHARD_FORWARDED_MAX;
 	struct forwarded *forwarded = room ? malloc(sizeof *forwarded + size) : NULL;
 	if (!forwarded) {
-		lane_count(&listener->lanes[0]->counters.handoff_dropped, 1);
+		lane_count(&lane->counters.handoff_dropped, 1);
 		(void)atomic_fetch_sub_explicit(&owner->forwarded, 1, memory_order_relaxed);
 		return;
 	}
 	forwarded->command.run = take_forwarded;
-	forwarded->listener = &interface->listeners[to];
+	forwarded->listener = &port->listeners[to];
 	forwarded->received = *received;
 	forwarded->received.size = forwarded->received.segment_size = (uint32_t)size;
 	memcpy(forwarded->data, data, size);
@@ -262,14 +266,14 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 			open_chunk(shard, in);
 		break;
 	case INCOMING_HANDSHAKE:
-		lane_count(handshake_queue_push(shard->handshakes, lane, &received->from, &received->to,
-										data, size, shard->now)
+		lane_count(handshake_queue_push(lane->handshakes, &received->from, &received->to, data,
+										size, shard->now)
 					   ? &lane->counters.handshakes
 					   : &lane->counters.handshakes_dropped,
 				   1);
 		break;
 	case INCOMING_ELSEWHERE:
-		forward(shard, listener, received, incoming->shard, data, size);
+		forward(lane, received, incoming->shard, data, size);
 		break;
 	}
 }

@@ -200,8 +200,8 @@ static void ask_for_buffers(struct shard *shard) {
 
 static void pause_lanes(struct shard *shard) {
 	shard->paused = true;
-	for (size_t i = 0; i < shard->interface_count; i++)
-		lane_pause(shard->lanes[i]);
+	list_for_each (link, &shard->lanes)
+		lane_pause(list_item(link, struct lane, shard_link));
 	ask_for_buffers(shard);
 }
 
@@ -214,8 +214,8 @@ static void resume_lanes(struct shard *shard) {
 	if (!shard->pool.free)
 		return;
 	shard->paused = false;
-	for (size_t i = 0; i < shard->interface_count; i++)
-		lane_resume(shard->lanes[i]);
+	list_for_each (link, &shard->lanes)
+		lane_resume(list_item(link, struct lane, shard_link));
 }
 
 void shard_out_take_handoffs(struct shard *shard) {

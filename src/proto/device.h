@@ -40,15 +40,14 @@ struct device_event {
 struct device_host {
 	void *context;
 	/*
-	 * Opens transports on a port (0: any) in place of those of before, one a shard and family;
-	 * when it fails nothing has changed. A family that the host does not have gets no ops.
+	 * Gives the interface sockets on a port (0: any) in place of those of before: new ones, or the
+	 * port of an interface that has this one open. When it fails nothing has changed.
 	 */
-	int (*listen)(void *context, uint16_t port, uint32_t mark,
-				  struct transport out_v4[static INTERFACE_SHARDS_MAX],
-				  struct transport out_v6[static INTERFACE_SHARDS_MAX], uint16_t *out_port);
-	/* Sets the firewall mark of the open transports. */
+	int (*listen)(void *context, struct interface *interface, uint16_t port, uint32_t mark,
+				  uint16_t *out_port);
+	/* Sets the firewall mark of the open sockets, which those who share them have in common. */
 	int (*mark)(void *context, uint32_t mark);
-	/* The transports of before are being closed: their port may be given up. */
+	/* The interface lets go of its sockets: their port may be given up. */
 	void (*closed)(void *context);
 	/* Keeps a record for the next run: see device_ops.restore. */
 	void (*save)(void *context, struct slice record);
@@ -90,7 +89,7 @@ struct device_ops {
 	 * nothing is sent after that.
 	 */
 	void (*part)(struct device *device);
-	/* The engine must have been stopped. */
+	/* The engine's shards may be at work, and go on with what others have there. */
 	void (*free)(struct device *device);
 	/* The interface's MTU, and whether it is up. */
 	void (*link)(struct device *device, uint32_t mtu, bool up);

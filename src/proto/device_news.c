@@ -25,9 +25,10 @@ void device_news_tell(struct device_news *news, enum device_news_kind kind) {
 	/* Whoever raises the first bit puts it into the inbox; the others ride along. */
 	if (atomic_fetch_or_explicit(&news->kinds, kind, memory_order_acq_rel) != 0 || !news->box)
 		return;
-	struct engine *engine = news->box->engine;
-	(void)inbox_push(&news->box->inbox, &news->item);
-	engine_notify(engine);
+	const struct engine *engine = news->box->engine;
+	/* One wake for any number of news. */
+	if (inbox_push(&news->box->inbox, &news->item))
+		engine_notify(engine);
 }
 
 void device_news_unanswered(struct device_news *news) {
@@ -111,7 +112,8 @@ static void deliver(struct device_newsbox *box) {
 }
 
 uint64_t device_newsbox_run(struct device_newsbox *box, uint64_t now) {
-	if (engine_take_news(box->engine) && box->next == CLOCK_NEVER)
+	bool has_news = !inbox_is_empty(&box->inbox) || !list_is_empty(&box->waiting);
+	if (box->next == CLOCK_NEVER && has_news)
 		box->next = now + INTERVAL;
 	if (box->next <= now) {
 		deliver(box);

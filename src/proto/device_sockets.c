@@ -25,13 +25,10 @@ static void warn(const struct device_sockets *sockets, const char *text) {
 
 static int open_transports(struct device_sockets *sockets, uint16_t port) {
 	const struct device_host *host = sockets->host;
-	struct transport v4[INTERFACE_SHARDS_MAX], v6[INTERFACE_SHARDS_MAX];
 	uint16_t bound;
-	int failed = host->listen(host->context, port, sockets->mark, v4, v6, &bound);
+	int failed = host->listen(host->context, sockets->interface, port, sockets->mark, &bound);
 	if (failed)
 		return failed;
-	if (interface_set_transports(sockets->interface, v4, v6))
-		warn(sockets, "out of memory: sockets were not replaced");
 	sockets->port = bound;
 	sockets->listening = true;
 	sockets->next_listen = CLOCK_NEVER;

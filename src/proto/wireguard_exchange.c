@@ -315,7 +315,7 @@ static bool admitted(struct lane *lane, const struct handshake_datagram *datagra
 	if (!wireguard_lane_config(lane)->identity->present ||
 		!cookie_check_mac1(&state->checker, message))
 		return false;
-	if (!shard_under_load(lane->shard))
+	if (!lane_under_load(lane))
 		return true;
 	if (!cookie_check_mac2(&state->checker, message, &datagram->from, now)) {
 		send_cookie(lane, datagram);

@@ -120,10 +120,7 @@ static void start(struct node *node) {
 	node->dirty = true;
 }
 
-/* Commands that no turn took own memory. */
 static void stop(struct node *node) {
-	for (uint16_t i = 0; i < engine_shards(node->engine); i++)
-		shard_run_commands(engine_shard(node->engine, i));
 	node->ops->free(node->device);
 	engine_free(node->engine);
 	node->device = NULL;

@@ -140,9 +140,8 @@ struct endpoint node_endpoint(const struct node *node);
 /* node_socket.c: a datagram arrived for the node. False when nobody listens there. */
 bool node_receive(struct node *node, const struct endpoint *from, const struct endpoint *to,
 				  const uint8_t *data, size_t size);
-int node_listen(void *context, uint16_t port, uint32_t mark,
-				struct transport out_v4[static INTERFACE_SHARDS_MAX],
-				struct transport out_v6[static INTERFACE_SHARDS_MAX], uint16_t *out_port);
+int node_listen(void *context, struct interface *interface, uint16_t port, uint32_t mark,
+				uint16_t *out_port);
 
 /* node_tun.c */
 struct tun_queue node_tun_open(struct node *node, uint8_t shard);

@@ -166,22 +166,24 @@ static struct transport open_socket(struct node *node, enum address_family famil
 	return (struct transport){.ops = &ops, .context = socket};
 }
 
-int node_listen(void *context, uint16_t port, uint32_t mark,
-				struct transport out_v4[static INTERFACE_SHARDS_MAX],
-				struct transport out_v6[static INTERFACE_SHARDS_MAX], uint16_t *out_port) {
+int node_listen(void *context, struct interface *interface, uint16_t port, uint32_t mark,
+				uint16_t *out_port) {
 	(void)mark;
+	struct transport v4[INTERFACE_SHARDS_MAX], v6[INTERFACE_SHARDS_MAX];
 	struct node *node = context;
 	if (node->listen_error)
 		return node->listen_error;
 	port = port ? port : (uint16_t)(PORT_CHOSEN + node->number);
 	for (uint8_t i = 0; i < INTERFACE_SHARDS_MAX; i++) {
 		bool used = i < engine_shards(node->engine);
-		out_v4[i] = out_v6[i] = (struct transport){.ops = NULL};
+		v4[i] = v6[i] = (struct transport){.ops = NULL};
 		if (used && node->v4.family != ADDRESS_NONE)
-			out_v4[i] = open_socket(node, ADDRESS_V4, port, i);
+			v4[i] = open_socket(node, ADDRESS_V4, port, i);
 		if (used && node->v6.family != ADDRESS_NONE)
-			out_v6[i] = open_socket(node, ADDRESS_V6, port, i);
+			v6[i] = open_socket(node, ADDRESS_V6, port, i);
 	}
+	if (interface_set_transports(interface, v4, v6) != ERR_OK)
+		abort();
 	*out_port = node->port = port;
 	return 0;
 }

@@ -95,6 +95,7 @@ static void test_session_in_flood(void **state) {
 static void test_budget(void **state) {
 	struct pair pair = pair_with_session(5, NULL);
 	struct shard *shard = engine_shard(pair.right->engine, 0);
+	const struct lane *lane = list_item(shard->lanes.next, struct lane, shard_link);
 	struct endpoint left = node_endpoint(pair.left), right = node_endpoint(pair.right);
 	pair.world->tap.recording = true;
 	world_packet(pair.left, pair.right, 7);
@@ -119,7 +120,7 @@ static void test_budget(void **state) {
 	uint64_t before = node_now(pair.right);
 	shard_turn(shard);
 	assert_int_equal(node_arrived(pair.right, pair.left, 7), 1);
-	assert_false(handshake_queue_is_empty(shard->handshakes));
+	assert_false(handshake_queue_is_empty(lane->handshakes));
 	assert_in_range(node_now(pair.right) - before, SHARD_HANDSHAKE_BUDGET,
 					2 * SHARD_HANDSHAKE_BUDGET);
 	/* It wants another turn at once, in which new data comes first again. */
@@ -127,7 +128,7 @@ static void test_budget(void **state) {
 	assert_true(node_receive(pair.right, &left, &right, second->data, second->size));
 	shard_turn(shard);
 	assert_int_equal(node_arrived(pair.right, pair.left, 8), 1);
-	assert_false(handshake_queue_is_empty(shard->handshakes));
+	assert_false(handshake_queue_is_empty(lane->handshakes));
 	/* And in the end all is done. */
 	for (size_t turns = 0; shard_next(shard) == 0; turns++) {
 		assert_true(turns < 1000);

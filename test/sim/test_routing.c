@@ -21,7 +21,8 @@ static struct pair pair_with_session(uint64_t seed, const struct node_options *o
 }
 
 static const struct lane_counters *counters_of(const struct node *node, uint16_t shard) {
-	return &engine_shard(node->engine, shard)->lanes[0]->counters;
+	return &list_item(engine_shard(node->engine, shard)->lanes.next, struct lane, shard_link)
+				->counters;
 }
 
 /* A source that is not the sender's is dropped, whosever it is; the session is none the worse. */

@@ -136,7 +136,6 @@ static inline struct rig *rig_new(uint16_t shards, uint8_t peers) {
 }
 
 static inline void rig_free(struct rig *rig) {
-	engine_stop(rig->engine);
 	interface_free(rig->interface);
 	engine_free(rig->engine);
 	trie_view_release(rig->trie, rig->snapshot.allowed_ips);

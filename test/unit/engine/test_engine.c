@@ -193,11 +193,42 @@ static void test_settle(void **state) {
 	engine_free(engine);
 }
 
+static void count_on(struct shard *shard, void *context) {
+	((unsigned *)context)[shard->number]++;
+}
+
+/* Behind the commands of before, on all shards, and back when all is done. */
+static void test_each(void **state) {
+	struct engine *engine = new_engine(SHARDS);
+	unsigned counts[SHARDS] = {0}, posted = 0;
+	for (int threads = 0; threads < 2; threads++) {
+		if (threads)
+			assert_int_equal(engine_start(engine), ERR_OK);
+		for (unsigned i = 1; i <= 50; i++) {
+			uint64_t turns = atomic_load(&engine_shard(engine, SHARDS - 1)->turns);
+			post(engine, SHARDS - 1, &posted);
+			engine_each(engine, count_on, counts);
+			assert_int_equal(posted, 50U * (unsigned)threads + i);
+			for (int shard = 0; shard < SHARDS; shard++)
+				assert_int_equal(counts[shard], posted);
+			engine_pass(engine);
+			assert_true(atomic_load(&engine_shard(engine, SHARDS - 1)->turns) > turns);
+		}
+	}
+	/* With everything at work, nothing retired is left when this returns. */
+	released_count = 0;
+	retire(engine, 1);
+	retire(engine, 2);
+	engine_collect_all(engine);
+	assert_int_equal(released_count, 2);
+	engine_free(engine);
+}
+
 static void count_notification(void *context) {
 	++*(unsigned *)context;
 }
 
-static void test_news(void **state) {
+static void test_notify(void **state) {
 	unsigned notified = 0;
 	const struct engine_options options = {
 		.shards = 1,
@@ -209,14 +240,12 @@ static void test_news(void **state) {
 	};
 	struct engine *engine;
 	rig_must(engine_new(&options, &engine));
-	assert_false(engine_take_news(engine));
 	engine_notify(engine);
-	engine_notify(engine);
-	assert_int_equal(notified, 1);
-	assert_true(engine_take_news(engine));
-	assert_false(engine_take_news(engine));
 	engine_notify(engine);
 	assert_int_equal(notified, 2);
+	engine_free(engine);
+	engine = new_engine(1);
+	engine_notify(engine); /* nobody listens */
 	engine_free(engine);
 }
 
@@ -227,7 +256,8 @@ int main(void) {
 		cmocka_unit_test(test_name_that_travels),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_settle),
-		cmocka_unit_test(test_news),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_notify),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

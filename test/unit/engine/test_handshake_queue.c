@@ -8,23 +8,17 @@
 
 #include "engine/handshake_queue.h"
 
-static struct lane *lane_of(size_t number) {
-	return (struct lane *)(uintptr_t)(0x1000 + number * 8);
-}
-
 static bool push(struct handshake_queue *queue, uint32_t number, uint64_t now) {
 	uint8_t data[64];
 	memset(data, (int)number, sizeof data);
 	struct endpoint from = {.port = (uint16_t)number, .address.family = ADDRESS_V4};
 	struct udp_source to = {.interface = number};
-	return handshake_queue_push(queue, lane_of(number), &from, &to, data, 1 + number % 64, now);
+	return handshake_queue_push(queue, &from, &to, data, 1 + number % 64, now);
 }
 
 static void assert_pops(struct handshake_queue *queue, uint32_t number) {
-	struct lane *lane;
-	const struct handshake_datagram *datagram = handshake_queue_pop(queue, &lane);
+	const struct handshake_datagram *datagram = handshake_queue_pop(queue);
 	assert_non_null(datagram);
-	assert_ptr_equal(lane, lane_of(number));
 	assert_int_equal(datagram->from.port, (uint16_t)number);
 	assert_int_equal(datagram->to.interface, number);
 	assert_int_equal(datagram->size, 1 + number % 64);
@@ -35,9 +29,8 @@ static void assert_pops(struct handshake_queue *queue, uint32_t number) {
 static void test_order(void **state) {
 	struct handshake_queue *queue;
 	assert_int_equal(handshake_queue_new(&queue), ERR_OK);
-	struct lane *lane = NULL;
 	assert_true(handshake_queue_is_empty(queue));
-	assert_null(handshake_queue_pop(queue, &lane));
+	assert_null(handshake_queue_pop(queue));
 	/* Rounds of uneven lengths lead through every place of the ring. */
 	uint32_t in = 0, out = 0;
 	for (uint32_t round = 0; round < 40; round++) {
@@ -63,11 +56,10 @@ static void test_sizes(void **state) {
 	static const uint8_t data[HANDSHAKE_DATAGRAM_MAX + 1];
 	const struct endpoint from = {.port = 1};
 	const struct udp_source to = {.interface = 0};
-	struct lane *lane;
-	assert_false(handshake_queue_push(queue, lane_of(0), &from, &to, data, sizeof data, 1));
+	assert_false(handshake_queue_push(queue, &from, &to, data, sizeof data, 1));
 	assert_true(handshake_queue_is_empty(queue));
-	assert_true(handshake_queue_push(queue, lane_of(0), &from, &to, data, sizeof data - 1, 1));
-	assert_int_equal(handshake_queue_pop(queue, &lane)->size, HANDSHAKE_DATAGRAM_MAX);
+	assert_true(handshake_queue_push(queue, &from, &to, data, sizeof data - 1, 1));
+	assert_int_equal(handshake_queue_pop(queue)->size, HANDSHAKE_DATAGRAM_MAX);
 	handshake_queue_free(queue);
 }
 
@@ -82,12 +74,11 @@ static void test_load(void **state) {
 	assert_true(handshake_queue_under_load(queue, now));
 	/* Long for as long as it is; one that came while it was holds the load for a second. */
 	assert_true(handshake_queue_under_load(queue, now + 10 * HANDSHAKE_LOAD_HELD));
-	struct lane *lane;
-	assert_non_null(handshake_queue_pop(queue, &lane));
+	assert_non_null(handshake_queue_pop(queue));
 	assert_false(handshake_queue_under_load(queue, now));
 	assert_true(push(queue, 0, now));
 	assert_true(push(queue, 0, now));
-	while (handshake_queue_pop(queue, &lane))
+	while (handshake_queue_pop(queue))
 		;
 	assert_true(handshake_queue_under_load(queue, now + HANDSHAKE_LOAD_HELD - 1));
 	assert_false(handshake_queue_under_load(queue, now + HANDSHAKE_LOAD_HELD));
@@ -96,7 +87,7 @@ static void test_load(void **state) {
 		assert_true(push(queue, i, now));
 	now += 5 * HANDSHAKE_LOAD_HELD;
 	assert_false(push(queue, 0, now));
-	while (handshake_queue_pop(queue, &lane))
+	while (handshake_queue_pop(queue))
 		;
 	assert_true(handshake_queue_under_load(queue, now + HANDSHAKE_LOAD_HELD - 1));
 	handshake_queue_free(queue);

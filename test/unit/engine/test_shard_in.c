@@ -223,16 +223,16 @@ static void test_handshakes(void **state) {
 	const struct toy_lane *lane = rig_lane(rig, 0)->protocol_state;
 	static uint8_t data[LARGE] = "H";
 	struct endpoint from = rig_endpoint(1);
-	assert_false(shard_under_load(rig_shard(rig, 0)));
+	assert_false(lane_under_load(rig_lane(rig, 0)));
 	for (uint32_t i = 0; i < COUNT; i++)
 		fake_transport_put(rig->v4[0], &from, data, 20, 20);
 	fake_transport_put(rig->v4[0], &from, data, LARGE, LARGE);
 	rig_turn(rig);
 	assert_int_equal(lane->handshakes, COUNT);
-	assert_true(shard_under_load(rig_shard(rig, 0)));
+	assert_true(lane_under_load(rig_lane(rig, 0)));
 	rig->now += HANDSHAKE_LOAD_HELD;
 	rig_turn(rig);
-	assert_false(shard_under_load(rig_shard(rig, 0)));
+	assert_false(lane_under_load(rig_lane(rig, 0)));
 	rig_free(rig);
 }
 

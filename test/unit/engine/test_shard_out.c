@@ -356,7 +356,7 @@ static void test_queue_gone(void **state) {
 	struct fake_tun *gone = fake_tun_new();
 	gone->descriptor = ends[0];
 	struct listener listener = {.shard = NULL};
-	assert_int_equal(listener_init(&listener, shard, shard->worker), ERR_OK);
+	assert_int_equal(listener_init(&listener, NULL, shard), ERR_OK);
 	struct lane lane;
 	const struct coalesce_options options = {.tcp = true};
 	assert_int_equal(

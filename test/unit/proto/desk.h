@@ -68,19 +68,18 @@ static const struct transport_ops desk_transport_ops = {
 	.free = desk_transport_free,
 };
 
-static inline int desk_listen(void *context, uint16_t port, uint32_t mark,
-							  struct transport out_v4[static INTERFACE_SHARDS_MAX],
-							  struct transport out_v6[static INTERFACE_SHARDS_MAX],
-							  uint16_t *out_port) {
+static inline int desk_listen(void *context, struct interface *interface, uint16_t port,
+							  uint32_t mark, uint16_t *out_port) {
 	struct desk *desk = context;
+	struct transport v4[INTERFACE_SHARDS_MAX];
 	desk->listens++;
 	if (desk->listen_error)
 		return desk->listen_error;
 	for (uint16_t i = 0; i < desk->shards; i++) {
 		desk->v4[i] = fake_transport_new();
-		out_v4[i] = (struct transport){.ops = &desk_transport_ops, .context = desk->v4[i]};
-		out_v6[i] = (struct transport){.ops = NULL};
+		v4[i] = (struct transport){.ops = &desk_transport_ops, .context = desk->v4[i]};
 	}
+	desk_must(interface_set_transports(interface, v4, NULL) == ERR_OK);
 	desk->asked_port = port;
 	desk->listen_mark = mark;
 	*out_port = port ? port : DESK_PORT;
@@ -171,7 +170,6 @@ static inline struct desk *desk_new(uint16_t shards) {
 }
 
 static inline void desk_free(struct desk *desk) {
-	engine_stop(desk->engine);
 	desk->ops->free(desk->device);
 	engine_free(desk->engine);
 	for (uint16_t i = 0; i < desk->shards; i++) {

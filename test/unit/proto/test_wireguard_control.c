@@ -39,9 +39,9 @@ static void allow(struct device *device, struct wireguard_peer *peer, const char
 
 /* What every shard has in use. */
 static const struct snapshot *snapshot_of(const struct desk *desk) {
-	const struct snapshot *snapshot = engine_shard(desk->engine, 0)->lanes[0]->snapshot;
+	const struct snapshot *snapshot = desk->device->interface->lanes[0].snapshot;
 	for (uint16_t i = 1; i < desk->shards; i++)
-		assert_ptr_equal(engine_shard(desk->engine, i)->lanes[0]->snapshot, snapshot);
+		assert_ptr_equal(desk->device->interface->lanes[i].snapshot, snapshot);
 	return snapshot;
 }
 

@@ -330,7 +330,7 @@ static void test_link(void **state) {
 	desk_turn(desk);
 	assert_int_equal(desk->asked_port, 99);
 	assert_true(desk->device->snapshot->snapshot.up);
-	assert_int_equal(engine_shard(desk->engine, 1)->lanes[0]->mtu, 1280);
+	assert_int_equal(desk->device->interface->lanes[1].mtu, 1280);
 	desk_free(desk);
 }
 

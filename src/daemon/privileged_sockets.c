@@ -10,9 +10,11 @@
 #define REPLY_TIMEOUT (500 * CLOCK_MILLISECOND)
 
 /*
- * Datagrams that carry the index of their receiver: the low bits of its first byte name the shard.
- * A first word of 2 is followed by the sender's index and then the receiver's, 3 and 4 by the
- * receiver's; all numbers are little-endian.
+ * Datagrams that carry the index of their receiver: the low bits of one of its bytes name the
+ * shard. A first word of 2 is followed by the sender's index and then the receiver's, 3 and 4 by
+ * the receiver's; these numbers are little-endian. First bytes 12 to 16 (hexadecimal) and a 0
+ * behind them are followed by the receiver's in two bytes, big-endian; that 17 is steered alike is
+ * no harm.
  */
 static const struct steering steering = {
 	.rules =
@@ -20,8 +22,10 @@ static const struct steering steering = {
 			{.first_word = UINT32_C(2) << 24, .offset = 8},
 			{.first_word = UINT32_C(3) << 24, .offset = 4},
 			{.first_word = UINT32_C(4) << 24, .offset = 4},
+			{.first_word = UINT32_C(0x12) << 24, .any = 0x0100ffff, .offset = 3},
+			{.first_word = UINT32_C(0x14) << 24, .any = 0x0300ffff, .offset = 3},
 		},
-	.count = 3,
+	.count = 5,
 	.mask = PROCESS_SHARDS_MAX - 1,
 };
 

@@ -1,6 +1,7 @@
 #include "host/steering.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 /* A number that is no socket's makes the kernel fall back to its hash. */
@@ -33,9 +34,15 @@ size_t steering_compile(const struct steering *steering, unsigned sockets,
 	emit(out_program, &size,
 		 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, sizeof(uint32_t), 1, 0));
 	emit(out_program, &size, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, FALL_BACK));
-	emit(out_program, &size, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0));
+	bool loaded = false;
 	for (size_t i = 0; i < steering->count; i++) {
 		const struct steering_rule *rule = &steering->rules[i];
+		if (!loaded || rule->any)
+			emit(out_program, &size, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0));
+		if (rule->any)
+			emit(out_program, &size,
+				 (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~rule->any));
+		loaded = !rule->any;
 		emit(out_program, &size,
 			 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, rule->first_word, 0,
 										  CHOICE_SIZE));

@@ -15,12 +15,13 @@
 
 enum {
 	STEERING_RULES_MAX = 8,
-	STEERING_PROGRAM_MAX = 5 + 8 * STEERING_RULES_MAX, /* instructions */
+	STEERING_PROGRAM_MAX = 4 + 10 * STEERING_RULES_MAX, /* instructions */
 };
 
 struct steering_rule {
 	uint32_t first_word; /* the first four bytes of a datagram, read as big-endian */
 	uint32_t offset;     /* of the byte that names the socket, from the datagram's start */
+	uint32_t any;        /* bits of the word that may be anything; they are 0 in first_word */
 };
 
 struct steering {

@@ -10,8 +10,13 @@
 #include "host/steering.h"
 
 static const struct steering rules = {
-	.rules = {{0x02000000, 8}, {0x03000000, 4}, {0x04000000, 4}},
-	.count = 3,
+	.rules = {{0x02000000, 8},
+			  {0x03000000, 4},
+			  {0x04000000, 4},
+			  {0x12000000, 3, .any = 0x0100ffff},
+			  {0x14000000, 3, .any = 0x0300ffff},
+			  {0x05000000, 4}},
+	.count = 6,
 	.mask = 15,
 };
 
@@ -83,10 +88,25 @@ static void test_low_bits_name_the_socket(void **state) {
 	}
 }
 
+static void test_words_with_something_in_them(void **state) {
+	for (unsigned first = 0x10; first < 0x20; first++) {
+		for (unsigned byte = 0; byte < 256; byte++) {
+			const uint8_t data[12] = {(uint8_t)first, 0, 0xaa, (uint8_t)byte, 0xff, 0xff};
+			const uint8_t other[12] = {(uint8_t)first, 1, 0xaa, (uint8_t)byte, 0xff, 0xff};
+			const uint32_t expected = first >= 0x12 && first < 0x18 ? (byte & 15) % 5 : UINT32_MAX;
+			assert_int_equal(steer(5, data, sizeof data), expected);
+			assert_int_equal(steer(5, other, sizeof other), UINT32_MAX);
+		}
+	}
+	/* Behind those, the word is as it was. */
+	const uint8_t fifth[8] = {5, 0, 0, 0, 7};
+	assert_int_equal(steer(16, fifth, sizeof fifth), 7);
+}
+
 static void test_others_fall_back(void **state) {
-	const uint8_t first[16] = {1}, fifth[16] = {5}, reserved[16] = {4, 0, 0, 1, 3};
+	const uint8_t first[16] = {1}, sixth[16] = {6}, reserved[16] = {4, 0, 0, 1, 3};
 	assert_int_equal(steer(4, first, sizeof first), UINT32_MAX);
-	assert_int_equal(steer(4, fifth, sizeof fifth), UINT32_MAX);
+	assert_int_equal(steer(4, sixth, sizeof sixth), UINT32_MAX);
 	assert_int_equal(steer(4, reserved, sizeof reserved), UINT32_MAX);
 }
 
@@ -102,6 +122,8 @@ static void test_short_ones_fall_back(void **state) {
 
 static void test_longest_program_fits(void **state) {
 	struct steering longest = {.count = STEERING_RULES_MAX, .mask = 1};
+	for (size_t i = 0; i < STEERING_RULES_MAX; i++)
+		longest.rules[i].any = 1;
 	struct sock_filter program[STEERING_PROGRAM_MAX + 1];
 	memset(program, 0x5a, sizeof program);
 	size_t size = steering_compile(&longest, 2, program);
@@ -112,6 +134,7 @@ static void test_longest_program_fits(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_low_bits_name_the_socket),
+		cmocka_unit_test(test_words_with_something_in_them),
 		cmocka_unit_test(test_others_fall_back),
 		cmocka_unit_test(test_short_ones_fall_back),
 		cmocka_unit_test(test_longest_program_fits),

@@ -104,7 +104,7 @@ bool node_pushed_say(struct privileged *privileged, const struct attachment *att
 		!is_peer(config_find(node->config, tunnel->name), public_key))
 		return false;
 	struct node_pushed_word *word = &tunnel->pushed.word;
-	bool same = word->settings &&
+	bool same = word->settings && !tunnel->pushed.failed &&
 				memcmp(word->public_key, public_key, sizeof word->public_key) == 0 &&
 				interface_settings_equal(word->settings, settings);
 	if (same || tunnel->attachment != attachment)
@@ -218,6 +218,7 @@ static void apply(struct node *node, struct node_tunnel *tunnel) {
 static void finish(struct node *node, struct node_tunnel *tunnel, int number, const char *text) {
 	struct plan_pushed *coming = tunnel->pushed.coming;
 	tunnel->pushed.coming = NULL;
+	tunnel->pushed.failed = number != 0;
 	if (number) {
 		plan_pushed_free(coming);
 		log_error("%s: what its server gives: %s", tunnel->name, text[0] ? text : strerror(number));

@@ -32,6 +32,7 @@ struct node_pushed_word {
 /* Of one tunnel. */
 struct node_pushed {
 	struct node_pushed_word word; /* the last; settings NULL: none */
+	bool failed;                  /* it was not carried out: the same again is no repetition */
 	struct plan_pushed *plan;     /* in force, of tunnel->config; NULL: nothing */
 	struct plan_pushed *next;     /* during a reload: of the configuration to come */
 	struct plan_pushed *coming;   /* while the device is told of it */

@@ -16,9 +16,12 @@ import pytest
 
 from harness.device import BIN
 from harness.lab import Lab
+from harness.node import Node
 from harness.nodes import outer
+from harness.pair import PORT, endpoint, outer_address
 from harness.process import run, wait_until
 from harness.resolving import NamedNode
+from harness.traffic import assert_pings
 
 PROTOCOL = "mighty"
 DRIVER = BIN.parent / "drivers" / "compromised"
@@ -43,39 +46,10 @@ pytestmark = [
 ]
 
 
-class Client(NamedNode):
-    """A client whose net process reaches nobody, and says of its server what it is told to."""
+class Home(NamedNode):
+    """A client with one tunnel, and what it has of what its server gives."""
 
     name: str
-
-    @classmethod
-    def make(cls, lab: Lab, **rows: Any) -> Client:
-        near, far = lab.namespace("client"), lab.namespace("neighbour")
-        lab.link(near, far, outer(2), outer(1))
-        near.ip("route add 10.20.0.0/16 via 198.18.0.1", "route add default via 198.18.0.1")
-        client = cls(lab, near, "client")
-        client.name = lab.interface_name()
-        key = client.secret("server.psk", subprocess.check_output([BIN / "umbra", "genpsk"], text=True))
-        client.tunnels[client.name] = {
-            "protocol": PROTOCOL,
-            "role": "client",
-            "auth": {"psk_file": key},
-            "endpoints": ["203.0.113.9:51820"],
-            **rows,
-        }
-        client.tunnels[client.name]["dns"] = {"manager": "file", **rows.get("dns", {})}
-        client.file.write_bytes(PLAIN)
-        client.start()
-        return client
-
-    def command(self, *options: str) -> list[str]:
-        return ["env", "UMBRA_ATTACK=settings", str(DRIVER), "-c", str(self.configuration), *options]
-
-    def say(self, word: int) -> None:
-        before = len(self.log_text())
-        assert _libc.sigqueue(self.part("net"), signal.SIGUSR2, ctypes.c_void_p(word)) == 0
-        end = f"hostile end of word {word}\n"
-        wait_until(lambda: end in self.log_text()[before:], 10, end)
 
     @property
     def pushed(self) -> dict[str, Any] | None:
@@ -117,6 +91,40 @@ class Client(NamedNode):
         wait_until(has, 10, f"{addresses}, {routes}, {servers}:\n{self.log_text()}")
 
 
+class Client(Home):
+    """Its net process reaches nobody, and says of its server what it is told to."""
+
+    @classmethod
+    def make(cls, lab: Lab, **rows: Any) -> Client:
+        near, far = lab.namespace("client"), lab.namespace("neighbour")
+        lab.link(near, far, outer(2), outer(1))
+        near.ip("route add 10.20.0.0/16 via 198.18.0.1", "route add default via 198.18.0.1")
+        client = cls(lab, near, "client")
+        client.name = lab.interface_name()
+        key = client.secret("server.psk", subprocess.check_output([BIN / "umbra", "genpsk"], text=True))
+        client.tunnels[client.name] = {
+            "protocol": PROTOCOL,
+            "role": "client",
+            "auth": {"psk_file": key},
+            "endpoints": ["203.0.113.9:51820"],
+            **rows,
+        }
+        client.tunnels[client.name]["dns"] = {"manager": "file", **rows.get("dns", {})}
+        client.file.write_bytes(PLAIN)
+        client.start()
+        return client
+
+    def command(self, *options: str) -> list[str]:
+        return ["env", "UMBRA_ATTACK=settings", str(DRIVER), "-c", str(self.configuration), *options]
+
+    def say(self, word: int) -> None:
+        before = len(self.log_text())
+        assert _libc.sigqueue(self.part("net"), signal.SIGUSR2, ctypes.c_void_p(word)) == 0
+        end = f"hostile end of word {word}\n"
+        wait_until(lambda: end in self.log_text()[before:], 10, end)
+
+
+FIRST_OF_SERVER = (["10.66.0.7/24", "fd66::7/64"], ["10.9.0.0/16"], ["10.66.0.1"])
 FIRST = (["10.66.0.7/24", "fd66::7/64"], ["10.9.0.0/16", "fd09::/48"], ["10.66.0.1"])
 
 
@@ -247,3 +255,75 @@ def test_what_the_file_says(lab: Lab) -> None:
     wait_until(lambda: client.addresses() == set(), 10, "no addresses")
     rules = client.namespace.run("nft", "list", "ruleset").stdout
     assert "10.66.0.1" not in rules and "10.66.0.7" not in rules
+
+
+def gives(network: str, routes: str) -> dict[str, Any]:
+    """Of a server: what its client gets, and has to have of its own for that."""
+    return {
+        "addresses": [f"{network}.1/24", "fd66::1/64"],
+        "push": {
+            "routes": [routes],
+            "dns": [f"{network}.1"],
+            "domains": ["umbra.test"],
+            "mtu": 1300,
+        },
+    }
+
+
+def client_of(network: str) -> dict[str, Any]:
+    return {
+        "name": "home",
+        "psk_file": "shared.psk",
+        "allowed_ips": [f"{network}.7/32", "fd66::7/128"],
+        "addresses": [f"{network}.7/24", "fd66::7/64"],
+    }
+
+
+def test_of_a_server(lab: Lab) -> None:
+    """All of it by a handshake; another pool by the next one; and nothing is left of a killed client."""
+    near, far = lab.namespace("client"), lab.namespace("server")
+    lab.link(near, far, outer(2), outer(1))
+    far.ip("address add 10.9.0.1/32 dev lo", "address add 10.10.0.1/32 dev lo")
+    key = subprocess.check_output([BIN / "umbra", "genpsk"], text=True).strip()
+    client, server = Home(lab, near, "client"), Node(lab, far, "server")
+    client.name, inside = lab.interface_name(), lab.interface_name()
+    for node in (client, server):
+        node.secret("shared.psk", key)
+    base = {"protocol": PROTOCOL, "role": "server", "listen": f"[::]:{PORT}"}
+    server.tunnels[inside] = {
+        **base, **gives("10.66.0", "10.9.0.0/16"), "peers": [client_of("10.66.0")]
+    }
+    client.tunnels[client.name] = {
+        "protocol": PROTOCOL,
+        "role": "client",
+        "auth": {"psk_file": "shared.psk"},
+        "endpoints": [endpoint(outer_address(1, 4))],
+        "dns": {"manager": "file"},
+    }
+    client.file.write_bytes(PLAIN)
+    server.start()
+    before = near.run("ip", "route", "show", "table", "all").stdout
+    client.start()
+    client.assert_has(*FIRST_OF_SERVER)
+    assert client.mtu() == 1300 and "search umbra.test" in client.file.read_text()
+    for there in ("10.66.0.1", "10.9.0.1", "fd66::1"):
+        assert_pings(near, there)
+    assert_pings(far, "10.66.0.7")
+
+    # Another pool: nothing changes before the client comes again.
+    server.tunnels[inside] = {
+        **base, **gives("10.67.0", "10.10.0.0/16"), "peers": [client_of("10.67.0")]
+    }
+    server.reload()
+    os.kill(client.part("net"), signal.SIGKILL)
+    client.assert_has(["10.67.0.7/24", "fd66::7/64"], ["10.10.0.0/16"], ["10.67.0.1"])
+    for there in ("10.67.0.1", "10.10.0.1"):
+        assert_pings(near, there)
+
+    client.kill()
+    wait_until(lambda: client.name not in near.links(), 10, "no interface")
+    assert near.run("ip", "route", "show", "table", "all").stdout == before
+    client.start()
+    client.assert_has(["10.67.0.7/24", "fd66::7/64"], ["10.10.0.0/16"], ["10.67.0.1"])
+    client.stop()
+    assert client.file.read_bytes() == PLAIN

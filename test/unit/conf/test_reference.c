@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "conf/both_kinds.h"
 #include "conf/config_same.h"
 #include "conf/loading.h"
 #include "conf/schema.h"

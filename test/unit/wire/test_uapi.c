@@ -276,7 +276,7 @@ static void test_bad_lines_of_roles(void **state) {
 		"role=",
 		"instance=0102030405060708090",
 		"instance=01020304050607",
-		"instance=" KEY_HEX,
+		("instance=" KEY_HEX),
 		"ciphers=",
 		"rekey_seconds=4294967296",
 		"keepalive=65536",

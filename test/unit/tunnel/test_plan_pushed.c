@@ -193,12 +193,15 @@ static void test_network(void **state) {
 	plan_network_done(&plan);
 	struct uapi_text lines = {.data = NULL};
 	assert_int_equal(plan_device_changes(&scene.tunnel, &scene.plan->tunnel, 3, &lines), ERR_OK);
-	assert_non_null(strstr(lines.data, "replace_allowed_ips=true\n"
-									   "allowed_ip=10.9.0.0/16\n"
-									   "allowed_ip=fd09::/48\n"
-									   "allowed_ip=10.66.0.0/24\n"
-									   "allowed_ip=fd66::/64\n"));
-	assert_null(strstr(lines.data, "endpoint="));
+	char text[1024];
+	assert_true(lines.size < sizeof text);
+	(void)snprintf(text, sizeof text, "%.*s", (int)lines.size, lines.data);
+	assert_non_null(strstr(text, "replace_allowed_ips=true\n"
+								 "allowed_ip=10.9.0.0/16\n"
+								 "allowed_ip=fd09::/48\n"
+								 "allowed_ip=10.66.0.0/24\n"
+								 "allowed_ip=fd66::/64\n"));
+	assert_null(strstr(text, "endpoint="));
 	uapi_text_done(&lines);
 	plan_pushed_free(scene.plan);
 }

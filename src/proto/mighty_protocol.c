@@ -21,8 +21,8 @@ static bool claims(const uint8_t *data, size_t size) {
 /* An id that is not in use here may be another shard's; steering normally sees to that. */
 static enum incoming_kind parse_unknown(const struct lane *lane, uint16_t id,
 										struct incoming *out_incoming) {
-	const uint16_t owner = mighty_ids_shard(id);
-	if (owner == lane->shard->number || owner >= lane->interface->shards)
+	const uint16_t owner = mighty_ids_shard(id, lane->interface->shards);
+	if (owner == lane->shard->number)
 		return INCOMING_DROP;
 	out_incoming->shard = owner;
 	return INCOMING_ELSEWHERE;
@@ -226,7 +226,7 @@ static enum err lane_init_state(struct lane *lane) {
 		return ERR_NO_MEMORY;
 	nonce_pool_init(&state->nonces, random);
 	source_cookie_init(&state->cookies);
-	enum err error = mighty_ids_new(random, lane->shard->number, &state->ids)
+	enum err error = mighty_ids_new(random, lane->shard->number, lane->interface->shards, &state->ids)
 						 ?: time_order_new(random, &state->order)
 						 ?: seen_new(random, &state->seen);
 	if (error != ERR_OK) {

@@ -44,10 +44,11 @@ struct incoming {
 
 /* Authentic datagrams of one session that came in a row. */
 struct received_run {
-	uint32_t packets;            /* all, empty ones (keepalives) included */
-	uint32_t data_packets;       /* those with something inside that is no control frame */
-	uint64_t wire_bytes;         /* sum of the datagrams' sizes */
-	const struct endpoint *from; /* of the last one */
+	uint32_t packets;      /* all, empty ones (keepalives) included */
+	uint32_t data_packets; /* those with something inside that is no control frame */
+	uint64_t wire_bytes;   /* sum of the datagrams' sizes */
+	/* Of the last one that is no message; NULL: all are. */
+	const struct endpoint *from;
 	const struct udp_source *to;
 	/* The one with the highest counter of its session so far, where that is no message. */
 	const struct udp_received *newest; /* NULL: none */

@@ -163,13 +163,13 @@ static void open_chunk(struct shard *shard, struct shard_in *in) {
 		running = incoming;
 		run.packets++;
 		run.wire_bytes += incoming->wire_size;
-		run.from = &in->origins[i]->from;
-		run.to = &in->origins[i]->to;
 		uint32_t size = in->jobs[i].size;
 		if (incoming->message) {
 			lane->protocol->message(lane, incoming, in->origins[i], in->jobs[i].destination, size);
 			continue;
 		}
+		run.from = &in->origins[i]->from;
+		run.to = &in->origins[i]->to;
 		if (incoming->counter + 1 == session->replay.next)
 			run.newest = in->origins[i];
 		if (size == 0)

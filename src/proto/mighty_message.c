@@ -107,6 +107,7 @@ void mighty_message_take(struct lane *lane, const struct incoming *incoming,
 	struct mighty_keepalive keepalive;
 	if (!mighty_peer_heard(peer, session))
 		return;
+	mighty_paths_received(peer, &origin->from);
 	if (incoming->message == MIGHTY_DISCONNECT) {
 		/* Under an older key it may be late, and the other end be back. */
 		if (session->stage != MIGHTY_CURRENT)

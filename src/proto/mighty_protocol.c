@@ -110,7 +110,8 @@ static void received(struct lane *lane, struct peer *base, struct session *opene
 	if (!mighty_peer_heard(peer, session))
 		return;
 	mighty_timers_received(peer);
-	mighty_paths_received(peer, run->from);
+	if (run->from)
+		mighty_paths_received(peer, run->from);
 	if (run->newest && session->stage == MIGHTY_CURRENT)
 		mighty_paths_seen(peer, run->newest, session->session.replay.next - 1,
 						  run->newest->segment_size);

@@ -135,6 +135,29 @@ static void test_refused(void **state) {
 	rig_free(rig);
 }
 
+/* Where a run is from is where its packets are from, also when a message from elsewhere ends it. */
+static void test_messages(void **state) {
+	struct rig *rig = rig_new(1, 2);
+	const struct toy_session *session = begin(rig, 1);
+	const struct toy_peer *peer = rig->peers[1];
+	const struct endpoint own = rig_endpoint(1), elsewhere = rig_endpoint(50);
+	uint8_t sealed[2048];
+	put(rig, 0, session, 0, 1, 0);
+	for (uint64_t counter = 1; counter <= 2; counter++) {
+		uint32_t whole = toy_seal(session, counter, (const uint8_t *)"x", 1, sealed);
+		sealed[0] = 'M';
+		fake_transport_put(rig->v4[0], &elsewhere, sealed, whole, whole);
+		rig_turn(rig);
+		assert_int_equal(peer->runs, counter);
+		assert_int_equal(peer->received, counter + 1);
+		assert_int_equal(peer->received_data, 1);
+		assert_int_equal(peer->messages, counter);
+		assert_true(endpoint_equal(&peer->from, &own));
+	}
+	assert_int_equal(rig->tuns[0]->written_count, 1);
+	rig_free(rig);
+}
+
 /* A session that ends in received() is named by datagrams behind it in the same chunk. */
 static void test_session_ends_in_received(void **state) {
 	struct rig *rig = rig_new(1, 2);
@@ -254,9 +277,9 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_more_than_a_chunk), cmocka_unit_test(test_buffer_of_segments),
 		cmocka_unit_test(test_refused),           cmocka_unit_test(test_session_ends_in_received),
-		cmocka_unit_test(test_source_moves),      cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_elsewhere_limit),   cmocka_unit_test(test_handshakes),
-		cmocka_unit_test(test_tun_refuses),
+		cmocka_unit_test(test_messages),          cmocka_unit_test(test_source_moves),
+		cmocka_unit_test(test_elsewhere),         cmocka_unit_test(test_elsewhere_limit),
+		cmocka_unit_test(test_handshakes),        cmocka_unit_test(test_tun_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

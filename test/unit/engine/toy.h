@@ -4,6 +4,7 @@
  * A tiny protocol for tests of the engine, without handshakes:
  *
  *   data:       | 'D' | zeros 3 | index 4, little-endian | counter 8, little-endian | sealed … |
+ *   message:    the same with 'M' in front: only counted
  *   handshake:  | 'H' | anything … |     only counted
  */
 
@@ -35,8 +36,9 @@ struct toy_peer {
 	unsigned wanted, sent_data, sent_empty, expired;
 	unsigned runs;                    /* calls of received() */
 	uint32_t received, received_data; /* packets */
-	struct endpoint from;             /* of the last run */
-	bool ends_in_received;            /* the session that received ends at once */
+	struct endpoint from;             /* of the last run that had one */
+	unsigned messages;
+	bool ends_in_received; /* the session that received ends at once */
 };
 
 /* Per lane. */
@@ -62,7 +64,7 @@ static inline void toy_header(uint32_t index, uint64_t counter, uint8_t *out, ui
 }
 
 static inline bool toy_claims(const uint8_t *data, size_t size) {
-	return size > 0 && (data[0] == 'D' || data[0] == 'H');
+	return size > 0 && (data[0] == 'D' || data[0] == 'M' || data[0] == 'H');
 }
 
 static inline enum incoming_kind toy_parse(struct lane *lane, uint8_t *data, size_t size,
@@ -91,6 +93,7 @@ static inline enum incoming_kind toy_parse(struct lane *lane, uint8_t *data, siz
 		.counter = counter,
 		.counter_limit = TOY_COUNTERS,
 		.wire_size = (uint32_t)size,
+		.message = data[0] == 'M',
 	};
 	uint8_t header[TOY_FRONT];
 	toy_header(index, counter, header, job->nonce);
@@ -129,46 +132,46 @@ static inline void toy_received(struct lane *lane, struct peer *base, struct ses
 	peer->runs++;
 	peer->received += run->packets;
 	peer->received_data += run->data_packets;
-	peer->from = *run->from;
+	if (run->from)
+		peer->from = *run->from;
 	/* Reads the session, which must still be there, then ends it unless that happened before. */
 	if (peer->ends_in_received &&
 		index_table_find(lane->shard->indices, session->local_index) == session)
 		toy_end(lane->shard, (struct toy_session *)session);
 }
 
+static inline void toy_message(struct lane *lane, const struct incoming *incoming,
+							   const struct udp_received *origin, const uint8_t *data,
+							   size_t size) {
+	((struct toy_peer *)incoming->peer)->messages++;
+}
+
 static inline struct session *toy_outgoing(struct lane *lane, struct peer *base, uint32_t count) {
-	(void)lane;
 	struct toy_session *current = ((struct toy_peer *)base)->current;
 	return current && current->session.send_counter + count <= TOY_COUNTERS ? &current->session
 																			: NULL;
 }
 
 static inline void toy_wanted(struct lane *lane, struct peer *peer) {
-	(void)lane;
 	((struct toy_peer *)peer)->wanted++;
 }
 
 static inline void toy_frame(struct lane *lane, const struct session *session, uint64_t counter,
 							 uint8_t *slot, struct aead_job *job) {
-	(void)lane;
 	toy_header(session->remote_index, counter, slot, job->nonce);
 }
 
 static inline void toy_sent(struct lane *lane, struct peer *base, struct session *session,
 							bool data) {
-	(void)lane;
-	(void)session;
 	struct toy_peer *peer = (struct toy_peer *)base;
 	*(data ? &peer->sent_data : &peer->sent_empty) += 1;
 }
 
 static inline void toy_expired(struct lane *lane, struct peer *peer) {
-	(void)lane;
 	((struct toy_peer *)peer)->expired++;
 }
 
 static inline void toy_reconfigured(struct lane *lane, const struct snapshot *before) {
-	(void)before;
 	((struct toy_lane *)lane->protocol_state)->reconfigured++;
 }
 
@@ -198,6 +201,7 @@ static const struct protocol_ops toy_protocol = {
 	.wanted = toy_wanted,
 	.frame = toy_frame,
 	.sent = toy_sent,
+	.message = toy_message,
 	.expired = toy_expired,
 	.reconfigured = toy_reconfigured,
 	.lane_init = toy_lane_init,

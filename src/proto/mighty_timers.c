@@ -128,8 +128,6 @@ static void look_at_liveness(struct mighty_peer *peer) {
 	case LIVENESS_NOTHING:
 		break;
 	case LIVENESS_KEEPALIVE:
-		/* Said also where it cannot leave: the next one is due a whole interval later. */
-		liveness_sent(&peer->liveness, now_of(peer));
 		mighty_message_keepalive(peer);
 		break;
 	case LIVENESS_DEAD:

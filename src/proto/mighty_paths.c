@@ -93,7 +93,6 @@ const struct endpoint *mighty_paths_endpoint_of(const struct mighty_peer *peer,
 	for (size_t i = 0; choice && i < choice->count; i++)
 		if (endpoint_equal(&choice->entries[i].endpoint, from))
 			return from;
-	/* It may answer from another address than it is spoken to. */
 	return &peer->peer.paths[0].to;
 }
 
@@ -120,7 +119,7 @@ void mighty_paths_sent(struct mighty_peer *peer) {
 
 void mighty_paths_received(struct mighty_peer *peer, const struct endpoint *from) {
 	if (peer->choice)
-		endpoint_choice_received(peer->choice, mighty_paths_endpoint_of(peer, from));
+		endpoint_choice_received(peer->choice, from);
 }
 
 static void publish_round_trips(struct mighty_peer *peer) {
@@ -132,7 +131,9 @@ static void publish_round_trips(struct mighty_peer *peer) {
 
 static void take_endpoint_pong(struct mighty_peer *peer, const struct endpoint *from,
 							   const uint8_t bytes[static MIGHTY_KEEPALIVE_BYTES]) {
-	endpoint_choice_pong(peer->choice, mighty_paths_endpoint_of(peer, from), bytes, now_of(peer));
+	const struct endpoint *endpoint = mighty_paths_endpoint_of(peer, from);
+	if (endpoint_choice_pong(peer->choice, endpoint, bytes, now_of(peer)))
+		endpoint_choice_received(peer->choice, endpoint);
 	publish_round_trips(peer);
 	mighty_paths_ask(peer);
 }
@@ -170,13 +171,17 @@ static void send_pings(struct mighty_peer *peer) {
 	mighty_timers_paths_at(peer, migration_deadline(&peer->migration));
 }
 
+static enum migration_place see(struct mighty_peer *peer, const struct endpoint *from,
+								uint64_t sequence, size_t bytes) {
+	const struct shard *shard = peer->peer.lane->shard;
+	return migration_seen(&peer->migration, from, sequence, bytes, shard->random, shard->now);
+}
+
 void mighty_paths_seen(struct mighty_peer *peer, const struct udp_received *origin,
 					   uint64_t sequence, size_t bytes) {
-	const struct shard *shard = peer->peer.lane->shard;
 	if (peer->client)
 		return;
-	switch (migration_seen(&peer->migration, &origin->from, sequence, bytes, shard->random,
-						   shard->now)) {
+	switch (see(peer, &origin->from, sequence, bytes)) {
 	case MIGRATION_UNKNOWN:
 		return;
 	case MIGRATION_HERE:
@@ -193,9 +198,12 @@ void mighty_paths_seen(struct mighty_peer *peer, const struct udp_received *orig
 void mighty_paths_pinged(struct mighty_peer *peer, const struct udp_received *origin,
 						 uint64_t sequence, size_t bytes) {
 	const struct migration *migration = &peer->migration;
-	if (endpoint_equal(&origin->from, &migration->home) ||
-		endpoint_equal(&origin->from, &migration->candidate))
-		mighty_paths_seen(peer, origin, sequence, bytes);
+	if (peer->client || (!endpoint_equal(&origin->from, &migration->home) &&
+						 !endpoint_equal(&origin->from, &migration->candidate)))
+		return;
+	/* Which of our addresses is spoken to they do not say: all of them are pinged. */
+	if (see(peer, &origin->from, sequence, bytes) == MIGRATION_ELSEWHERE)
+		send_pings(peer);
 }
 
 void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *origin,

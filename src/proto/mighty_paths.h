@@ -19,7 +19,10 @@ void mighty_paths_attempt(struct mighty_peer *peer);
 /* Client: a hello was answered from there. */
 void mighty_paths_connected(struct mighty_peer *peer, const struct endpoint *from);
 void mighty_paths_lost(struct mighty_peer *peer);
-/* Client: the endpoint that an authentic datagram is from; the one in use where it is none. */
+/*
+ * Client: the endpoint that answers what it was asked from there; the one in use where that is
+ * none: its host may answer from elsewhere than it is spoken to.
+ */
 const struct endpoint *mighty_paths_endpoint_of(const struct mighty_peer *peer,
 												const struct endpoint *from);
 /* Client: sends the pings that are due. To be called once there is a session to send them under. */

@@ -149,7 +149,7 @@ static void compare(struct endpoint_choice *choice, uint64_t now) {
 	}
 }
 
-void endpoint_choice_pong(struct endpoint_choice *choice, const struct endpoint *from,
+bool endpoint_choice_pong(struct endpoint_choice *choice, const struct endpoint *from,
 						  const uint8_t token[static ENDPOINT_CHOICE_TOKEN_SIZE], uint64_t now) {
 	struct endpoint_choice_entry *entry = choice->connected ? find(choice, from) : NULL;
 	for (size_t i = 0; entry && i < ENDPOINT_CHOICE_PINGS; i++) {
@@ -166,8 +166,9 @@ void endpoint_choice_pong(struct endpoint_choice *choice, const struct endpoint 
 		entry->unanswered = 0;
 		question->sent_at = CLOCK_NEVER;
 		compare(choice, now);
-		return;
+		return true;
 	}
+	return false;
 }
 
 bool endpoint_choice_ping(struct endpoint_choice *choice, uint64_t now,

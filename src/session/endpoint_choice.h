@@ -121,8 +121,8 @@ void endpoint_choice_sent(struct endpoint_choice *choice, uint64_t now);
 /* Something authentic came. */
 void endpoint_choice_received(struct endpoint_choice *choice, const struct endpoint *from);
 
-/* It was a pong: beside endpoint_choice_received(). */
-void endpoint_choice_pong(struct endpoint_choice *choice, const struct endpoint *from,
+/* It was a pong: beside endpoint_choice_received(). Whether a ping that went there asked for it. */
+bool endpoint_choice_pong(struct endpoint_choice *choice, const struct endpoint *from,
 						  const uint8_t token[static ENDPOINT_CHOICE_TOKEN_SIZE], uint64_t now);
 
 /* To be called until it is false, after each of the others: a ping is to be sent. */

@@ -189,6 +189,37 @@ static void test_pings_move_nobody(void **state) {
 	mighty_pair_free(&pair);
 }
 
+/* Nor does it matter which of the server's addresses they are sent to: answers leave as before. */
+static void test_pings_to_another_address(void **state) {
+	struct mighty_pair pair = mighty_pair_up(60, NULL);
+	const struct udp_source *from = &pair.server_peer->peer.paths[0].from;
+	assert_true(world_packet_arrives(pair.client, pair.server, 1, DELAY));
+	const struct address first = pair.server->v4;
+	assert_true(address_equal(&from->address, &first));
+	move(pair.server, "192.0.2.88");
+	const struct endpoint second = node_endpoint(pair.server);
+	const struct mighty_keepalive ping = {.kind = MIGHTY_KEEPALIVE_PING, .bytes = {1, 2, 3}};
+	mighty_message_send(pair.client_peer, &ping, &second, NULL);
+	pair.client->dirty = true;
+	world_run(pair.world, 3 * DELAY);
+	assert_true(address_equal(&from->address, &first));
+	/* A client that moves, and sends such pings: nor then. */
+	pair.server->v4 = first;
+	move(pair.client, "192.0.2.77");
+	assert_true(world_packet_arrives(pair.client, pair.server, 2, DELAY));
+	pair.server->v4 = second.address;
+	mighty_message_send(pair.client_peer, &ping, &second, NULL);
+	pair.client->dirty = true;
+	world_run(pair.world, DELAY);
+	assert_true(address_equal(&pair.server_peer->migration_to.address, &first));
+	/* What is said there does. */
+	world_run(pair.world, CLOCK_SECOND);
+	mighty_sim_set_endpoints(pair.client, pair.client_peer, &second, 1);
+	assert_true(world_packet_arrives(pair.client, pair.server, 3, CLOCK_SECOND));
+	assert_true(address_equal(&from->address, &second.address));
+	mighty_pair_free(&pair);
+}
+
 static struct endpoint v6_of(const struct node *node) {
 	return (struct endpoint){.address = node->v6, .port = NODE_PORT};
 }
@@ -233,6 +264,61 @@ static void test_failover(void **state) {
 		assert_int_equal(pair.server->event_count, 2);
 		mighty_pair_free(&pair);
 	}
+}
+
+/* It falls silent, and what its server has to say comes from an address that is none of them. */
+static void test_failover_under_answers(void **state) {
+	struct mighty_pair pair = two_endpoints(170);
+	const struct endpoint second = v6_of(pair.server);
+	move(pair.server, "192.0.2.99");
+	const uint64_t silent = world_now(pair.world);
+	for (uint32_t number = 1; !is_at(pair.client_peer, &second); number++) {
+		assert_true(world_now(pair.world) - silent <= 3 * CLOCK_SECOND + 5 * DELAY);
+		world_packet(pair.client, pair.server, number);
+		world_packet(pair.server, pair.client, number);
+		world_run(pair.world, 5 * DELAY);
+	}
+	assert_true(node_arrived_from(pair.client, pair.server) > 40);
+	assert_true(world_packet_arrives(pair.client, pair.server, 1000, CLOCK_SECOND));
+	mighty_pair_free(&pair);
+}
+
+/* What the server sends seems to come from another address of its host. */
+struct disguise {
+	struct world *world;
+	struct endpoint real, shown;
+};
+
+static bool show_another(void *context, const struct endpoint *from, const struct endpoint *to,
+						 struct slice datagram) {
+	const struct disguise *disguise = context;
+	if (!endpoint_equal(from, &disguise->real))
+		return true;
+	if (sim_send(disguise->world->network, &disguise->shown, to, datagram) != ERR_OK)
+		abort();
+	return false;
+}
+
+/* Its answers name what they answer: nobody takes it for dead. */
+static void test_answers_from_elsewhere(void **state) {
+	struct mighty_pair pair = mighty_pair_new(180, NULL);
+	struct disguise disguise = {
+		.world = pair.world, .real = node_endpoint(pair.server), .shown = at("192.0.2.99:51820")};
+	pair.world->tap.pass = show_another;
+	pair.world->tap.context = &disguise;
+	pair.world->tap.recording = true;
+	node_link(pair.server, true);
+	node_link(pair.client, true);
+	world_run(pair.world, CLOCK_SECOND);
+	for (uint32_t number = 0; number < 200; number++) {
+		world_packet(pair.client, pair.server, number);
+		world_packet(pair.server, pair.client, number);
+		world_run(pair.world, 100 * CLOCK_MILLISECOND);
+	}
+	assert_int_equal(tap_count(&pair.world->tap, &pair.client->v4, FIRST(MIGHTY_REQUEST)), 1);
+	assert_int_equal(node_arrived_from(pair.client, pair.server), 200);
+	assert_int_equal(node_arrived_from(pair.server, pair.client), 200);
+	mighty_pair_free(&pair);
 }
 
 /* The other one is another machine, which does not know the session: a handshake there. */
@@ -339,7 +425,10 @@ int main(void) {
 		cmocka_unit_test(test_relayed_without_answers),
 		cmocka_unit_test(test_late_packet),
 		cmocka_unit_test(test_pings_move_nobody),
+		cmocka_unit_test(test_pings_to_another_address),
 		cmocka_unit_test(test_failover),
+		cmocka_unit_test(test_failover_under_answers),
+		cmocka_unit_test(test_answers_from_elsewhere),
 		cmocka_unit_test(test_failover_to_another_server),
 		cmocka_unit_test(test_first_one_dead),
 		cmocka_unit_test(test_faster_endpoint),

@@ -245,6 +245,15 @@ static void test_changed_settings(void **state) {
 	world_free(pair.world);
 }
 
+static uint64_t denied(const struct node *node) {
+	uint64_t sum = 0;
+	for (uint16_t i = 0; i < node->options.shards; i++)
+		sum += atomic_load(
+			&list_item(engine_shard(node->engine, i)->lanes.next, struct lane, shard_link)
+				 ->counters.denied);
+	return sum;
+}
+
 /* Rules are in force with the next packet, on the session that there is, and after a restart. */
 static void test_rules(void **state) {
 	for (unsigned i = 0; i < 2; i++) {
@@ -266,6 +275,52 @@ static void test_rules(void **state) {
 		assert_talking(&pair, 7, CLOCK_SECOND);
 		world_free(pair.world);
 	}
+}
+
+/* Changed while it sends; each packet that does not pass is counted. */
+static void test_changed_rules(void **state) {
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair pair = pair_new(92 + i, &options_of[i]);
+		for (uint32_t number = 0; number < 20; number++) {
+			const bool may = number % 2;
+			assert_int_equal(node_set(pair.server,
+									  "public_key=%s\nreplace_rules=true\nrule=%s any udp\n",
+									  pair.key.id, may ? "allow" : "deny"),
+							 0);
+			const uint64_t before = denied(pair.server);
+			assert_int_equal(world_packet_arrives(pair.client, pair.server, number, 2 * DELAY),
+							 may);
+			assert_int_equal(denied(pair.server), before + !may);
+		}
+		/* Behind one that lets it pass another one is not looked at. */
+		assert_int_equal(node_set(pair.server, "public_key=%s\nrule=deny any\n", pair.key.id), 0);
+		assert_talking(&pair, 20, 2 * DELAY);
+		world_free(pair.world);
+	}
+}
+
+/* Another client's address, which is out of reach until it is said otherwise. */
+static void test_client_to_client(void **state) {
+	struct pair pair = pair_new(95, &options_of[1]);
+	const struct mighty_key other = mighty_key_of(2);
+	const struct inner inner = {
+		.from = pair.client->number, .to = 99, .number = 7, .size = INNER_SIZE};
+	assert_int_equal(node_set(pair.server,
+							  "public_key=%s\npreshared_key=%s\nallowed_ip=10.0.0.99/32\n",
+							  other.id, other.secret),
+					 0);
+	for (unsigned i = 0; i < 4; i++) {
+		const uint64_t before = denied(pair.server);
+		const size_t came = node_arrived(pair.server, pair.client, 7);
+		node_inject(pair.client, &inner);
+		world_run(pair.world, 2 * DELAY);
+		assert_int_equal(node_arrived(pair.server, pair.client, 7), came + i % 2);
+		assert_int_equal(denied(pair.server), before + 1 - i % 2);
+		assert_talking(&pair, 10 + 2 * i, 2 * DELAY);
+		assert_int_equal(node_set(pair.server, "client_to_client=%s\n", i % 2 ? "false" : "true"),
+						 0);
+	}
+	world_free(pair.world);
 }
 
 /* Down and up again; the other end is told and comes back. */
@@ -315,6 +370,7 @@ int main(void) {
 		cmocka_unit_test(test_set_up),          cmocka_unit_test(test_server_restarts),
 		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_other_key),       cmocka_unit_test(test_changed_settings),
+		cmocka_unit_test(test_changed_rules),   cmocka_unit_test(test_client_to_client),
 		cmocka_unit_test(test_rules),           cmocka_unit_test(test_links),
 		cmocka_unit_test(test_shared_key),      cmocka_unit_test(test_end),
 	};

@@ -5,29 +5,10 @@
 #include "base/log.h"
 #include "daemon/privileged_parts.h"
 #include "host/steering.h"
+#include "proto/steering_rules.h"
 
 /* It waits for its reply, and the channel has room for more than a hundred. */
 #define REPLY_TIMEOUT (500 * CLOCK_MILLISECOND)
-
-/*
- * Datagrams that carry the index of their receiver: the low bits of one of its bytes name the
- * shard. A first word of 2 is followed by the sender's index and then the receiver's, 3 and 4 by
- * the receiver's; these numbers are little-endian. First bytes 12 to 16 (hexadecimal) and a 0
- * behind them are followed by the receiver's in two bytes, big-endian; that 17 is steered alike is
- * no harm.
- */
-static const struct steering steering = {
-	.rules =
-		{
-			{.first_word = UINT32_C(2) << 24, .offset = 8},
-			{.first_word = UINT32_C(3) << 24, .offset = 4},
-			{.first_word = UINT32_C(4) << 24, .offset = 4},
-			{.first_word = UINT32_C(0x12) << 24, .any = 0x0100ffff, .offset = 3},
-			{.first_word = UINT32_C(0x14) << 24, .any = 0x0300ffff, .offset = 3},
-		},
-	.count = 5,
-	.mask = PROCESS_SHARDS_MAX - 1,
-};
 
 /*
  * A net process that asks without reading the answers would hold everything up again and again, and
@@ -64,20 +45,57 @@ static void send_sockets(const struct attachment *attachment, uint16_t request) 
 	privileged_reply(attachment->privileged, &message, descriptors, count);
 }
 
-/* The sockets open now, when they are what is asked for; otherwise new ones. */
-static int open_sockets(struct attachment *attachment, const struct process_message *message) {
-	struct listen *present = &attachment->sockets;
-	const struct listen_request request = {
+static struct listen_request request_of(const struct attachment *attachment, uint16_t port,
+										uint32_t mark) {
+	static const struct steering steering = {
+		.rules = steering_rules, .count = STEERING_RULES, .mask = PROCESS_SHARDS_MAX - 1};
+	return (struct listen_request){
 		.address = attachment->request.listen,
-		.port = message->listen.port,
-		.mark = message->listen.mark,
-		.shards = message->listen.shards,
+		.port = port,
+		.mark = mark,
+		.shards = attachment->tun.count,
 		.steering = &steering,
 	};
+}
+
+/* Those of another tunnel, which has another protocol, at the same place; NULL: there are none. */
+static const struct listen *find_shared(const struct attachment *attachment,
+										const struct listen_request *request) {
+	const struct listen *found = NULL;
+	for (uint16_t slot = 0; slot < PROCESS_TUNNELS_MAX; slot++) {
+		const struct attachment *other = attachment->privileged->attachments[slot];
+		if (!other || other == attachment || !listen_is_at(&other->sockets, request))
+			continue;
+		if (strcmp(other->protocol, attachment->protocol) == 0 ||
+			other->sockets.mark != request->mark)
+			return NULL;
+		found = &other->sockets;
+	}
+	return found;
+}
+
+/* Of the sockets, and so in the books of all who have them. */
+static int set_mark(struct attachment *attachment, uint32_t mark) {
+	const struct listen_request place = request_of(attachment, attachment->sockets.port, mark);
+	int number = listen_mark(&attachment->sockets, mark);
+	for (uint16_t slot = 0; !number && slot < PROCESS_TUNNELS_MAX; slot++) {
+		struct attachment *other = attachment->privileged->attachments[slot];
+		if (other && listen_is_at(&other->sockets, &place))
+			other->sockets.mark = mark;
+	}
+	return number;
+}
+
+/* The sockets open now, when they are what is asked for; another tunnel's there; or new ones. */
+static int open_sockets(struct attachment *attachment, const struct process_message *message) {
+	struct listen *present = &attachment->sockets;
+	const struct listen_request request =
+		request_of(attachment, message->listen.port, message->listen.mark);
 	if (present->shards == request.shards && present->port == request.port)
-		return present->mark == request.mark ? 0 : listen_mark(present, request.mark);
+		return present->mark == request.mark ? 0 : set_mark(attachment, request.mark);
 	struct listen opened;
-	int number = listen_open(&request, &opened);
+	const struct listen *shared = request.port ? find_shared(attachment, &request) : NULL;
+	int number = shared ? listen_copy(shared, &opened) : listen_open(&request, &opened);
 	if (number)
 		return number;
 	listen_done(present);
@@ -153,7 +171,7 @@ void privileged_answer_mark(struct privileged *privileged, const struct process_
 		.type = PROCESS_MARKED, .request = message->request, .tunnel = message->tunnel};
 	int number = attachment ? judge_mark(attachment, message->mark.mark) : ENODEV;
 	if (!number)
-		number = listen_mark(&attachment->sockets, message->mark.mark);
+		number = set_mark(attachment, message->mark.mark);
 	done.marked.error = (uint32_t)number;
 	privileged_reply(privileged, &done, NULL, 0);
 }

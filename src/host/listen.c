@@ -1,6 +1,7 @@
 #include "host/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -153,7 +154,8 @@ int listen_open(const struct listen_request *request, struct listen *out_listen)
 		return EINVAL;
 	int number = 0;
 	for (unsigned attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
-		struct listen listen = {.shards = request->shards, .mark = request->mark};
+		struct listen listen = {
+			.shards = request->shards, .mark = request->mark, .address = request->address};
 		number = is_everywhere(&request->address) ? open_both(request, &listen)
 												  : open_one(request, &listen);
 		if (!number) {
@@ -163,6 +165,40 @@ int listen_open(const struct listen_request *request, struct listen *out_listen)
 		if (request->port != 0 || number != EADDRINUSE)
 			return number;
 	}
+	return number;
+}
+
+bool listen_is_at(const struct listen *listen, const struct listen_request *request) {
+	bool same_address = address_equal(&listen->address, &request->address) ||
+						(is_everywhere(&listen->address) && is_everywhere(&request->address));
+	return listen->shards > 0 && listen->shards == request->shards &&
+		   listen->port == request->port && same_address;
+}
+
+static int copy_family(const int *descriptors, unsigned count, int *out_descriptors) {
+	for (unsigned i = 0; i < count; i++) {
+		out_descriptors[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, 0);
+		if (out_descriptors[i] >= 0)
+			continue;
+		int number = errno;
+		close_all(out_descriptors, i);
+		return number;
+	}
+	return 0;
+}
+
+int listen_copy(const struct listen *listen, struct listen *out_copy) {
+	struct listen copy = *listen;
+	copy.has_v4 = copy.has_v6 = false;
+	int number = listen->has_v4 ? copy_family(listen->v4, listen->shards, copy.v4) : 0;
+	copy.has_v4 = listen->has_v4 && !number;
+	if (!number && listen->has_v6)
+		number = copy_family(listen->v6, listen->shards, copy.v6);
+	copy.has_v6 = listen->has_v6 && !number;
+	if (number)
+		listen_done(&copy);
+	else
+		*out_copy = copy;
 	return number;
 }
 

@@ -31,6 +31,7 @@ struct listen {
 	unsigned shards; /* 0: nothing is open */
 	uint16_t port;
 	uint32_t mark;
+	struct address address; /* as it was asked for */
 	bool has_v4, has_v6;
 	int v4[LISTEN_SHARDS_MAX], v6[LISTEN_SHARDS_MAX]; /* non-blocking, close-on-exec */
 };
@@ -42,7 +43,13 @@ struct listen {
  */
 int listen_open(const struct listen_request *request, struct listen *out_listen);
 
-/* Sets SO_MARK on all sockets; 0 or errno. */
+/* Whether they are what listen_open() would open, marks apart. */
+bool listen_is_at(const struct listen *listen, const struct listen_request *request);
+
+/* The same sockets by other descriptors: each copy is closed by itself. 0 or errno. */
+int listen_copy(const struct listen *listen, struct listen *out_copy);
+
+/* Sets SO_MARK on all sockets, which copies have in common; 0 or errno. */
 int listen_mark(struct listen *listen, uint32_t mark);
 
 /* Closes the sockets. Also for a zeroed struct. */

@@ -16,7 +16,8 @@
 
 /* Real sockets, whose datagrams stay on the loopback interface. */
 
-static const struct steering rules = {.rules = {{0x04000000, 4}}, .count = 1, .mask = 15};
+static const struct steering_rule list[] = {{0x04000000, UINT32_MAX, 4, 0}};
+static const struct steering rules = {.rules = list, .count = 1, .mask = 15};
 
 static struct listen open_shards(unsigned shards) {
 	const struct listen_request request = {.shards = shards, .steering = &rules};

@@ -109,27 +109,13 @@ static void check_mtu(const struct config_tunnel *tunnel, const struct tree_node
 	}
 }
 
-static bool has_default(const struct config_prefixes *prefixes) {
-	for (size_t i = 0; i < prefixes->count; i++)
-		if (prefixes->items[i].length == 0)
-			return true;
-	return false;
-}
-
-static bool routes_default(const struct config_tunnel *tunnel) {
-	bool found = !tunnel->routes.from_peers && has_default(&tunnel->routes.include);
-	for (size_t i = 0; tunnel->routes.from_peers && !found && i < tunnel->peer_count; i++)
-		found = has_default(&tunnel->peers[i].allowed_ips);
-	return found;
-}
-
 /* Without a mark the tunnel's own datagrams would take the default route: into the tunnel. */
 static void check_mark(const struct config_tunnel *tunnel, const struct tree_node *node,
 					   struct config_errors *errors) {
 	const struct tree_node *mark = tree_get(node, "fwmark");
 	if (!mark || !tunnel->fwmark.off || !tunnel->routes.table.automatic)
 		return;
-	if (routes_default(tunnel))
+	if (config_routes_default(tunnel))
 		fault_add(
 			errors, mark, NULL,
 			"off, but a default route goes into the tunnel; auto or a number, or routes.table "
@@ -141,7 +127,7 @@ static void check_kill_switch(const struct config_tunnel *tunnel, const struct t
 	const struct tree_node *key = tree_get(node, "kill_switch");
 	if (!key || !tunnel->kill_switch || tunnel->kill_switch_absent)
 		return;
-	if (!tunnel->routes.table.automatic || !routes_default(tunnel))
+	if (!tunnel->routes.table.automatic || !config_routes_default(tunnel))
 		fault_add(
 			errors, key, NULL,
 			"true, but the tunnel takes no default route; 0.0.0.0/0 or ::/0 in routes.include "

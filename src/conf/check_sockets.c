@@ -1,6 +1,7 @@
 #include "conf/check_sockets.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/wipe.h"
@@ -9,6 +10,7 @@
 struct socket {
 	const struct endpoint *at;
 	bool tcp;
+	const struct config_tunnel *shares; /* may have a port with tunnels of others' protocols */
 	const struct tree_node *tunnel, *node;
 };
 
@@ -35,39 +37,101 @@ static bool overlap(const struct endpoint *left, const struct endpoint *right) {
 	return a->family == b->family && (is_unspecified(a) || is_unspecified(b));
 }
 
-static void add(struct sockets *sockets, const struct endpoint *at, bool tcp,
-				const struct tree_node *tunnel, const struct tree_node *node) {
-	if (!node)
+static bool is_everywhere(const struct address *address) {
+	return address->family != ADDRESS_V4 && is_unspecified(address);
+}
+
+static bool at_same_address(const struct endpoint *left, const struct endpoint *right) {
+	return address_equal(&left->address, &right->address) ||
+		   (is_everywhere(&left->address) && is_everywhere(&right->address));
+}
+
+/* One of its own: see plan_mark(). */
+static bool has_own_mark(const struct config_tunnel *tunnel) {
+	return tunnel->fwmark.automatic &&
+		   ((tunnel->routes.table.automatic && config_routes_default(tunnel)) ||
+			tunnel->routes.include_domains.count > 0);
+}
+
+static uint32_t mark_of(const struct config_tunnel *tunnel) {
+	return tunnel->fwmark.automatic || tunnel->fwmark.off ? 0 : tunnel->fwmark.value;
+}
+
+static bool have_same_mark(const struct config_tunnel *left, const struct config_tunnel *right) {
+	return !has_own_mark(left) && !has_own_mark(right) && mark_of(left) == mark_of(right);
+}
+
+/* The sockets overlap. False: and may not. */
+static bool may_share(struct sockets *sockets, const struct socket *socket,
+					  const struct socket *other) {
+	if (!socket->shares || !other->shares ||
+		strcmp(socket->shares->protocol, other->shares->protocol) == 0)
+		return false;
+	char place[FAULT_PLACE_SIZE];
+	const struct tree_node *mark = tree_get(socket->tunnel, "fwmark");
+	if (!at_same_address(socket->at, other->at))
+		fault_add(sockets->errors, socket->node, NULL,
+				  "port %u is shared with the tunnel at %s, which has another address there; the "
+				  "same address, or another port",
+				  socket->at->port, fault_place(other->tunnel, place));
+	else if (!have_same_mark(socket->shares, other->shares))
+		fault_add(sockets->errors, mark ? mark : socket->node, NULL,
+				  "port %u is shared with the tunnel at %s, whose datagrams have another mark; the "
+				  "same fwmark for both, or another port",
+				  socket->at->port, fault_place(other->tunnel, place));
+	return true;
+}
+
+static void refuse(struct sockets *sockets, const struct socket *socket,
+				   const struct socket *other) {
+	char place[FAULT_PLACE_SIZE];
+	bool same = other->tunnel == socket->tunnel;
+	fault_add(sockets->errors, socket->node, NULL,
+			  "port %u is taken %s %s; another port or address", socket->at->port,
+			  same ? "at" : "by the tunnel at",
+			  fault_place(same ? other->node : other->tunnel, place));
+}
+
+static void add(struct sockets *sockets, const struct socket *socket) {
+	if (!socket->node)
 		return;
 	for (size_t i = 0; i < sockets->count; i++) {
 		const struct socket *other = &sockets->items[i];
-		if (other->tcp != tcp || !overlap(at, other->at))
+		if (other->tcp != socket->tcp || !overlap(socket->at, other->at) ||
+			may_share(sockets, socket, other))
 			continue;
-		char place[FAULT_PLACE_SIZE];
-		bool same = other->tunnel == tunnel;
-		fault_add(sockets->errors, node, NULL, "port %u is taken %s %s; another port or address",
-				  at->port, same ? "at" : "by the tunnel at",
-				  fault_place(same ? other->node : other->tunnel, place));
+		refuse(sockets, socket, other);
 		break;
 	}
-	sockets->items[sockets->count++] = (struct socket){at, tcp, tunnel, node};
+	sockets->items[sockets->count++] = *socket;
 }
 
 static void add_tunnel(struct sockets *sockets, const struct config_tunnel *tunnel,
 					   const struct tree_node *node) {
+	struct socket socket = {.tunnel = node};
 	bool client = tunnel->role == CONFIG_CLIENT && !tunnel->role_absent;
 	if (tunnel->shares_keys && client)
 		return;
 	if (!tunnel->carries_streams || (!client && !tunnel->role_absent)) {
-		add(sockets, &tunnel->listen, tunnel->carries_streams, node, tree_get(node, "listen"));
+		socket.at = &tunnel->listen;
+		socket.tcp = tunnel->carries_streams;
+		socket.shares = tunnel->carries_streams ? NULL : tunnel;
+		socket.node = tree_get(node, "listen");
+		add(sockets, &socket);
 		return;
 	}
-	add(sockets, &tunnel->proxy.listen, true, node, tree_get(tree_get(node, "proxy"), "listen"));
+	socket.at = &tunnel->proxy.listen;
+	socket.tcp = true;
+	socket.node = tree_get(tree_get(node, "proxy"), "listen");
+	add(sockets, &socket);
 	const struct tree_node *forwards = tree_get(node, "forwards");
 	const struct tree_node *item = forwards ? forwards->first : NULL;
-	for (size_t i = 0; item && i < tunnel->forward_count; i++, item = item->next)
-		add(sockets, &tunnel->forwards[i].listen, tunnel->forwards[i].protocol == CONFIG_TCP, node,
-			tree_get(item, "listen"));
+	for (size_t i = 0; item && i < tunnel->forward_count; i++, item = item->next) {
+		socket.at = &tunnel->forwards[i].listen;
+		socket.tcp = tunnel->forwards[i].protocol == CONFIG_TCP;
+		socket.node = tree_get(item, "listen");
+		add(sockets, &socket);
+	}
 }
 
 enum err check_sockets(const struct config *config, const struct tree_node *root,

@@ -95,6 +95,20 @@ const struct config_tunnel *config_find(const struct config *config, const char 
 	return NULL;
 }
 
+static bool has_default(const struct config_prefixes *prefixes) {
+	for (size_t i = 0; i < prefixes->count; i++)
+		if (prefixes->items[i].length == 0)
+			return true;
+	return false;
+}
+
+bool config_routes_default(const struct config_tunnel *tunnel) {
+	bool found = !tunnel->routes.from_peers && has_default(&tunnel->routes.include);
+	for (size_t i = 0; tunnel->routes.from_peers && !found && i < tunnel->peer_count; i++)
+		found = has_default(&tunnel->peers[i].allowed_ips);
+	return found;
+}
+
 const char *config_default_protocol(void) {
 	return schema_protocols[0];
 }

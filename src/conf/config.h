@@ -229,6 +229,8 @@ bool config_takes_settings(const struct config_tunnel *tunnel);
 /* NULL: false. */
 bool config_carries_streams(const char *protocol);
 bool config_shares_keys(const char *protocol);
+/* Whether all packets of an address family are to go into it. */
+bool config_routes_default(const struct config_tunnel *tunnel);
 
 /*
  * The reference of every key, from the schema's rows. *out_text is the caller's (free).

@@ -354,7 +354,9 @@ static const struct schema_row tunnel_rows[] = {
 	 .stream_example = "\"[::]:443\"",
 	 .help =
 		 "Port, or address and port, where peers come: of UDP sockets, or of a TCP socket where "
-		 "the protocol carries streams. A port alone and [::] are IPv4 and IPv6."},
+		 "the protocol carries streams. A port alone and [::] are IPv4 and IPv6. Tunnels of "
+		 "different protocols may have one UDP port, at the same address and with the same "
+		 "fwmark."},
 	{TUNNEL_KEY(private_key_file, SCHEMA_PATH),
 	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_NEEDED, .maximum = PATH_CHARACTERS_MAX,
 	 .example = "keys/um0.key", .stream_example = "keys/streams.key",

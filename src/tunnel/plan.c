@@ -11,24 +11,8 @@ static bool is_default(const struct prefix *prefix) {
 	return prefix->length == 0;
 }
 
-static bool any_default(const struct config_prefixes *prefixes) {
-	for (size_t i = 0; i < prefixes->count; i++)
-		if (is_default(&prefixes->items[i]))
-			return true;
-	return false;
-}
-
-static bool routes_default(const struct config_tunnel *tunnel) {
-	if (!tunnel->routes.from_peers)
-		return any_default(&tunnel->routes.include);
-	for (size_t i = 0; i < tunnel->peer_count; i++)
-		if (any_default(&tunnel->peers[i].allowed_ips))
-			return true;
-	return false;
-}
-
 bool plan_takes_default(const struct config_tunnel *tunnel) {
-	return tunnel->routes.table.automatic && routes_default(tunnel);
+	return tunnel->routes.table.automatic && config_routes_default(tunnel);
 }
 
 bool plan_kill_switch(const struct config_tunnel *tunnel) {

@@ -61,6 +61,17 @@ static void test_of_a_server(void **state) {
 	config_free(config);
 }
 
+/* Tunnels of different protocols may have one port, however it is written. */
+static void test_one_port(void **state) {
+	config_free(loading_good("tunnels:\n"
+							 "  one: { protocol: mighty, role: server, listen: 51820 }\n"
+							 "  two: { private_key_file: k, listen: \"[::]:51820\", fwmark: off }\n"
+							 "  three: { private_key_file: k, listen: \"192.0.2.1:1\", fwmark: 7,\n"
+							 "           routes: { include: [\"::/0\"] } }\n"
+							 "  four: { protocol: mighty, role: server,\n"
+							 "          listen: \"192.0.2.1:1\", fwmark: 7 }\n"));
+}
+
 /* The first endpoint is where other parts of the program look. */
 static void test_a_client_has_one_peer(void **state) {
 	struct config *config = loading_good(client);
@@ -249,6 +260,7 @@ int main(void) {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_dumps),
 		cmocka_unit_test(test_of_a_server),
+		cmocka_unit_test(test_one_port),
 		cmocka_unit_test(test_of_what_tunnels_keys_are),
 		cmocka_unit_test(test_the_example_loads),
 		cmocka_unit_test(test_what_a_client_sends_there),

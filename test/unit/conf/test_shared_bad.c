@@ -197,9 +197,27 @@ static const struct {
 	 "    endpoints: [\"a.example:1\", \"b.example:1\", \"a.example:1\"]\n",
 	 "umbra.yaml:6: tunnels.out.endpoints: a.example:1 stands in the list twice; each endpoint "
 	 "once"},
-	{SERVER "  two: { protocol: wireguard, private_key_file: k, listen: 51820 }\n",
-	 "umbra.yaml:6: tunnels.two.listen: port 51820 is taken by the tunnel at umbra.yaml:2; another "
-	 "port or address"},
+	/* One port: of one protocol each, at one address, with one mark */
+	{SERVER "  two: { protocol: wireguard, private_key_file: k, listen: 51820 }\n"
+			"  three: { protocol: mighty, role: server, listen: \"[::]:51820\" }\n",
+	 "umbra.yaml:7: tunnels.three.listen: port 51820 is taken by the tunnel at umbra.yaml:2; "
+	 "another port or address"},
+	{SERVER "  two: { protocol: wireguard, private_key_file: k, listen: \"0.0.0.0:51820\" }\n",
+	 "umbra.yaml:6: tunnels.two.listen: port 51820 is shared with the tunnel at umbra.yaml:2, "
+	 "which "
+	 "has another address there; the same address, or another port"},
+	{SERVER "  two: { protocol: wireguard, private_key_file: k, listen: 51820, fwmark: 7 }\n"
+			"  three:\n"
+			"    protocol: wireguard\n"
+			"    private_key_file: k\n"
+			"    listen: 51821\n"
+			"    routes: { include: [\"::/0\"] }\n"
+			"  four: { protocol: mighty, role: server, listen: 51821, fwmark: off }\n",
+	 "umbra.yaml:6: tunnels.two.fwmark: port 51820 is shared with the tunnel at umbra.yaml:2, "
+	 "whose "
+	 "datagrams have another mark; the same fwmark for both, or another port\n"
+	 "umbra.yaml:12: tunnels.four.fwmark: port 51821 is shared with the tunnel at umbra.yaml:7, "
+	 "whose datagrams have another mark; the same fwmark for both, or another port"},
 	/* Values */
 	{SERVER "    ciphers: [aes-128-gcm]\n"
 			"    rekey: { seconds: 0, packets: 999 }\n"

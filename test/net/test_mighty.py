@@ -125,19 +125,6 @@ def test_line(star: Star) -> None:
             assert server.line.split("//")[1][:40] not in node.umbra(*words).stdout
 
 
-def test_damaged_line(star: Star) -> None:
-    """A letter that is none, another letter, a lost end and another scheme: nothing is made."""
-    line = star.server.line
-    folder = star.lab.folder / "damaged"
-    other = "A" if line[20] != "A" else "B"
-    for damaged in (line[:20] + "*" + line[21:], line[:20] + other + line[21:], line[:-4], line[1:]):
-        refused = star.alice.umbra(
-            *("init", "client", "-", "--directory", str(folder)), input=damaged, check=False
-        )
-        assert refused.returncode != 0 and refused.stderr.strip(), damaged
-        assert line[14:40] not in refused.stderr and not folder.exists()
-
-
 def test_clients_meet_when_told(star: Star) -> None:
     """Clients do not reach each other, until the server's file lets them."""
     file = star.server.configuration

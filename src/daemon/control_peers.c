@@ -169,8 +169,9 @@ static bool rules_are_good(const struct control_tunnel *tunnel, struct ctl_reque
 	char message[MESSAGE_SIZE], line[POLICY_RULE_TEXT_MAX + 1];
 	struct policy_rule rule;
 	size_t count = 0;
-	const bool shared = tunnel->config->shares_keys;
-	if (rules && !tunnel->config->carries_streams && !shared) {
+	const enum policy_use use =
+		tunnel->config->carries_streams ? POLICY_OF_STREAMS : POLICY_OF_PACKETS;
+	if (rules && !tunnel->config->carries_streams && !tunnel->config->shares_keys) {
 		ctl_answer_error(request, 400, "invalid",
 						 "rules: they are about streams, and the tunnel carries packets");
 		return false;
@@ -178,16 +179,11 @@ static bool rules_are_good(const struct control_tunnel *tunnel, struct ctl_reque
 	for (const char *next = rules; next && *next; count++) {
 		size_t size = strcspn(next, "\n");
 		(void)snprintf(line, sizeof line, "%.*s", (int)size, next);
-		const char *problem = size < sizeof line ? policy_rule_read(line, POLICY_OF_STREAMS, &rule)
-												 : "is no rule: it is too long";
+		const char *problem =
+			size < sizeof line ? policy_rule_read(line, use, &rule) : "is no rule: it is too long";
 		if (problem) {
 			(void)snprintf(message, sizeof message, "rules: \"%.100s\" %s", line, problem);
 			ctl_answer_error(request, 400, "invalid", message);
-			return false;
-		}
-		if (shared && (rule.subject == POLICY_NAME || rule.subject == POLICY_BELOW)) {
-			ctl_answer_error(request, 400, "invalid",
-							 "rules: packets have no names; an address, a prefix or any");
 			return false;
 		}
 		next += size + (next[size] != '\0');

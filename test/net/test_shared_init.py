@@ -67,8 +67,10 @@ def test_lines(lab: Lab) -> None:
     (path,) = client.peers("um0")["server"]["paths"]
     assert path["endpoint"] == f"{SERVER}:51820"
 
+    named = server.umbra("invite", "vpn", "bob", "--rule", "allow example.org", check=False)
+    assert named.returncode == 1 and "allow example.org" in named.stderr
     invited = server.umbra("invite", "vpn", "bob", "--endpoint", "11.22.34.1:51820",
-                           "--rule", "deny 10.66.0.1 tcp", "--rule", "deny fd66::1")
+                           "--rule", "deny 10.66.0.1 tcp", "--rule", "deny fd66::1 icmp")
     (line,) = LINE.findall(invited.stdout)
     guest.umbra("init", "client", "-", "--directory", str(guest.folder / "etc"), input=line)
     run_made(guest)

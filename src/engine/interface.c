@@ -23,6 +23,9 @@ static void make_lane(struct shard *shard, void *context) {
 	making->errors[number] =
 		lane_init(&interface->lanes[number], interface, shard, &interface->port->listeners[number],
 				  taken, &making->options->coalesce);
+	/* At once: this shard's turn goes on with all of its lanes. */
+	if (making->errors[number] != ERR_OK)
+		lane_done(&interface->lanes[number]);
 }
 
 static enum err make_lanes(struct interface *interface, const struct interface_options *options,

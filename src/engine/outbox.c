@@ -142,7 +142,8 @@ static void send_queue(struct outbox *outbox, struct outbox_queue *queue,
 		/* A probe that does not fit is no loss. */
 		if (queue->messages[i].way != UDP_WAY_WHOLE)
 			counter_add(&outbox->dropped, 1);
-		if (error == ERR_UNREACHABLE && peer->protocol->no_route)
+		/* A farewell may be the last thing of a peer that is no lane's any more. */
+		if (error == ERR_UNREACHABLE && peer->protocol->no_route && peer->lane)
 			peer->protocol->no_route(peer->lane, peer);
 	}
 }

@@ -270,6 +270,30 @@ static void test_counting(void **state) {
 	}
 }
 
+static size_t ways_missed;
+
+static void miss_way(struct lane *lane, struct peer *peer) {
+	(void)peer;
+	assert_non_null(lane);
+	ways_missed++;
+}
+
+/* What a peer said last may be on its way when its lane has forgotten it. */
+static void test_detached(void **state) {
+	static const struct protocol_ops protocol = {.name = "missing", .no_route = miss_way};
+	struct lane lane = {.shard = NULL};
+	struct bench *bench = *state;
+	bench->peers[0].protocol = &protocol;
+	for (size_t i = 0; i < 2; i++) {
+		bench->peers[0].lane = i == 0 ? &lane : NULL;
+		bench->v4->next_error = ERR_UNREACHABLE;
+		send(bench, 0, 100, 1);
+		outbox_flush(&bench->outbox);
+		assert_int_equal(ways_missed, 1);
+		assert_int_equal(bench->outbox.dropped, i + 1);
+	}
+}
+
 static void test_no_way(void **state) {
 	struct bench *bench = *state;
 	struct peer nowhere;
@@ -379,6 +403,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_sealing_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sources, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_counting, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_detached, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_answers, set_up, tear_down),

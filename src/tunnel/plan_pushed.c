@@ -92,12 +92,23 @@ static bool has_routes(const struct judge *judge) {
 	return found;
 }
 
-static bool is_wide(const struct judge *judge, const struct prefix *route) {
+static bool is_wide(const struct prefix *route, bool unlimited) {
 	bool v4 = route->address.family == ADDRESS_V4;
 	if (route->length < (v4 ? PLAN_PUSHED_V4_MIN : PLAN_PUSHED_V6_MIN))
 		return true;
-	return judge->tunnel->routes.accept_absent && !any_covers(private, COUNT(private), route) &&
+	return !unlimited && !any_covers(private, COUNT(private), route) &&
 		   route->length < (v4 ? PLAN_PUSHED_PUBLIC_V4_MIN : PLAN_PUSHED_PUBLIC_V6_MIN);
+}
+
+static const char *objection_to_network(const struct judge *judge, const struct prefix *route,
+										bool unlimited) {
+	if (is_wide(route, unlimited))
+		return "too wide";
+	if (is_special(route))
+		return "not for networks";
+	if (any_covers(judge->host->networks, judge->host->network_count, route))
+		return "in a network of this host's own";
+	return has_endpoint(judge, route) ? "the tunnel's server is in it" : NULL;
 }
 
 /* Why it may not be led into the tunnel; NULL: it may. */
@@ -109,13 +120,7 @@ static const char *objection(const struct judge *judge, const struct prefix *rou
 		return "the configuration has routes, and no routes.accept";
 	if (!judge->tunnel->routes.accept_absent && !any_covers(accept->items, accept->count, route))
 		return "not in routes.accept";
-	if (is_wide(judge, route))
-		return "too wide";
-	if (is_special(route))
-		return "not for networks";
-	if (any_covers(judge->host->networks, judge->host->network_count, route))
-		return "in a network of this host's own";
-	return has_endpoint(judge, route) ? "the tunnel's server is in it" : NULL;
+	return objection_to_network(judge, route, !judge->tunnel->routes.accept_absent);
 }
 
 static void refuse(struct judge *judge, const char *kind, const struct prefix *what,
@@ -155,8 +160,12 @@ static void take_address(struct judge *judge, const struct prefix *address) {
 		return;
 	}
 	prefix_mask(&network);
-	bool led = any_covers(own.items, own.count, &network) && network.length > 0;
-	if (!led && objection(judge, &network))
+	/*
+	 * Where the file leads it into the tunnel anyway, a default route does so by rules that leave
+	 * out the tunnel's own datagrams; the network of an address is a plain route, which does not.
+	 */
+	bool led = any_covers(own.items, own.count, &network);
+	if (led ? objection_to_network(judge, &network, false) : objection(judge, &network))
 		result = alone(&address->address);
 	for (size_t i = 0; i < taken->address_count; i++)
 		if (address_equal(&taken->addresses[i].address, &result.address))
@@ -189,6 +198,17 @@ static void take_routes(struct judge *judge, const struct interface_settings *se
 
 /* Names */
 
+/* Whether the tunnel has the way there, by the configuration or by what was taken. */
+static bool is_led(const struct judge *judge, const struct prefix *one) {
+	const struct interface_settings *taken = &judge->pushed->taken;
+	const struct config_prefixes own = own_routes(judge);
+	const struct config_prefixes *addresses = &judge->tunnel->addresses;
+	return any_covers(own.items, own.count, one) ||
+		   any_covers(taken->routes, taken->route_count, one) ||
+		   any_covers(taken->addresses, taken->address_count, one) ||
+		   any_covers(addresses->items, addresses->count, one);
+}
+
 static void take_names(struct judge *judge, const struct interface_settings *settings) {
 	struct interface_settings *taken = &judge->pushed->taken;
 	const struct config_dns *dns = &judge->tunnel->dns;
@@ -198,6 +218,8 @@ static void take_names(struct judge *judge, const struct interface_settings *set
 		const struct prefix one = alone(&settings->servers[i]);
 		if (is_special(&one))
 			refuse(judge, "name server", &one, "not a host's");
+		else if (!is_led(judge, &one))
+			refuse(judge, "name server", &one, "no route into the tunnel has it");
 		else
 			taken->servers[taken->server_count++] = settings->servers[i];
 	}

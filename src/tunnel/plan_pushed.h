@@ -17,7 +17,8 @@
  *                 networks; their networks count as routes, and without them an address is alone
  *   routes        in routes.accept; without it, where the configuration has no routes. Never a
  *                 default route, this host's other networks, or where the tunnel's peers are
- *   name servers  where dns.servers is absent or "push"; domains with them, without dns.search
+ *   name servers  where dns.servers is absent or "push" and the tunnel has the way there; domains
+ *                 with them, without dns.search
  *   MTU           downward
  */
 

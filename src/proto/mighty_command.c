@@ -29,6 +29,16 @@ static void import_times(const struct lane *lane, const struct mighty_peer_chang
 		peer->claimed = change->claimed;
 }
 
+/* Whether a client has to look for its server anew. */
+static bool set_endpoints(struct mighty_peer *peer, const struct mighty_peer_change *change) {
+	if (!change->learnt)
+		return mighty_paths_set(peer, change->endpoints, change->endpoint_count);
+	/* A client that is here is where it was heard. */
+	if (change->endpoint_count > 0 && !peer->current)
+		peer_set_endpoint(&peer->peer, &change->endpoints[0], NULL);
+	return false;
+}
+
 static void apply(struct shard *shard, const struct mighty_peer_change *change) {
 	struct mighty_peer *peer = change->peer;
 	struct lane *lane = &change->interface->lanes[shard->number];
@@ -53,8 +63,8 @@ static void apply(struct shard *shard, const struct mighty_peer_change *change) 
 		peer->policy = change->policy;
 	if (change->changes & MIGHTY_CHANGE_TIMES)
 		import_times(lane, change);
-	const bool elsewhere = (change->changes & MIGHTY_CHANGE_ENDPOINTS) &&
-						   mighty_paths_set(peer, change->endpoints, change->endpoint_count);
+	const bool elsewhere =
+		(change->changes & MIGHTY_CHANGE_ENDPOINTS) && set_endpoints(peer, change);
 	if (!lane->snapshot->up)
 		return;
 	if (!peer->running)

@@ -25,6 +25,7 @@ struct mighty_peer_change {
 	unsigned changes; /* of enum mighty_change */
 	size_t endpoint_count;
 	struct endpoint endpoints[MIGHTY_ENDPOINTS_MAX];
+	bool learnt; /* they are no choice: where an earlier run of this server heard the client last */
 	size_t address_count;
 	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
 	const struct packet_policy *policy; /* NULL: everything may pass */

@@ -192,6 +192,7 @@ static void fill_change(const struct device *device, const struct mighty_peer *p
 	if (device->config.role == MIGHTY_SERVER) {
 		change->endpoint_count = control->learnt.address.family != ADDRESS_NONE;
 		change->endpoints[0] = control->learnt;
+		change->learnt = true;
 		change->address_count = mighty_control_addresses(peer, change->addresses);
 	}
 	change->policy = control->policy;

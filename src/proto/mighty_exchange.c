@@ -209,6 +209,11 @@ static struct mighty_peer *peer_of_psk(const struct mighty_psk *psk) {
 	return (struct mighty_peer *)((uintptr_t)psk - offsetof(struct mighty_peer, psk));
 }
 
+static bool has_room_for_half_open(const struct mighty_peer *peer, uint64_t now) {
+	return peer->half_open_count < MIGHTY_HALF_OPEN_MAX ||
+		   session_age(&peer->half_open[0]->session, now) >= MIGHTY_HALF_OPEN_LEAST;
+}
+
 /* An admitted hello: the one step that costs a key exchange. */
 static void respond(struct lane *lane, const struct mighty_admitted *admitted,
 					const struct handshake_datagram *datagram) {
@@ -226,7 +231,8 @@ static void respond(struct lane *lane, const struct mighty_admitted *admitted,
 	uint8_t answer[MIGHTY_SERVER_HELLO_SIZE_MAX];
 	size_t size;
 	uint16_t id;
-	if (mighty_config_tell(config, peer->addresses, peer->address_count, &parameters) != ERR_OK ||
+	if (!has_room_for_half_open(peer, shard->now) ||
+		mighty_config_tell(config, peer->addresses, peer->address_count, &parameters) != ERR_OK ||
 		mighty_ids_add(ids, &peer->attempt_binding, shard->now, &id) != ERR_OK)
 		return;
 	const struct mighty_offer offer = {.session_id = id,

@@ -6,6 +6,11 @@
 
 /* A half-open session waits so long for its Finalize, the oldest being replaced before. */
 #define MIGHTY_HALF_OPEN_TIME (10 * CLOCK_SECOND)
+/*
+ * But not sooner than this: each takes a session id, which rests when it is free again, and all
+ * clients of a shard share them. Who repeats his hellos as he should is never that fast.
+ */
+#define MIGHTY_HALF_OPEN_LEAST (2 * CLOCK_SECOND)
 /* Beyond the time of its renewal a key is refused, and at twice as many packets. */
 #define MIGHTY_REJECT_GRACE (60 * CLOCK_SECOND)
 enum { MIGHTY_REJECT_FACTOR = 2 };

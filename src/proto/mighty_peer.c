@@ -283,6 +283,7 @@ void mighty_peer_start(struct mighty_peer *peer) {
 	if (config->role == MIGHTY_CLIENT && make_client(peer, config) != ERR_OK)
 		return;
 	peer->running = true;
+	peer->backoff = (struct retry_backoff){.attempts = 0};
 	mighty_exchange_begin(peer);
 }
 

@@ -314,6 +314,28 @@ static void test_half_open(void **state) {
 	mighty_pair_free(&pair);
 }
 
+/* Who begins all the time gets no more answers than he has places: each takes a session id. */
+static void test_hellos_without_end(void **state) {
+	struct mighty_pair pair = mighty_pair_new(135, NULL);
+	struct filter filter = {.type = MIGHTY_RESPONSE, .lost = 100};
+	pair.world->tap.recording = true;
+	pair.world->tap.pass = lose_first;
+	pair.world->tap.context = &filter;
+	node_link(pair.server, true);
+	for (int i = 0; i < 20; i++) {
+		node_link(pair.client, true);
+		world_run(pair.world, CLOCK_SECOND / 20);
+		node_link(pair.client, false);
+	}
+	assert_int_equal(sent(&pair, pair.client, MIGHTY_REQUEST), 20);
+	assert_int_equal(sent(&pair, pair.server, MIGHTY_RESPONSE), MIGHTY_HALF_OPEN_MAX);
+	world_run(pair.world, 2 * CLOCK_SECOND);
+	node_link(pair.client, true);
+	world_run(pair.world, CLOCK_SECOND / 20);
+	assert_int_equal(sent(&pair, pair.server, MIGHTY_RESPONSE), MIGHTY_HALF_OPEN_MAX + 1);
+	mighty_pair_free(&pair);
+}
+
 /* A client whose Finalize never arrives gives up after 10 s and begins again. */
 static void test_never_finalized(void **state) {
 	struct mighty_pair pair = mighty_pair_new(140, NULL);
@@ -473,16 +495,27 @@ static void test_rules(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_ways),          cmocka_unit_test(test_without_traffic),
-		cmocka_unit_test(test_either_cipher),      cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_parameters),         cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_duplicates),         cmocka_unit_test(test_reordering),
-		cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_lost_messages),
-		cmocka_unit_test(test_finalize_alone),     cmocka_unit_test(test_staged),
-		cmocka_unit_test(test_half_open),          cmocka_unit_test(test_never_finalized),
-		cmocka_unit_test(test_attempts),           cmocka_unit_test(test_wrong_clock),
-		cmocka_unit_test(test_clock_jumps),        cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_client_to_client),   cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_without_traffic),
+		cmocka_unit_test(test_either_cipher),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_reordering),
+		cmocka_unit_test(test_everything_at_once),
+		cmocka_unit_test(test_lost_messages),
+		cmocka_unit_test(test_finalize_alone),
+		cmocka_unit_test(test_staged),
+		cmocka_unit_test(test_half_open),
+		cmocka_unit_test(test_hellos_without_end),
+		cmocka_unit_test(test_never_finalized),
+		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_wrong_clock),
+		cmocka_unit_test(test_clock_jumps),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_client_to_client),
+		cmocka_unit_test(test_rules),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

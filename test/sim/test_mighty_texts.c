@@ -159,6 +159,11 @@ static void test_server_restarts(void **state) {
 		free((void *)(uintptr_t)hello.data);
 		world_run(pair.world, FOUND_DEAD);
 		assert_talking(&pair, 3, CLOCK_SECOND);
+		/* And what the journal had is not where it stays. */
+		assert_int_equal(address_parse("192.0.2.77", &pair.client->v4), ERR_OK);
+		(void)world_packet_arrives(pair.client, pair.server, 5, CLOCK_SECOND);
+		world_run(pair.world, CLOCK_SECOND);
+		assert_talking(&pair, 6, CLOCK_SECOND);
 		world_free(pair.world);
 	}
 }

@@ -18,9 +18,10 @@ bool netlink_is_whole(const struct nlmsghdr *message, int left) {
 	return mnl_nlmsg_ok(message, left) && message->nlmsg_len <= (uint32_t)left;
 }
 
+/* mnl_nlmsg_get_payload_tail() is the aligned end, which a message need not reach. */
 static const struct nlattr *checked(const struct nlmsghdr *message,
 									const struct nlattr *attribute) {
-	const char *end = mnl_nlmsg_get_payload_tail(message);
+	const char *end = (const char *)message + message->nlmsg_len;
 	return mnl_attr_ok(attribute, (int)(end - (const char *)attribute)) ? attribute : NULL;
 }
 

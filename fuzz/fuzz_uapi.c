@@ -60,6 +60,67 @@ static void put_of_roles(struct uapi_text *text, const struct uapi_entry *entry)
 	}
 }
 
+static void put_of_logins(struct uapi_text *text, const struct uapi_entry *entry) {
+	switch (entry->key) {
+	case UAPI_REPLACE_AUTHORITIES:
+		uapi_put_line(text, "replace_authorities=true");
+		break;
+	case UAPI_AUTHORITY:
+		uapi_put_text(text, "authority", entry->text);
+		break;
+	case UAPI_REPLACE_REVOKED:
+		uapi_put_line(text, "replace_revoked=true");
+		break;
+	case UAPI_REVOKED:
+		uapi_put_text(text, "revoked", entry->text);
+		break;
+	case UAPI_REPLACE_CERTIFICATES:
+		uapi_put_line(text, "replace_certificates=true");
+		break;
+	case UAPI_CERTIFICATE:
+		uapi_put_text(text, "certificate", entry->text);
+		break;
+	case UAPI_SIGNING_KEY:
+		uapi_put_key(text, "signing_key", entry->bytes);
+		break;
+	case UAPI_PIN:
+		uapi_put_key(text, "pin", entry->bytes);
+		break;
+	case UAPI_SERVER_NAME:
+		uapi_put_text(text, "server_name", entry->text);
+		break;
+	case UAPI_DEMANDS:
+		uapi_put_text(text, "demands", entry->text);
+		break;
+	case UAPI_TICKET_KEY:
+		uapi_put_key(text, "ticket_key", entry->bytes);
+		break;
+	case UAPI_TICKET_SECONDS:
+		uapi_put_number(text, "ticket_seconds", entry->number);
+		break;
+	case UAPI_END:
+		uapi_put_number(text, "end", entry->number);
+		break;
+	case UAPI_PASSWORD:
+		uapi_put_bytes(text, "password", slice_of(entry->password.bytes, entry->password.size));
+		break;
+	case UAPI_RATE:
+		uapi_put_number(text, "rate", entry->large);
+		break;
+	case UAPI_QUOTA:
+		uapi_put_number(text, "quota", entry->large);
+		break;
+	case UAPI_UNTIL:
+		uapi_put_number(text, "until", entry->large);
+		break;
+	case UAPI_TICKET:
+		uapi_put_ticket(text, "ticket", &entry->ticket);
+		break;
+	default:
+		put_of_roles(text, entry);
+	}
+}
+
 static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	switch (entry->key) {
 	case UAPI_PRIVATE_KEY:
@@ -114,7 +175,7 @@ static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 		uapi_put_line(text, "protocol_version=1");
 		break;
 	default:
-		put_of_roles(text, entry);
+		put_of_logins(text, entry);
 	}
 }
 
@@ -125,6 +186,9 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_PRIVATE_KEY:
 	case UAPI_PUBLIC_KEY:
 	case UAPI_PRESHARED_KEY:
+	case UAPI_SIGNING_KEY:
+	case UAPI_PIN:
+	case UAPI_TICKET_KEY:
 		return memcmp(left->bytes, right->bytes, sizeof left->bytes) == 0;
 	case UAPI_LISTEN_PORT:
 	case UAPI_FWMARK:
@@ -135,7 +199,20 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_KEEPALIVE:
 	case UAPI_CLIENT_TO_CLIENT:
 	case UAPI_PUSH_MTU:
+	case UAPI_TICKET_SECONDS:
+	case UAPI_END:
 		return left->number == right->number;
+	case UAPI_RATE:
+	case UAPI_QUOTA:
+	case UAPI_UNTIL:
+		return left->large == right->large;
+	case UAPI_PASSWORD:
+		return left->password.size == right->password.size &&
+			   memcmp(left->password.bytes, right->password.bytes, left->password.size) == 0;
+	case UAPI_TICKET:
+		return left->ticket.size == right->ticket.size &&
+			   memcmp(left->ticket.hash, right->ticket.hash, sizeof left->ticket.hash) == 0 &&
+			   memcmp(left->ticket.sealed, right->ticket.sealed, left->ticket.size) == 0;
 	case UAPI_ENDPOINT:
 		return endpoint_equal(&left->endpoint, &right->endpoint);
 	case UAPI_INSTANCE:
@@ -151,11 +228,19 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_ROLE:
 	case UAPI_CIPHERS:
 	case UAPI_PUSH_DOMAIN:
+	case UAPI_AUTHORITY:
+	case UAPI_REVOKED:
+	case UAPI_CERTIFICATE:
+	case UAPI_SERVER_NAME:
+	case UAPI_DEMANDS:
 		return strcmp(left->text, right->text) == 0;
 	case UAPI_REPLACE_RULES:
 	case UAPI_REPLACE_PEERS:
 	case UAPI_REPLACE_PUSH:
 	case UAPI_REPLACE_ENDPOINTS:
+	case UAPI_REPLACE_AUTHORITIES:
+	case UAPI_REPLACE_REVOKED:
+	case UAPI_REPLACE_CERTIFICATES:
 	case UAPI_REMOVE:
 	case UAPI_UPDATE_ONLY:
 	case UAPI_REPLACE_ALLOWED_IPS:

@@ -7,12 +7,22 @@
 #include "base/text.h"
 #include "base/wipe.h"
 
-enum { TEXT_CAPACITY_FIRST = 1024, VALUE_SIZE_MAX = UAPI_TEXT_MAX };
+enum {
+	TEXT_CAPACITY_FIRST = 1024,
+	VALUE_SIZE_MAX = 2 * UAPI_PASSWORD_MAX,
+	ROLE_MAX = 63,
+	TICKET_HASH_DIGITS = 2 * HASH_SIZE,
+};
+
+_Static_assert(VALUE_SIZE_MAX >= (int)UAPI_TEXT_MAX &&
+				   VALUE_SIZE_MAX > TICKET_HASH_DIGITS + 2 * (int)UAPI_SEALED_MAX,
+			   "every value fits");
 
 /* How a key's value is written. */
 enum kind {
 	KIND_BYTES,  /* hexadecimal digits, two for each of the row's maximum of bytes */
 	KIND_NUMBER, /* decimal, up to the row's maximum */
+	KIND_LARGE,  /* decimal, of 64 bits */
 	KIND_TRUE,   /* the word "true": to leave the line out means false */
 	KIND_BOOL,   /* "true" or "false" */
 	KIND_ONE,    /* the only version there is */
@@ -21,7 +31,9 @@ enum kind {
 	KIND_ROUTE,     /* a prefix */
 	KIND_INTERFACE, /* an address with the length of its network */
 	KIND_ADDRESS,
-	KIND_TEXT, /* up to the row's maximum of bytes */
+	KIND_TEXT,     /* up to the row's maximum of bytes */
+	KIND_PASSWORD, /* hexadecimal digits, two for each byte, of which there is one at least */
+	KIND_TICKET,   /* hexadecimal digits of the hash, a comma, those of what is sealed */
 };
 
 static const struct row {
@@ -34,7 +46,7 @@ static const struct row {
 	{"listen_port", UAPI_LISTEN_PORT, KIND_NUMBER, UINT16_MAX},
 	{"fwmark", UAPI_FWMARK, KIND_NUMBER, UINT32_MAX},
 	{"replace_peers", UAPI_REPLACE_PEERS, KIND_TRUE, 0},
-	{"role", UAPI_ROLE, KIND_TEXT, UAPI_NAME_MAX},
+	{"role", UAPI_ROLE, KIND_TEXT, ROLE_MAX},
 	{"instance", UAPI_INSTANCE, KIND_BYTES, UAPI_INSTANCE_SIZE},
 	{"ciphers", UAPI_CIPHERS, KIND_TEXT, UAPI_TEXT_MAX},
 	{"rekey_seconds", UAPI_REKEY_SECONDS, KIND_NUMBER, UINT32_MAX},
@@ -46,6 +58,18 @@ static const struct row {
 	{"push_dns", UAPI_PUSH_DNS, KIND_ADDRESS, 0},
 	{"push_domain", UAPI_PUSH_DOMAIN, KIND_TEXT, UAPI_TEXT_MAX},
 	{"push_mtu", UAPI_PUSH_MTU, KIND_NUMBER, UINT16_MAX},
+	{"replace_authorities", UAPI_REPLACE_AUTHORITIES, KIND_TRUE, 0},
+	{"authority", UAPI_AUTHORITY, KIND_TEXT, UAPI_TEXT_MAX},
+	{"replace_revoked", UAPI_REPLACE_REVOKED, KIND_TRUE, 0},
+	{"revoked", UAPI_REVOKED, KIND_TEXT, UAPI_TEXT_MAX},
+	{"replace_certificates", UAPI_REPLACE_CERTIFICATES, KIND_TRUE, 0},
+	{"certificate", UAPI_CERTIFICATE, KIND_TEXT, UAPI_TEXT_MAX},
+	{"signing_key", UAPI_SIGNING_KEY, KIND_BYTES, ED25519_KEY_SIZE},
+	{"pin", UAPI_PIN, KIND_BYTES, HASH_SIZE},
+	{"server_name", UAPI_SERVER_NAME, KIND_TEXT, UAPI_TEXT_MAX},
+	{"demands", UAPI_DEMANDS, KIND_TEXT, UAPI_TEXT_MAX},
+	{"ticket_key", UAPI_TICKET_KEY, KIND_BYTES, AEAD_KEY_SIZE},
+	{"ticket_seconds", UAPI_TICKET_SECONDS, KIND_NUMBER, UINT32_MAX},
 	{"public_key", UAPI_PUBLIC_KEY, KIND_BYTES, X25519_KEY_SIZE},
 	{"remove", UAPI_REMOVE, KIND_TRUE, 0},
 	{"update_only", UAPI_UPDATE_ONLY, KIND_TRUE, 0},
@@ -61,6 +85,12 @@ static const struct row {
 	{"rule", UAPI_RULE, KIND_TEXT, UAPI_TEXT_MAX},
 	{"replace_endpoints", UAPI_REPLACE_ENDPOINTS, KIND_TRUE, 0},
 	{"address", UAPI_ADDRESS, KIND_INTERFACE, 0},
+	{"end", UAPI_END, KIND_NUMBER, UINT8_MAX},
+	{"password", UAPI_PASSWORD, KIND_PASSWORD, 0},
+	{"rate", UAPI_RATE, KIND_LARGE, 0},
+	{"quota", UAPI_QUOTA, KIND_LARGE, 0},
+	{"until", UAPI_UNTIL, KIND_LARGE, 0},
+	{"ticket", UAPI_TICKET, KIND_TICKET, 0},
 };
 
 static bool equals(struct slice text, const char *word) {
@@ -105,6 +135,25 @@ static enum err parse_interface(const char *value, struct prefix *out_prefix) {
 	return error;
 }
 
+static enum err parse_password(const char *value, size_t size, struct uapi_password *password) {
+	if (size == 0 || size > 2 * sizeof password->bytes)
+		return ERR_INVALID;
+	password->size = size / 2;
+	return text_hex_decode(value, size, password->bytes, size / 2);
+}
+
+static enum err parse_ticket(const char *value, size_t size, struct uapi_ticket *ticket) {
+	if (size <= TICKET_HASH_DIGITS + 1 || value[TICKET_HASH_DIGITS] != ',')
+		return ERR_INVALID;
+	const char *sealed = value + TICKET_HASH_DIGITS + 1;
+	const size_t digits = size - TICKET_HASH_DIGITS - 1;
+	if (digits > 2 * sizeof ticket->sealed)
+		return ERR_INVALID;
+	ticket->size = digits / 2;
+	return text_hex_decode(value, TICKET_HASH_DIGITS, ticket->hash, sizeof ticket->hash)
+			   ?: text_hex_decode(sealed, digits, ticket->sealed, digits / 2);
+}
+
 /* value is its slice with a NUL behind it. */
 static enum err parse_value(const struct row *row, const char *value, size_t size,
 							struct uapi_entry *entry) {
@@ -118,6 +167,8 @@ static enum err parse_value(const struct row *row, const char *value, size_t siz
 		if (!error)
 			entry->number = (uint32_t)number;
 		return error;
+	case KIND_LARGE:
+		return text_unsigned_parse(value, size, UINT64_MAX, &entry->large);
 	case KIND_TRUE:
 		return strcmp(value, "true") == 0 ? ERR_OK : ERR_INVALID;
 	case KIND_BOOL:
@@ -138,6 +189,10 @@ static enum err parse_value(const struct row *row, const char *value, size_t siz
 		return address_parse(value, &entry->address);
 	case KIND_TEXT:
 		return parse_text(row, value, size, entry->text);
+	case KIND_PASSWORD:
+		return parse_password(value, size, &entry->password);
+	case KIND_TICKET:
+		return parse_ticket(value, size, &entry->ticket);
 	}
 	return ERR_INVALID;
 }
@@ -240,6 +295,27 @@ void uapi_put_key(struct uapi_text *text, const char *key,
 	char value[2 * X25519_KEY_SIZE + 1];
 	WIPE_ON_EXIT(value);
 	text_hex_encode(bytes, X25519_KEY_SIZE, value);
+	uapi_put_text(text, key, value);
+}
+
+void uapi_put_bytes(struct uapi_text *text, const char *key, struct slice bytes) {
+	struct {
+		char value[2 * UAPI_PASSWORD_MAX + 1];
+	} scratch;
+	WIPE_ON_EXIT(scratch);
+	if (bytes.size > UAPI_PASSWORD_MAX) {
+		text->error = text->error ? text->error : ERR_LIMIT;
+		return;
+	}
+	text_hex_encode(bytes.data, bytes.size, scratch.value);
+	uapi_put_text(text, key, scratch.value);
+}
+
+void uapi_put_ticket(struct uapi_text *text, const char *key, const struct uapi_ticket *ticket) {
+	char value[TICKET_HASH_DIGITS + 1 + 2 * UAPI_SEALED_MAX + 1];
+	text_hex_encode(ticket->hash, sizeof ticket->hash, value);
+	value[TICKET_HASH_DIGITS] = ',';
+	text_hex_encode(ticket->sealed, ticket->size, value + TICKET_HASH_DIGITS + 1);
 	uapi_put_text(text, key, value);
 }
 

@@ -105,6 +105,7 @@ static void test_words(void **state) {
 
 static void test_texts(void **state) {
 	char line[UAPI_TEXT_MAX + 16] = "name=";
+	_Static_assert(UAPI_NAME_MAX < UAPI_TEXT_MAX, "a name's bound shows");
 	struct uapi_entry entry;
 	assert_int_equal(parse("name=alice @home", &entry), ERR_OK);
 	assert_int_equal(entry.key, UAPI_NAME);
@@ -171,6 +172,94 @@ static void test_of_roles(void **state) {
 	assert_int_equal(address_parse("10.66.0.9", &address), ERR_OK);
 	assert_true(address_equal(&entry.prefix.address, &address));
 	assert_int_equal(entry.prefix.length, 24);
+}
+
+/* Of tunnels whose clients log in. */
+static void test_of_logins(void **state) {
+	static const struct {
+		const char *line;
+		enum uapi_key key;
+	} words[] =
+		{
+			{"replace_authorities=true", UAPI_REPLACE_AUTHORITIES},
+			{"replace_revoked=true", UAPI_REPLACE_REVOKED},
+			{"replace_certificates=true", UAPI_REPLACE_CERTIFICATES},
+		},
+	  texts[] =
+		  {
+			  {"authority=-----BEGIN CERTIFICATE-----", UAPI_AUTHORITY},
+			  {"revoked=MIIB+/==", UAPI_REVOKED},
+			  {"certificate=MIIB+/==", UAPI_CERTIFICATE},
+			  {"server_name=vpn.example.org", UAPI_SERVER_NAME},
+			  {"demands=password,certificate", UAPI_DEMANDS},
+		  },
+	  keys[] =
+		  {
+			  {("signing_key=" KEY_HEX), UAPI_SIGNING_KEY},
+			  {("pin=" KEY_HEX), UAPI_PIN},
+			  {("ticket_key=" KEY_HEX), UAPI_TICKET_KEY},
+		  },
+	  numbers[] = {
+		  {"rate=18446744073709551615", UAPI_RATE},
+		  {"quota=18446744073709551615", UAPI_QUOTA},
+		  {"until=18446744073709551615", UAPI_UNTIL},
+	  };
+	struct uapi_entry entry;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		assert_int_equal(parse(words[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, words[i].key);
+	}
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		assert_int_equal(parse(texts[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, texts[i].key);
+		assert_string_equal(entry.text, strchr(texts[i].line, '=') + 1);
+	}
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		assert_int_equal(parse(keys[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, keys[i].key);
+		assert_int_equal(entry.bytes[31], 31);
+	}
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		assert_int_equal(parse(numbers[i].line, &entry), ERR_OK);
+		assert_int_equal(entry.key, numbers[i].key);
+		assert_true(entry.large == UINT64_MAX);
+	}
+	assert_int_equal(parse("ticket_seconds=604800", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_TICKET_SECONDS);
+	assert_int_equal(entry.number, 604800);
+	assert_int_equal(parse("end=255", &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_END);
+	assert_int_equal(entry.number, 255);
+}
+
+static void test_secrets_of_logins(void **state) {
+	struct uapi_text text = {0};
+	struct uapi_entry entry;
+	uint8_t password[UAPI_PASSWORD_MAX + 1];
+	struct uapi_ticket ticket = {.size = sizeof ticket.sealed};
+	memset(password, 0xa5, sizeof password);
+	memset(ticket.hash, 0x11, sizeof ticket.hash);
+	memset(ticket.sealed, 0x22, sizeof ticket.sealed);
+	uapi_put_bytes(&text, "password", slice_of(password, UAPI_PASSWORD_MAX));
+	assert_int_equal(text.error, ERR_OK);
+	assert_int_equal(uapi_parse_line(text.data, text.size - 1, &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_PASSWORD);
+	assert_int_equal(entry.password.size, UAPI_PASSWORD_MAX);
+	assert_memory_equal(entry.password.bytes, password, UAPI_PASSWORD_MAX);
+	text.size = 0;
+	uapi_put_ticket(&text, "ticket", &ticket);
+	assert_int_equal(uapi_parse_line(text.data, text.size - 1, &entry), ERR_OK);
+	assert_int_equal(entry.key, UAPI_TICKET);
+	assert_int_equal(entry.ticket.size, ticket.size);
+	assert_memory_equal(entry.ticket.hash, ticket.hash, sizeof ticket.hash);
+	assert_memory_equal(entry.ticket.sealed, ticket.sealed, sizeof ticket.sealed);
+	assert_int_equal(parse("ticket=" KEY_HEX ",ff", &entry), ERR_OK);
+	assert_int_equal(entry.ticket.size, 1);
+	text.data[text.size - 1] = 'f';
+	assert_int_equal(uapi_parse_line(text.data, text.size, &entry), ERR_INVALID);
+	uapi_put_bytes(&text, "password", slice_of(password, sizeof password));
+	assert_int_equal(text.error, ERR_LIMIT);
+	uapi_text_done(&text);
 }
 
 static void test_allowed_ips(void **state) {
@@ -294,6 +383,40 @@ static void test_bad_lines_of_roles(void **state) {
 		"address=-10.0.0.1/24",
 		"address=10.0.0.1/33",
 		"address=/24",
+	};
+	assert_refused(lines, sizeof lines / sizeof lines[0]);
+}
+
+static void test_bad_lines_of_logins(void **state) {
+	static const char *const lines[] = {
+		"replace_authorities=false",
+		"replace_revoked=1",
+		"replace_certificates=",
+		"authority=",
+		"revoked=a\r",
+		"certificate=a\tb",
+		"server_name=",
+		"demands=",
+		"signing_key=00",
+		("pin=" KEY_HEX "0"),
+		"ticket_key=",
+		"ticket_seconds=4294967296",
+		"end=256",
+		"end=",
+		"password=",
+		"password=0",
+		"password=abc",
+		"password=hello!",
+		"rate=18446744073709551616",
+		"quota=-1",
+		"until=",
+		"ticket=",
+		("ticket=" KEY_HEX),
+		("ticket=" KEY_HEX ","),
+		("ticket=" KEY_HEX ",f"),
+		("ticket=" KEY_HEX ";ff"),
+		("ticket=" KEY_HEX "0,ff"),
+		("ticket=" KEY_HEX ",gg"),
 	};
 	assert_refused(lines, sizeof lines / sizeof lines[0]);
 }
@@ -423,14 +546,25 @@ static void test_writer_error_sticks(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),         cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_words),        cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_endpoints),    cmocka_unit_test(test_allowed_ips),
-		cmocka_unit_test(test_of_roles),     cmocka_unit_test(test_bad_lines_of_roles),
-		cmocka_unit_test(test_bad_lines),    cmocka_unit_test(test_embedded_zeros),
-		cmocka_unit_test(test_long_values),  cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_grows),
-		cmocka_unit_test(test_writer_wipes), cmocka_unit_test(test_writer_error_sticks),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_allowed_ips),
+		cmocka_unit_test(test_of_roles),
+		cmocka_unit_test(test_of_logins),
+		cmocka_unit_test(test_secrets_of_logins),
+		cmocka_unit_test(test_bad_lines_of_roles),
+		cmocka_unit_test(test_bad_lines_of_logins),
+		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_embedded_zeros),
+		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_writer),
+		cmocka_unit_test(test_writer_grows),
+		cmocka_unit_test(test_writer_wipes),
+		cmocka_unit_test(test_writer_error_sticks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,13 @@ class End:
         run(["ip", "netns", "add", name])
         lab.defer(lambda: run(["ip", "netns", "del", name]))
 
+    def write(self, name: str, text: str) -> pathlib.Path:
+        """A file in its folder that only root may read."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return path
+
     def command(self, *argv: str) -> list[str]:
         """The command line that runs argv inside; nsenter execs, so the pid stays the child's."""
         return ["nsenter", f"--net={self.path}", "--", *argv]

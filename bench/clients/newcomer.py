@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.clients.generator import Peer
-from bench.clients.server import Kind, Server, new_key, secret_file, spawn_interface
+from bench.clients.server import Kind, Server, new_key, spawn_interface
 from bench.lab import Pair
 from bench.process import run
 
@@ -34,7 +34,7 @@ class Newcomer:
     def connect(self, limit: float) -> float:
         """Seconds until it has a session, or the limit."""
         key = new_key()
-        path = secret_file(self.end.folder, "newcomer.key", key.private)
+        path = self.end.write("newcomer.key", key.private + "\n")
         peer = self.server.key.public
         if self.last:
             run(["wg", "set", self.interface, "peer", peer, "remove"])

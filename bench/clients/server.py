@@ -5,13 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from bench.clients.generator import HEADERS, Peer
 from bench.contenders.wireguard import PORT, Umbra, WgInterface
 from bench.lab import INNER_MTU, UAPI, End, Pair
+from bench.node import Node
 from bench.process import Process, run, wait_until
 
 CLIENTS_NETWORK = "10.200.0.0/16"
@@ -31,13 +32,6 @@ class Key:
 def new_key() -> Key:
     private = run(["wg", "genkey"]).strip()
     return Key(private, run(["wg", "pubkey"], input=private).strip())
-
-
-def secret_file(folder: pathlib.Path, name: str, text: str) -> pathlib.Path:
-    path = folder / name
-    path.touch(mode=0o600)
-    path.write_text(text + "\n")
-    return path
 
 
 def spawn_interface(end: End, contender: WgInterface, interface: str) -> Process:
@@ -67,7 +61,7 @@ class Server(abc.ABC):
         self.end, self.interface = pair.server, interface
         self.address = self.end.inner
         self.key = new_key()
-        self.key_file = secret_file(self.end.folder, "server.key", self.key.private)
+        self.key_file = self.end.write("server.key", self.key.private + "\n")
         # Answers to any address go to the other end, as they would into the Internet.
         for name in ("all", "default", "outer"):
             self.end.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
@@ -145,13 +139,12 @@ class WgServer(Server):
 class NodeServer(Server):
     """umbrad with a file that lists the peers."""
 
-    def __init__(self, pair: Pair, interface: str, programs: pathlib.Path) -> None:
-        self.programs = programs
+    def __init__(self, pair: Pair, interface: str, node: Node) -> None:
+        self.node = node
         self.peers: list[Peer] = []
         super().__init__(pair, interface)
 
-    def write(self) -> pathlib.Path:
-        """JSON is YAML, too."""
+    def tunnels(self) -> dict[str, Any]:
         peers = [
             {"name": f"peer-{i}", "public_key": p.public_key, "allowed_ips": [f"{p.address}/32"]}
             for i, p in enumerate(self.peers)
@@ -164,36 +157,15 @@ class NodeServer(Server):
             "routes": {"include": [CLIENTS_NETWORK]},
             "peers": peers,
         }
-        whole = {
-            "node": {"state_dir": str(self.end.folder / "state")},
-            "control": {"socket": str(self.socket)},
-            "tunnels": {self.interface: tunnel},
-        }
-        path = self.end.folder / "umbra.yaml"
-        path.write_text(json.dumps(whole, indent=1))
-        return path
-
-    @property
-    def socket(self) -> pathlib.Path:
-        return self.end.folder / "control.sock"
+        return {self.interface: tunnel}
 
     def start(self) -> Process:
-        path = self.write()
-        process = self.end.spawn_vpn(str(self.programs / "umbrad"), "-c", str(path))
-
-        def ready() -> bool:
-            process.check()
-            return "ready, tunnels" in process.log.read_text(errors="replace")
-
-        wait_until(ready, READY_SECONDS, "umbrad: ready")
-        return process
+        return self.node.start(self.end, self.tunnels())
 
     def add_peers(self, peers: Sequence[Peer]) -> None:
         self.peers += peers
-        self.write()
-        environment = f"UMBRA_SOCKET={self.socket}"
-        umbra = str(self.programs / "umbra")
-        self.end.run("env", environment, umbra, "reload", timeout=CONFIGURE_SECONDS)
+        self.node.write(self.end, self.tunnels())
+        self.node.ask(self.end, "reload", timeout=CONFIGURE_SECONDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,18 +184,17 @@ class Kind:
     def missing(self) -> str | None:
         if self.contender:
             return self.contender.missing()
-        missing = [p for p in ("umbrad", "umbra") if not os.access(self.programs / p, os.X_OK)]
-        return str(self.programs / missing[0]) if missing else None
+        return Node(self.programs).missing()
 
     def version(self) -> str:
         if self.contender:
             return self.contender.version()
-        return run([str(self.programs / "umbrad"), "--version"]).strip().splitlines()[0]
+        return Node(self.programs).version()
 
     def serve(self, pair: Pair, interface: str) -> Server:
         if self.contender:
             return WgServer(pair, interface, self.contender)
-        return NodeServer(pair, interface, self.programs)
+        return NodeServer(pair, interface, Node(self.programs))
 
 
 def all_kinds(programs: pathlib.Path, others: Sequence[WgInterface]) -> list[Kind]:

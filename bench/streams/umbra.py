@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 
-from bench.contenders.contender import wait_for_port
 from bench.lab import End
-from bench.process import Failure, run
+from bench.node import Node
+from bench.process import Failure
 from bench.streams.bed import PROXY, PROXY_PORT, SITE_NETWORK, Bed
-from bench.streams.contenders import NAME, PORT, StreamContender, make_certificate, write_json
+from bench.streams.contenders import NAME, PORT, StreamContender, make_certificate
 
 PROTOCOL = "phantom"
 
@@ -20,40 +19,31 @@ class Umbra(StreamContender):
     label = "Umbra"
 
     def __init__(self, programs: pathlib.Path) -> None:
-        self.daemon, self.tool = str(programs / "umbrad"), str(programs / "umbra")
+        self.node = Node(programs)
 
     def missing(self) -> str | None:
-        for program in (self.daemon, self.tool):
-            if not os.access(program, os.X_OK):
-                return program
+        missing = self.node.missing()
+        if missing:
+            return missing
         try:
-            reference = run([self.tool, "config", "reference"])
+            reference = self.node.tool("config", "reference")
         except Failure:
             reference = ""
         row = re.search(r"^tunnels\.\*\.protocol\n(?: .*\n)+", reference, re.MULTILINE)
-        return None if row and PROTOCOL in row[0] else f"{self.daemon}'s protocol {PROTOCOL}"
+        return None if row and PROTOCOL in row[0] else f"umbrad's protocol {PROTOCOL}"
 
     def version(self) -> str:
-        return run([self.daemon, "--version"]).strip().splitlines()[0]
+        return self.node.version()
 
     def key(self, end: End) -> str:
         """Writes a key file; returns the public key."""
-        private = run([self.tool, "genkey"])
-        path = end.folder / "umbra.key"
-        path.touch(mode=0o600)
-        path.write_text(private)
-        return run([self.tool, "pubkey"], input=private).strip()
+        private = self.node.tool("genkey")
+        end.write("umbra.key", private)
+        return self.node.tool("pubkey", input=private).strip()
 
     def spawn(self, end: End, tunnel: dict) -> None:
-        configuration = {
-            "node": {"state_dir": str(end.folder / "state"), "log": {"level": "warning"}},
-            "control": {"socket": str(end.folder / "control.sock")},
-            "tunnels": {
-                "streams": {"protocol": PROTOCOL, "private_key_file": "umbra.key", **tunnel}
-            },
-        }
-        path = write_json(end.folder, "umbra.yaml", configuration)
-        end.spawn_vpn(self.daemon, "-c", path)
+        common = {"protocol": PROTOCOL, "private_key_file": "umbra.key"}
+        self.node.start(end, {"streams": {**common, **tunnel}})
 
     def start(self, pair: Bed) -> None:
         path = make_certificate(pair.server.folder)
@@ -68,7 +58,6 @@ class Umbra(StreamContender):
                 "peers": [{"name": "client", "public_key": public[pair.client]}],
             },
         )
-        wait_for_port(pair.server, "tcp", PORT)
         server = {"name": "server", "public_key": public[pair.server]}
         self.spawn(
             pair.client,

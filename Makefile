@@ -73,8 +73,9 @@ bench:
 	@{ cmake -G Ninja -S bench -B build/bench/tools && ninja -C build/bench/tools bench_tools; } \
 		>build/log/bench.log 2>&1 || { cat build/log/bench.log; exit 1; }
 	@bench/run $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
+		$(if $(MEASURES),--measures=$(MEASURES)) $(if $(SECONDS),--seconds=$(SECONDS)) \
 		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON)) $(if $(SVG),--svg=$(SVG))
-	@$(if $(ONLY)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients bench-streams JSON=)
+	@$(if $(ONLY)$(MEASURES)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients bench-streams JSON=)
 
 bench-ciphers:
 	@tools/setup bench

@@ -15,17 +15,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from bench import chart, report
+from bench import chart, goals, report
 from bench.contenders import all_contenders
 from bench.contenders.contender import Contender
+from bench.contenders.goals import GOALS
 from bench.lab import is_root, isolate
+from bench.measures import MEASURES
+from bench.metrics import METRICS
 from bench.rounds import Plan, Rounds, say
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 LOAD_PROGRAMS = ("ip", "nsenter", "ping", "iperf3", "ethtool")
 ROUNDS, SECONDS = 3, 3
+Named = TypeVar("Named")  # with a name, as contenders and measures have
 # Another job on the machine makes the figures worthless.
 QUIET_LOAD = 0.5
 
@@ -33,6 +37,7 @@ QUIET_LOAD = 0.5
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument("--only", default="", metavar="NAME,…", help="these contenders")
+    parser.add_argument("--measures", default="", metavar="NAME,…", help="these measurements")
     parser.add_argument("--quick", action="store_true", help="one short round, fewer figures")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; quick: 1")
     parser.add_argument("--seconds", type=float, help=f"of each measurement: {SECONDS}")
@@ -48,13 +53,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
-def chosen(only: str, everyone: Sequence[Contender]) -> list[Contender]:
+def chosen(only: str, everyone: Sequence[Named]) -> list[Named]:
+    """Those of the comma-separated names; all when there are none."""
     names = [name.strip() for name in only.split(",") if name.strip()]
-    known = [contender.name for contender in everyone]
+    known = [one.name for one in everyone]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SystemExit(f"bench: {', '.join(unknown)}: unknown; there are {', '.join(known)}")
-    return [c for c in everyone if not names or c.name in names]
+    return [one for one in everyone if not names or one.name in names]
 
 
 def requirements(tools: pathlib.Path) -> None:
@@ -129,9 +135,11 @@ def whose_programs_are_there(
 
 def measure(given: argparse.Namespace) -> int:
     present, skipped = whose_programs_are_there(chosen(given.only, all_contenders(given.bin)))
+    measures = chosen(given.measures, MEASURES)
     circumstances = look_around() | {"rounds": given.rounds, "seconds": given.seconds}
     isolate()
-    plan = Plan(present, given.rounds, given.seconds, given.quick, given.tools)
+    quick = given.quick and not given.measures
+    plan = Plan(present, given.rounds, given.seconds, quick, given.tools, measures)
     outcome = Rounds(plan).run()
 
     rows = [report.Row(c.name, c.label, c.version()) for c in present]
@@ -142,6 +150,9 @@ def measure(given: argparse.Namespace) -> int:
         print(f"{name}: skipped: {why}")
     for name, what in outcome.failures.items():
         print(f"{name}: failed: {'; '.join(what)}")
+    for line in goals.lines(outcome.samples, GOALS, METRICS):
+        print(line)
+    circumstances["goals"] = goals.outcome(outcome.samples, GOALS)
     text = report.as_json(rows, outcome.samples, outcome.failures, skipped, circumstances)
     report.write(given.json, text)
     if given.svg:

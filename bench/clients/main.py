@@ -14,10 +14,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import report
-from bench.clients import crowd, flood, goals, greedy, memory
+from bench import goals, report
+from bench.clients import crowd, flood, greedy, memory
 from bench.clients.bed import Bed, Effort
-from bench.clients.metrics import GROUPS, METRICS
+from bench.clients.metrics import GOALS, GROUPS, METRICS
 from bench.clients.server import Kind, all_kinds
 from bench.contenders.wireguard import WireguardGo
 from bench.lab import Lab, is_root, isolate
@@ -139,8 +139,8 @@ def measure(given: argparse.Namespace) -> int:
     print(report.tables(rows, run.samples, GROUPS), end="\n\n")
     for name, what in run.failures.items():
         print(f"{name}: failed: {'; '.join(what)}")
-    print("\n".join(goals.lines(run.samples)))
-    circumstances["goals"] = goals.outcome(run.samples)
+    print("\n".join(goals.lines(run.samples, GOALS, METRICS)))
+    circumstances["goals"] = goals.outcome(run.samples, GOALS)
     report.write(
         given.json,
         report.as_json(rows, run.samples, run.failures, skipped, circumstances, METRICS),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+from bench.goals import Goal
 from bench.metrics import Group, Metric
 
 
@@ -95,27 +94,6 @@ GROUPS = (
     ),
 )
 METRICS = {metric.key: metric for group in GROUPS for metric in group.metrics}
-
-
-@dataclasses.dataclass(frozen=True)
-class Goal:
-    """What the median of a figure of one row shall be."""
-
-    row: str
-    key: str
-    least: float | None = None
-    most: float | None = None
-
-    def met(self, value: float) -> bool:
-        return (self.least is None or value >= self.least) and (
-            self.most is None or value <= self.most
-        )
-
-    def text(self) -> str:
-        if self.most is None:
-            return f"at least {self.least:g}"
-        return f"at most {self.most:g}"
-
 
 GOALS = (
     Goal("umbra", "ratio32", least=80),

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import unittest
 import xml.etree.ElementTree
 
-from bench import chart, report
+from bench import chart, goals, report
+from bench.contenders import all_contenders
+from bench.contenders.goals import GOALS
+from bench.goals import Goal
+from bench.main import chosen
+from bench.measures import MEASURES
 from bench.measures.time import LOST_MS, percentile
 from bench.measures.udp import packets_per_second
 from bench.metrics import METRICS, SUMMARY
@@ -62,6 +68,38 @@ class Percentile(unittest.TestCase):
         values = [float(n) for n in range(100, 0, -1)]
         self.assertEqual([percentile(values, p) for p in (1, 50, 99, 100)], [1, 50, 99, 100])
         self.assertEqual(percentile([7.0], 99), 7.0)
+
+
+class Goals(unittest.TestCase):
+    def test_ratio_to_another_row(self) -> None:
+        wanted = [
+            Goal("umbra", "tcp1", least=2, beside="wireguard-go"),
+            Goal("umbra", "rtt_p99", least=0.3, beside="wireguard-go"),
+            Goal("umbra", "tcp1", least=0.5, beside="tinc"),  # which was not measured
+        ]
+        self.assertEqual(
+            goals.lines(SAMPLES, wanted, METRICS),
+            [
+                "met: umbra tcp1 × 2.00 of wireguard-go, wanted at least 2",
+                "MISSED: umbra rtt_p99 × 0.25 of wireguard-go, wanted at least 0.3",
+            ],
+        )
+        self.assertEqual([g["value"] for g in goals.outcome(SAMPLES, wanted)], [2.0, 0.25])
+
+    def test_goals_are_of_known_figures_and_rows(self) -> None:
+        rows = {contender.name for contender in all_contenders(pathlib.Path("."))}
+        self.assertLessEqual({goal.key for goal in GOALS}, set(METRICS))
+        self.assertLessEqual({goal.row for goal in GOALS}, rows)
+        self.assertLessEqual({goal.beside for goal in GOALS} - {None}, rows)
+
+
+class Words(unittest.TestCase):
+    def test_chosen_keeps_the_order(self) -> None:
+        names = [measure.name for measure in chosen("wire_tcp1, rev,tcp1", MEASURES)]
+        self.assertEqual(names, ["tcp1", "rev", "wire_tcp1"])
+        self.assertEqual(len(chosen("", MEASURES)), len(MEASURES))
+        with self.assertRaises(SystemExit):
+            chosen("tcp1,tcp3", MEASURES)
 
 
 class Report(unittest.TestCase):

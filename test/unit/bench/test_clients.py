@@ -6,15 +6,15 @@ import json
 import pathlib
 import unittest
 
-from bench import report
-from bench.clients import goals
+from bench import goals, report
 from bench.clients.bed import loaded
 from bench.clients.flood import LIMIT_MS, seconds_of
 from bench.clients.generator import PACKET_SIZE, PAYLOAD, options
 from bench.clients.main import MEASURES, chosen
 from bench.clients.memory import each, proportional_bytes, role_of
-from bench.clients.metrics import GOALS, GROUPS, METRICS, Goal
+from bench.clients.metrics import GOALS, GROUPS, METRICS
 from bench.clients.server import all_kinds, payload_of
+from bench.goals import Goal
 from bench.measures.time import LOST_MS
 from bench.process import Failure
 
@@ -92,13 +92,13 @@ class Words(unittest.TestCase):
 class Report(unittest.TestCase):
     def test_goals(self) -> None:
         self.assertEqual(
-            goals.lines(SAMPLES),
+            goals.lines(SAMPLES, GOALS, METRICS),
             [
                 "met: umbra ratio32 85 %, wanted at least 80",
                 "MISSED: umbra show 301 ms, wanted at most 300",
             ],
         )
-        self.assertEqual([g["met"] for g in goals.outcome(SAMPLES)], [True, False])
+        self.assertEqual([g["met"] for g in goals.outcome(SAMPLES, GOALS)], [True, False])
 
     def test_limits_themselves_are_met(self) -> None:
         self.assertTrue(Goal("x", "y", least=80).met(80))

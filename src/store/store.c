@@ -144,11 +144,9 @@ enum err store_open_here(const char *folder, const char *name, struct store **ou
 void store_close(struct store *store) {
 	if (!store)
 		return;
-	sqlite3_stmt *kept[] = {
-		store->add_peer, store->add_prefix, store->remove_peer, store->each,      store->set_down,
-		store->set_up,   store->get_down,   store->add_seen,    store->each_seen, store->trim_seen};
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-		(void)sqlite3_finalize(kept[i]);
+	/* Those that are kept. */
+	for (sqlite3_stmt *kept; (kept = sqlite3_next_stmt(store->database, NULL));)
+		(void)sqlite3_finalize(kept);
 	(void)sqlite3_close(store->database);
 	free(store);
 }

@@ -403,7 +403,8 @@ static void test_files_of_before(void **state) {
 	peer.allowed_ip_count = 1;
 	assert_int_equal(store_add_peer(store, &peer), ERR_OK);
 	store_close(store);
-	run_sql(bench, "ALTER TABLE peer DROP COLUMN rules; PRAGMA user_version = 2");
+	run_sql(bench, "DROP TABLE ticket; DROP TABLE lease; DROP TABLE user_group; DROP TABLE user;"
+				   "ALTER TABLE peer DROP COLUMN rules; PRAGMA user_version = 2");
 	store = open_store(bench);
 	struct taken taken = all_of(store, "web");
 	assert_string_equal(taken.names, "old ");

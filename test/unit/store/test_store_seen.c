@@ -72,6 +72,7 @@ static void keeps_what_was_seen(void **state) {
 	assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_exec(database,
+					 "DROP TABLE ticket; DROP TABLE lease; DROP TABLE user_group; DROP TABLE user;"
 					 "ALTER TABLE peer DROP COLUMN rules; DROP TABLE seen; PRAGMA user_version = 1",
 					 NULL, NULL, NULL),
 		SQLITE_OK);

@@ -193,7 +193,8 @@ static const struct schema_row route_rows[] = {
 	 .example = "[10.0.0.0/8, \"fd00::/8\"]",
 	 .help = "Networks that may be routed into the tunnel because the server says so, besides "
 			 "include; an empty list is none. Never are default routes, what is wider than /8, or "
-			 "/7 of IPv6, what is in this host's other networks, and what the server is in."},
+			 "/7 of IPv6, what is in networks of this host or of its other tunnels, and what a "
+			 "server of a tunnel is in."},
 	{.key = "exclude",
 	 .type = SCHEMA_PREFIXES,
 	 AT_TUNNEL(routes.exclude),

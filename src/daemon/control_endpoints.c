@@ -1,6 +1,7 @@
 /*
- * Endpoints of tunnels with a kill switch, or whose server gives routes: the privileged process
- * lets an address pass, and leads it past the tunnel, before net is told to use it.
+ * Endpoints of tunnels with a kill switch, and of all that have one given where a server gives
+ * routes: the privileged process lets an address pass, and leads it past the tunnels, before net is
+ * told to use it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -72,14 +73,27 @@ static void announce(struct control_tunnel *tunnel, const uint8_t key[static TEX
 				err_text(error));
 }
 
-/* Kill switches let it pass, and no route that a server gives leads it into its own tunnel. */
-static bool is_of_use(const struct config_tunnel *config) {
-	return plan_kill_switch(config) || config_takes_settings(config);
+static bool any_takes_settings(const struct config *config) {
+	for (size_t i = 0; i < config->tunnel_count; i++)
+		if (config_takes_settings(&config->tunnels[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Kill switches let it pass, and no route that a server gives leads it into a tunnel. Where peers
+ * without an endpoint of their own are seen is theirs to say, so no other tunnel goes by it.
+ */
+static bool is_of_use(const struct control_tunnel *tunnel,
+					  const uint8_t key[static TEXT_KEY_SIZE]) {
+	const struct directory_peer *peer = directory_find_key(tunnel->directory, key);
+	return plan_kill_switch(tunnel->config) || config_takes_settings(tunnel->config) ||
+		   (peer && peer->endpoint_name && any_takes_settings(tunnel->control->config));
 }
 
 void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 						   size_t place, const struct endpoint *endpoint) {
-	if (is_of_use(tunnel->config))
+	if (is_of_use(tunnel, key))
 		announce(tunnel, key, place, endpoint, false);
 	else
 		set(tunnel, key, place, endpoint);
@@ -87,6 +101,6 @@ void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[stat
 
 void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 							const struct endpoint *endpoint) {
-	if (endpoint->address.family && endpoint->port && is_of_use(tunnel->config))
+	if (endpoint->address.family && endpoint->port && is_of_use(tunnel, key))
 		announce(tunnel, key, 0, endpoint, true);
 }

@@ -347,7 +347,7 @@ static enum err take_endpoint(struct node *node, const struct process_message *m
 	if (!tunnel->used || !tunnel->config || tunnel->state == PROCESS_STATE_DOWN)
 		return ERR_NOT_FOUND;
 	if (!plan_kill_switch(tunnel->config))
-		return config_takes_settings(tunnel->config) ? ERR_OK : ERR_NOT_FOUND;
+		return ERR_OK; /* what servers give is held against it */
 	if (!is_unicast(&endpoint.address) || endpoint.port == 0)
 		return ERR_INVALID;
 	struct kill_memory_tunnel *memory = kill_memory_tunnel(&node->kill.memory, tunnel->name);

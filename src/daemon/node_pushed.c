@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "daemon/node_core.h"
 #include "daemon/node_network.h"
+#include "daemon/node_pushed_host.h"
 #include "daemon/shared_text.h"
-#include "host/network_others.h"
 #include "tunnel/plan.h"
 #include "tunnel/plan_pushed.h"
 #include "wire/process_settings.h"
@@ -56,20 +56,20 @@ uint32_t node_pushed_mtu(const struct node_tunnel *tunnel, uint32_t own, bool v6
 
 /* Words */
 
-static enum err make(const struct node_tunnel *tunnel, const struct config_tunnel *file,
-					 bool without_routes, struct plan_pushed **out_plan) {
+static enum err make(const struct node *node, const struct node_tunnel *tunnel,
+					 const struct config_tunnel *file, bool without_routes,
+					 struct plan_pushed **out_plan) {
 	const struct node_pushed *pushed = &tunnel->pushed;
-	auto_free struct prefix *networks = NULL;
-	struct plan_pushed_host host = {.endpoints = pushed->endpoints,
-									.endpoint_count = pushed->endpoint_count};
-	enum err error = network_others(tunnel->name, &networks, &host.network_count);
+	struct node_pushed_host host;
+	enum err error = node_pushed_host_new(node, tunnel, &host);
 	if (error)
 		return error;
-	host.networks = networks;
 	struct interface_settings settings = *pushed->word.settings;
 	if (without_routes)
 		settings.route_count = 0;
-	return plan_pushed_new(file, pushed->word.public_key, &settings, &host, out_plan);
+	error = plan_pushed_new(file, pushed->word.public_key, &settings, &host.host, out_plan);
+	node_pushed_host_done(&host);
+	return error;
 }
 
 static void schedule(struct node_tunnel *tunnel) {
@@ -83,6 +83,12 @@ static void schedule(struct node_tunnel *tunnel) {
 	}
 	pushed->waiting = true;
 	pushed->due = pushed->burst++ < WORDS_MAX ? now : now + PAUSE;
+}
+
+void node_pushed_judge(struct node *node) {
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (node->tunnels[i].used && node->tunnels[i].pushed.word.settings)
+			schedule(&node->tunnels[i]);
 }
 
 static bool is_peer(const struct config_tunnel *config,
@@ -132,12 +138,34 @@ static bool leads(const struct plan_pushed *plan, const struct address *address)
 	return false;
 }
 
+static bool is_host(const struct config_host *host, const struct address *address) {
+	struct endpoint endpoint;
+	return plan_endpoint(host, &endpoint) && address_equal(&endpoint.address, address);
+}
+
+/* Then it counts as long as the file says so, and no longer. */
+static bool is_in_file(const struct config_tunnel *config,
+					   const uint8_t public_key[static PROCESS_KEY_SIZE],
+					   const struct address *address) {
+	bool found = false;
+	for (size_t i = 0; config && i < config->peer_count; i++) {
+		const struct config_peer *peer = &config->peers[i];
+		if (memcmp(peer->public_key, public_key, PROCESS_KEY_SIZE) != 0)
+			continue;
+		found |= is_host(&peer->endpoint, address);
+		for (size_t j = 0; j < peer->others.count; j++)
+			found |= is_host(&peer->others.items[j], address);
+	}
+	return found;
+}
+
 void node_pushed_endpoint(struct node *node, const struct process_message *message) {
 	struct node_tunnel *tunnel = &node->tunnels[message->tunnel];
 	struct node_pushed *pushed = &tunnel->pushed;
 	const struct address address = address_from_bytes((enum address_family)message->endpoint.family,
 													  message->endpoint.address);
-	if (!tunnel->used || !tunnel->config || !config_takes_settings(tunnel->config))
+	if (!tunnel->used || !tunnel->config ||
+		is_in_file(config_find(node->config, tunnel->name), message->endpoint.public_key, &address))
 		return;
 	for (size_t i = 0; i < pushed->endpoint_count; i++)
 		if (address_equal(&pushed->endpoints[i], &address))
@@ -147,8 +175,9 @@ void node_pushed_endpoint(struct node *node, const struct process_message *messa
 		memmove(pushed->endpoints, pushed->endpoints + 1,
 				--pushed->endpoint_count * sizeof *pushed->endpoints);
 	pushed->endpoints[pushed->endpoint_count++] = address;
-	if (leads(pushed->plan, &address))
-		schedule(tunnel);
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
+		if (node->tunnels[i].used && leads(node->tunnels[i].pushed.plan, &address))
+			schedule(&node->tunnels[i]);
 }
 
 uint64_t node_pushed_run(struct node *node, uint64_t now) {
@@ -190,13 +219,15 @@ static void replace(struct node_tunnel *tunnel, struct plan_pushed *plan) {
 }
 
 /* Routes that others have already must not keep the rest away. */
-static void change_network(struct node_tunnel *tunnel) {
+static void change_network(const struct node *node, struct node_tunnel *tunnel) {
+	static struct log_kind failed;
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	struct plan_pushed *without;
 	if (!node_network_change(tunnel, problem))
 		return;
-	log_error("%s: what its server gives: %s", tunnel->name, problem);
-	if (tunnel->pushed.plan->taken.route_count == 0 || make(tunnel, tunnel->config, true, &without))
+	log_limited(&failed, LOG_ERROR, "%s: what its server gives: %s", tunnel->name, problem);
+	if (tunnel->pushed.plan->taken.route_count == 0 ||
+		make(node, tunnel, tunnel->config, true, &without))
 		return;
 	replace(tunnel, without);
 	if (node_network_change(tunnel, problem))
@@ -204,27 +235,30 @@ static void change_network(struct node_tunnel *tunnel) {
 }
 
 /* Rules come before the addresses that they guard. */
-static void apply(struct node *node, struct node_tunnel *tunnel) {
+static void apply(struct node *node, struct node_tunnel *tunnel, const struct plan_pushed *before) {
 	char problem[NODE_DOMAINS_PROBLEM_SIZE];
 	node_kill_switch_refresh(node);
 	if (node_network_reload(node, problem))
 		log_error("%s: %s", tunnel->name, problem);
-	change_network(tunnel);
+	change_network(node, tunnel);
 	if (node_dns_reload(node, problem) || node_domains_reload(node, problem))
 		log_error("%s: %s", tunnel->name, problem);
-	announce(node, tunnel);
+	/* Tried again in vain is nothing to tell. */
+	if (!before || !interface_settings_equal(&before->taken, &tunnel->pushed.plan->taken))
+		announce(node, tunnel);
 }
 
 static void finish(struct node *node, struct node_tunnel *tunnel, int number, const char *text) {
-	struct plan_pushed *coming = tunnel->pushed.coming;
+	struct plan_pushed *coming = tunnel->pushed.coming, *before = tunnel->pushed.plan;
 	tunnel->pushed.coming = NULL;
 	tunnel->pushed.failed = number != 0;
 	if (number) {
 		plan_pushed_free(coming);
 		log_error("%s: what its server gives: %s", tunnel->name, text[0] ? text : strerror(number));
 	} else {
-		replace(tunnel, coming);
-		apply(node, tunnel);
+		tunnel->pushed.plan = coming;
+		apply(node, tunnel, before);
+		plan_pushed_free(before);
 	}
 	node_order_done(node, 0, "");
 }
@@ -267,7 +301,7 @@ void node_pushed_apply(struct node *node, struct node_order *order) {
 	struct node_pushed *pushed = &tunnel->pushed;
 	plan_pushed_free(pushed->coming);
 	pushed->coming = NULL;
-	enum err error = make(tunnel, tunnel->config, false, &pushed->coming);
+	enum err error = make(node, tunnel, tunnel->config, false, &pushed->coming);
 	if (!error && is_same(pushed)) {
 		node_order_done(node, 0, "");
 		return;
@@ -320,7 +354,7 @@ void node_pushed_reload(struct node *node) {
 			tunnel->used ? config_find(node->config, tunnel->name) : NULL;
 		if (!now || !tunnel->pushed.plan)
 			continue;
-		enum err error = make(tunnel, now, false, &tunnel->pushed.next);
+		enum err error = make(node, tunnel, now, false, &tunnel->pushed.next);
 		if (error && error != ERR_NOT_FOUND)
 			log_error("%s: what its server gives: %s", tunnel->name, err_text(error));
 	}

@@ -62,6 +62,9 @@ bool node_pushed_say(struct privileged *privileged, const struct attachment *att
 					 const struct interface_settings *settings);
 /* Where a peer is reached from now on, or is seen: no route may lead it into the tunnel. */
 void node_pushed_endpoint(struct node *node, const struct process_message *message);
+/* Networks of this host or of another tunnel have changed: all that servers gave is judged again.
+ */
+void node_pushed_judge(struct node *node);
 /* NODE_ORDER_SETTINGS */
 void node_pushed_apply(struct node *node, struct node_order *order);
 /* Orders what is due; returns the next deadline. */

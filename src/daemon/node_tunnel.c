@@ -150,6 +150,7 @@ static void listening(void *context, int number, const char *text) {
 	log_info("%s", line);
 	tunnel->state = PROCESS_STATE_UP;
 	node_control_state(node, tunnel);
+	node_pushed_judge(node);
 	node_order_done(node, 0, line);
 }
 
@@ -295,6 +296,7 @@ static void gone_down(void *context, int number, const char *text) {
 						  reason);
 	if (node->current->kind == NODE_ORDER_REMOVE)
 		forget(node, tunnel);
+	node_pushed_judge(node);
 	node_order_done(node, 0, line);
 }
 
@@ -401,6 +403,7 @@ void node_tunnel_routes(struct node *node, struct node_order *order) {
 	tunnel->more = order->prefixes;
 	tunnel->more_count = order->prefix_count;
 	order->prefixes = NULL;
+	node_pushed_judge(node);
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	if (tunnel->state == PROCESS_STATE_UP && tunnel->config->routes.from_peers &&
 		node_network_change(tunnel, problem)) {

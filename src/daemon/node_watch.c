@@ -14,11 +14,13 @@ static void refresh_mtu(struct node *node, unsigned changes) {
 		node_mtu_refresh(node);
 }
 
+static void judge_pushed(struct node *node, unsigned changes) {
+	if (changes & PROCESS_CHANGE_ROUTES)
+		node_pushed_judge(node);
+}
+
 static void (*const hooks[])(struct node *node, unsigned changes) = {
-	tell_control,
-	refresh_mtu,
-	node_domains_changed,
-	node_resolvers_changed,
+	tell_control, refresh_mtu, judge_pushed, node_domains_changed, node_resolvers_changed,
 };
 
 void node_watch_changed(struct node *node, unsigned changes) {

@@ -107,8 +107,8 @@ static const char *objection_to_network(const struct judge *judge, const struct 
 	if (is_special(route))
 		return "not for networks";
 	if (any_covers(judge->host->networks, judge->host->network_count, route))
-		return "in a network of this host's own";
-	return has_endpoint(judge, route) ? "the tunnel's server is in it" : NULL;
+		return "in a network that this host has already";
+	return has_endpoint(judge, route) ? "a tunnel's server is in it" : NULL;
 }
 
 /* Why it may not be led into the tunnel; NULL: it may. */
@@ -146,8 +146,8 @@ static const char *objection_to_address(const struct judge *judge, const struct 
 	if (is_special(&one))
 		return "not a host's";
 	if (any_covers(judge->host->networks, judge->host->network_count, &one))
-		return "in a network of this host's own";
-	return has_endpoint(judge, &one) ? "the tunnel's server has it" : NULL;
+		return "in a network that this host has already";
+	return has_endpoint(judge, &one) ? "a tunnel's server has it" : NULL;
 }
 
 static void take_address(struct judge *judge, const struct prefix *address) {

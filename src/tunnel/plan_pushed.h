@@ -14,12 +14,11 @@
  * then, so every value is held against the configuration and against what this host has besides:
  *
  *   addresses     where the configuration has none; of single hosts, in none of this host's other
- *                 networks; their networks count as routes, and without them an address is alone
- *   routes        in routes.accept; without it, where the configuration has no routes. Never a
- *                 default route, this host's other networks, or where the tunnel's peers are
- *   name servers  where dns.servers is absent or "push" and the tunnel has the way there; domains
- *                 with them, without dns.search
- *   MTU           downward
+ *                 networks, nor of those of its other tunnels; their networks count as routes, and
+ * without them an address is alone routes        in routes.accept; without it, where the
+ * configuration has no routes. Never a default route, networks as above, or where peers of any
+ * tunnel are name servers  where dns.servers is absent or "push" and the tunnel has the way there;
+ * domains with them, without dns.search MTU           downward
  */
 
 enum {
@@ -35,9 +34,10 @@ enum {
 
 /* What of this host no server is to have. */
 struct plan_pushed_host {
-	const struct prefix *networks; /* of its other interfaces, as their addresses have them */
+	/* Of its other interfaces, as their addresses have them, and of its other tunnels. */
+	const struct prefix *networks;
 	size_t network_count;
-	/* Where the tunnel's peers are, besides the configuration's endpoints that are addresses. */
+	/* Where tunnels' peers are, besides the judged one's endpoints that are addresses. */
 	const struct address *endpoints;
 	size_t endpoint_count;
 };

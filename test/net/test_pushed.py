@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import functools
 import json
@@ -15,12 +16,12 @@ from typing import Any
 import pytest
 
 from harness.device import BIN
-from harness.lab import Lab
+from harness.lab import Lab, Namespace
 from harness.node import Node
 from harness.nodes import outer
 from harness.pair import PORT, endpoint, outer_address
 from harness.process import run, wait_until
-from harness.resolving import NamedNode
+from harness.resolving import NamedNode, serve_names
 from harness.traffic import assert_pings
 
 PROTOCOL = "mighty"
@@ -94,13 +95,15 @@ class Home(NamedNode):
 class Client(Home):
     """Its net process reaches nobody, and says of its server what it is told to."""
 
+    neighbour: Namespace
+
     @classmethod
     def make(cls, lab: Lab, **rows: Any) -> Client:
         near, far = lab.namespace("client"), lab.namespace("neighbour")
         lab.link(near, far, outer(2), outer(1))
         near.ip("route add 10.20.0.0/16 via 198.18.0.1", "route add default via 198.18.0.1")
         client = cls(lab, near, "client")
-        client.name = lab.interface_name()
+        client.name, client.neighbour = lab.interface_name(), far
         key = client.secret("server.psk", subprocess.check_output([BIN / "umbra", "genpsk"], text=True))
         client.tunnels[client.name] = {
             "protocol": PROTOCOL,
@@ -219,8 +222,8 @@ def test_what_nobody_may_say(lab: Lab) -> None:
     table = client.namespace.run("ip", "route", "show", "table", "all").stdout
     client.say(HOSTILE)
     client.assert_has(["10.66.0.7/32"], ["10.9.0.0/16"], [])
-    wait_until(lambda: "is not all taken: address 198.18.0.1/32: in a network of this host's own "
-               "(refused in all: 14)" in client.log_text(), 5, "what was refused")
+    wait_until(lambda: "is not all taken: address 198.18.0.1/32: in a network that this host has "
+               "already (refused in all: 14)" in client.log_text(), 5, "what was refused")
     assert client.mtu() == 576
     text = client.namespace.run("ip", "route", "show", "table", "all").stdout
     assert not [line for line in set(text.splitlines()) - set(table.splitlines())
@@ -238,6 +241,60 @@ def test_what_nobody_may_say(lab: Lab) -> None:
     client.say(BROKEN)
     wait_until(lambda: "the net process is ready again" in client.log_text(), 15, "another net")
     client.assert_has(*FIRST)
+
+
+def test_what_other_tunnels_have(lab: Lab) -> None:
+    """Their networks and servers are not given to this one: from the start, by name, by a reload."""
+    client = Client.make(lab)
+    other = lab.interface_name()
+    peer = {"public_key": base64.b64encode(bytes(range(32))).decode(), "allowed_ips": ["10.9.3.0/24", "::/0"]}
+    key = client.secret("other.key", subprocess.check_output([BIN / "umbra", "genkey"], text=True))
+    client.tunnels[other] = {
+        "protocol": "wireguard", "private_key_file": key, "peers": [peer], "autostart": False,
+        "routes": {"include": ["10.9.0.0/16"]}, "kill_switch": False,
+    }
+    client.reload()
+    # Down, and not of those that come up: it has nothing.
+    client.say(GOOD)
+    client.assert_has(*FIRST)
+    client.tunnels[other]["autostart"] = True
+    client.reload()
+    client.assert_has(FIRST[0], ["fd09::/48"], FIRST[2])
+    line = "route 10.9.0.0/16: in a network that this host has already"
+    wait_until(lambda: line in client.log_text(), 5, line)
+    client.umbra("up", other)
+    shown = client.namespace.run("ip", "route", "show", "dev", other).stdout
+    assert "10.9.0.0/16" in shown, shown
+    # A server of the other one, whose networks are elsewhere now.
+    client.tunnels[other]["routes"] = {"include": ["10.8.0.0/16"]}
+    peer["endpoint"] = "10.9.9.9:51820"
+    client.reload()
+    client.assert_has(FIRST[0], ["fd09::/48"], FIRST[2])
+    peer["endpoint"] = "192.0.2.9:51820"
+    client.reload()
+    client.assert_has(*FIRST)
+    # The same by its name: what was taken goes before anything is sent there.
+    serve_names(lab, client.neighbour, outer_address(1, 4), {"vpn.test": "10.9.9.9"})
+    peer["endpoint"] = "vpn.test:51820"
+    client.settings["resolvers"] = [outer_address(1, 4)]
+    client.reload()
+    client.assert_has(FIRST[0], ["fd09::/48"], FIRST[2])
+
+
+def test_networks_that_come_later(lab: Lab) -> None:
+    """What the host gets itself is taken away from the tunnel, and given again once it is free."""
+    client = Client.make(lab)
+    client.say(GOOD)
+    client.assert_has(*FIRST)
+    client.namespace.ip("address add 10.9.1.1/15 dev lo")
+    client.assert_has(FIRST[0], ["fd09::/48"], FIRST[2])
+    client.namespace.ip("address del 10.9.1.1/15 dev lo")
+    client.assert_has(*FIRST)
+    # A route in its way is tried again as well.
+    client.say(TAKEN)
+    client.assert_has(FIRST[0], [], FIRST[2])
+    client.namespace.ip("route del 10.20.0.0/16")
+    client.assert_has(FIRST[0], ["10.9.0.0/16", "10.20.0.0/16"], FIRST[2])
 
 
 def test_what_the_file_says(lab: Lab) -> None:

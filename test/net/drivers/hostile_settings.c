@@ -181,9 +181,10 @@ static int device_get(struct net_device *device, struct uapi_text *out_text) {
 
 static uint64_t device_run(struct net_device *device, uint64_t now) {
 	int order = ordered;
+	if (order < 0)
+		return CLOCK_NEVER; /* one that comes right now is kept */
 	ordered = -1;
-	if (order >= 0)
-		carry_out(device, order);
+	carry_out(device, order);
 	return CLOCK_NEVER;
 }
 

@@ -26,7 +26,7 @@ static struct {
 	size_t passing_count;
 	bool kill_switch;
 	/* What was done. */
-	unsigned networks, resolvers, renewals, mtu_refreshes, domains;
+	unsigned networks, resolvers, renewals, mtu_refreshes, judged, domains;
 	unsigned network_changes, domains_changes;
 	struct process_resolvers told;
 } world;
@@ -62,6 +62,10 @@ const struct config_tunnel *node_pushed_config_of(const struct node *of,
 
 void node_mtu_refresh(struct node *of) {
 	world.mtu_refreshes++;
+}
+
+void node_pushed_judge(struct node *of) {
+	world.judged++;
 }
 
 void node_domains_changed(struct node *of, unsigned changes) {
@@ -151,6 +155,7 @@ static void everybody_is_told(void **state) {
 		assert_int_equal(world.domains_changes, changes[i]);
 		routes += (changes[i] & PROCESS_CHANGE_ROUTES) != 0;
 		assert_int_equal(world.mtu_refreshes, routes);
+		assert_int_equal(world.judged, routes);
 	}
 }
 

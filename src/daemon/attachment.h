@@ -22,7 +22,7 @@
 struct privileged;
 
 enum {
-	ATTACHMENT_OVERHEAD = 32,        /* bytes a packet grows by in the tunnel */
+	ATTACHMENT_OVERHEAD = 32,        /* bytes a packet grows by in the tunnel, at least */
 	ATTACHMENT_MTU = 1420,           /* unless it is configured */
 	ATTACHMENT_MTU_MAX = 65507 - 32, /* such that a packet is one datagram, of IPv4 too */
 };
@@ -52,6 +52,7 @@ struct attachment_request {
 	unsigned shards;        /* 1..16; 0: it has no interface, and all up to mtu means nothing */
 	bool no_header, no_udp; /* of the TUN: see tun_request */
 	uint32_t mtu;           /* 0: ATTACHMENT_MTU */
+	uint32_t more;          /* bytes a packet grows by beyond ATTACHMENT_OVERHEAD */
 	/* Local address of the UDP sockets; unspecified v6, or ADDRESS_NONE: both families. */
 	struct address listen;
 	bool uapi; /* has a configuration socket of its own; its loss or deletion is reported */

@@ -89,7 +89,7 @@ static uint32_t own_mtu(const struct node_tunnel *tunnel) {
 	if (config->carries_streams)
 		return PLAN_MTU_STREAMS;
 	struct route *route;
-	const uint32_t more = config->shares_keys ? PLAN_MTU_SHARED_MORE : 0;
+	const uint32_t more = plan_mtu_more(config);
 	if (route_open(&route))
 		return PLAN_MTU - more;
 	struct plan_mtu_way ways[ENDPOINTS_MAX];

@@ -233,6 +233,7 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 		.no_header = !node->config->node.offload.tun,
 		.no_udp = !node->config->node.offload.tun_udp,
 		.mtu = node_mtu(tunnel),
+		.more = plan_mtu_more(config),
 		.listen = config->listen.address,
 	};
 	if (config->carries_streams)

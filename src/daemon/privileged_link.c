@@ -24,15 +24,19 @@ void privileged_send_link(struct attachment *attachment) {
 }
 
 static bool accept_mtu(struct attachment *attachment, uint32_t mtu) {
-	bool small = mtu<PROCESS_MTU_MIN, large = mtu> ATTACHMENT_MTU_MAX;
+	const uint32_t most = ATTACHMENT_MTU_MAX - attachment->request.more;
+	const bool small = mtu < PROCESS_MTU_MIN;
+	const bool large = mtu > most;
 	if (!small && !large) {
 		attachment->refused_mtu = 0;
 		return true;
 	}
-	if (mtu != attachment->refused_mtu)
-		log_error("%sMTU %u is %s, the tunnel stays at %u", attachment->prefix, mtu,
-				  large ? "more than the 65475 that fit a datagram" : "too small",
+	if (mtu != attachment->refused_mtu && small)
+		log_error("%sMTU %u is too small, the tunnel stays at %u", attachment->prefix, mtu,
 				  attachment->state.mtu);
+	else if (mtu != attachment->refused_mtu)
+		log_error("%sMTU %u is more than the %u that fit a datagram, the tunnel stays at %u",
+				  attachment->prefix, mtu, most, attachment->state.mtu);
 	attachment->refused_mtu = mtu;
 	return false;
 }
@@ -41,7 +45,8 @@ static void limit_large_packets(struct attachment *attachment) {
 	uint32_t mtu = attachment->state.mtu;
 	if (mtu == attachment->limited_mtu || !attachment->tun.tcp)
 		return;
-	enum err error = link_configure(attachment->link, 0, link_gso_size(mtu, ATTACHMENT_OVERHEAD));
+	uint32_t overhead = ATTACHMENT_OVERHEAD + attachment->request.more;
+	enum err error = link_configure(attachment->link, 0, link_gso_size(mtu, overhead));
 	/* While it is moved or renamed nothing can be set: there are news of it afterwards. */
 	if (error == ERR_AGAIN || error == ERR_NO_DEVICE)
 		return;

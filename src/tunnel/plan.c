@@ -114,12 +114,14 @@ static enum err leave_out(const struct config_tunnel *tunnel, struct prefix **ro
 	return ERR_OK;
 }
 
+uint32_t plan_mtu_more(const struct config_tunnel *tunnel) {
+	return tunnel->shares_keys ? PLAN_MTU_SHARED_MORE : 0;
+}
+
 static uint32_t mtu_of(const struct config_tunnel *tunnel) {
 	if (!tunnel->mtu.automatic)
 		return tunnel->mtu.value;
-	return tunnel->carries_streams ? PLAN_MTU_STREAMS
-		   : tunnel->shares_keys   ? PLAN_MTU - PLAN_MTU_SHARED_MORE
-								   : PLAN_MTU;
+	return tunnel->carries_streams ? PLAN_MTU_STREAMS : PLAN_MTU - plan_mtu_more(tunnel);
 }
 
 enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,

@@ -54,6 +54,9 @@ enum err plan_network_new(const struct config_tunnel *tunnel, uint16_t slot,
 						  struct plan_network *out_plan);
 void plan_network_done(struct plan_network *plan);
 
+/* Bytes by which the tunnel's packets grow on their way, beyond what PLAN_MTU_OVERHEAD_* counts. */
+uint32_t plan_mtu_more(const struct config_tunnel *tunnel);
+
 /* Whether a prefix lies in one of the tunnel's own networks, which have their routes already. */
 bool plan_covers(const struct config_tunnel *tunnel, const struct prefix *prefix);
 

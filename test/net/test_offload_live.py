@@ -10,8 +10,10 @@ import pytest
 
 from harness.device import REFERENCE, UMBRA
 from harness.lab import Lab, Namespace
+from harness.mighty import PROTOCOL, needs_mighty
+from harness.node import Node
 from harness.nodes import make_nodes
-from harness.pair import Host, Pair, inner_address, make_pair
+from harness.pair import PORT, Host, Pair, inner_address, make_pair
 from harness.process import wait_until
 from harness.sizes import Sizes
 from harness.traffic import (
@@ -26,14 +28,15 @@ from harness.traffic import (
 pytestmark = pytest.mark.umbra
 
 OVERHEAD = 32  # header and tag of a datagram
+SHARED_OVERHEAD = 40  # with keys that both ends share
 DATAGRAM_MAX = 65507
 SEGMENTS_MAX = 64
 TCP_HEADERS = {4: 52, 6: 72}  # with timestamps
 
 
-def gso_limit(mtu: int) -> int:
+def gso_limit(mtu: int, overhead: int = OVERHEAD) -> int:
     """As many segments of TCP as one send carries, and their one header."""
-    segments = min(max(DATAGRAM_MAX // (mtu + OVERHEAD), 1), SEGMENTS_MAX)
+    segments = min(max(DATAGRAM_MAX // (mtu + overhead), 1), SEGMENTS_MAX)
     return segments * (mtu - TCP_HEADERS[4]) + TCP_HEADERS[4]
 
 
@@ -79,6 +82,18 @@ def test_limit_of_large_packets_by_configuration(lab: Lab) -> None:
     nodes.client.reload()
     wait_limit(space, name, gso_limit(1300))
     transfer(space, nodes.server.namespace, inner_address(1, 4), BIG // 10)
+
+
+@needs_mighty
+def test_limit_of_large_packets_with_shared_keys(lab: Lab) -> None:
+    """Their datagrams are larger, so that at an ordinary MTU one packet less goes into a send."""
+    node = Node(lab, lab.namespace("server"), "server")
+    name = lab.interface_name()
+    shared = {"protocol": PROTOCOL, "role": "server", "listen": f"[::]:{PORT}"}
+    node.tunnels[name] = {**shared, "addresses": ["10.99.0.1/24"], "mtu": 1420}
+    node.start()
+    assert gso_limit(1420, SHARED_OVERHEAD) < gso_limit(1420)
+    wait_limit(node.namespace, name, gso_limit(1420, SHARED_OVERHEAD))
 
 
 def test_no_limit_without_large_packets(lab: Lab) -> None:

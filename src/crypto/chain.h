@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "crypto/authority.h"
 #include "crypto/certificate.h"
+#include "crypto/sizes.h"
 
 /*
  * Whether a chain of certificates, as the other end of a handshake sent it, is one to be trusted
@@ -18,6 +19,7 @@ enum {
 	CHAIN_CERTIFICATES_MAX = 8,
 	CHAIN_KEY_SIZE = 32,
 	CHAIN_USER_SIZE_MAX = 254, /* with its NUL */
+	CHAIN_SERIAL_SIZE_MAX = 20,
 };
 
 /*        name               text for a person, behind "the certificate"               */
@@ -63,15 +65,32 @@ struct chain_policy {
 	int64_t now;                     /* seconds since 1970 */
 };
 
+/* What of a good chain tells later, without it, whether it still is: see chain_recheck(). */
+struct chain_mark {
+	uint8_t anchor[HASH_SIZE]; /* SHA-256 of the certificate that is trusted */
+	uint8_t issuer[HASH_SIZE]; /* SHA-256 of the leaf's issuer's name */
+	uint8_t serial_size;       /* of the leaf */
+	uint8_t serial[CHAIN_SERIAL_SIZE_MAX];
+	int64_t valid_until; /* the earliest end in the chain, seconds since 1970 */
+};
+
 struct chain_leaf {
 	uint8_t key[CHAIN_KEY_SIZE]; /* Ed25519 */
 	uint8_t pin[CERTIFICATE_PIN_SIZE];
 	char user[CHAIN_USER_SIZE_MAX]; /* a client's: rfc822Name, else common name; "" for servers */
+	struct chain_mark mark;         /* zeros where a pin alone vouches */
 };
 
 /* certificates: DER, the leaf first. Fills in out_leaf only with CHAIN_GOOD. */
 enum chain_fault chain_verify(const struct chain_policy *policy, const struct slice *certificates,
 							  size_t count, struct chain_leaf *out_leaf);
+
+/*
+ * Whether a chain that was good would still be, after trust or time changed: CHAIN_UNTRUSTED,
+ * CHAIN_EXPIRED, CHAIN_REVOKED and CHAIN_LIST otherwise.
+ */
+enum chain_fault chain_recheck(const struct chain_trust *trust, const struct chain_mark *mark,
+							   int64_t now);
 
 /* The chain that one sends: PEM to DER, in its order, views into *out_bytes, which is on the heap.
  * ERR_MALFORMED, ERR_LIMIT for more than CHAIN_CERTIFICATES_MAX. */

@@ -13,8 +13,9 @@
 enum { DEPTH_MAX = 3 }; /* authorities between a leaf and one that is trusted */
 
 struct chain_trust {
-	X509_STORE *store;
-	bool has_lists;
+	X509_STORE *store; /* of both: */
+	STACK_OF(X509) * authorities;
+	STACK_OF(X509_CRL) * lists;
 };
 
 static const char *const texts[] = {
@@ -48,7 +49,16 @@ static bool is_ed25519(X509 *certificate) {
 
 /* Trust */
 
-static enum err add_authorities(X509_STORE *store, struct slice pem) {
+static enum err add_authority(struct chain_trust *trust, X509 *authority) {
+	if (!is_ed25519(authority) || X509_check_ca(authority) != 1)
+		return ERR_MALFORMED;
+	if (X509_STORE_add_cert(trust->store, authority) <= 0 ||
+		!X509_add_cert(trust->authorities, authority, X509_ADD_FLAG_UP_REF))
+		return ERR_NO_MEMORY;
+	return ERR_OK;
+}
+
+static enum err add_authorities(struct chain_trust *trust, struct slice pem) {
 	auto_bio BIO *reader = leaf_reader(pem);
 	if (!reader)
 		return ERR_NO_MEMORY;
@@ -59,15 +69,18 @@ static enum err add_authorities(X509_STORE *store, struct slice pem) {
 			return error;
 		if (!authority)
 			return count > 0 ? ERR_OK : ERR_MALFORMED;
-		if (!is_ed25519(authority) || X509_check_ca(authority) != 1)
-			return ERR_MALFORMED;
-		if (X509_STORE_add_cert(store, authority) <= 0)
-			return ERR_NO_MEMORY;
+		error = add_authority(trust, authority);
+		if (error)
+			return error;
 	}
 }
 
+static bool has_lists(const struct chain_trust *trust) {
+	return sk_X509_CRL_num(trust->lists) > 0;
+}
+
 /* ERR_NOT_FOUND at the end of the text. */
-static enum err add_list(X509_STORE *store, BIO *reader) {
+static enum err add_list(struct chain_trust *trust, BIO *reader) {
 	X509_CRL *list = PEM_read_bio_X509_CRL(reader, NULL, leaf_no_passphrase, NULL);
 	if (!list) {
 		unsigned long code = ERR_peek_last_error();
@@ -75,9 +88,11 @@ static enum err add_list(X509_STORE *store, BIO *reader) {
 		ERR_clear_error();
 		return end ? ERR_NOT_FOUND : ERR_MALFORMED;
 	}
-	bool added = X509_STORE_add_crl(store, list) > 0;
-	X509_CRL_free(list);
-	return added ? ERR_OK : ERR_NO_MEMORY;
+	if (X509_STORE_add_crl(trust->store, list) <= 0 || sk_X509_CRL_push(trust->lists, list) <= 0) {
+		X509_CRL_free(list);
+		return ERR_NO_MEMORY;
+	}
+	return ERR_OK;
 }
 
 static enum err add_lists(struct chain_trust *trust, struct slice pem) {
@@ -88,13 +103,11 @@ static enum err add_lists(struct chain_trust *trust, struct slice pem) {
 		return ERR_NO_MEMORY;
 	ERR_clear_error();
 	enum err error = ERR_OK;
-	while (!error) {
-		error = add_list(trust->store, reader);
-		trust->has_lists |= !error;
-	}
+	while (!error)
+		error = add_list(trust, reader);
 	if (error != ERR_NOT_FOUND)
 		return error;
-	return trust->has_lists ? ERR_OK : ERR_MALFORMED;
+	return has_lists(trust) ? ERR_OK : ERR_MALFORMED;
 }
 
 enum err chain_trust_new(struct slice authorities, struct slice lists,
@@ -103,7 +116,11 @@ enum err chain_trust_new(struct slice authorities, struct slice lists,
 	if (!trust)
 		return ERR_NO_MEMORY;
 	trust->store = X509_STORE_new();
-	enum err error = trust->store ? add_authorities(trust->store, authorities) : ERR_NO_MEMORY;
+	trust->authorities = sk_X509_new_null();
+	trust->lists = sk_X509_CRL_new_null();
+	enum err error = trust->store && trust->authorities && trust->lists
+						 ? add_authorities(trust, authorities)
+						 : ERR_NO_MEMORY;
 	if (!error)
 		error = add_lists(trust, lists);
 	ERR_clear_error();
@@ -118,6 +135,8 @@ enum err chain_trust_new(struct slice authorities, struct slice lists,
 void chain_trust_free(struct chain_trust *trust) {
 	if (!trust)
 		return;
+	sk_X509_pop_free(trust->authorities, X509_free);
+	sk_X509_CRL_pop_free(trust->lists, X509_CRL_free);
 	X509_STORE_free(trust->store);
 	free(trust);
 }
@@ -174,8 +193,102 @@ static enum chain_fault fault_of(int error) {
 	}
 }
 
+/* Marks */
+
+static bool digest_name(const X509_NAME *name, uint8_t out_digest[static HASH_SIZE]) {
+	return X509_NAME_digest(name, EVP_sha256(), out_digest, NULL) > 0;
+}
+
+/* Seconds since 1970; INT64_MIN for a time that is none. */
+static int64_t seconds_of(const ASN1_TIME *time) {
+	enum { DAY = 24 * 60 * 60 };
+	int days, seconds;
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	const bool known = epoch && ASN1_TIME_diff(&days, &seconds, epoch, time) > 0;
+	ASN1_TIME_free(epoch);
+	return known ? (int64_t)days * DAY + seconds : INT64_MIN;
+}
+
+/* Serial numbers are positive and of 20 bytes at most (RFC 5280 section 4.1.2.2). */
+static enum chain_fault take_mark(STACK_OF(X509) * verified, struct chain_mark *out_mark) {
+	const int count = sk_X509_num(verified);
+	const X509 *leaf = sk_X509_value(verified, 0), *anchor = sk_X509_value(verified, count - 1);
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+	const int size = ASN1_STRING_length(serial);
+	struct chain_mark mark = {.valid_until = INT64_MAX};
+	if (size < 0 || size > CHAIN_SERIAL_SIZE_MAX || ASN1_STRING_type(serial) != V_ASN1_INTEGER)
+		return CHAIN_MALFORMED;
+	mark.serial_size = (uint8_t)size;
+	memcpy(mark.serial, ASN1_STRING_get0_data(serial), (size_t)size);
+	for (int i = 0; i < count; i++) {
+		const int64_t until = seconds_of(X509_get0_notAfter(sk_X509_value(verified, i)));
+		if (until < mark.valid_until)
+			mark.valid_until = until;
+	}
+	if (!digest_name(X509_get_issuer_name(leaf), mark.issuer) ||
+		X509_digest(anchor, EVP_sha256(), mark.anchor, NULL) <= 0)
+		return CHAIN_FAILED;
+	*out_mark = mark;
+	return CHAIN_GOOD;
+}
+
+static bool is_anchor(const struct chain_trust *trust, const struct chain_mark *mark) {
+	for (int i = 0; i < sk_X509_num(trust->authorities); i++) {
+		uint8_t digest[HASH_SIZE];
+		if (X509_digest(sk_X509_value(trust->authorities, i), EVP_sha256(), digest, NULL) > 0 &&
+			memcmp(digest, mark->anchor, sizeof digest) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ERR_NOT_FOUND where it is not on the list. */
+static enum err find_listed(X509_CRL *list, const struct chain_mark *mark) {
+	X509_REVOKED *entry;
+	ASN1_INTEGER *serial = ASN1_INTEGER_new();
+	int found = serial && ASN1_STRING_set(serial, mark->serial, mark->serial_size) > 0
+					? X509_CRL_get0_by_serial(list, &entry, serial)
+					: -1;
+	ASN1_INTEGER_free(serial);
+	return found < 0 ? ERR_NO_MEMORY : found == 1 ? ERR_OK : ERR_NOT_FOUND;
+}
+
+/* As a verification has it: who has lists has one of each issuer's, and it is in its time. */
+static enum chain_fault recheck_lists(const struct chain_trust *trust,
+									  const struct chain_mark *mark, int64_t now) {
+	bool known = false;
+	for (int i = 0; i < sk_X509_CRL_num(trust->lists); i++) {
+		X509_CRL *list = sk_X509_CRL_value(trust->lists, i);
+		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
+		uint8_t issuer[HASH_SIZE];
+		if (!digest_name(X509_CRL_get_issuer(list), issuer) ||
+			memcmp(issuer, mark->issuer, sizeof issuer) != 0)
+			continue;
+		enum err error = find_listed(list, mark);
+		if (error != ERR_NOT_FOUND)
+			return error ? CHAIN_FAILED : CHAIN_REVOKED;
+		known |=
+			seconds_of(X509_CRL_get0_lastUpdate(list)) <= now && (!next || seconds_of(next) > now);
+	}
+	return known ? CHAIN_GOOD : CHAIN_LIST;
+}
+
+enum chain_fault chain_recheck(const struct chain_trust *trust, const struct chain_mark *mark,
+							   int64_t now) {
+	if (!trust)
+		return CHAIN_UNTRUSTED;
+	ERR_clear_error();
+	enum chain_fault fault = is_anchor(trust, mark) ? CHAIN_GOOD : CHAIN_UNTRUSTED;
+	if (!fault && mark->valid_until < now)
+		fault = CHAIN_EXPIRED;
+	if (!fault && has_lists(trust))
+		fault = recheck_lists(trust, mark, now);
+	ERR_clear_error();
+	return fault;
+}
+
 static enum chain_fault verify_issuers(const struct chain_policy *policy, X509 *leaf,
-									   STACK_OF(X509) * chain) {
+									   STACK_OF(X509) * chain, struct chain_mark *out_mark) {
 	auto_context X509_STORE_CTX *context = X509_STORE_CTX_new();
 	if (!context || X509_STORE_CTX_init(context, policy->trust->store, leaf, chain) <= 0)
 		return CHAIN_FAILED;
@@ -185,7 +298,7 @@ static enum chain_fault verify_issuers(const struct chain_policy *policy, X509 *
 	/* With lists, each issuer of a leaf needs its own: one without could not be told from a lost
 	 * one. */
 	unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN;
-	if (policy->trust->has_lists)
+	if (has_lists(policy->trust))
 		flags |= X509_V_FLAG_CRL_CHECK;
 	if (X509_VERIFY_PARAM_set_flags(parameters, flags) <= 0 ||
 		X509_VERIFY_PARAM_set_purpose(parameters, policy->use == AUTHORITY_SERVER
@@ -198,7 +311,7 @@ static enum chain_fault verify_issuers(const struct chain_policy *policy, X509 *
 	for (int i = 0; i < sk_X509_num(verified); i++)
 		if (!is_ed25519(sk_X509_value(verified, i)))
 			return CHAIN_NOT_ED25519;
-	return CHAIN_GOOD;
+	return take_mark(verified, out_mark);
 }
 
 static enum chain_fault verify_times(const X509 *leaf, int64_t now) {
@@ -263,8 +376,8 @@ static void find_user(const X509 *leaf, char out_user[static CHAIN_USER_SIZE_MAX
 }
 
 static enum chain_fault take_leaf(const struct chain_policy *policy, X509 *leaf,
-								  struct chain_leaf *out_leaf) {
-	struct chain_leaf taken = {.user = ""};
+								  const struct chain_mark *mark, struct chain_leaf *out_leaf) {
+	struct chain_leaf taken = {.user = "", .mark = *mark};
 	size_t size = sizeof taken.key;
 	if (leaf_pin(leaf, taken.pin) ||
 		EVP_PKEY_get_raw_public_key(X509_get0_pubkey(leaf), taken.key, &size) <= 0 ||
@@ -291,14 +404,15 @@ enum chain_fault chain_verify(const struct chain_policy *policy, const struct sl
 	auto_stack STACK_OF(X509) *chain = decode_all(certificates, count);
 	enum chain_fault fault = chain ? CHAIN_GOOD : CHAIN_MALFORMED;
 	X509 *leaf = chain ? sk_X509_value(chain, 0) : NULL;
+	struct chain_mark mark = {.valid_until = 0};
 	if (!fault && !has_ed25519_key(leaf))
 		fault = CHAIN_NOT_ED25519;
 	if (!fault && policy->trust)
-		fault = verify_issuers(policy, leaf, chain);
+		fault = verify_issuers(policy, leaf, chain, &mark);
 	if (!fault)
 		fault = verify_leaf(policy, leaf);
 	if (!fault)
-		fault = take_leaf(policy, leaf, out_leaf);
+		fault = take_leaf(policy, leaf, &mark, out_leaf);
 	ERR_clear_error();
 	return fault;
 }

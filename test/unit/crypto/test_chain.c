@@ -147,6 +147,55 @@ static void test_revoked(void **state) {
 	desk_close(&desk);
 }
 
+/* Without the chain, by its mark: as a verification of it would say. */
+static void test_mark(void **state) {
+	struct desk desk, other;
+	desk_open(&desk, "Example");
+	desk_open(&other, "Other");
+	const struct certificate_pair alice = desk_client(&desk, "alice"),
+								  bob = desk_client(&desk, "bob"),
+								  foreign = desk_client(&other, "eve");
+	char *list = desk_revoke(&desk, NULL, &alice), *others = desk_revoke(&other, NULL, &foreign);
+	char both[2 * CERTIFICATE_PEM_SIZE_MAX];
+	strcpy(stpcpy(both, other.own.certificate), desk.own.certificate);
+	struct chain_trust *plain = trust_in(desk.own.certificate, ""), *more = trust_in(both, "");
+	struct chain_trust *listed = trust_in(both, list), *lost = trust_in(both, others);
+	struct chain_trust *foreigners = trust_in(other.own.certificate, "");
+	const struct chain_policy policy = {plain, NULL, AUTHORITY_CLIENT, NULL, DESK_NOW};
+	struct chain_leaf leaf[2];
+	assert_int_equal(verify(&policy, alice.certificate, &leaf[0]), CHAIN_GOOD);
+	assert_int_equal(verify(&policy, bob.certificate, &leaf[1]), CHAIN_GOOD);
+	assert_int_equal(leaf[0].mark.valid_until, DESK_NOW + 1000);
+	const struct {
+		const struct chain_trust *trust;
+		int64_t now;
+		enum chain_fault alice, bob;
+	} rows[] = {
+		{plain, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD},
+		{more, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD},
+		{listed, DESK_NOW, CHAIN_REVOKED, CHAIN_GOOD},
+		{lost, DESK_NOW, CHAIN_LIST, CHAIN_LIST},
+		{listed, DESK_NOW - 20, CHAIN_REVOKED, CHAIN_LIST},
+		{foreigners, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED},
+		{NULL, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED},
+		{plain, DESK_NOW + 1000, CHAIN_GOOD, CHAIN_GOOD},
+		{plain, DESK_NOW + 1001, CHAIN_EXPIRED, CHAIN_EXPIRED},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(chain_recheck(rows[i].trust, &leaf[0].mark, rows[i].now), rows[i].alice);
+		assert_int_equal(chain_recheck(rows[i].trust, &leaf[1].mark, rows[i].now), rows[i].bob);
+	}
+	chain_trust_free(plain);
+	chain_trust_free(more);
+	chain_trust_free(listed);
+	chain_trust_free(lost);
+	chain_trust_free(foreigners);
+	free(others);
+	free(list);
+	desk_close(&other);
+	desk_close(&desk);
+}
+
 /* A chain made by another program: see chain_vectors.h. */
 static void test_foreign(void **state) {
 	static const char *const name = "vpn.example.org";
@@ -242,9 +291,10 @@ static void test_texts(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_server),    cmocka_unit_test(test_users),
-		cmocka_unit_test(test_revoked),   cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_malformed), cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_server),  cmocka_unit_test(test_users),
+		cmocka_unit_test(test_revoked), cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_foreign), cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_texts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

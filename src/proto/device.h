@@ -27,13 +27,66 @@ enum device_event_kind {
 	DEVICE_EVENT_UNANSWERED,
 	/* This host has no way to the peer's endpoint; told once a second at most. */
 	DEVICE_EVENT_UNREACHABLE,
+	/* Where clients log in: a session is over, and no other of the peer has taken its place. */
+	DEVICE_EVENT_ENDED,
+	/* At a client: the server refused the login. */
+	DEVICE_EVENT_REFUSED,
 };
 
 struct device_event {
 	enum device_event_kind kind;
 	uint8_t public_key[X25519_KEY_SIZE];
 	struct endpoint endpoint; /* the present one; ADDRESS_NONE: none */
-	uint32_t count;           /* UNANSWERED: attempts in a row at an endpoint, otherwise 0 */
+	/* UNANSWERED: attempts in a row at an endpoint; ENDED: the code that it was closed with, 0
+	 * where nobody answered any more; otherwise 0. */
+	uint32_t count;
+	const char *text; /* REFUSED: why, for a person, less than 256 bytes; otherwise NULL */
+};
+
+enum {
+	DEVICE_USER_MAX = 255, /* bytes of a login's name */
+	DEVICE_PASSWORD_MAX = 1024,
+	DEVICE_TICKET_HASH_SIZE = 32,
+	DEVICE_TICKET_MAX = 240, /* bytes of a sealed ticket */
+};
+
+/* Somebody shows who he is. */
+struct device_login {
+	/* Comes back with the verdict; not 0, and of no other login that waits for one. */
+	uint64_t id;
+	struct endpoint from;
+	/* Without a password there is a certificate; with both, both have to be right. */
+	struct slice user, password;
+	bool by_certificate; /* the user's, verified */
+	bool stream;         /* he came over TCP */
+};
+
+/* Why a login is refused; the numbers are those that protocols have for it. */
+enum device_reject {
+	DEVICE_ACCEPTED,
+	DEVICE_REJECT_CREDENTIALS, /* whatever is wrong with them */
+	DEVICE_REJECT_BUSY,
+	DEVICE_REJECT_EXPIRED, /* this and below: the credentials are right */
+	DEVICE_REJECT_QUOTA,
+	DEVICE_REJECT_DEVICES,
+	DEVICE_REJECT_ADDRESS, /* none is free */
+	DEVICE_REJECTS,
+};
+
+struct device_verdict {
+	uint64_t id;
+	enum device_reject reject;
+	uint8_t public_key[X25519_KEY_SIZE]; /* accepted: the member, which the device has as a peer */
+	/* Half of those who can be judged at once are waiting: strangers show their addresses first. */
+	bool loaded;
+};
+
+/* The one ticket of a member, or at a client of its server. */
+struct device_ticket {
+	uint8_t public_key[X25519_KEY_SIZE];
+	uint8_t hash[DEVICE_TICKET_HASH_SIZE]; /* of its id; zeros where there is none */
+	struct slice sealed;                   /* empty: it has none any more */
+	uint64_t until;                        /* seconds since the Unix epoch; 0 where there is none */
 };
 
 /* What a device asks of its surroundings. Numbers are errno values, 0 for success. */
@@ -64,6 +117,20 @@ struct device_host {
 	 */
 	void (*settings)(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
 					 const struct interface_settings *settings);
+
+	/*
+	 * Where clients log in, from inside device_ops.run, set or verdict; none of these waits. Texts
+	 * are copied. The verdict comes by device_ops.verdict, never from inside of this call, unless
+	 * the judge ends before. ERR_LIMIT: too many wait; ERR_CLOSED: there is no judge now;
+	 * ERR_NO_MEMORY.
+	 */
+	enum err (*login)(void *context, const struct device_login *login);
+	/* Nobody waits for the verdict any more, which may come nevertheless. */
+	void (*abandon)(void *context, uint64_t id);
+	/* Takes the place of what was told before of the peer. */
+	void (*ticket)(void *context, const struct device_ticket *ticket);
+	/* Bytes of both directions since it was told last. */
+	void (*used)(void *context, const uint8_t public_key[static X25519_KEY_SIZE], uint64_t bytes);
 };
 
 struct device_options {
@@ -114,6 +181,11 @@ struct device_ops {
 	enum err (*restore)(struct device *device, struct slice record);
 	/* Saves records from which a later run can restore all of the present state. */
 	void (*save_all)(struct device *device);
+	/*
+	 * Optional, where clients log in: what was decided about one. The peer of one who was let in
+	 * was set before.
+	 */
+	void (*verdict)(struct device *device, const struct device_verdict *verdict);
 	/* Does what is due (freeing, saving news) and returns when to be called again at the latest. */
 	uint64_t (*run)(struct device *device, uint64_t now);
 };

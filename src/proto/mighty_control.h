@@ -95,7 +95,6 @@ enum err mighty_control_first_snapshot(struct device *device);
 int mighty_set(struct device *device, struct slice text);
 
 /* mighty_uapi.c */
-bool mighty_uapi_of_peers(struct slice text);
 /* What get answers: no secrets, as other protocols' get has them for wg(8) alone. */
 void mighty_uapi_get(const struct device *device, struct uapi_text *out_text);
 void mighty_uapi_status(const struct device *device, struct uapi_text *out_text);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/wipe.h"
+#include "proto/device_lines.h"
 #include "proto/device_record.h"
 #include "proto/mighty_command.h"
 #include "proto/mighty_control.h"
@@ -352,7 +353,7 @@ const struct device_ops mighty_device_ops = {
 	.link = device_link,
 	.network = device_network,
 	.set = device_set,
-	.of_peers = mighty_uapi_of_peers,
+	.of_peers = device_lines_of_peers,
 	.get = mighty_uapi_get,
 	.status = mighty_uapi_status,
 	.restore = device_restore,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/wipe.h"
+#include "proto/device_lines.h"
 #include "proto/mighty_control.h"
 #include "proto/mighty_draft.h"
 
@@ -16,19 +17,6 @@ struct operation {
 	uint16_t port;
 	uint32_t mark;
 };
-
-static int errno_of(enum err error) {
-	switch (error) {
-	case ERR_OK:
-		return 0;
-	case ERR_NO_MEMORY:
-		return ENOMEM;
-	case ERR_EXISTS:
-		return EEXIST;
-	default:
-		return EINVAL;
-	}
-}
 
 /* What a server tells is nothing that a client has, and the other way round. */
 static int set_role(struct mighty_config *config, const char *text) {
@@ -43,40 +31,6 @@ static int set_role(struct mighty_config *config, const char *text) {
 		memset(&config->tells, 0, sizeof config->tells);
 	config->role = role;
 	return 0;
-}
-
-/* The place of one more, or NULL. */
-#define NEXT(array, count) ((count) < sizeof(array) / sizeof(array)[0] ? &(array)[(count)++] : NULL)
-
-static int push(struct interface_settings *tells, const struct uapi_entry *line) {
-	struct prefix *route;
-	struct address *server;
-	char(*domain)[DNS_NAME_TEXT_MAX + 1];
-	switch (line->key) {
-	case UAPI_PUSH_ROUTE:
-		route = NEXT(tells->routes, tells->route_count);
-		if (!route)
-			return ENOSPC;
-		*route = line->prefix;
-		break;
-	case UAPI_PUSH_DNS:
-		server = NEXT(tells->servers, tells->server_count);
-		if (!server)
-			return ENOSPC;
-		*server = line->address;
-		break;
-	case UAPI_PUSH_DOMAIN:
-		if (strlen(line->text) > DNS_NAME_TEXT_MAX)
-			return EINVAL;
-		domain = NEXT(tells->domains, tells->domain_count);
-		if (!domain)
-			return ENOSPC;
-		memcpy(*domain, line->text, strlen(line->text) + 1);
-		break;
-	default:
-		tells->mtu = (uint16_t)line->number;
-	}
-	return interface_settings_are_valid(tells) ? 0 : EINVAL;
 }
 
 static int set_interface(struct operation *operation, const struct uapi_entry *line) {
@@ -96,7 +50,7 @@ static int set_interface(struct operation *operation, const struct uapi_entry *l
 		operation->mark = line->number;
 		return 0;
 	case UAPI_CIPHERS:
-		return errno_of(mighty_uapi_parse_ciphers(line->text, config));
+		return device_lines_errno(mighty_uapi_parse_ciphers(line->text, config));
 	case UAPI_REKEY_SECONDS:
 		config->rekey_seconds = line->number;
 		return line->number > 0 ? 0 : EINVAL;
@@ -116,7 +70,7 @@ static int set_interface(struct operation *operation, const struct uapi_entry *l
 	case UAPI_PUSH_DNS:
 	case UAPI_PUSH_DOMAIN:
 	case UAPI_PUSH_MTU:
-		return push(&config->tells.interface, line);
+		return device_lines_push(&config->tells.interface, line);
 	case UAPI_REPLACE_PEERS:
 		operation->drafts.replaces = true;
 		return 0;
@@ -209,9 +163,9 @@ int mighty_set(struct device *device, struct slice text) {
 	if (!failed)
 		failed = set_sockets(operation);
 	if (!failed)
-		failed = errno_of(apply(operation));
+		failed = device_lines_errno(apply(operation));
 	mighty_drafts_done(&operation->drafts);
 	free(operation);
 	enum err error = mighty_control_commit(device);
-	return failed ? failed : errno_of(error);
+	return failed ? failed : device_lines_errno(error);
 }

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "base/wipe.h"
 #include "engine/figures.h"
+#include "proto/device_lines.h"
 #include "proto/mighty_control.h"
 #include "wire/policy_rule.h"
 
@@ -53,17 +53,6 @@ enum err mighty_uapi_parse_ciphers(const char *text, struct mighty_config *confi
 	return ERR_OK;
 }
 
-bool mighty_uapi_of_peers(struct slice text) {
-	struct uapi_entry entry;
-	WIPE_ON_EXIT(entry);
-	struct slice line;
-	while (uapi_next_line(&text, &line))
-		if (uapi_parse_line((const char *)line.data, line.size, &entry) == ERR_OK &&
-			entry.key < UAPI_PUBLIC_KEY)
-			return false;
-	return true;
-}
-
 void mighty_uapi_put_instance(const struct mighty_config *config, struct uapi_text *out_text) {
 	char text[2 * MIGHTY_INSTANCE_SIZE + 1];
 	if (wipe_is_zero(config->instance, sizeof config->instance))
@@ -82,20 +71,6 @@ static void put_ciphers(const struct mighty_config *config, struct uapi_text *ou
 	uapi_put_text(out_text, "ciphers", text);
 }
 
-static void put_pushed(const struct interface_settings *tells, struct uapi_text *out_text) {
-	for (size_t i = 0; i < tells->route_count; i++)
-		uapi_put_prefix(out_text, "push_route", &tells->routes[i]);
-	for (size_t i = 0; i < tells->server_count; i++) {
-		char text[ADDRESS_TEXT_SIZE];
-		address_format(&tells->servers[i], text);
-		uapi_put_text(out_text, "push_dns", text);
-	}
-	for (size_t i = 0; i < tells->domain_count; i++)
-		uapi_put_text(out_text, "push_domain", tells->domains[i]);
-	if (tells->mtu > 0)
-		uapi_put_number(out_text, "push_mtu", tells->mtu);
-}
-
 static void put_interface(const struct device *device, struct uapi_text *out_text) {
 	const struct mighty_config *config = &device->config;
 	uapi_put_text(out_text, "role", config->role == MIGHTY_CLIENT ? "client" : "server");
@@ -106,7 +81,7 @@ static void put_interface(const struct device *device, struct uapi_text *out_tex
 	uapi_put_number(out_text, "rekey_packets", config->rekey_packets);
 	uapi_put_number(out_text, "keepalive", config->keepalive);
 	uapi_put_text(out_text, "client_to_client", config->client_to_client ? "true" : "false");
-	put_pushed(&config->tells.interface, out_text);
+	device_lines_put_push(&config->tells.interface, out_text);
 }
 
 /* What is configured of a peer, behind its keys; a client's endpoints are its paths. */
@@ -135,23 +110,9 @@ static void put_paths(const struct mighty_peer *peer, struct uapi_text *out_text
 }
 
 static void put_peer(const struct mighty_peer *peer, struct uapi_text *out_text) {
-	const struct peer_published *published = &peer->peer.published;
-	struct endpoint endpoint;
-	uint32_t sequence;
 	uapi_put_key(out_text, "public_key", peer->psk.identity);
 	uapi_put_line(out_text, "preshared=true");
-	uint32_t limit = atomic_load_explicit(&published->limit, memory_order_relaxed);
-	if (limit)
-		uapi_put_number(out_text, "path_mtu", limit);
-	if (peer_read_endpoint(&peer->peer, &endpoint, &sequence))
-		uapi_put_endpoint(out_text, "endpoint", &endpoint);
-	uint64_t handshake = atomic_load_explicit(&published->last_handshake, memory_order_relaxed);
-	uapi_put_number(out_text, "last_handshake_time_sec", handshake / CLOCK_SECOND);
-	uapi_put_number(out_text, "last_handshake_time_nsec", handshake % CLOCK_SECOND);
-	uapi_put_number(out_text, "tx_bytes",
-					atomic_load_explicit(&published->sent_bytes, memory_order_relaxed));
-	uapi_put_number(out_text, "rx_bytes",
-					atomic_load_explicit(&published->received_bytes, memory_order_relaxed));
+	device_lines_put_figures(&peer->peer, out_text);
 	put_settings(peer, out_text);
 	put_paths(peer, out_text);
 }

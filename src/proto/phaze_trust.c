@@ -1,0 +1,142 @@
+#include "proto/phaze_trust.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "crypto/ed25519.h"
+
+struct phaze_trust {
+	unsigned holders;
+	bool is_client, has_pin;
+	struct chain_trust *chains; /* NULL: no authorities */
+	uint8_t *certificates;      /* what the identity's chain has views of */
+	uint8_t signing_key[ED25519_KEY_SIZE];
+	uint8_t pin[CERTIFICATE_PIN_SIZE];
+	char server_name[PHAZE_SERVER_NAME_MAX + 1];
+	const struct engine_clock *clock;
+	struct phaze_identity identity;
+	enum chain_fault fault; /* of the last chain */
+	struct chain_mark mark;
+};
+
+_Static_assert(PHAZE_CHAIN_MAX == (int)CHAIN_CERTIFICATES_MAX, "chains are of one size");
+_Static_assert(CHAIN_USER_SIZE_MAX <= (int)PHAZE_NAME_MAX + 1, "every user has a name");
+
+static enum err sign(void *context, struct slice content,
+					 uint8_t out_signature[static ED25519_SIGNATURE_SIZE]) {
+	const struct phaze_trust *trust = context;
+	return ed25519_sign(trust->signing_key, content, out_signature);
+}
+
+static int64_t seconds(const struct phaze_trust *trust) {
+	return (int64_t)(trust->clock->wall_now(trust->clock->context) / CLOCK_SECOND);
+}
+
+static enum err error_of(enum chain_fault fault) {
+	switch (fault) {
+	case CHAIN_GOOD:
+		return ERR_OK;
+	case CHAIN_MALFORMED:
+		return ERR_MALFORMED;
+	case CHAIN_EARLY:
+	case CHAIN_EXPIRED:
+		return ERR_EXPIRED;
+	case CHAIN_FAILED:
+		return ERR_CRYPTO;
+	default:
+		return ERR_AUTHENTICATION;
+	}
+}
+
+static enum err verify(void *context, const struct phaze_chain *chain,
+					   struct phaze_leaf *out_leaf) {
+	struct phaze_trust *trust = context;
+	struct chain_leaf leaf;
+	const struct chain_policy policy = {
+		.trust = trust->chains,
+		.pin = trust->has_pin ? trust->pin : NULL,
+		.use = trust->is_client ? AUTHORITY_SERVER : AUTHORITY_CLIENT,
+		.name = trust->is_client ? trust->server_name : NULL,
+		.now = seconds(trust),
+	};
+	trust->fault = chain_verify(&policy, chain->certificates, chain->count, &leaf);
+	if (trust->fault)
+		return error_of(trust->fault);
+	struct phaze_leaf shown = {.user_size = strlen(leaf.user)};
+	memcpy(shown.key, leaf.key, sizeof shown.key);
+	memcpy(shown.user, leaf.user, shown.user_size);
+	trust->mark = leaf.mark;
+	*out_leaf = shown;
+	return ERR_OK;
+}
+
+static enum err read_texts(struct phaze_trust *trust, const struct phaze_trust_options *options) {
+	struct phaze_chain *chain = &trust->identity.chain;
+	enum err error = ERR_OK;
+	if (options->authorities.size > 0)
+		error = chain_trust_new(options->authorities, options->revoked, &trust->chains);
+	else if (options->revoked.size > 0)
+		error = ERR_MALFORMED; /* nobody's, as far as this end knows */
+	if (!error && options->certificates.size > 0)
+		error = chain_read(options->certificates, &trust->certificates, chain->certificates,
+						   &chain->count);
+	if (!error && phaze_auth_server_size(chain) > PHAZE_BODY_SIZE_MAX)
+		error = ERR_LIMIT;
+	return error;
+}
+
+enum err phaze_trust_new(const struct phaze_trust_options *options,
+						 struct phaze_trust **out_trust) {
+	struct phaze_trust *trust = calloc(1, sizeof *trust);
+	if (!trust)
+		return ERR_NO_MEMORY;
+	trust->holders = 1;
+	trust->is_client = options->is_client;
+	trust->clock = options->clock;
+	memcpy(trust->signing_key, options->signing_key, sizeof trust->signing_key);
+	memcpy(trust->pin, options->pin, sizeof trust->pin);
+	memcpy(trust->server_name, options->server_name, sizeof trust->server_name);
+	trust->has_pin = !wipe_is_zero(trust->pin, sizeof trust->pin);
+	trust->identity.sign = sign;
+	trust->identity.verify = verify;
+	trust->identity.context = trust;
+	enum err error = read_texts(trust, options);
+	if (error) {
+		phaze_trust_release(trust);
+		return error;
+	}
+	*out_trust = trust;
+	return ERR_OK;
+}
+
+struct phaze_trust *phaze_trust_hold(struct phaze_trust *trust) {
+	trust->holders++;
+	return trust;
+}
+
+void phaze_trust_release(struct phaze_trust *trust) {
+	if (!trust || --trust->holders > 0)
+		return;
+	chain_trust_free(trust->chains);
+	free(trust->certificates);
+	wipe(trust, sizeof *trust);
+	free(trust);
+}
+
+const struct phaze_identity *phaze_trust_identity(const struct phaze_trust *trust) {
+	return &trust->identity;
+}
+
+enum chain_fault phaze_trust_fault(const struct phaze_trust *trust) {
+	return trust->fault;
+}
+
+const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust) {
+	return &trust->mark;
+}
+
+bool phaze_trust_still_is(const struct phaze_trust *trust, const struct chain_mark *mark) {
+	return chain_recheck(trust->chains, mark, seconds(trust)) == CHAIN_GOOD;
+}

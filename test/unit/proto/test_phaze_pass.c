@@ -1,0 +1,108 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "proto/phaze_pass.h"
+
+static const uint8_t key[AEAD_KEY_SIZE] = {1}, other_key[AEAD_KEY_SIZE] = {2};
+static const uint8_t identity[HASH_SIZE] = {3}, other_identity[HASH_SIZE] = {4};
+
+static void fill(void *context, void *out_data, size_t size) {
+	memset(out_data, 7, size);
+}
+
+static const struct random_source random_source = {fill, NULL};
+
+static struct phaze_pass pass_of(bool by_certificate) {
+	struct phaze_pass pass;
+	memset(&pass, 0, sizeof pass);
+	memset(&pass.ticket, 0x11, sizeof pass.ticket);
+	pass.login = 1700000000;
+	pass.until = 1700000100;
+	pass.by_certificate = by_certificate;
+	if (!by_certificate)
+		return pass;
+	memset(pass.mark.anchor, 0x22, sizeof pass.mark.anchor);
+	memset(pass.mark.issuer, 0x33, sizeof pass.mark.issuer);
+	memset(pass.mark.serial, 0x44, sizeof pass.mark.serial);
+	pass.mark.serial_size = sizeof pass.mark.serial;
+	pass.mark.valid_until = -5;
+	return pass;
+}
+
+static void test_sealed(void **state) {
+	for (unsigned i = 0; i < 2; i++) {
+		const struct phaze_pass pass = pass_of(i);
+		struct phaze_pass opened, before;
+		uint8_t sealed[PHAZE_PASS_SEALED_MAX + 1];
+		size_t size;
+		memset(&opened, 0xee, sizeof opened);
+		memcpy(&before, &opened, sizeof opened);
+		assert_int_equal(phaze_pass_seal(&pass, key, identity, &random_source, sealed, &size),
+						 ERR_OK);
+		assert_true(size <= PHAZE_PASS_SEALED_MAX);
+		for (size_t cut = 0; cut < size; cut++)
+			assert_int_not_equal(phaze_pass_open(slice_of(sealed, cut), key, identity, &opened),
+								 ERR_OK);
+		sealed[size] = 0;
+		assert_int_not_equal(phaze_pass_open(slice_of(sealed, size + 1), key, identity, &opened),
+							 ERR_OK);
+		for (size_t bit = 0; bit < 8 * size; bit++) {
+			sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(phaze_pass_open(slice_of(sealed, size), key, identity, &opened),
+							 ERR_AUTHENTICATION);
+			sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		}
+		assert_int_equal(phaze_pass_open(slice_of(sealed, size), other_key, identity, &opened),
+						 ERR_AUTHENTICATION);
+		assert_int_equal(phaze_pass_open(slice_of(sealed, size), key, other_identity, &opened),
+						 ERR_AUTHENTICATION);
+		assert_memory_equal(&opened, &before, sizeof opened);
+		memset(&opened, 0, sizeof opened);
+		assert_int_equal(phaze_pass_open(slice_of(sealed, size), key, identity, &opened), ERR_OK);
+		assert_memory_equal(&opened.ticket, &pass.ticket, sizeof pass.ticket);
+		assert_int_equal(opened.login, pass.login);
+		assert_int_equal(opened.until, pass.until);
+		assert_int_equal(opened.by_certificate, pass.by_certificate);
+		assert_memory_equal(&opened.mark, &pass.mark, sizeof pass.mark);
+	}
+}
+
+static void test_until(void **state) {
+	enum { NOW = 1700000000, WEEK = PHAZE_PASS_AGE_MAX };
+	static const struct {
+		uint32_t login_ago, seconds, user_in, certificate_in, expected; /* 0: none */
+	} rows[] = {
+		{0, WEEK, 0, 0, WEEK}, {0, 60, 0, 0, 60},         {100, WEEK, 0, 0, WEEK - 100},
+		{WEEK, WEEK, 0, 0, 0}, {WEEK - 1, WEEK, 0, 0, 1}, {0, WEEK, 30, 0, 30},
+		{0, WEEK, 30, 20, 20}, {0, WEEK, 0, 40, 40},      {0, 0, 0, 0, 0},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct phaze_pass pass = {.login = NOW - rows[i].login_ago};
+		uint64_t until = 1;
+		pass.by_certificate = rows[i].certificate_in > 0;
+		pass.mark.valid_until = (int64_t)NOW + rows[i].certificate_in;
+		enum err error = phaze_pass_until(&pass, NOW, rows[i].seconds,
+										  rows[i].user_in ? NOW + rows[i].user_in : 0, &until);
+		assert_int_equal(error, rows[i].expected ? ERR_OK : ERR_EXPIRED);
+		assert_int_equal(until, rows[i].expected ? NOW + rows[i].expected : 1);
+	}
+	const struct phaze_pass old = {.login = NOW, .by_certificate = true, .mark.valid_until = -1};
+	uint64_t until;
+	assert_int_equal(phaze_pass_until(&old, NOW, WEEK, 0, &until), ERR_EXPIRED);
+	const struct phaze_pass gone = {.login = NOW};
+	assert_int_equal(phaze_pass_until(&gone, NOW, WEEK, NOW, &until), ERR_EXPIRED);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_until),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

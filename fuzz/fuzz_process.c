@@ -51,7 +51,14 @@ static void check_body(const struct process_message *message) {
 		expect(memchr(message->result.text, '\0', PROCESS_TEXT_SIZE) != NULL);
 		break;
 	case PROCESS_EVENT:
-		expect(message->event.kind <= PROCESS_EVENT_UNREACHABLE);
+		expect(message->event.kind <= PROCESS_EVENT_REFUSED);
+		expect(memchr(message->event.text, '\0', PROCESS_TEXT_SIZE) != NULL);
+		break;
+	case PROCESS_VERDICT:
+		expect(message->verdict.reject < PROCESS_REJECTS);
+		break;
+	case PROCESS_TICKET:
+		expect(message->ticket.size <= PROCESS_TICKET_MAX);
 		break;
 	default:
 		break;

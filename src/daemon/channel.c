@@ -72,6 +72,7 @@ static bool may_come_bare(const struct process_message *message) {
 	case PROCESS_ATTACH:
 	case PROCESS_CONNECTION:
 	case PROCESS_LISTENING:
+	case PROCESS_LOGIN:
 	case PROCESS_RESULT:
 	case PROCESS_SET:
 	case PROCESS_SOCKETS:

@@ -24,7 +24,7 @@ enum err channel_send(int channel, const struct process_message *message, const 
  * Without waiting: ERR_AGAIN when there is nothing, ERR_CLOSED when the other process is gone. For
  * another error one record was lost, its descriptors are closed. Where there is no place for all of
  * its descriptors, a message whose receiver asks how many there are (ATTACH, CONNECTION, LISTENING,
- * RESULT, SET, SOCKETS, STRANGER, TEXT) comes without any.
+ * LOGIN, RESULT, SET, SOCKETS, STRANGER, TEXT) comes without any.
  */
 enum err channel_receive(int channel, struct channel_message *out_message);
 

@@ -10,6 +10,7 @@
 #include "base/wipe.h"
 #include "daemon/control_core.h"
 #include "daemon/control_decoy.h"
+#include "daemon/control_logins.h"
 #include "daemon/control_streams.h"
 #include "daemon/shared_text.h"
 
@@ -321,6 +322,7 @@ void control_net_event(void *context, struct channel_message *message) {
 		control_streams_resolve(control, body);
 	if (body->type == PROCESS_STRANGER)
 		control_decoy_stranger(control, message);
+	control_logins_hear(control, message);
 	if (body->type != PROCESS_EVENT)
 		return;
 	struct control_tunnel *tunnel = control_tunnel_of_slot(control, body->tunnel);
@@ -347,6 +349,9 @@ void control_net_event(void *context, struct channel_message *message) {
 		break;
 	case PROCESS_EVENT_UNREACHABLE:
 		cannot_reach(tunnel, peer, where);
+		break;
+	case PROCESS_EVENT_ENDED:
+	case PROCESS_EVENT_REFUSED:
 		break;
 	}
 	control_condition_changed(tunnel);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "daemon/device_engine.h"
+#include "daemon/device_logins.h"
 #include "daemon/device_port.h"
 #include "daemon/net.h"
 #include "daemon/net_journal.h"
@@ -69,12 +70,15 @@ static void host_event(void *context, const struct device_event *event) {
 		[DEVICE_EVENT_MOVED] = PROCESS_EVENT_MOVED,
 		[DEVICE_EVENT_UNANSWERED] = PROCESS_EVENT_UNANSWERED,
 		[DEVICE_EVENT_UNREACHABLE] = PROCESS_EVENT_UNREACHABLE,
+		[DEVICE_EVENT_ENDED] = PROCESS_EVENT_ENDED,
+		[DEVICE_EVENT_REFUSED] = PROCESS_EVENT_REFUSED,
 	};
 	const struct net_device *device = context;
 	struct net_event news = {
 		.kind = kinds[event->kind],
 		.endpoint = event->endpoint,
 		.count = event->count,
+		.text = event->text,
 	};
 	memcpy(news.public_key, event->public_key, sizeof news.public_key);
 	device->start.callbacks.event(device->start.callbacks.context, &news);
@@ -88,6 +92,27 @@ static void host_settings(void *context, const uint8_t public_key[static X25519_
 	if (failed)
 		log_error("%swhat the server says of the interface: %s", device->start.prefix,
 				  strerror(failed));
+}
+
+static enum err host_login(void *context, const struct device_login *login) {
+	const struct net_device *device = context;
+	return device_logins_ask(&device->start.callbacks, login);
+}
+
+static void host_abandon(void *context, uint64_t id) {
+	const struct net_device *device = context;
+	device_logins_abandon(&device->start.callbacks, id);
+}
+
+static void host_ticket(void *context, const struct device_ticket *ticket) {
+	const struct net_device *device = context;
+	device_logins_ticket(&device->start, ticket);
+}
+
+static void host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
+					  uint64_t bytes) {
+	const struct net_device *device = context;
+	device_logins_used(&device->start, public_key, bytes);
 }
 
 static bool save_all(void *context) {
@@ -178,6 +203,10 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 		.warn = host_warn,
 		.event = host_event,
 		.settings = host_settings,
+		.login = host_login,
+		.abandon = host_abandon,
+		.ticket = host_ticket,
+		.used = host_used,
 	};
 	enum err error = net_journal_open(&device->journal, &device->start);
 	if (error == ERR_OK)
@@ -218,6 +247,11 @@ static int device_status(struct net_device *device, struct uapi_text *out_text) 
 	return out_text->error == ERR_OK ? 0 : ENOMEM;
 }
 
+static void device_verdict(struct net_device *device, const struct process_verdict *verdict) {
+	if (device->ops->verdict)
+		device_logins_judge(device->ops, device->device, verdict);
+}
+
 static uint64_t device_run(struct net_device *device, uint64_t now) {
 	uint64_t next = device->ops->run(device->device, now);
 	net_journal_compact(&device->journal, save_all, device);
@@ -234,4 +268,5 @@ const struct net_device_ops device_ops = {
 	.get = device_get,
 	.status = device_status,
 	.run = device_run,
+	.verdict = device_verdict,
 };

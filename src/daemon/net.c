@@ -108,6 +108,10 @@ static void answer_control(void *context, struct channel_message *message) {
 		net_tunnels_resolved(&net->tunnels, request);
 		return;
 	}
+	if (request->type == PROCESS_VERDICT) {
+		net_tunnels_verdict(&net->tunnels, request);
+		return;
+	}
 	bool is_get = request->type == PROCESS_GET;
 	int descriptor = -1;
 	int number = is_get ? net_tunnels_get(&net->tunnels, request->tunnel, &descriptor)

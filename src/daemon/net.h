@@ -27,7 +27,8 @@ struct net_event {
 	enum process_event kind;
 	uint8_t public_key[PROCESS_KEY_SIZE];
 	struct endpoint endpoint; /* ADDRESS_NONE where it means nothing */
-	uint32_t count;           /* of handshakes without an answer, in a row */
+	uint32_t count;   /* of handshakes without an answer, in a row; the code of a session's end */
+	const char *text; /* why it was refused, otherwise NULL */
 };
 
 /*
@@ -63,11 +64,13 @@ struct net_callbacks {
 	 * one answer a request. ERR_AGAIN: the channel is full; ERR_CLOSED.
 	 */
 	enum err (*sockets)(void *context, uint8_t kind, uint8_t count);
-	/* Addresses come by net_device_ops.resolved, unless the control process ends before; its errors
-	 * are those of net_peering_send(). */
-	enum err (*resolve)(void *context, const struct process_resolve *question);
-	/* The descriptor is taken over, also on failure. */
-	enum err (*stranger)(void *context, const struct process_stranger *stranger, int descriptor);
+
+	/*
+	 * A message to the control process about this tunnel, whose slot is filled in; does not wait.
+	 * The descriptor (-1: none) and the errors are as with net_peering_send(). Answers come by
+	 * net_device_ops.resolved and verdict, unless that process ends before.
+	 */
+	enum err (*tell)(void *context, struct process_message *message, int descriptor);
 };
 
 struct net_start {
@@ -124,6 +127,8 @@ struct net_device_ops {
 					const int *descriptors, size_t count);
 	/* Optional: the answer to a question. */
 	void (*resolved)(struct net_device *device, const struct process_resolved *answer);
+	/* Optional: what was decided about a login. */
+	void (*verdict)(struct net_device *device, const struct process_verdict *verdict);
 };
 
 /* What a tunnel of the protocol is; empty: of the one that interfaces speak without being told.

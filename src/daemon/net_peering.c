@@ -1,5 +1,6 @@
 #include "daemon/net_peering.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -69,7 +70,8 @@ static bool send_reply(struct net_peering *peering) {
 }
 
 static bool is_expected(enum process_type type) {
-	return type == PROCESS_SET || type == PROCESS_GET || type == PROCESS_RESOLVED;
+	return type == PROCESS_SET || type == PROCESS_GET || type == PROCESS_RESOLVED ||
+		   type == PROCESS_VERDICT;
 }
 
 static void read_requests(struct net_peering *peering) {
@@ -177,6 +179,12 @@ void net_peering_answer(struct net_peering *peering, const struct process_messag
 	(void)send_reply(peering);
 }
 
+/* Nobody would ask about it again; and what follows one that waits waits behind it. */
+static bool must_arrive(const struct net_peering *peering, enum process_event kind) {
+	return kind == PROCESS_EVENT_ENDED || kind == PROCESS_EVENT_REFUSED ||
+		   peering->waiting_count > 0;
+}
+
 void net_peering_event(struct net_peering *peering, uint16_t slot, const struct net_event *event) {
 	if (peering->descriptor < 0)
 		return;
@@ -189,7 +197,11 @@ void net_peering_event(struct net_peering *peering, uint16_t slot, const struct 
 	message.event.port = endpoint->port;
 	message.event.scope = endpoint->scope_id;
 	message.event.count = event->count;
-	enum err error = channel_send(peering->descriptor, &message, NULL, 0);
+	(void)snprintf(message.event.text, sizeof message.event.text, "%s",
+				   event->text ? event->text : "");
+	enum err error = must_arrive(peering, event->kind)
+						 ? net_peering_send(peering, &message, -1)
+						 : channel_send(peering->descriptor, &message, NULL, 0);
 	if (error == ERR_AGAIN)
 		log_limited(&peering->dropped, LOG_WARNING,
 					"the control process does not keep up: an event was dropped");

@@ -20,8 +20,8 @@ enum { NET_PEERING_WAITING_MAX = 256 /* messages of net_peering_send() that wait
 
 struct net_peering {
 	struct loop *loop;
-	/* SET and GET, answered by net_peering_answer(), and RESOLVED; the message's descriptors are
-	 * closed after. */
+	/* SET and GET, answered by net_peering_answer(); RESOLVED and VERDICT; the message's
+	 * descriptors are closed after. */
 	void (*request)(void *context, struct channel_message *message);
 	void *context;
 	struct loop_source source;
@@ -47,6 +47,7 @@ void net_peering_take(struct net_peering *peering, int descriptor);
 void net_peering_answer(struct net_peering *peering, const struct process_message *reply,
 						int descriptor);
 
+/* Dropped when the channel is full, but for those of logins and the ends of their sessions. */
 void net_peering_event(struct net_peering *peering, uint16_t slot, const struct net_event *event);
 
 /*

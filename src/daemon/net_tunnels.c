@@ -42,6 +42,12 @@ static void log_event(const struct net_tunnel *tunnel, const struct net_event *e
 	case PROCESS_EVENT_UNREACHABLE:
 		log_debug("%speer %.8s: no route to %s", tunnel->prefix, key, endpoint);
 		break;
+	case PROCESS_EVENT_ENDED:
+		log_debug("%speer %.8s: session ended, code %u", tunnel->prefix, key, event->count);
+		break;
+	case PROCESS_EVENT_REFUSED:
+		log_debug("%speer %.8s: login refused: %s", tunnel->prefix, key, event->text);
+		break;
 	}
 }
 
@@ -52,19 +58,10 @@ static void tell_event(void *context, const struct net_event *event) {
 	net_peering_event(tunnel->tunnels->peering, tunnel->channel.slot, event);
 }
 
-static enum err ask_control(void *context, const struct process_resolve *question) {
+static enum err tell_control(void *context, struct process_message *message, int descriptor) {
 	const struct net_tunnel *tunnel = list_item(context, struct net_tunnel, channel);
-	const struct process_message message = {
-		.type = PROCESS_RESOLVE, .tunnel = tunnel->channel.slot, .resolve = *question};
-	return net_peering_send(tunnel->tunnels->peering, &message, -1);
-}
-
-static enum err hand_to_control(void *context, const struct process_stranger *stranger,
-								int descriptor) {
-	const struct net_tunnel *tunnel = list_item(context, struct net_tunnel, channel);
-	const struct process_message message = {
-		.type = PROCESS_STRANGER, .tunnel = tunnel->channel.slot, .stranger = *stranger};
-	return net_peering_send(tunnel->tunnels->peering, &message, descriptor);
+	message->tunnel = tunnel->channel.slot;
+	return net_peering_send(tunnel->tunnels->peering, message, descriptor);
 }
 
 static void release(struct net_tunnels *tunnels, uint16_t slot) {
@@ -101,8 +98,7 @@ static enum err make_device(struct net_tunnels *tunnels, struct net_tunnel *tunn
 	start.journal = message->descriptors[0];
 	start.callbacks = net_channel_callbacks(&tunnel->channel);
 	start.callbacks.event = tell_event;
-	start.callbacks.resolve = ask_control;
-	start.callbacks.stranger = hand_to_control;
+	start.callbacks.tell = tell_control;
 	if (tunnels->shared_log)
 		(void)snprintf(tunnel->prefix, sizeof tunnel->prefix, "%s: ", start.name);
 	memcpy(start.prefix, tunnel->prefix, sizeof start.prefix);
@@ -225,6 +221,12 @@ void net_tunnels_resolved(struct net_tunnels *tunnels, const struct process_mess
 	const struct net_tunnel *tunnel = tunnels->items[message->tunnel];
 	if (tunnel && tunnel->ops->resolved)
 		tunnel->ops->resolved(tunnel->device, &message->resolved);
+}
+
+void net_tunnels_verdict(struct net_tunnels *tunnels, const struct process_message *message) {
+	const struct net_tunnel *tunnel = tunnels->items[message->tunnel];
+	if (tunnel && tunnel->ops->verdict)
+		tunnel->ops->verdict(tunnel->device, &message->verdict);
 }
 
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message) {

@@ -39,6 +39,7 @@ void net_tunnels_network(struct net_tunnels *tunnels);
 /* Takes the descriptors that are a tunnel's. */
 void net_tunnels_sockets(struct net_tunnels *tunnels, struct channel_message *message);
 void net_tunnels_resolved(struct net_tunnels *tunnels, const struct process_message *message);
+void net_tunnels_verdict(struct net_tunnels *tunnels, const struct process_message *message);
 void net_tunnels_connection(struct net_tunnels *tunnels, struct channel_message *message);
 
 /*

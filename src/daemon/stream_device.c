@@ -197,16 +197,19 @@ static void fail_question(struct net_device *device, uint32_t id, enum err error
 
 static void pass_on(struct net_device *device, const struct stream_notice *notice) {
 	const struct net_callbacks *callbacks = &device->start.callbacks;
+	struct process_message message;
 	enum err error = ERR_OK;
 	switch (notice->kind) {
 	case STREAM_NOTICE_RESOLVE:
-		error = callbacks->resolve(callbacks->context, &notice->resolve);
+		message = (struct process_message){.type = PROCESS_RESOLVE, .resolve = notice->resolve};
+		error = callbacks->tell(callbacks->context, &message, -1);
 		if (error)
 			fail_question(device, notice->resolve.id, error);
 		break;
 	case STREAM_NOTICE_STRANGER:
 		/* The other end sees that this one was closed. */
-		error = callbacks->stranger(callbacks->context, &notice->stranger, notice->descriptor);
+		message = (struct process_message){.type = PROCESS_STRANGER, .stranger = notice->stranger};
+		error = callbacks->tell(callbacks->context, &message, notice->descriptor);
 		if (error)
 			log_debug("%snobody serves a stranger: %s", device->start.prefix, err_text(error));
 		break;

@@ -55,6 +55,11 @@ static const struct {
 	[PROCESS_SITE] = {SLOT_ANY, NULL},
 	[PROCESS_BACKEND] = {SLOT_ANY, NULL},
 	[PROCESS_SETTINGS] = {SLOT_ANY, &process_codec_settings},
+	[PROCESS_LOGIN] = {SLOT_ANY, &process_codec_login},
+	[PROCESS_ABANDON] = {SLOT_ANY, &process_codec_login},
+	[PROCESS_VERDICT] = {SLOT_ANY, &process_codec_verdict},
+	[PROCESS_TICKET] = {SLOT_ANY, &process_codec_ticket},
+	[PROCESS_USED] = {SLOT_ANY, &process_codec_used},
 };
 
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty) {
@@ -65,6 +70,26 @@ bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool
 		if (name[i] != '\0')
 			return false;
 	return true;
+}
+
+void process_codec_read_text(struct reader *reader, char out_text[static PROCESS_TEXT_SIZE]) {
+	uint16_t size = reader_u16_be(reader);
+	reader_expect(reader, size < PROCESS_TEXT_SIZE);
+	if (reader->error)
+		return;
+	reader_bytes(reader, out_text, size);
+	out_text[size] = '\0';
+	reader_expect(reader, strlen(out_text) == size);
+}
+
+void process_codec_write_text(struct writer *writer, const char text[static PROCESS_TEXT_SIZE]) {
+	size_t size = strnlen(text, PROCESS_TEXT_SIZE);
+	writer_u16_be(writer, (uint16_t)size);
+	writer_bytes(writer, text, size);
+}
+
+bool process_codec_text_is_valid(const char text[static PROCESS_TEXT_SIZE]) {
+	return strnlen(text, PROCESS_TEXT_SIZE) < PROCESS_TEXT_SIZE;
 }
 
 static bool is_valid(const struct process_message *message) {

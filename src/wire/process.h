@@ -80,6 +80,12 @@ enum process_type {
 	PROCESS_SETTINGS, /* N→P: what the tunnel's server says of the interface. P→C: what was taken of
 						 it. Descriptor: sealed memory (wire/process_settings.h); P→C without one:
 						 nothing any more */
+	PROCESS_LOGIN, /* N→C: somebody wants to log in. → VERDICT, some time; descriptor: sealed memory
+					  (wire/process_login.h) */
+	PROCESS_ABANDON, /* N→C: nobody waits for the verdict about a login any more */
+	PROCESS_VERDICT, /* C→N */
+	PROCESS_TICKET,  /* N→C: a peer's ticket, to be kept */
+	PROCESS_USED,    /* N→C: what a peer's packets came to */
 	PROCESS_TYPE_COUNT,
 };
 
@@ -95,6 +101,8 @@ enum process_event {
 	PROCESS_EVENT_MOVED,       /* the peer sends from another endpoint */
 	PROCESS_EVENT_UNANSWERED,  /* a handshake was sent again; count: how often in a row */
 	PROCESS_EVENT_UNREACHABLE, /* the host has no way to the peer's endpoint */
+	PROCESS_EVENT_ENDED,       /* its session is over; count: the code it was closed with */
+	PROCESS_EVENT_REFUSED,     /* it refused the login; text: why */
 };
 
 /* Bits: what changed. */
@@ -135,15 +143,7 @@ struct process_message {
 		struct {
 			uint32_t error;
 		} marked;
-		struct {
-			uint8_t kind; /* enum process_event */
-			uint8_t public_key[PROCESS_KEY_SIZE];
-			uint8_t family;      /* 0: no endpoint */
-			uint8_t address[16]; /* zeros behind a v4 address */
-			uint16_t port;
-			uint32_t scope;
-			uint32_t count;
-		} event;
+		struct process_happened event;
 		struct {
 			char name[PROCESS_NAME_SIZE];
 			uint8_t state;       /* enum process_state */
@@ -179,6 +179,12 @@ struct process_message {
 		struct {
 			uint8_t public_key[PROCESS_KEY_SIZE]; /* of who said so */
 		} settings;
+		struct {
+			uint64_t id; /* the device's, not 0 */
+		} login;         /* and ABANDON */
+		struct process_verdict verdict;
+		struct process_ticket ticket;
+		struct process_used used;
 	};
 };
 

@@ -6,7 +6,7 @@
 /* Sizes and larger bodies of the messages of process.h. */
 
 enum {
-	PROCESS_VERSION = 3,
+	PROCESS_VERSION = 4,
 	PROCESS_MESSAGE_MAX = 640,
 	PROCESS_DESCRIPTORS_MAX = 64,
 	PROCESS_NAME_SIZE = 16,  /* IFNAMSIZ */
@@ -17,11 +17,13 @@ enum {
 	PROCESS_MTU_MIN = 68, /* RFC 791 section 3.2; the least that TUN devices take */
 	PROCESS_MTU_MAX = 65535,
 	PROCESS_ADDRESSES_MAX = 32,
-	PROCESS_SERVERS_MAX = 16,    /* name servers of a tunnel, or of the system */
-	PROCESS_LISTENERS_MAX = 32,  /* listening sockets of a tunnel of streams */
-	PROCESS_SOCKETS_MAX = 32,    /* that are asked for at once */
-	PROCESS_HOST_SIZE = 254,     /* a name of the DNS, with its NUL */
-	PROCESS_FOUND_MAX = 16,      /* addresses of such a name */
+	PROCESS_SERVERS_MAX = 16,   /* name servers of a tunnel, or of the system */
+	PROCESS_LISTENERS_MAX = 32, /* listening sockets of a tunnel of streams */
+	PROCESS_SOCKETS_MAX = 32,   /* that are asked for at once */
+	PROCESS_HOST_SIZE = 254,    /* a name of the DNS, with its NUL */
+	PROCESS_FOUND_MAX = 16,     /* addresses of such a name */
+	PROCESS_HASH_SIZE = 32,
+	PROCESS_TICKET_MAX = 240,    /* bytes of a sealed ticket */
 	PROCESS_FILE_MAX = 64 << 20, /* bytes of a text that travels as a sealed memfd */
 };
 
@@ -93,6 +95,53 @@ struct process_stranger {
 	uint8_t address[16]; /* zeros behind a v4 address */
 	uint16_t port;       /* not 0 */
 	uint32_t scope;
+};
+
+/* What was decided about a login. */
+struct process_verdict {
+	uint64_t id;                          /* of the login */
+	uint8_t reject;                       /* enum process_reject */
+	uint8_t public_key[PROCESS_KEY_SIZE]; /* of the member; zeros where nobody was let in */
+	bool loaded;                          /* many wait */
+};
+
+/* Those of a login's verdict, in the order of enum device_reject (proto/device.h). */
+enum process_reject {
+	PROCESS_ACCEPTED,
+	PROCESS_REJECT_CREDENTIALS,
+	PROCESS_REJECT_BUSY,
+	PROCESS_REJECT_EXPIRED,
+	PROCESS_REJECT_QUOTA,
+	PROCESS_REJECT_DEVICES,
+	PROCESS_REJECT_ADDRESS,
+	PROCESS_REJECTS,
+};
+
+/* The one ticket that a peer has from now on. */
+struct process_ticket {
+	uint8_t public_key[PROCESS_KEY_SIZE];
+	uint8_t hash[PROCESS_HASH_SIZE]; /* of its id */
+	uint64_t until;                  /* seconds since the Unix epoch */
+	uint8_t size;                    /* 0: it has none; the two above are zero then */
+	uint8_t sealed[PROCESS_TICKET_MAX];
+};
+
+/* Bytes of both directions that a peer had since it was told last, not 0. */
+struct process_used {
+	uint8_t public_key[PROCESS_KEY_SIZE];
+	uint64_t bytes;
+};
+
+/* Of EVENT. */
+struct process_happened {
+	uint8_t kind; /* enum process_event */
+	uint8_t public_key[PROCESS_KEY_SIZE];
+	uint8_t family;      /* 0: no endpoint */
+	uint8_t address[16]; /* zeros behind a v4 address */
+	uint16_t port;
+	uint32_t scope;
+	uint32_t count;
+	char text[PROCESS_TEXT_SIZE]; /* may be empty */
 };
 
 /* Where a peer is reached. */

@@ -51,6 +51,17 @@ extern const struct process_codec process_codec_stranger;
 /* process_settings.c */
 extern const struct process_codec process_codec_settings;
 
+/* process_login.c */
+extern const struct process_codec process_codec_login;
+extern const struct process_codec process_codec_verdict;
+extern const struct process_codec process_codec_ticket;
+extern const struct process_codec process_codec_used;
+
+/* A text, wherever it stands: | size 2 | bytes, none of them NUL |; it is ended by a NUL here. */
+void process_codec_read_text(struct reader *reader, char out_text[static PROCESS_TEXT_SIZE]);
+void process_codec_write_text(struct writer *writer, const char text[static PROCESS_TEXT_SIZE]);
+bool process_codec_text_is_valid(const char text[static PROCESS_TEXT_SIZE]);
+
 /* Ended by a NUL, and only zeros behind it. */
 bool process_codec_name_is_valid(const char name[static PROCESS_NAME_SIZE], bool may_be_empty);
 

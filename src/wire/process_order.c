@@ -1,32 +1,8 @@
 #include "wire/process_codec.h"
 
-#include <string.h>
-
 #include "base/log.h"
 
 /* What processes are started with, what they order of each other, and how it went. */
-
-/* A text, wherever it stands: | size 2 | bytes, none of them NUL |; it is ended by a NUL here. */
-
-static void read_text(struct reader *reader, char out_text[static PROCESS_TEXT_SIZE]) {
-	uint16_t size = reader_u16_be(reader);
-	reader_expect(reader, size < PROCESS_TEXT_SIZE);
-	if (reader->error)
-		return;
-	reader_bytes(reader, out_text, size);
-	out_text[size] = '\0';
-	reader_expect(reader, strlen(out_text) == size);
-}
-
-static void write_text(struct writer *writer, const char text[static PROCESS_TEXT_SIZE]) {
-	size_t size = strnlen(text, PROCESS_TEXT_SIZE);
-	writer_u16_be(writer, (uint16_t)size);
-	writer_bytes(writer, text, size);
-}
-
-static bool text_is_valid(const char text[static PROCESS_TEXT_SIZE]) {
-	return strnlen(text, PROCESS_TEXT_SIZE) < PROCESS_TEXT_SIZE;
-}
 
 /* START: | name 16 | log level 1 | log json 1 | */
 
@@ -56,7 +32,7 @@ static void read_state(struct reader *reader, struct process_message *out_messag
 	out_message->state.state = reader_u8(reader);
 	out_message->state.kill_switch = reader_u8(reader);
 	out_message->state.restored = reader_u32_be(reader);
-	read_text(reader, out_message->state.text);
+	process_codec_read_text(reader, out_message->state.text);
 }
 
 static void write_state(struct writer *writer, const struct process_message *message) {
@@ -64,13 +40,13 @@ static void write_state(struct writer *writer, const struct process_message *mes
 	writer_u8(writer, message->state.state);
 	writer_u8(writer, message->state.kill_switch);
 	writer_u32_be(writer, message->state.restored);
-	write_text(writer, message->state.text);
+	process_codec_write_text(writer, message->state.text);
 }
 
 static bool state_is_valid(const struct process_message *message) {
 	return process_codec_name_is_valid(message->state.name, false) &&
 		   message->state.state <= PROCESS_STATE_FAILED && message->state.kill_switch <= 1 &&
-		   text_is_valid(message->state.text);
+		   process_codec_text_is_valid(message->state.text);
 }
 
 const struct process_codec process_codec_state = {read_state, write_state, state_is_valid};
@@ -155,16 +131,17 @@ const struct process_codec process_codec_socket = {read_socket, write_socket, so
 
 static void read_result(struct reader *reader, struct process_message *out_message) {
 	out_message->result.error = reader_u32_be(reader);
-	read_text(reader, out_message->result.text);
+	process_codec_read_text(reader, out_message->result.text);
 }
 
 static void write_result(struct writer *writer, const struct process_message *message) {
 	writer_u32_be(writer, message->result.error);
-	write_text(writer, message->result.text);
+	process_codec_write_text(writer, message->result.text);
 }
 
 static bool result_is_valid(const struct process_message *message) {
-	return message->result.error <= PROCESS_CODEC_ERRNO_MAX && text_is_valid(message->result.text);
+	return message->result.error <= PROCESS_CODEC_ERRNO_MAX &&
+		   process_codec_text_is_valid(message->result.text);
 }
 
 const struct process_codec process_codec_result = {read_result, write_result, result_is_valid};

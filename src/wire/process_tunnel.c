@@ -151,7 +151,7 @@ static bool marked_is_valid(const struct process_message *message) {
 
 const struct process_codec process_codec_marked = {read_marked, write_marked, marked_is_valid};
 
-/* EVENT: | kind 1 | public key 32 | family 1 | address 16 | port 2 | scope 4 | count 4 | */
+/* EVENT: | kind 1 | public key 32 | family 1 | address 16 | port 2 | scope 4 | count 4 | text | */
 
 static void read_event(struct reader *reader, struct process_message *out_message) {
 	out_message->event.kind = reader_u8(reader);
@@ -161,6 +161,7 @@ static void read_event(struct reader *reader, struct process_message *out_messag
 	out_message->event.port = reader_u16_be(reader);
 	out_message->event.scope = reader_u32_be(reader);
 	out_message->event.count = reader_u32_be(reader);
+	process_codec_read_text(reader, out_message->event.text);
 }
 
 static void write_event(struct writer *writer, const struct process_message *message) {
@@ -171,12 +172,14 @@ static void write_event(struct writer *writer, const struct process_message *mes
 	writer_u16_be(writer, message->event.port);
 	writer_u32_be(writer, message->event.scope);
 	writer_u32_be(writer, message->event.count);
+	process_codec_write_text(writer, message->event.text);
 }
 
 /* One way only to write an endpoint: what its family has no use for is zero. */
 static bool event_is_valid(const struct process_message *message) {
 	const uint8_t *address = message->event.address;
-	if (message->event.kind > PROCESS_EVENT_UNREACHABLE)
+	if (message->event.kind > PROCESS_EVENT_REFUSED ||
+		!process_codec_text_is_valid(message->event.text))
 		return false;
 	switch (message->event.family) {
 	case ADDRESS_NONE:

@@ -208,6 +208,34 @@ static void test_answers_to_questions(void **state) {
 	assert_int_not_equal(fixture->peering.descriptor, -1);
 }
 
+/* The end of a session waits for room, and what happens then comes after it. */
+static void test_ends_of_sessions_wait(void **state) {
+	struct fixture *fixture = *state;
+	struct process_message message;
+	struct net_event ended = moved;
+	ended.kind = PROCESS_EVENT_ENDED;
+	struct net_event refused = moved;
+	refused.kind = PROCESS_EVENT_REFUSED;
+	refused.text = "wrong password";
+	unsigned count = fill(fixture);
+	net_peering_event(&fixture->peering, 9, &moved); /* dropped */
+	net_peering_event(&fixture->peering, 9, &ended);
+	net_peering_event(&fixture->peering, 9, &moved);
+	net_peering_event(&fixture->peering, 9, &refused);
+	for (; count > 0; count--)
+		assert_int_equal(hear(fixture, &message), ERR_OK);
+	turn(fixture);
+	assert_int_equal(hear(fixture, &message), ERR_OK);
+	assert_int_equal(message.event.kind, PROCESS_EVENT_ENDED);
+	assert_int_equal(hear(fixture, &message), ERR_OK);
+	assert_int_equal(message.event.kind, PROCESS_EVENT_MOVED);
+	assert_string_equal(message.event.text, "");
+	assert_int_equal(hear(fixture, &message), ERR_OK);
+	assert_int_equal(message.event.kind, PROCESS_EVENT_REFUSED);
+	assert_string_equal(message.event.text, "wrong password");
+	assert_int_equal(hear(fixture, &message), ERR_AGAIN);
+}
+
 static void test_gone_while_a_reply_waits(void **state) {
 	struct fixture *fixture = *state;
 	(void)fill(fixture);
@@ -260,6 +288,7 @@ int main(void) {
 		row(test_messages_wait_for_room),
 		row(test_what_waits_goes_with_its_reader),
 		row(test_answers_to_questions),
+		row(test_ends_of_sessions_wait),
 		row(test_gone_while_a_reply_waits),
 		row(test_new_one_replaces_the_old),
 		row(test_anything_else_ends_it),

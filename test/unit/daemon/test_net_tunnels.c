@@ -27,6 +27,7 @@ struct net_device {
 	char last[32];
 	struct process_sockets sockets;
 	struct process_resolved resolved;
+	struct process_verdict verdict;
 };
 
 static unsigned alive, drains_left;
@@ -91,9 +92,14 @@ static void take_addresses(struct net_device *device, const struct process_resol
 	device->resolved = *answer;
 }
 
+static void take_verdict(struct net_device *device, const struct process_verdict *verdict) {
+	device->verdict = *verdict;
+}
+
 static const struct net_device_ops ops = {
 	.sockets = take_sockets,
 	.resolved = take_addresses,
+	.verdict = take_verdict,
 	.new = new_device,
 	.free = free_device,
 	.drain = drain_device,
@@ -321,14 +327,26 @@ static void test_streams(void **state) {
 		assert_answer(fixture, 3, good ? 0 : EIO);
 	}
 	const struct net_callbacks *callbacks = &latest->start.callbacks;
-	const struct process_resolve question = {.id = 7, .name = "example.org"};
-	assert_int_equal(callbacks->resolve(callbacks->context, &question), ERR_CLOSED);
+	struct process_message question = {.type = PROCESS_RESOLVE, .resolve = {7, "example.org"}};
+	assert_int_equal(callbacks->tell(callbacks->context, &question, -1), ERR_CLOSED);
+	assert_int_equal(question.tunnel, 3);
 	struct channel_message message;
 	assert_int_equal(callbacks->sockets(callbacks->context, PROCESS_SOCKET_UDP_V6, 9), ERR_OK);
 	assert_int_equal(channel_receive(fixture->ends[0], &message), ERR_OK);
 	assert_int_equal(message.message.type, PROCESS_SOCKETS);
 	assert_int_equal(message.message.tunnel, 3);
 	assert_int_equal(message.message.sockets.count, 9);
+}
+
+static void test_verdicts(void **state) {
+	struct fixture *fixture = *state;
+	attach(fixture, 3, 1420, 2, 0);
+	struct process_message message = {
+		.type = PROCESS_VERDICT, .tunnel = 3, .verdict = {.id = 7, .reject = PROCESS_REJECT_BUSY}};
+	net_tunnels_verdict(&fixture->tunnels, &message);
+	assert_int_equal(latest->verdict.id, 7);
+	message.tunnel = 4; /* is not there */
+	net_tunnels_verdict(&fixture->tunnels, &message);
 }
 
 /* What is asked for reaches who asked; of another size than it says, as a failure. */
@@ -408,6 +426,7 @@ int main(void) {
 		row(test_event_names_its_tunnel),
 		row(test_streams),
 		row(test_answers_for_streams),
+		row(test_verdicts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,19 +157,17 @@ static enum err want_sockets(void *context, uint8_t kind, uint8_t count) {
 	return ERR_OK;
 }
 
-static enum err want_addresses(void *context, const struct process_resolve *question) {
+static enum err tell_control(void *context, struct process_message *message, int descriptor) {
 	struct fixture *fixture = context;
-	fixture->question = *question;
+	if (message->type == PROCESS_STRANGER) {
+		fixture->strangers += message->stranger.http == PROCESS_HTTP2;
+		assert_int_equal(close(descriptor), 0);
+		return ERR_OK;
+	}
+	assert_int_equal(message->type, PROCESS_RESOLVE);
+	fixture->question = message->resolve;
 	fixture->questions++;
 	return fixture->nobody ? ERR_CLOSED : ERR_OK;
-}
-
-static enum err take_stranger(void *context, const struct process_stranger *stranger,
-							  int descriptor) {
-	struct fixture *fixture = context;
-	fixture->strangers += stranger->http == PROCESS_HTTP2;
-	assert_int_equal(close(descriptor), 0);
-	return ERR_OK;
 }
 
 static void take_event(void *context, const struct net_event *event) {
@@ -203,8 +201,7 @@ static void begin(struct fixture *fixture) {
 				.journal = keep_journal,
 				.event = take_event,
 				.sockets = want_sockets,
-				.resolve = want_addresses,
-				.stranger = take_stranger,
+				.tell = tell_control,
 			},
 	};
 	assert_int_equal(stream_device_ops.new(&fixture->start, &fixture->device), ERR_OK);

@@ -12,8 +12,8 @@
 
 enum { REQUEST = 0x1234, SLOT = 0x3f, HEADER = 6 };
 
-#define HEAD(type) 3, type, 0x12, 0x34, 0, SLOT
-#define HEAD_WITHOUT_SLOT(type) 3, type, 0x12, 0x34, 0, 0
+#define HEAD(type) 4, type, 0x12, 0x34, 0, SLOT
+#define HEAD_WITHOUT_SLOT(type) 4, type, 0x12, 0x34, 0, 0
 #define NAME 'u', 'm', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 /* One message of each type, in order, and the bytes it must be. */
@@ -62,9 +62,10 @@ static const struct {
 	{
 		{.type = PROCESS_EVENT,
 		 .tunnel = SLOT,
-		 .event = {PROCESS_EVENT_UNANSWERED, {1, 2}, 4, {192, 0, 2, 1}, 51820, 0, 3}},
-		66,
-		{HEAD(11), 2, 1, 2, [6 + 33] = 4, 192, 0, 2, 1, [6 + 50] = 0xca, 0x6c, [6 + 59] = 3},
+		 .event = {PROCESS_EVENT_UNANSWERED, {1, 2}, 4, {192, 0, 2, 1}, 51820, 0, 3, "no"}},
+		70,
+		{HEAD(11), 2, 1, 2, [6 + 33] = 4, 192, 0, 2, 1, [6 + 50] = 0xca, 0x6c, [6 + 59] = 3, 0, 2,
+		 'n', 'o'},
 	},
 	{{.type = PROCESS_CONFIGURE}, 6, {HEAD_WITHOUT_SLOT(12)}},
 	{
@@ -162,6 +163,19 @@ static const struct {
 	{{.type = PROCESS_SETTINGS, .tunnel = SLOT, .settings = {{1, 2, [31] = 3}}},
 	 38,
 	 {HEAD(42), 1, 2, [6 + 31] = 3}},
+	{{.type = PROCESS_LOGIN, .tunnel = SLOT, .login = {0x0102030405060708}},
+	 14,
+	 {HEAD(43), 1, 2, 3, 4, 5, 6, 7, 8}},
+	{{.type = PROCESS_ABANDON, .tunnel = SLOT, .login = {1}}, 14, {HEAD(44), [6 + 7] = 1}},
+	{{.type = PROCESS_VERDICT, .tunnel = SLOT, .verdict = {2, 0, {1, 2, [31] = 3}, true}},
+	 48,
+	 {HEAD(45), [6 + 7] = 2, 0, 1, 2, [6 + 40] = 3, 1}},
+	{{.type = PROCESS_TICKET, .tunnel = SLOT, .ticket = {{1, [31] = 2}, {3, [31] = 4}, 5, 1, {6}}},
+	 80,
+	 {HEAD(46), 1, [6 + 31] = 2, 3, [6 + 63] = 4, [6 + 71] = 5, 1, 6}},
+	{{.type = PROCESS_USED, .tunnel = SLOT, .used = {{1, [31] = 2}, 0x0102}},
+	 46,
+	 {HEAD(47), 1, [6 + 31] = 2, [6 + 38] = 1, 2}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS == (int)PROCESS_TYPE_COUNT, "one row a type");
@@ -233,6 +247,7 @@ static void test_fields_of_tunnels(void **state) {
 	assert_memory_equal(message.event.address, ((uint8_t[]){192, 0, 2, 1, 0}), 5);
 	assert_int_equal(message.event.port, 51820);
 	assert_int_equal(message.event.count, 3);
+	assert_string_equal(message.event.text, "no");
 }
 
 static void test_fields_of_orders(void **state) {
@@ -358,7 +373,7 @@ static void test_bounds_of_bytes(void **state) {
 		{PROCESS_LISTENING, 7, 2},
 		{PROCESS_LISTENING, 3, 1}, /* an error with sockets */
 		{PROCESS_MARKED, 2, 16},   /* errno ≤ 4095 */
-		{PROCESS_EVENT, 0, PROCESS_EVENT_UNREACHABLE + 1},
+		{PROCESS_EVENT, 0, PROCESS_EVENT_REFUSED + 1},
 		{PROCESS_EVENT, 33, 2}, /* v4 or v6: without an endpoint nothing follows */
 		{PROCESS_EVENT, 34, 256},
 		{PROCESS_EVENT, 38, 1}, /* behind a v4 address */

@@ -58,7 +58,8 @@ const struct schema_row schema_dns_rows[] = {
 	 .flags = SCHEMA_ABSENCE,
 	 AT_DNS(leak_protection),
 	 .absence = offsetof(struct config_tunnel, dns.leak_protection_absent),
-	 .absent = "true with servers and without domains, when a default route goes into the tunnel",
+	 .absent = "true with servers, or while those that the server gives are awaited, and without "
+			   "domains, when a default route goes into the tunnel",
 	 .example = "true",
 	 .help = "Questions for names leave this host through tunnels only: UDP and TCP to the ports "
 			 "53 and 853 are refused elsewhere, also for those whom this host forwards for. "

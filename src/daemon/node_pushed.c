@@ -110,7 +110,7 @@ bool node_pushed_say(struct privileged *privileged, const struct attachment *att
 		!is_peer(config_find(node->config, tunnel->name), public_key))
 		return false;
 	struct node_pushed_word *word = &tunnel->pushed.word;
-	bool same = word->settings && !tunnel->pushed.failed &&
+	bool same = word->settings && tunnel->pushed.plan && !tunnel->pushed.failed &&
 				memcmp(word->public_key, public_key, sizeof word->public_key) == 0 &&
 				interface_settings_equal(word->settings, settings);
 	if (same || tunnel->attachment != attachment)
@@ -363,7 +363,12 @@ void node_pushed_reload(struct node *node) {
 void node_pushed_settle(struct node *node) {
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
 		struct node_tunnel *tunnel = &node->tunnels[i];
-		if (!tunnel->used || !tunnel->pushed.plan)
+		if (!tunnel->used)
+			continue;
+		/* Also what comes of it only now, by another configuration of this tunnel or of others. */
+		if (tunnel->pushed.word.settings && is_peer(tunnel->config, tunnel->pushed.word.public_key))
+			schedule(tunnel);
+		if (!tunnel->pushed.plan)
 			continue;
 		const struct plan_pushed *next = tunnel->pushed.next;
 		bool same = next && interface_settings_equal(&next->taken, &tunnel->pushed.plan->taken);

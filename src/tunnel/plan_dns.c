@@ -9,11 +9,18 @@ _Static_assert((int)CONFIG_DNS_AUTO == (int)DNS_AUTO &&
 				   (int)CONFIG_DNS_FILE == (int)DNS_FILE && (int)CONFIG_DNS_OFF == (int)DNS_OFF,
 			   "one is the other");
 
+/* Of those that its server may give, nothing is known yet. */
+static bool awaits_servers(const struct config_tunnel *tunnel) {
+	return tunnel->dns.servers_absent && tunnel->dns.manager != CONFIG_DNS_OFF &&
+		   config_takes_settings(tunnel);
+}
+
 bool plan_dns_protects(const struct config_tunnel *tunnel) {
 	const struct config_dns *dns = &tunnel->dns;
 	if (!dns->leak_protection_absent)
 		return dns->leak_protection;
-	return dns->server_count > 0 && dns->domains.count == 0 && plan_takes_default(tunnel);
+	return (dns->server_count > 0 || awaits_servers(tunnel)) && dns->domains.count == 0 &&
+		   plan_takes_default(tunnel);
 }
 
 struct dns_tunnel plan_dns(const struct config_tunnel *tunnel, const struct address *step) {

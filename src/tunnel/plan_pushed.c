@@ -286,6 +286,7 @@ static enum err add_prefixes(struct judge *judge) {
 static void add_names(struct plan_pushed *pushed) {
 	const struct interface_settings *taken = &pushed->taken;
 	struct config_dns *dns = &pushed->tunnel.dns;
+	dns->servers_absent = false; /* the server has spoken */
 	if (taken->server_count > 0) {
 		dns->servers = taken->servers;
 		dns->server_count = taken->server_count;

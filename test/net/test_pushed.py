@@ -204,6 +204,15 @@ def test_kept_and_forgotten(lab: Lab) -> None:
     del client.tunnels[client.name]["addresses"], client.tunnels[client.name]["routes"]
     client.reload()
     client.assert_has(*FIRST)
+    # A file with another server takes all of it away; the first one again, and all of it is back.
+    client.secret("other.psk", subprocess.check_output([BIN / "umbra", "genpsk"], text=True))
+    own = client.tunnels[client.name]["auth"]
+    client.tunnels[client.name]["auth"] = {"psk_file": "other.psk"}
+    client.reload()
+    client.assert_has([], [], [])
+    client.tunnels[client.name]["auth"] = own
+    client.reload()
+    client.assert_has(*FIRST)
     client.umbra("down", client.name)
     assert client.file.read_bytes() == PLAIN and client.name not in client.namespace.links()
     client.umbra("up", client.name)
@@ -300,6 +309,8 @@ def test_networks_that_come_later(lab: Lab) -> None:
 def test_what_the_file_says(lab: Lab) -> None:
     """A default route, its kill switch and leak protection: what is given keeps inside of them."""
     client = Client.make(lab, routes={"include": ["0.0.0.0/0", "::/0"]}, mtu=1280)
+    # No question goes past the tunnel while the servers are not known.
+    assert "umbra_dns" in client.namespace.run("nft", "list", "tables").stdout
     client.say(GOOD)
     wait_until(lambda: client.addresses() == set(FIRST[0]), 10, "the addresses")
     client.assert_has(FIRST[0], [], FIRST[2])
@@ -311,6 +322,7 @@ def test_what_the_file_says(lab: Lab) -> None:
     assert "10.66.0.1" in rules and "10.66.0.7" in rules
     client.say(NOTHING)
     wait_until(lambda: client.addresses() == set(), 10, "no addresses")
+    assert "umbra_dns" not in client.namespace.run("nft", "list", "tables").stdout
     rules = client.namespace.run("nft", "list", "ruleset").stdout
     assert "10.66.0.1" not in rules and "10.66.0.7" not in rules
 

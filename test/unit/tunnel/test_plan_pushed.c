@@ -212,12 +212,31 @@ static void test_leak_protection(void **state) {
 	static struct scene scene;
 	build(&scene, &all);
 	make(&scene);
-	assert_false(plan_dns_protects(&scene.tunnel));
 	assert_true(plan_dns_protects(&scene.plan->tunnel));
 	const struct dns_guard_tunnel guard = plan_dns_guard(&scene.plan->tunnel, 3);
 	assert_addresses("guard", guard.servers, guard.server_count, "10.66.0.1");
 	assert_true(plan_kill_switch(&scene.plan->tunnel));
 	plan_pushed_free(scene.plan);
+}
+
+/* Questions wait for what the server says; it may give none, and the file may take none. */
+static void test_leak_protection_before(void **state) {
+	static const struct row none = {.file = {.allowed = "0.0.0.0/0 ::/0"}},
+							refused = {.file = {.allowed = "0.0.0.0/0 ::/0", .no_dns = true}},
+							some = {.file = {.allowed = "10.0.0.0/8"}},
+							own = {.file = {.allowed = "0.0.0.0/0 ::/0", .servers = ""}};
+	static struct scene scene;
+	build(&scene, &none);
+	assert_true(plan_dns_protects(&scene.tunnel));
+	make(&scene);
+	assert_false(plan_dns_protects(&scene.plan->tunnel));
+	plan_pushed_free(scene.plan);
+	build(&scene, &refused);
+	assert_false(plan_dns_protects(&scene.tunnel));
+	build(&scene, &some);
+	assert_false(plan_dns_protects(&scene.tunnel));
+	build(&scene, &own);
+	assert_false(plan_dns_protects(&scene.tunnel));
 }
 
 static void test_who_may(void **state) {
@@ -305,6 +324,7 @@ int main(void) {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_leak_protection),
+		cmocka_unit_test(test_leak_protection_before),
 		cmocka_unit_test(test_who_may),
 		cmocka_unit_test(test_most),
 		cmocka_unit_test(test_mtu),

@@ -57,6 +57,9 @@ static int check_kind(const struct work *work, const struct view_tunnel *tunnel)
 	if (config_carries_streams(tunnel->protocol))
 		output_message(work->streams, "%s: clients of %s have keys of their own: 'umbra %s allow'",
 					   name, tunnel->name, tunnel->protocol);
+	else if (config_logs_in(tunnel->protocol))
+		output_message(work->streams, "%s: clients of %s are users who log in: 'umbra user add'",
+					   name, tunnel->name);
 	else
 		output_message(work->streams, "%s: clients of %s have keys of their own: 'umbra peer add'",
 					   name, tunnel->name);

@@ -26,6 +26,11 @@ int peer_client_check(const struct streams *streams, const char *command,
 					   command, tunnel->name);
 		return STATUS_FAILED;
 	}
+	if (config_logs_in(tunnel->protocol)) {
+		output_message(streams, "%s: clients of %s are users who log in: 'umbra user add'", command,
+					   tunnel->name);
+		return STATUS_FAILED;
+	}
 	if (tunnel->has_public_key)
 		return STATUS_OK;
 	output_message(streams,

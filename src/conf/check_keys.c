@@ -12,28 +12,54 @@ struct check {
 	struct config_errors *errors;
 };
 
+enum { OTHERS_SIZE = 80 };
+
+/* "one, two or three": protocols of the build that have keys of these kinds. */
+static const char *list_others(unsigned kinds, char text[static OTHERS_SIZE]) {
+	const struct {
+		unsigned kind;
+		const char *protocol;
+	} rows[] = {
+		{SCHEMA_OF_STREAMS, schema_stream_protocols[0]},
+		{SCHEMA_OF_SHARED, schema_shared_protocols[0]},
+		{SCHEMA_OF_LOGIN, schema_login_protocols[0]},
+	};
+	const char *found[sizeof rows / sizeof rows[0]];
+	size_t count = 0, used = 0;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if ((kinds & rows[i].kind) && rows[i].protocol)
+			found[count++] = rows[i].protocol;
+	text[0] = '\0';
+	for (size_t i = 0; i < count && used < OTHERS_SIZE; i++)
+		used += (size_t)snprintf(text + used, OTHERS_SIZE - used, "%s%s",
+								 i == 0           ? ""
+								 : i + 1 == count ? " or "
+												  : ", ",
+								 found[i]);
+	return text;
+}
+
 static void tell_kind(const struct check *check, const struct schema_row *row,
 					  const struct tree_node *node) {
 	const struct config_tunnel *tunnel = check->tunnel;
 	unsigned kinds = schema_kinds(row);
+	char others[OTHERS_SIZE];
 	if (kinds & schema_kind(tunnel)) {
 		fault_add(check->errors, node, NULL, "of no use for a %s; no such key, or another role",
 				  schema_roles[tunnel->role]);
 		return;
 	}
-	const char *stream = kinds & SCHEMA_OF_STREAMS ? schema_stream_protocols[0] : NULL;
-	const char *shared = kinds & SCHEMA_OF_SHARED ? schema_shared_protocols[0] : NULL;
 	const char *what = tunnel->carries_streams ? "which carries streams"
 					   : tunnel->shares_keys   ? "whose ends share keys"
+					   : tunnel->logs_in       ? "whose clients log in"
 											   : "which carries packets";
 	if (kinds & SCHEMA_OF_PACKETS)
 		fault_add(check->errors, node, NULL, "of no use for %s, %s; no such key", tunnel->protocol,
 				  what);
 	else
 		fault_add(check->errors, node, NULL,
-				  "of no use for %s, %s; another protocol (%s%s%s), or no such key",
-				  tunnel->protocol, what, stream ? stream : "", stream && shared ? " or " : "",
-				  shared ? shared : "");
+				  "of no use for %s, %s; another protocol (%s), or no such key", tunnel->protocol,
+				  what, list_others(kinds, others));
 }
 
 static void tell_missing(const struct check *check, const struct schema_row *row,

@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "conf/check_login.h"
 #include "conf/check_rules.h"
 #include "conf/fault.h"
 #include "conf/shared.h"
 #include "wire/parameters.h"
 
-enum { MTU_V6_MIN = 1280 }; /* RFC 8200 section 5 */
+enum {
+	MTU_V6_MIN = 1280, /* RFC 8200 section 5 */
+	LEASES = 2,        /* addresses of who logs in, at most: one of each family */
+};
 
 /* What a fault is told of: the node at the key, or the one above where it is absent. */
 static const struct tree_node *node_at(const struct tree_node *map, const char *key) {
@@ -70,6 +74,9 @@ static void check_clients(const struct config_tunnel *tunnel, const struct tree_
 static void fill_settings(const struct config_tunnel *tunnel, struct interface_settings *settings) {
 	struct prefix addresses[INTERFACE_SETTINGS_ADDRESSES_MAX];
 	settings->route_count = shared_routes(tunnel, settings->routes);
+	while (tunnel->logs_in && settings->address_count < LEASES)
+		settings->addresses[settings->address_count++] = (struct prefix){
+			.address = {.bytes = {0xfd, [15] = 1}, .family = ADDRESS_V6}, .length = 128};
 	for (size_t i = 0; i < tunnel->peer_count; i++) {
 		size_t count = shared_addresses(&tunnel->peers[i], addresses);
 		if (count <= settings->address_count)
@@ -90,20 +97,22 @@ static void fill_settings(const struct config_tunnel *tunnel, struct interface_s
 
 static enum err check_room(const struct config_tunnel *tunnel, const struct tree_node *node,
 						   struct config_errors *errors) {
-	uint8_t data[PARAMETERS_ANSWER_SIZE_MAX];
+	uint8_t data[PARAMETERS_ACCEPT_SIZE_MAX];
+	const size_t room = tunnel->logs_in ? sizeof data : PARAMETERS_ANSWER_SIZE_MAX;
 	size_t size;
 	auto_free struct parameters *parameters = calloc(1, sizeof *parameters);
 	if (!parameters)
 		return ERR_NO_MEMORY;
 	parameters->keepalive = CONFIG_KEEPALIVE_MAX;
-	parameters->rekey_seconds = parameters->rekey_packets = 1;
+	parameters->rekey_seconds = parameters->rekey_packets = parameters->ticket_lifetime = 1;
+	parameters->has_ticket = tunnel->logs_in;
 	fill_settings(tunnel, &parameters->interface);
-	enum err error = parameters_encode(parameters, data, sizeof data, &size);
+	enum err error = parameters_encode(parameters, data, room, &size);
 	if (error == ERR_LIMIT)
 		fault_add(errors, node_at(tree_get(node, "push"), "routes"), NULL,
-				  "with all the rest more than the %d bytes that there is room for in an answer; "
-				  "fewer routes or domains (117 IPv4 routes alone would fit, or 50 of IPv6)",
-				  PARAMETERS_ANSWER_SIZE_MAX);
+				  "with all the rest more than the %zu bytes that there is room for in an answer; "
+				  "fewer routes or domains%s",
+				  room, tunnel->logs_in ? "" : " (117 IPv4 routes alone would fit, or 50 of IPv6)");
 	return ERR_OK;
 }
 
@@ -144,8 +153,10 @@ static void check_endpoints(const struct config_tunnel *tunnel, const struct tre
 
 enum err check_shared(const struct config_tunnel *tunnel, const struct tree_node *node,
 					  struct config_errors *errors) {
-	if (!tunnel->shares_keys || tunnel->role_absent)
+	if (!config_has_shared(tunnel) || tunnel->role_absent)
 		return ERR_OK;
+	if (tunnel->logs_in)
+		check_login(tunnel, node, errors);
 	if (tunnel->role == CONFIG_CLIENT) {
 		check_endpoints(tunnel, node, errors);
 		return ERR_OK;

@@ -129,6 +129,18 @@ bool config_shares_keys(const char *protocol) {
 	return schema_shares_keys(protocol);
 }
 
+bool config_logs_in(const char *protocol) {
+	return schema_logs_in(protocol);
+}
+
+bool config_has_shared(const struct config_tunnel *tunnel) {
+	return tunnel->shares_keys || tunnel->logs_in;
+}
+
+const char *config_login_protocol(void) {
+	return schema_login_protocols[0];
+}
+
 const char *config_shared_protocol(void) {
 	return schema_shared_protocols[0];
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/config_login.h"
 #include "conf/config_shared.h"
 #include "conf/config_streams.h"
 #include "conf/config_values.h"
@@ -33,7 +34,8 @@ struct config_position {
 struct config_peer {
 	struct config_position position;
 	const char *name; /* never NULL: the first eight characters of the key when absent */
-	/* Where ends share keys, the identity of theirs; zeros until the key was read. */
+	/* Where ends share keys, the identity of theirs; zeros until the key was read. Of a server that
+	 * one logs in to: crypto/member.h. */
 	uint8_t public_key[TEXT_KEY_SIZE];
 	const char *preshared_key_file;       /* absolute; NULL: absent */
 	uint8_t preshared_key[TEXT_KEY_SIZE]; /* read with CONFIG_SECRETS, otherwise zeros */
@@ -81,6 +83,7 @@ struct config_tunnel {
 	const char *protocol;
 	bool carries_streams; /* the protocol does; otherwise packets */
 	bool shares_keys;     /* carries packets, and each pair of ends has one key */
+	bool logs_in;         /* carries packets, and clients are users who log in */
 	bool autostart;
 	/* Port 0: any. An unspecified v6 address ("[::]") is both families. */
 	struct endpoint listen;
@@ -110,10 +113,11 @@ struct config_tunnel {
 	size_t peer_count;
 	struct config_clients clients;
 
-	/* Of a tunnel that carries streams, or shares keys. */
+	/* Of a tunnel that carries streams, or shares keys, or whose clients log in. */
 	enum config_role role;
-	bool role_absent; /* only while it is checked */
-	struct config_shared shared;
+	bool role_absent;            /* only while it is checked */
+	struct config_shared shared; /* see config_has_shared() */
+	struct config_login login;   /* where clients log in */
 
 	/* Of a tunnel that carries streams; without addresses it has no interface. */
 	struct config_tls tls;
@@ -219,16 +223,19 @@ enum err config_dump(const struct config *config, char **out_text, size_t *out_s
 
 /* The protocol of a tunnel that a new file gets; the first of the build's list. */
 const char *config_default_protocol(void);
-/* The first that carries streams; NULL: the build has none. */
+/* The first that carries streams, whose ends share keys, whose clients log in; NULL: none does. */
 const char *config_stream_protocol(void);
-/* The first whose ends share keys; NULL: the build has none. */
 const char *config_shared_protocol(void);
+const char *config_login_protocol(void);
 /* Whether a server may say what this end's interface is to have: a client's that carries packets.
  */
 bool config_takes_settings(const struct config_tunnel *tunnel);
 /* NULL: false. */
 bool config_carries_streams(const char *protocol);
 bool config_shares_keys(const char *protocol);
+bool config_logs_in(const char *protocol);
+/* Whether it carries packets between a server and its clients, so that `shared` is filled in. */
+bool config_has_shared(const struct config_tunnel *tunnel);
 /* Whether all packets of an address family are to go into it. */
 bool config_routes_default(const struct config_tunnel *tunnel);
 

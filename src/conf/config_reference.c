@@ -30,35 +30,67 @@ static const char *default_of(const struct schema_row *row) {
 	return schema_is_list(row) ? "empty" : schema_standard(row);
 }
 
-enum { TUNNELS_SIZE = 120 };
+enum { TUNNELS_SIZE = 200 };
+
+/* A kind of tunnels with roles, in words: "servers of streams", "those that carry streams". */
+struct kind_words {
+	unsigned kind;
+	const char *const *protocols;
+	const char *of_role, *of_all;
+	unsigned server, client; /* flags that leave one role of this kind alone */
+};
+
+static const struct kind_words kinds_with_roles[] = {
+	{SCHEMA_OF_STREAMS, schema_stream_protocols, " of streams", " that carry streams", 0, 0},
+	{SCHEMA_OF_SHARED, schema_shared_protocols, " with shared keys", " with shared keys",
+	 SCHEMA_SHARED_SERVER, SCHEMA_SHARED_CLIENT},
+	{SCHEMA_OF_LOGIN, schema_login_protocols, " with logins", " with logins", 0, 0},
+};
+enum { KINDS_WITH_ROLES = sizeof kinds_with_roles / sizeof kinds_with_roles[0] };
+
+/* Which roles of the kind the key is of: SCHEMA_OF_SERVER, CLIENT, 0 for both. */
+static unsigned role_of(const struct schema_row *row, const struct kind_words *words) {
+	if (row->flags & (SCHEMA_OF_SERVER | words->server))
+		return SCHEMA_OF_SERVER;
+	return row->flags & (SCHEMA_OF_CLIENT | words->client) ? SCHEMA_OF_CLIENT : 0;
+}
+
+/* Of all kinds that the build has, in every role. */
+static bool is_of_all(const struct schema_row *row) {
+	bool all = schema_kinds(row) & SCHEMA_OF_PACKETS, others = false;
+	for (size_t i = 0; i < KINDS_WITH_ROLES; i++) {
+		const struct kind_words *words = &kinds_with_roles[i];
+		if (!words->protocols[0])
+			continue;
+		others = true;
+		all &= (schema_kinds(row) & words->kind) && !role_of(row, words);
+	}
+	return all || !others;
+}
 
 /* Of what tunnels the key is; nothing where it is of all. */
 static const char *tunnels_of(const struct schema_row *row, char text[static TUNNELS_SIZE]) {
 	const unsigned kinds = schema_kinds(row);
-	const bool streams = (kinds & SCHEMA_OF_STREAMS) && schema_stream_protocols[0];
-	const bool shared = (kinds & SCHEMA_OF_SHARED) && schema_shared_protocols[0];
-	const bool packets = kinds & SCHEMA_OF_PACKETS;
-	const bool server = row->flags & SCHEMA_OF_SERVER, client = row->flags & SCHEMA_OF_CLIENT;
-	const bool all_streams = streams || !schema_stream_protocols[0];
-	const bool all_shared = shared || !schema_shared_protocols[0];
-	const bool only_servers = server || (row->flags & SCHEMA_SHARED_SERVER);
-	const char *who = server ? "servers" : client ? "clients" : "those";
+	const bool others_with_packets = schema_shared_protocols[0] || schema_login_protocols[0];
 	text[0] = '\0';
-	if (packets && all_streams && all_shared && !client && !only_servers)
+	if (is_of_all(row))
 		return text;
-	if (!schema_stream_protocols[0] && !schema_shared_protocols[0])
-		return text;
-	(void)snprintf(text, TUNNELS_SIZE, "%s%s%s%s%s%s%s",
-				   !packets                     ? ""
-				   : schema_shared_protocols[0] ? "those that carry packets by pairs of keys"
-												: "those that carry packets",
-				   packets && (streams || shared) ? ", and " : "", streams ? who : "",
-				   !streams           ? ""
-				   : server || client ? " of streams"
-									  : " that carry streams",
-				   streams && shared ? ", and " : "",
-				   shared ? (only_servers ? "servers" : who) : "",
-				   shared ? " with shared keys" : "");
+	size_t used = 0;
+	if (kinds & SCHEMA_OF_PACKETS)
+		used = (size_t)snprintf(text, TUNNELS_SIZE, "those that carry packets%s",
+								others_with_packets ? " by pairs of keys" : "");
+	for (size_t i = 0; i < KINDS_WITH_ROLES && used < TUNNELS_SIZE; i++) {
+		const struct kind_words *words = &kinds_with_roles[i];
+		const unsigned role = role_of(row, words);
+		if (!(kinds & words->kind) || !words->protocols[0])
+			continue;
+		used +=
+			(size_t)snprintf(text + used, TUNNELS_SIZE - used, "%s%s%s", used > 0 ? ", and " : "",
+							 role == SCHEMA_OF_SERVER   ? "servers"
+							 : role == SCHEMA_OF_CLIENT ? "clients"
+														: "those",
+							 role ? words->of_role : words->of_all);
+	}
 	return text;
 }
 
@@ -133,6 +165,8 @@ static const struct config_tunnel tunnels[] = {
 	{.name = "out", .carries_streams = true, .role = CONFIG_CLIENT},
 	{.name = "office", .shares_keys = true, .role = CONFIG_SERVER},
 	{.name = "home", .shares_keys = true, .role = CONFIG_CLIENT},
+	{.name = "staff", .logs_in = true, .role = CONFIG_SERVER},
+	{.name = "work", .logs_in = true, .role = CONFIG_CLIENT},
 };
 enum { TUNNELS_SHOWN = sizeof tunnels / sizeof tunnels[0] };
 
@@ -144,15 +178,24 @@ static const char shared_text[] =
 	"Tunnels that carry packets, and whose ends share keys, a server and a client. Each may have "
 	"the keys above as well, but for those that umbra config reference says to be of others.";
 
-/* Whether a protocol of the build is such. */
-static bool is_in_build(const struct config_tunnel *tunnel) {
-	return tunnel->carries_streams ? schema_stream_protocols[0] != NULL
-		   : tunnel->shares_keys   ? schema_shared_protocols[0] != NULL
-								   : true;
+static const char login_text[] =
+	"Tunnels that carry packets, and whose clients log in, a server and a client, in the same "
+	"manner.";
+
+static const char *text_above(const struct config_tunnel *tunnel) {
+	return tunnel->carries_streams ? streams_text : tunnel->shares_keys ? shared_text : login_text;
+}
+
+/* The one that is such; NULL: the build has none. */
+static const char *protocol_of(const struct config_tunnel *tunnel) {
+	return tunnel->carries_streams ? schema_stream_protocols[0]
+		   : tunnel->shares_keys   ? schema_shared_protocols[0]
+		   : tunnel->logs_in       ? schema_login_protocols[0]
+								   : schema_protocols[0];
 }
 
 static bool has_role(const struct config_tunnel *tunnel) {
-	return tunnel->carries_streams || tunnel->shares_keys;
+	return tunnel->carries_streams || config_has_shared(tunnel);
 }
 
 /* Where rows are shown. */
@@ -180,10 +223,8 @@ static const char *value_of(const struct schema_row *row, const struct config_tu
 	bool has_standard = standard && standard[0] && !row->absent;
 	*out_stands = has_standard || row->flags & SCHEMA_REQUIRED || schema_needs(row, tunnel) ||
 				  (has_role(tunnel) && row->flags & SCHEMA_SHOWN);
-	if (tunnel->carries_streams && row->choices == schema_protocols)
-		return schema_stream_protocols[0];
-	if (tunnel->shares_keys && row->choices == schema_protocols)
-		return schema_shared_protocols[0];
+	if (has_role(tunnel) && row->choices == schema_protocols)
+		return protocol_of(tunnel);
 	if (row->choices == schema_roles)
 		return schema_roles[tunnel->role];
 	if (has_standard)
@@ -237,12 +278,12 @@ static void add_commented(struct buffer *buffer, const struct buffer *part, size
 static void add_yaml_tunnels(struct buffer *buffer, const struct schema_row *row, size_t indent) {
 	for (size_t i = 0; i < TUNNELS_SHOWN; i++) {
 		const struct place place = {.tunnel = &tunnels[i], .again = i > 0};
-		if (!is_in_build(place.tunnel))
+		if (!protocol_of(place.tunnel))
 			continue;
 		if (i > 0)
 			buffer_text(buffer, "\n");
 		if (has_role(place.tunnel) && place.tunnel->role == CONFIG_SERVER)
-			add_comment(buffer, indent, place.tunnel->carries_streams ? streams_text : shared_text);
+			add_comment(buffer, indent, text_above(place.tunnel));
 		buffer_spaces(buffer, indent);
 		buffer_format(buffer, "%s:\n", tunnels[i].name);
 		add_yaml_rows(buffer, row, &place, indent + INDENT);

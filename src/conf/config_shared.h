@@ -8,7 +8,10 @@
 #include "base/text.h"
 #include "conf/config_values.h"
 
-/* What a tunnel has besides whose ends share keys, as conf/config.h has the rest. */
+/*
+ * What a tunnel has besides whose ends share keys, or whose clients log in, as conf/config.h has
+ * the rest.
+ */
 
 enum {
 	CONFIG_ENDPOINTS_MAX = 8,
@@ -19,8 +22,8 @@ enum {
 struct config_shared {
 	/* A client's: of what stands here the loader makes the tunnel's one peer, its server. */
 	struct config_hosts endpoints;
-	const char *psk_file; /* absolute */
-	uint8_t identity[TEXT_KEY_SIZE];
+	const char *psk_file;            /* absolute; where ends share keys */
+	uint8_t identity[TEXT_KEY_SIZE]; /* of that peer */
 
 	struct config_texts ciphers; /* by preference; never empty */
 	struct {

@@ -114,6 +114,7 @@ static void fill_tunnel(struct fill *fill, const struct schema_row *row,
 					   node->kind == TREE_LIST ? "a list stands here" : "a text stands here");
 	tunnel->carries_streams = schema_carries_streams(tunnel->protocol);
 	tunnel->shares_keys = schema_shares_keys(tunnel->protocol);
+	tunnel->logs_in = schema_logs_in(tunnel->protocol);
 }
 
 static void fill_tunnels(struct fill *fill, const struct schema_row *row,

@@ -6,3 +6,4 @@
 const char *const schema_protocols[] = {UMBRA_PROTOCOLS NULL};
 const char *const schema_stream_protocols[] = {UMBRA_STREAM_PROTOCOLS NULL};
 const char *const schema_shared_protocols[] = {UMBRA_SHARED_PROTOCOLS NULL};
+const char *const schema_login_protocols[] = {UMBRA_LOGIN_PROTOCOLS NULL};

@@ -184,7 +184,7 @@ static const struct schema_row route_rows[] = {
 	 .help = "What this host sends into the tunnel."},
 	{.key = "accept",
 	 .type = SCHEMA_PREFIXES,
-	 .flags = SCHEMA_ABSENCE | SCHEMA_OF_SHARED | SCHEMA_OF_CLIENT,
+	 .flags = SCHEMA_ABSENCE | SCHEMA_OF_EITHER | SCHEMA_OF_CLIENT,
 	 AT_TUNNEL(routes.accept),
 	 .absence = offsetof(struct config_tunnel, routes.accept_absent),
 	 .maximum = ACCEPTED_MAX,
@@ -363,9 +363,10 @@ static const struct schema_row tunnel_rows[] = {
 	 .example = "keys/um0.key", .stream_example = "keys/streams.key",
 	 .help = "File with this side's private key (\"umbra genkey\" makes one); readable by its "
 			 "owner alone."},
-	{TUNNEL_KEY(addresses, SCHEMA_NETWORKS), .maximum = ADDRESSES_MAX, .standard = "",
-	 .example = "[10.66.0.1/24, \"fd66::1/64\"]",
-	 .help = "The interface's addresses, with the lengths of their networks."},
+	{TUNNEL_KEY(addresses, SCHEMA_NETWORKS), .flags = SCHEMA_LOGIN_SERVER_NEEDED,
+	 .maximum = ADDRESSES_MAX, .standard = "", .example = "[10.66.0.1/24, \"fd66::1/64\"]",
+	 .help = "The interface's addresses, with the lengths of their networks. Clients who log in to "
+			 "this server get theirs of these networks."},
 	{TUNNEL_KEY(mtu, SCHEMA_NUMBER), .flags = SCHEMA_AUTOMATIC, .minimum = 576, .maximum = 65475,
 	 .standard = "auto",
 	 .help = "Largest packet of the interface, in bytes; 1280 and more with IPv6 addresses. auto: "
@@ -398,12 +399,12 @@ static const struct schema_row tunnel_rows[] = {
 	SCHEMA_DNS,
 	{.key = "peers",
 	 .type = SCHEMA_PEERS,
-	 .flags = SCHEMA_SHARED_SERVER,
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED | SCHEMA_SHARED_SERVER,
 	 .rows = peer_rows,
 	 .help = "The other sides; more can be added with \"umbra peer add\"."},
 	{.key = "clients",
 	 .type = SCHEMA_GROUP,
-	 .flags = SCHEMA_OF_SERVER,
+	 .flags = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED | SCHEMA_OF_SERVER,
 	 .rows = client_rows,
 	 .help = "What \"umbra peer add\" and \"umbra peer export\" write into the files of clients, "
 			 "and what stands in their lines where streams are carried."},

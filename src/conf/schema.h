@@ -38,6 +38,7 @@ enum schema_type {
 	SCHEMA_PINS,      /* struct config_pins       list of sha256/ and base64                */
 	SCHEMA_HOSTS,     /* struct config_hosts      list of names or addresses, and ports     */
 	SCHEMA_WORDS,     /* struct config_texts      list of choices, each once                */
+	SCHEMA_LABELS,    /* struct config_texts      list of names as of nodes, each once      */
 };
 
 enum schema_flag {
@@ -47,18 +48,23 @@ enum schema_flag {
 	SCHEMA_HEXADECIMAL = 8, /* or 0x..., and is dumped so */
 	SCHEMA_LOOPBACK = 32,   /* a port alone is one of 127.0.0.1 */
 	SCHEMA_ABSENCE = 16,    /* the bool at `absence` tells that the key is absent */
-	/* Of what tunnels the key is, see schema_suits(); without one of these three: of all. */
+	/* Of what tunnels the key is, see schema_suits(); without one of these four: of all. */
 	SCHEMA_OF_PACKETS = 64, /* that carry packets, and whose ends have pairs of keys */
 	SCHEMA_OF_STREAMS = 128,
 	SCHEMA_OF_SHARED = 4096, /* that carry packets, and whose ends share keys */
-	/* Among those that have roles, streams and shared; without one of them: of both. */
+	SCHEMA_OF_LOGIN = 65536, /* that carry packets, and whose clients log in */
+	SCHEMA_OF_EITHER = SCHEMA_OF_SHARED | SCHEMA_OF_LOGIN,
+	/* Among those that have roles, all but the first; without one of them: of both. */
 	SCHEMA_OF_SERVER = 256,
 	SCHEMA_OF_CLIENT = 512,
-	SCHEMA_SHARED_SERVER = 8192,  /* among those whose ends share keys alone: of a server */
-	SCHEMA_SHARED_NEEDED = 16384, /* and: required */
-	SCHEMA_PUSHED = 32768,        /* a list may be "push", which is as if it were absent */
-	SCHEMA_NEEDED = 1024,         /* required by the tunnels that it is of */
-	SCHEMA_SHOWN = 2048,          /* stands in the reference's tunnels with roles, default or not */
+	SCHEMA_SHARED_SERVER = 8192,   /* among those whose ends share keys alone: of a server */
+	SCHEMA_SHARED_CLIENT = 131072, /* and there: of a client */
+	SCHEMA_SHARED_NEEDED = 16384,  /* and: required */
+	/* Required of servers whose clients log in. */
+	SCHEMA_LOGIN_SERVER_NEEDED = 262144,
+	SCHEMA_PUSHED = 32768, /* a list may be "push", which is as if it were absent */
+	SCHEMA_NEEDED = 1024,  /* required by the tunnels that it is of */
+	SCHEMA_SHOWN = 2048,   /* stands in the reference's tunnels with roles, default or not */
 };
 
 struct schema_row {
@@ -93,7 +99,7 @@ extern const char *const schema_roles[];
 #define SCHEMA_ROLE                                                                      \
 	{                                                                                    \
 		.key = "role", .type = SCHEMA_INDEX,                                             \
-		.flags = SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED | SCHEMA_ABSENCE | SCHEMA_NEEDED,  \
+		.flags = SCHEMA_OF_STREAMS | SCHEMA_OF_EITHER | SCHEMA_ABSENCE | SCHEMA_NEEDED,  \
 		.offset = offsetof(struct config_tunnel, role),                                  \
 		.absence = offsetof(struct config_tunnel, role_absent), .choices = schema_roles, \
 		.absent = "none; tunnels that have roles need it", .example = "server",          \
@@ -132,9 +138,13 @@ bool schema_carries_streams(const char *protocol);
 /* Those that carry packets, and whose ends share keys. */
 extern const char *const schema_shared_protocols[];
 bool schema_shares_keys(const char *protocol);
+/* Those that carry packets, and whose clients log in. */
+extern const char *const schema_login_protocols[];
+bool schema_logs_in(const char *protocol);
 
 struct config_tunnel;
-/* Of SCHEMA_OF_PACKETS, STREAMS and SHARED: those that the key is of, and the tunnel's own. */
+/* Of SCHEMA_OF_PACKETS, STREAMS, SHARED and LOGIN: those that the key is of, and the tunnel's own.
+ */
 unsigned schema_kinds(const struct schema_row *row);
 unsigned schema_kind(const struct config_tunnel *tunnel);
 /* Whether the key is of such a tunnel; by its kind alone where its role is not known. */

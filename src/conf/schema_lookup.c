@@ -14,7 +14,7 @@ bool schema_is_list(const struct schema_row *row) {
 	return row->type == SCHEMA_ADDRESSES || row->type == SCHEMA_NAMES ||
 		   row->type == SCHEMA_NETWORKS || row->type == SCHEMA_PREFIXES ||
 		   row->type == SCHEMA_RULES || row->type == SCHEMA_PINS || row->type == SCHEMA_HOSTS ||
-		   row->type == SCHEMA_WORDS;
+		   row->type == SCHEMA_WORDS || row->type == SCHEMA_LABELS;
 }
 
 static bool contains(const char *const *protocols, const char *protocol) {
@@ -32,14 +32,19 @@ bool schema_shares_keys(const char *protocol) {
 	return contains(schema_shared_protocols, protocol);
 }
 
+bool schema_logs_in(const char *protocol) {
+	return contains(schema_login_protocols, protocol);
+}
+
 unsigned schema_kinds(const struct schema_row *row) {
-	enum { ALL = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED };
+	enum { ALL = SCHEMA_OF_PACKETS | SCHEMA_OF_STREAMS | SCHEMA_OF_SHARED | SCHEMA_OF_LOGIN };
 	return row->flags & ALL ? row->flags & ALL : ALL;
 }
 
 unsigned schema_kind(const struct config_tunnel *tunnel) {
 	return tunnel->carries_streams ? SCHEMA_OF_STREAMS
 		   : tunnel->shares_keys   ? SCHEMA_OF_SHARED
+		   : tunnel->logs_in       ? SCHEMA_OF_LOGIN
 								   : SCHEMA_OF_PACKETS;
 }
 
@@ -47,7 +52,8 @@ bool schema_is_there(const struct schema_row *row) {
 	unsigned kinds = schema_kinds(row);
 	return (kinds & SCHEMA_OF_PACKETS) ||
 		   ((kinds & SCHEMA_OF_STREAMS) && schema_stream_protocols[0]) ||
-		   ((kinds & SCHEMA_OF_SHARED) && schema_shared_protocols[0]);
+		   ((kinds & SCHEMA_OF_SHARED) && schema_shared_protocols[0]) ||
+		   ((kinds & SCHEMA_OF_LOGIN) && schema_login_protocols[0]);
 }
 
 bool schema_suits(const struct schema_row *row, const struct config_tunnel *tunnel) {
@@ -56,13 +62,17 @@ bool schema_suits(const struct schema_row *row, const struct config_tunnel *tunn
 		return false;
 	if (tunnel->shares_keys && (row->flags & SCHEMA_SHARED_SERVER))
 		roles = SCHEMA_OF_SERVER;
+	if (tunnel->shares_keys && (row->flags & SCHEMA_SHARED_CLIENT))
+		roles = SCHEMA_OF_CLIENT;
 	return schema_kind(tunnel) == SCHEMA_OF_PACKETS || !roles || tunnel->role_absent ||
 		   (roles & (tunnel->role == CONFIG_SERVER ? SCHEMA_OF_SERVER : SCHEMA_OF_CLIENT));
 }
 
 bool schema_needs(const struct schema_row *row, const struct config_tunnel *tunnel) {
 	return (row->flags & SCHEMA_NEEDED) ||
-		   (tunnel->shares_keys && (row->flags & SCHEMA_SHARED_NEEDED));
+		   (tunnel->shares_keys && (row->flags & SCHEMA_SHARED_NEEDED)) ||
+		   (tunnel->logs_in && tunnel->role == CONFIG_SERVER && !tunnel->role_absent &&
+			(row->flags & SCHEMA_LOGIN_SERVER_NEEDED));
 }
 
 const struct schema_row *schema_find(const struct schema_row *group, const char *key,

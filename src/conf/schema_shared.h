@@ -6,61 +6,65 @@
 #include "conf/schema.h"
 #include "wire/interface_settings.h"
 
-/* What tunnels whose ends share keys have besides: rows of a tunnel's and of a peer's. */
+/*
+ * What tunnels whose ends share keys have besides: rows of a tunnel's and of a peer's. Those of a
+ * tunnel are of tunnels whose clients log in as well.
+ */
 
 extern const struct schema_row schema_auth_rows[], schema_rekey_rows[], schema_push_rows[];
-extern const char *const schema_ciphers[];
+extern const char *const schema_ciphers[], *const schema_demands[];
 
 #define SCHEMA_SHARED_AT(member) .offset = offsetof(struct config_tunnel, shared.member)
 #define SCHEMA_SHARED_GROUP(name, more, group_rows, text)                        \
 	{                                                                            \
-		.key = (name), .type = SCHEMA_GROUP, .flags = SCHEMA_OF_SHARED | (more), \
+		.key = (name), .type = SCHEMA_GROUP, .flags = SCHEMA_OF_EITHER | (more), \
 		.rows = (group_rows), .help = (text)                                     \
 	}
 
-#define SCHEMA_SHARED                                                                              \
-	{.key = "endpoints",                                                                           \
-	 .type = SCHEMA_HOSTS,                                                                         \
-	 .flags = SCHEMA_OF_SHARED | SCHEMA_OF_CLIENT | SCHEMA_NEEDED,                                 \
-	 SCHEMA_SHARED_AT(endpoints),                                                                  \
-	 .maximum = CONFIG_ENDPOINTS_MAX,                                                              \
-	 .standard = "",                                                                               \
-	 .absent = "none; a client needs one at least",                                                \
-	 .example = "[\"vpn.example.org:51820\"]",                                                     \
-	 .help = "Where the server is reached: names or addresses, and ports. Of several, which must " \
-			 "all know the key, the nearest that answers is used."},                               \
-		SCHEMA_SHARED_GROUP("auth", SCHEMA_OF_CLIENT, schema_auth_rows,                            \
-							"What this client and its server know each other by."),                \
-		{.key = "ciphers",                                                                         \
-		 .type = SCHEMA_WORDS,                                                                     \
-		 .flags = SCHEMA_OF_SHARED,                                                                \
-		 SCHEMA_SHARED_AT(ciphers),                                                                \
-		 .maximum = CONFIG_CIPHERS_MAX,                                                            \
-		 .choices = schema_ciphers,                                                                \
-		 .standard = "",                                                                           \
-		 .absent = "[aes-256-gcm, chacha20-poly1305]",                                             \
-		 .example = "[chacha20-poly1305]",                                                         \
-		 .help = "Ciphers that may be used. A client's order counts: the first of its that the "   \
-				 "server has as well is taken."},                                                  \
-		SCHEMA_SHARED_GROUP("rekey", 0, schema_rekey_rows,                                         \
-							"When new keys are agreed on; nothing is lost meanwhile."),            \
-		{.key = "keepalive",                                                                       \
-		 .type = SCHEMA_NUMBER,                                                                    \
-		 .flags = SCHEMA_OF_SHARED,                                                                \
-		 SCHEMA_SHARED_AT(keepalive),                                                              \
-		 .minimum = 1,                                                                             \
-		 .maximum = CONFIG_KEEPALIVE_MAX,                                                          \
-		 .standard = "10",                                                                         \
-		 .help = "Seconds without a packet of this end after which it sends an empty one. Who "    \
-				 "hears nothing for three times as long takes the other end for gone."},           \
-		{.key = "client_to_client",                                                                \
-		 .type = SCHEMA_BOOL,                                                                      \
-		 .flags = SCHEMA_OF_SHARED | SCHEMA_OF_SERVER,                                             \
-		 SCHEMA_SHARED_AT(client_to_client),                                                       \
-		 .standard = "false",                                                                      \
-		 .help = "Whether clients reach each other through this server."},                         \
-		SCHEMA_SHARED_GROUP("push", SCHEMA_OF_SERVER, schema_push_rows,                            \
-							"What clients are told of their interfaces when they come, besides "   \
+#define SCHEMA_SHARED                                                                            \
+	{.key = "endpoints",                                                                         \
+	 .type = SCHEMA_HOSTS,                                                                       \
+	 .flags = SCHEMA_OF_EITHER | SCHEMA_OF_CLIENT | SCHEMA_NEEDED,                               \
+	 SCHEMA_SHARED_AT(endpoints),                                                                \
+	 .maximum = CONFIG_ENDPOINTS_MAX,                                                            \
+	 .standard = "",                                                                             \
+	 .absent = "none; a client needs one at least",                                              \
+	 .example = "[\"vpn.example.org:51820\"]",                                                   \
+	 .help = "Where the server is reached: names or addresses, and ports. Of several with one "  \
+			 "shared key the nearest that answers is used, otherwise the first."},               \
+		SCHEMA_SHARED_GROUP("auth", SCHEMA_SHARED_CLIENT, schema_auth_rows,                      \
+							"What the ends know each other by."),                                \
+		{.key = "ciphers",                                                                       \
+		 .type = SCHEMA_WORDS,                                                                   \
+		 .flags = SCHEMA_OF_EITHER,                                                              \
+		 SCHEMA_SHARED_AT(ciphers),                                                              \
+		 .maximum = CONFIG_CIPHERS_MAX,                                                          \
+		 .choices = schema_ciphers,                                                              \
+		 .standard = "",                                                                         \
+		 .absent = "[aes-256-gcm, chacha20-poly1305]",                                           \
+		 .example = "[chacha20-poly1305]",                                                       \
+		 .help = "Ciphers that may be used. Where ends share keys a client's order counts: the " \
+				 "first of its that the server has as well is taken. Where clients log in, AES " \
+				 "is taken where both have instructions for it."},                               \
+		SCHEMA_SHARED_GROUP("rekey", 0, schema_rekey_rows,                                       \
+							"When new keys are agreed on; nothing is lost meanwhile."),          \
+		{.key = "keepalive",                                                                     \
+		 .type = SCHEMA_NUMBER,                                                                  \
+		 .flags = SCHEMA_OF_EITHER,                                                              \
+		 SCHEMA_SHARED_AT(keepalive),                                                            \
+		 .minimum = 1,                                                                           \
+		 .maximum = CONFIG_KEEPALIVE_MAX,                                                        \
+		 .standard = "10",                                                                       \
+		 .help = "Seconds without a packet of this end after which it sends an empty one. Who "  \
+				 "hears nothing for three times as long takes the other end for gone."},         \
+		{.key = "client_to_client",                                                              \
+		 .type = SCHEMA_BOOL,                                                                    \
+		 .flags = SCHEMA_OF_EITHER | SCHEMA_OF_SERVER,                                           \
+		 SCHEMA_SHARED_AT(client_to_client),                                                     \
+		 .standard = "false",                                                                    \
+		 .help = "Whether clients reach each other through this server."},                       \
+		SCHEMA_SHARED_GROUP("push", SCHEMA_OF_SERVER, schema_push_rows,                          \
+							"What clients are told of their interfaces when they come, besides " \
 							"their addresses.")
 
 enum { SCHEMA_SHARED_PATH_MAX = 4095 }; /* characters */

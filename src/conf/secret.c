@@ -1,6 +1,7 @@
 #include "conf/secret.h"
 
 #include "conf/secret_file.h"
+#include "conf/secret_login.h"
 #include "conf/secret_shared.h"
 #include "conf/secret_streams.h"
 
@@ -27,6 +28,7 @@ void secret_read_all(struct config *config, const struct tree_node *root,
 				(void)secret_file_read_key(&file, "umbra genpsk", peer->preshared_key);
 		}
 		secret_streams_read(config, tunnel, node, errors);
+		secret_login_read(config, tunnel, node, errors);
 	}
 	secret_shared_read(config, root, errors);
 }

@@ -1,12 +1,7 @@
 #include "conf/secret_streams.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/wipe.h"
-#include "conf/arena.h"
 #include "conf/fault.h"
-#include "conf/secret_file.h"
+#include "conf/secret_text.h"
 #include "crypto/certificate.h"
 
 enum { PASSWORD_MAX = 255 }; /* RFC 1929 section 2 */
@@ -15,60 +10,6 @@ struct reading {
 	struct arena *memory;
 	struct config_errors *errors;
 };
-
-/* What is wrong with a text of *size bytes, whose end may be cut off; NULL when nothing is. */
-typedef const char *text_judge(const char *text, size_t *size);
-
-static const char *judge_certificates(const char *text, size_t *size) {
-	return strstr(text, "-----BEGIN CERTIFICATE-----") ? NULL : "holds no certificate";
-}
-
-static const char *judge_key(const char *text, size_t *size) {
-	if (strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || strstr(text, "4,ENCRYPTED"))
-		return "has a passphrase";
-	return strstr(text, "-----BEGIN ") && strstr(text, "PRIVATE KEY-----") ? NULL
-																		   : "holds no private key";
-}
-
-static const char *judge_password(const char *text, size_t *size) {
-	if (*size > 0 && text[*size - 1] == '\n')
-		(*size)--;
-	if (*size > 0 && text[*size - 1] == '\r')
-		(*size)--;
-	if (*size == 0)
-		return "is empty";
-	if (memchr(text, '\n', *size))
-		return "has more than one line";
-	return *size > PASSWORD_MAX ? "is too long" : NULL;
-}
-
-/* NULL after a fault, or when memory ran out. */
-static const char *read_text(const struct reading *reading, const struct secret_file *file,
-							 size_t maximum, text_judge *judge) {
-	enum { MORE = 4 }; /* a line end, one byte too many, a NUL */
-	char *data = malloc(maximum + MORE);
-	const char *copy = NULL;
-	if (!data) {
-		reading->memory->failed = true;
-		return NULL;
-	}
-	ssize_t read = secret_file_read(file, data, maximum + MORE - 1);
-	if (read >= 0) {
-		size_t size = (size_t)read;
-		data[size] = '\0';
-		const char *problem = strlen(data) != size         ? "holds zeros"
-							  : size == maximum + MORE - 1 ? "is too long"
-														   : judge(data, &size);
-		if (problem)
-			fault_add(file->errors, file->node, file->key, "%s %s; %s", secret_file_shown(file),
-					  problem, file->what);
-		else
-			copy = arena_text(reading->memory, data, size);
-	}
-	wipe(data, maximum + MORE);
-	free(data);
-	return copy;
-}
 
 /* What no client could connect to. */
 static void check_pair(const struct secret_file *certificates, const char *pem,
@@ -106,10 +47,10 @@ static void read_server(const struct reading *reading, struct config_tls *values
 		.help = "the certificate's private key in PEM, without a passphrase",
 	};
 	if (certificates.node && certificates.path)
-		values->certificates =
-			read_text(reading, &certificates, CONFIG_PEM_MAX, judge_certificates);
+		values->certificates = secret_text_read(reading->memory, &certificates, CONFIG_PEM_MAX,
+												secret_text_certificates);
 	if (key.node && key.path)
-		values->key = read_text(reading, &key, CONFIG_PEM_MAX, judge_key);
+		values->key = secret_text_read(reading->memory, &key, CONFIG_PEM_MAX, secret_text_key);
 	if (values->certificates && values->key)
 		check_pair(&certificates, values->certificates, &key, values->key);
 }
@@ -127,7 +68,8 @@ static void read_roots(const struct reading *reading, struct config_tls *values,
 		.is_public = true,
 	};
 	if (roots.path && values->pins.count == 0)
-		values->roots = read_text(reading, &roots, CONFIG_PEM_MAX, judge_certificates);
+		values->roots =
+			secret_text_read(reading->memory, &roots, CONFIG_PEM_MAX, secret_text_certificates);
 }
 
 static void read_users(const struct reading *reading, const struct config_proxy *proxy,
@@ -144,7 +86,8 @@ static void read_users(const struct reading *reading, const struct config_proxy 
 			.help = "one line with the password, up to 255 bytes",
 		};
 		if (password.node && password.path)
-			user->password = read_text(reading, &password, PASSWORD_MAX, judge_password);
+			user->password =
+				secret_text_read(reading->memory, &password, PASSWORD_MAX, secret_text_password);
 	}
 }
 

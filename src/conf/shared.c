@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/arena.h"
+#include "conf/login.h"
 #include "conf/schema_shared.h"
 
 static enum err allow(struct arena *memory, const struct config_tunnel *tunnel,
@@ -43,11 +44,25 @@ static enum err make_server(struct arena *memory, struct config_tunnel *tunnel) 
 	return allow(memory, tunnel, &peer->allowed_ips);
 }
 
+/* What the protocols agree new keys on when nobody says otherwise. */
+static void complete_rekey(struct config_tunnel *tunnel) {
+	enum { SECONDS = 600, PACKETS = 1 << 24, LOGIN_SECONDS = 120, LOGIN_PACKETS = 1 << 30 };
+	struct config_choice *seconds = &tunnel->shared.rekey.seconds;
+	struct config_choice *packets = &tunnel->shared.rekey.packets;
+	if (seconds->value == 0)
+		seconds->value = tunnel->logs_in ? LOGIN_SECONDS : SECONDS;
+	if (packets->value == 0)
+		packets->value = tunnel->logs_in ? LOGIN_PACKETS : PACKETS;
+}
+
 enum err shared_complete(struct config *config) {
 	for (size_t i = 0; i < config->tunnel_count; i++) {
 		struct config_tunnel *tunnel = &config->tunnels[i];
-		if (!tunnel->shares_keys)
+		if (!config_has_shared(tunnel))
 			continue;
+		complete_rekey(tunnel);
+		if (tunnel->logs_in && login_complete(config->memory, tunnel))
+			return ERR_NO_MEMORY;
 		if (tunnel->shared.ciphers.count == 0)
 			tunnel->shared.ciphers = (struct config_texts){schema_ciphers, CONFIG_CIPHERS_MAX};
 		enum err error = tunnel->role == CONFIG_CLIENT && !tunnel->role_absent

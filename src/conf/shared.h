@@ -7,9 +7,10 @@
 #include "wire/interface_settings.h"
 
 /*
- * What follows from the keys of tunnels whose ends share keys: the ciphers where none are named,
- * and of a client its one peer, the server. Its allowed IPs are what routes.include has and the
- * networks of addresses, so none where the server says all of that. ERR_NO_MEMORY.
+ * What follows from the keys of tunnels whose ends share keys or whose clients log in: ciphers and
+ * ages of keys where none are named, and of a client its one peer, the server. Its allowed IPs are
+ * what routes.include has and the networks of addresses, so none where the server says all of that.
+ * ERR_NO_MEMORY.
  */
 enum err shared_complete(struct config *config);
 

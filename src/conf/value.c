@@ -180,6 +180,7 @@ static size_t item_size(const struct schema_row *row) {
 	case SCHEMA_RULES:
 		return sizeof(const char *);
 	case SCHEMA_WORDS:
+	case SCHEMA_LABELS:
 		return sizeof(const char *);
 	case SCHEMA_PINS:
 		return sizeof(struct config_pin);
@@ -204,11 +205,22 @@ static const char *read_choice(const struct schema_row *row, const char *text, c
 	return NULL;
 }
 
+/* A name that none of the items before is. */
+static const char *read_new_label(struct value_reader *reader, const char *text, const char **items,
+								  size_t index) {
+	for (size_t i = 0; i < index; i++)
+		if (items[i] && strcmp(items[i], text) == 0)
+			return "stands in the list twice";
+	return read_label(reader, text, &items[index]);
+}
+
 static const char *read_item(struct value_reader *reader, const struct schema_row *row,
 							 const char *text, void *items, size_t index) {
 	struct prefix prefix;
 	if (row->type == SCHEMA_WORDS)
 		return read_choice(row, text, items, index);
+	if (row->type == SCHEMA_LABELS)
+		return read_new_label(reader, text, items, index);
 	if (row->type == SCHEMA_HOSTS)
 		return read_host(reader, text, (struct config_host *)items + index);
 	if (row->type == SCHEMA_NAMES)
@@ -339,6 +351,7 @@ static void write_item(const struct schema_row *row, const void *items, size_t i
 	case SCHEMA_NAMES:
 	case SCHEMA_RULES:
 	case SCHEMA_WORDS:
+	case SCHEMA_LABELS:
 		buffer_quoted(buffer, ((const char *const *)items)[index]);
 		return;
 	case SCHEMA_HOSTS:

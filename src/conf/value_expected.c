@@ -66,7 +66,11 @@ static const char *expected_text(const struct schema_row *row) {
 		return "a list of rules like [\"allow 10.1.0.0/16 tcp 22\", \"deny any udp\"]";
 	case SCHEMA_HOSTS:
 		return "a list of hosts and ports like [vpn.example.org:51820]";
+	case SCHEMA_LABELS:
+		return "a list of names of 1 to 63 letters, digits, spaces and _.@-";
 	case SCHEMA_PINS:
+		if (row->maximum == 1)
+			return "sha256/ and 44 characters of base64";
 		return "a list of sha256/ and 44 characters of base64 each";
 	case SCHEMA_KEY:
 		return "44 characters of base64, as \"umbra pubkey\" prints them";

@@ -8,6 +8,9 @@
 
 /* Signatures on Edwards25519 (RFC 8032, Ed25519 without a context). Private keys are its seeds. */
 
+/* The seed that a text has, PEM of PKCS #8 without a passphrase. ERR_MALFORMED for any other. */
+enum err ed25519_read(struct slice pem, uint8_t out_private_key[static ED25519_KEY_SIZE]);
+
 enum err ed25519_public(const uint8_t private_key[static ED25519_KEY_SIZE],
 						uint8_t out_public[static ED25519_KEY_SIZE]);
 

@@ -375,7 +375,12 @@ void control_peers_add(struct control_tunnel *tunnel, struct ctl_request *reques
 	char *host = NULL;
 	if (!has_store(tunnel, request))
 		return;
-	if ((tunnel->config->carries_streams || tunnel->config->shares_keys) &&
+	if (tunnel->config->logs_in && tunnel->config->role == CONFIG_SERVER) {
+		ctl_answer_error(request, 409, "exists",
+						 "its clients are users who log in; 'umbra user add' makes one");
+		return;
+	}
+	if ((tunnel->config->carries_streams || config_has_shared(tunnel->config)) &&
 		tunnel->config->role == CONFIG_CLIENT) {
 		ctl_answer_error(request, 409, "exists",
 						 "it is a client, whose one peer is the server of the configuration");

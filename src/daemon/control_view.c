@@ -248,7 +248,7 @@ static enum err fill_clients(const struct config_tunnel *config, struct view_tun
 	struct config_prefixes sent = clients->allowed_ips;
 	const struct address *dns = clients->dns;
 	size_t dns_count = clients->dns_count;
-	if (config->shares_keys && config->role == CONFIG_SERVER) {
+	if (config_has_shared(config) && config->role == CONFIG_SERVER) {
 		sent = (struct config_prefixes){.items = routes, .count = shared_routes(config, routes)};
 		dns = config->shared.push.dns;
 		dns_count = config->shared.push.dns_count;

@@ -17,6 +17,7 @@
 #include "daemon/node_policy.h"
 #include "daemon/node_store.h"
 #include "daemon/node_streams.h"
+#include "daemon/node_tickets.h"
 #include "daemon/node_watch.h"
 
 /* Without a control process for so long, tunnels come up by the configuration alone. */
@@ -189,6 +190,7 @@ static enum err prepare(struct node *node) {
 		error = supervisor_init(&node->control);
 	if (error)
 		return error;
+	node_tickets_take(node->config, node->state_dir);
 	for (size_t i = 0; i < config->tunnel_count && !error; i++)
 		error = node_tunnel_add(node, &config->tunnels[i]);
 	if (error)

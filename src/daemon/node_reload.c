@@ -8,6 +8,7 @@
 #include "daemon/node_core.h"
 #include "daemon/node_network.h"
 #include "daemon/node_site.h"
+#include "daemon/node_tickets.h"
 #include "tunnel/plan.h"
 
 enum err node_load(const struct node_options *options, struct config **out_config,
@@ -142,6 +143,7 @@ void node_reload(struct node *node, struct node_order *order) {
 	list_init(&orders);
 	enum err error = node_load(&node->options, &config, &errors);
 	if (!error) {
+		node_tickets_take(config, node->state_dir);
 		error = plan_orders(node, config, &orders);
 		if (error)
 			config_free(config);

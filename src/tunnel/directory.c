@@ -107,7 +107,7 @@ static enum err register_peer(struct directory *directory, struct directory_peer
 	}
 	peer->prefixes = prefixes;
 	peer->of_streams = directory->carries_streams;
-	peer->of_shared = directory->shares_keys;
+	peer->of_shared = directory->has_shared;
 	peer->lifetime = directory->lifetime;
 	directory_table_add(&directory->keys, &peer->by_key, peer->public_key, TEXT_KEY_SIZE);
 	directory_table_add(&directory->names, &peer->by_name, peer->name, strlen(peer->name));
@@ -193,8 +193,8 @@ static enum err add_file_peer(struct directory *directory, const struct config_p
 /* As long as keys live, and the time to agree on others. */
 static uint64_t lifetime_of(const struct config_tunnel *tunnel) {
 	enum { MORE = 60 };
-	return tunnel->shares_keys ? tunnel->shared.rekey.seconds.value + MORE
-							   : DIRECTORY_CONNECTED_SECONDS;
+	return config_has_shared(tunnel) ? tunnel->shared.rekey.seconds.value + MORE
+									 : DIRECTORY_CONNECTED_SECONDS;
 }
 
 enum err directory_new(const struct config_tunnel *tunnel, struct directory **out_directory) {
@@ -202,7 +202,7 @@ enum err directory_new(const struct config_tunnel *tunnel, struct directory **ou
 	if (!directory)
 		return ERR_NO_MEMORY;
 	directory->carries_streams = tunnel->carries_streams;
-	directory->shares_keys = tunnel->shares_keys;
+	directory->has_shared = config_has_shared(tunnel);
 	directory->lifetime = lifetime_of(tunnel);
 	list_init(&directory->peers);
 	directory->device_only = &directory->peers;

@@ -61,9 +61,10 @@ struct directory_peer {
 	enum directory_conflict shadowed;
 	const struct directory_peer *shadowed_by; /* NULL: used */
 
-	bool of_streams;   /* the tunnel carries streams: the device is told the name */
-	bool of_shared;    /* its ends share keys: the public key is the identity of theirs */
-	uint64_t lifetime; /* seconds that a handshake means it is there */
+	bool of_streams; /* the tunnel carries streams: the device is told the name */
+	/* Its ends share keys, or clients log in: the public key is what the peer is called by. */
+	bool of_shared;
+	uint64_t lifetime;                 /* seconds that a handshake means it is there */
 	const struct config_hosts *others; /* further endpoints, of the file; NULL: none */
 	bool known;                        /* the device had it at the last update; then: */
 	struct directory_figures figures;

@@ -19,7 +19,8 @@ struct directory {
 	size_t count, store_count;
 	uint64_t updates;
 	struct directory_device device;
-	bool carries_streams, shares_keys;
+	bool carries_streams;
+	bool has_shared;   /* config_has_shared() */
 	uint64_t lifetime; /* seconds that a handshake means the peer is there */
 };
 

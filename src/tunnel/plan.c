@@ -115,7 +115,7 @@ static enum err leave_out(const struct config_tunnel *tunnel, struct prefix **ro
 }
 
 uint32_t plan_mtu_more(const struct config_tunnel *tunnel) {
-	return tunnel->shares_keys ? PLAN_MTU_SHARED_MORE : 0;
+	return tunnel->shares_keys ? PLAN_MTU_SHARED_MORE : tunnel->logs_in ? PLAN_MTU_LOGIN_MORE : 0;
 }
 
 static uint32_t mtu_of(const struct config_tunnel *tunnel) {
@@ -178,6 +178,6 @@ struct firewall_tunnel plan_firewall(const struct config_tunnel *tunnel, uint16_
 bool plan_needs_restart(const struct config_tunnel *before, const struct config_tunnel *after) {
 	return strcmp(before->protocol, after->protocol) != 0 ||
 		   (after->carries_streams && plan_streams_needs_restart(before, after)) ||
-		   (after->shares_keys && before->role != after->role) ||
+		   (config_has_shared(after) && before->role != after->role) ||
 		   !address_equal(&before->listen.address, &after->listen.address);
 }

@@ -76,7 +76,7 @@ void plan_device_text(const struct config_tunnel *tunnel, uint16_t slot,
 					  struct uapi_text *out_text) {
 	if (tunnel->carries_streams) {
 		plan_streams_put_options(tunnel, out_text);
-	} else if (tunnel->shares_keys) {
+	} else if (config_has_shared(tunnel)) {
 		plan_shared_put(NULL, tunnel, slot, out_text);
 	} else {
 		uapi_put_key(out_text, "private_key", tunnel->private_key);
@@ -84,7 +84,7 @@ void plan_device_text(const struct config_tunnel *tunnel, uint16_t slot,
 		uapi_put_number(out_text, "listen_port", tunnel->listen.port);
 	}
 	for (size_t i = 0; i < tunnel->peer_count; i++)
-		if (tunnel->shares_keys)
+		if (config_has_shared(tunnel))
 			plan_shared_put_peer(NULL, NULL, tunnel, &tunnel->peers[i], out_text);
 		else
 			put_peer(out_text, tunnel, NULL, &tunnel->peers[i]);
@@ -137,7 +137,7 @@ static enum err put_peers(const struct config_tunnel *before, const struct confi
 	}
 	for (size_t i = 0; !error && i < after->peer_count; i++) {
 		const struct config_peer *known = find(old, before->peer_count, &after->peers[i]);
-		if (after->shares_keys) {
+		if (config_has_shared(after)) {
 			plan_shared_put_peer(before, known, after, &after->peers[i], text);
 			continue;
 		}
@@ -167,7 +167,7 @@ enum err plan_device_changes(const struct config_tunnel *before, const struct co
 							 uint16_t slot, struct uapi_text *out_text) {
 	if (after->carries_streams)
 		plan_streams_put_changes(before, after, out_text);
-	else if (after->shares_keys)
+	else if (config_has_shared(after))
 		plan_shared_put(before, after, slot, out_text);
 	else
 		put_own_changes(before, after, slot, out_text);

@@ -24,8 +24,10 @@ enum {
 	/* IP and UDP headers, and the protocol's own with its tag: 20 + 8 + 16 + 16. */
 	PLAN_MTU_OVERHEAD_V4 = 60,
 	PLAN_MTU_OVERHEAD_V6 = 80,
-	/* Where ends share keys, more of it: 12 + 12 + 16, which whoever asks takes off the ways. */
+	/* More of it, which whoever asks takes off the ways: 12 + 12 + 16 where ends share keys, and
+	 * 16 + 12 + 16 where clients log in. */
 	PLAN_MTU_SHARED_MORE = 8,
+	PLAN_MTU_LOGIN_MORE = 12,
 };
 
 /* What is known of the way to one endpoint. */

@@ -4,10 +4,8 @@
 
 #include "conf/shared.h"
 #include "tunnel/plan.h"
-
-/* Lines that are said together, where one of them has changed. */
-typedef void put_part(const struct config_tunnel *tunnel, const struct config_peer *peer,
-					  struct uapi_text *text);
+#include "tunnel/plan_login.h"
+#include "tunnel/plan_part.h"
 
 static bool is_client(const struct config_tunnel *tunnel) {
 	return tunnel->role == CONFIG_CLIENT;
@@ -22,6 +20,11 @@ static void put_ciphers(const struct config_tunnel *tunnel, const struct config_
 		strcat(value, ciphers->items[i]);
 	}
 	uapi_put_text(text, "ciphers", value);
+}
+
+static void put_client_to_client(const struct config_tunnel *tunnel, const struct config_peer *peer,
+								 struct uapi_text *text) {
+	uapi_put_text(text, "client_to_client", tunnel->shared.client_to_client ? "true" : "false");
 }
 
 static void put_push(const struct config_tunnel *tunnel, const struct config_peer *peer,
@@ -78,26 +81,6 @@ static void put_rules(const struct config_tunnel *tunnel, const struct config_pe
 		uapi_put_text(text, "rule", peer->rules.items[i]);
 }
 
-static void fail(struct uapi_text *text, enum err error) {
-	text->error = text->error ? text->error : error;
-}
-
-/* known: of before. */
-static void put_changed(put_part *put, const struct config_tunnel *before,
-						const struct config_peer *known, const struct config_tunnel *tunnel,
-						const struct config_peer *peer, struct uapi_text *text) {
-	struct uapi_text old = {0}, new = {0};
-	put(before, known, &old);
-	put(tunnel, peer, &new);
-	enum err error = old.error ? old.error : new.error;
-	if (error)
-		fail(text, error);
-	else if (old.size != new.size || memcmp(old.data, new.data, old.size) != 0)
-		uapi_put_lines(text, slice_of(new.data, new.size));
-	uapi_text_done(&old);
-	uapi_text_done(&new);
-}
-
 static void put_numbers(const struct config_tunnel *before, const struct config_tunnel *tunnel,
 						struct uapi_text *text) {
 	const struct config_shared *old = before ? &before->shared : NULL, *new = &tunnel->shared;
@@ -123,40 +106,34 @@ void plan_shared_put(const struct config_tunnel *before, const struct config_tun
 		uapi_put_number(text, "listen_port", tunnel->listen.port);
 	if (!before || plan_mark(before, slot) != mark)
 		uapi_put_number(text, "fwmark", mark);
-	if (before)
-		put_changed(put_ciphers, before, NULL, tunnel, NULL, text);
-	else
-		put_ciphers(tunnel, NULL, text);
+	plan_part_put(put_ciphers, before, NULL, tunnel, NULL, text);
 	put_numbers(before, tunnel, text);
-	if (is_client(tunnel))
-		return;
-	if (!before || before->shared.client_to_client != tunnel->shared.client_to_client)
-		uapi_put_text(text, "client_to_client", tunnel->shared.client_to_client ? "true" : "false");
-	if (before)
-		put_changed(put_push, before, NULL, tunnel, NULL, text);
-	else
-		put_push(tunnel, NULL, text);
+	if (!is_client(tunnel)) {
+		plan_part_put(put_client_to_client, before, NULL, tunnel, NULL, text);
+		plan_part_put(put_push, before, NULL, tunnel, NULL, text);
+	}
+	if (tunnel->logs_in)
+		plan_login_put(before, tunnel, text);
+}
+
+static void put_key(const struct config_tunnel *tunnel, const struct config_peer *peer,
+					struct uapi_text *text) {
+	uapi_put_key(text, "preshared_key", peer->preshared_key);
 }
 
 void plan_shared_put_peer(const struct config_tunnel *before, const struct config_peer *known,
 						  const struct config_tunnel *tunnel, const struct config_peer *peer,
 						  struct uapi_text *text) {
-	put_part *const first = is_client(tunnel) ? put_endpoints : NULL;
-	put_part *const last = is_client(tunnel) ? NULL : put_rules;
-	put_part *const parts[] = {first, put_addresses, last};
+	plan_part *const key = tunnel->shares_keys ? put_key : plan_login_put_user;
+	plan_part *const endpoints = is_client(tunnel) ? put_endpoints : NULL;
+	plan_part *const rules = is_client(tunnel) ? NULL : put_rules;
+	plan_part *const parts[] = {key, endpoints, put_addresses, rules};
 	struct uapi_text lines = {0};
-	if (!known)
-		uapi_put_key(&lines, "preshared_key", peer->preshared_key);
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		if (!parts[i])
-			continue;
-		if (known)
-			put_changed(parts[i], before, known, tunnel, peer, &lines);
-		else if (parts[i] != put_rules || peer->rules.count > 0)
-			parts[i](tunnel, peer, &lines);
-	}
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (parts[i] && (known || parts[i] != put_rules || peer->rules.count > 0))
+			plan_part_put(parts[i], known ? before : NULL, known, tunnel, peer, &lines);
 	if (lines.error)
-		fail(text, lines.error);
+		plan_part_fail(text, lines.error);
 	else if (lines.size > 0) {
 		uapi_put_key(text, "public_key", peer->public_key);
 		uapi_put_lines(text, slice_of(lines.data, lines.size));

@@ -25,6 +25,8 @@ enum {
 	PARAMETERS_TICKET_ID_SIZE = 16,
 	/* What an answer of a handshake has room for, of 1200 bytes with all that is around them. */
 	PARAMETERS_ANSWER_SIZE_MAX = 1060,
+	/* What one has room for that is a message of its own, in pieces. */
+	PARAMETERS_ACCEPT_SIZE_MAX = 8192,
 	/* Ours: no key may see more than twice as many, which is where it dies. */
 	PARAMETERS_REKEY_PACKETS_MAX = 1 << 30,
 	PARAMETERS_SIZE_MAX = INTERFACE_SETTINGS_SIZE_MAX(PARAMETERS_HEAD_SIZE) +

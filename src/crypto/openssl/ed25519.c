@@ -5,15 +5,33 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 
-#define auto_key __attribute__((cleanup(key_done)))
-static void key_done(EVP_PKEY **key) {
-	EVP_PKEY_free(*key);
-}
+#include "base/wipe.h"
+#include "crypto/openssl/leaf.h"
 
 #define auto_context __attribute__((cleanup(context_done)))
 static void context_done(EVP_MD_CTX **context) {
 	EVP_MD_CTX_free(*context);
+}
+
+enum err ed25519_read(struct slice pem, uint8_t out_private_key[static ED25519_KEY_SIZE]) {
+	struct {
+		uint8_t seed[ED25519_KEY_SIZE];
+	} s;
+	WIPE_ON_EXIT(s);
+	size_t size = sizeof s.seed;
+	auto_bio BIO *reader = leaf_reader(pem);
+	if (!reader)
+		return ERR_NO_MEMORY;
+	auto_key EVP_PKEY *key = PEM_read_bio_PrivateKey(reader, NULL, leaf_no_passphrase, NULL);
+	const bool good = key && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+					  EVP_PKEY_get_raw_private_key(key, s.seed, &size) > 0 && size == sizeof s.seed;
+	ERR_clear_error(); /* what is no key leaves a note there */
+	if (!good)
+		return ERR_MALFORMED;
+	memcpy(out_private_key, s.seed, sizeof s.seed);
+	return ERR_OK;
 }
 
 enum err ed25519_public(const uint8_t private_key[static ED25519_KEY_SIZE],

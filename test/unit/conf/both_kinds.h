@@ -9,3 +9,4 @@
 const char *const schema_protocols[] = {"wireguard", "phantom", NULL};
 const char *const schema_stream_protocols[] = {"phantom", NULL};
 const char *const schema_shared_protocols[] = {NULL};
+const char *const schema_login_protocols[] = {NULL};

@@ -101,6 +101,23 @@ static inline void same_shared(const struct config_shared *left,
 	same_choice(&left->push.mtu, &right->push.mtu);
 }
 
+static inline void same_login(const struct config_login *left, const struct config_login *right) {
+	same_text(left->username, right->username);
+	same_text(left->password_file, right->password_file);
+	assert_int_equal(left->pin.count, right->pin.count);
+	if (left->pin.count > 0)
+		assert_memory_equal(left->pin.items, right->pin.items, sizeof *left->pin.items);
+	same_text(left->server_name, right->server_name);
+	same_text(left->ca_file, right->ca_file);
+	same_text(left->crl_file, right->crl_file);
+	same_text(left->certificate_file, right->certificate_file);
+	same_text(left->key_file, right->key_file);
+	same_text(left->ticket_key_file, right->ticket_key_file);
+	same_texts(&left->demands, &right->demands);
+	same_texts(&left->groups, &right->groups);
+	same_choice(&left->tickets, &right->tickets);
+}
+
 static inline void same_tunnel(const struct config_tunnel *left,
 							   const struct config_tunnel *right) {
 	assert_string_equal(left->name, right->name);
@@ -131,6 +148,7 @@ static inline void same_tunnel(const struct config_tunnel *left,
 	same_clients(&left->clients, &right->clients);
 	assert_int_equal(left->role, right->role);
 	same_shared(&left->shared, &right->shared);
+	same_login(&left->login, &right->login);
 }
 
 static inline void same_config(const struct config *left, const struct config *right) {

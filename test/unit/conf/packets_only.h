@@ -6,3 +6,4 @@
 const char *const schema_protocols[] = {"wireguard", NULL};
 const char *const schema_stream_protocols[] = {NULL};
 const char *const schema_shared_protocols[] = {NULL};
+const char *const schema_login_protocols[] = {NULL};

@@ -208,7 +208,7 @@ static __attribute__((noinline)) char *reference(enum config_reference form) {
 static void test_the_example_loads(void **state) {
 	char *text = reference(CONFIG_REFERENCE_YAML);
 	struct config *config = loading_good(text);
-	assert_int_equal(config->tunnel_count, 5);
+	assert_int_equal(config->tunnel_count, 7);
 	const struct config_tunnel *office = &config->tunnels[3], *home = &config->tunnels[4];
 	assert_string_equal(office->protocol, "mighty");
 	assert_string_equal(office->peers[0].preshared_key_file, "/etc/umbra/keys/phone.psk");
@@ -234,14 +234,15 @@ static void test_of_what_tunnels_keys_are(void **state) {
 	static const char *const rows[][2] = {
 		{"tunnels.*.private_key_file",
 		 "those that carry packets by pairs of keys, and those that carry streams"},
-		{"tunnels.*.role", "those that carry streams, and those with shared keys"},
+		{"tunnels.*.role",
+		 "those that carry streams, and those with shared keys, and those with logins"},
 		{"tunnels.*.listen", "those that carry packets by pairs of keys, and servers of streams, "
-							 "and servers with shared keys"},
+							 "and servers with shared keys, and servers with logins"},
 		{"tunnels.*.peers", "those that carry packets by pairs of keys, and those that carry "
 							"streams, and servers with shared keys"},
 		{"tunnels.*.peers.*.psk_file", "servers with shared keys"},
-		{"tunnels.*.endpoints", "clients with shared keys"},
-		{"tunnels.*.rekey.seconds", "those with shared keys"},
+		{"tunnels.*.endpoints", "clients with shared keys, and clients with logins"},
+		{"tunnels.*.rekey.seconds", "those with shared keys, and those with logins"},
 		{"tunnels.*.tls.pins", "clients of streams"},
 	};
 	char *text = reference(CONFIG_REFERENCE_TEXT);

@@ -48,7 +48,7 @@ static const struct {
 	 "    peers: [{ public_key: " KEY_A
 	 ", psk_file: p, addresses: [10.0.0.2/24], rules: [allow any] }]\n",
 	 "umbra.yaml:6: tunnels.um0.role: of no use for wireguard, which carries packets; another "
-	 "protocol (phantom or mighty), or no such key\n"
+	 "protocol (phantom, mighty or phaze), or no such key\n"
 	 "umbra.yaml:7: tunnels.um0.peers.1.psk_file: of no use for wireguard, which carries packets; "
 	 "another protocol (mighty), or no such key\n"
 	 "umbra.yaml:7: tunnels.um0.peers.1.addresses: of no use for wireguard, which carries packets; "
@@ -56,9 +56,9 @@ static const struct {
 	 "umbra.yaml:7: tunnels.um0.peers.1.rules: of no use for wireguard, which carries packets; "
 	 "another protocol (phantom or mighty), or no such key\n"
 	 "umbra.yaml:4: tunnels.um0.endpoints: of no use for wireguard, which carries packets; another "
-	 "protocol (mighty), or no such key\n"
+	 "protocol (mighty or phaze), or no such key\n"
 	 "umbra.yaml:5: tunnels.um0.rekey: of no use for wireguard, which carries packets; another "
-	 "protocol (mighty), or no such key"},
+	 "protocol (mighty or phaze), or no such key"},
 	{"tunnels:\n"
 	 "  web:\n"
 	 "    protocol: phantom\n"
@@ -68,7 +68,7 @@ static const struct {
 	 "    peers: [{ public_key: " KEY_A ", endpoint: \"a.example:443\" }]\n"
 	 "    keepalive: 10\n",
 	 "umbra.yaml:8: tunnels.web.keepalive: of no use for phantom, which carries streams; another "
-	 "protocol (mighty), or no such key"},
+	 "protocol (mighty or phaze), or no such key"},
 	{SERVER "    private_key_file: k\n"
 			"    tls: { pins: [] }\n"
 			"    clients: { dns: [10.0.0.1] }\n"
@@ -287,7 +287,8 @@ static void test_every_row_says_its_lines(void **state) {
 /* A key that is of tunnels whose ends share keys alone has a wrong value in some row. */
 static void find_row(void *context, const struct schema_row *row, const char *path,
 					 unsigned depth) {
-	if (schema_kinds(row) != SCHEMA_OF_SHARED || row->type == SCHEMA_GROUP)
+	if (!(schema_kinds(row) & SCHEMA_OF_SHARED) ||
+		schema_kinds(row) & ~(unsigned)SCHEMA_OF_EITHER || row->type == SCHEMA_GROUP)
 		return;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (wrong_values_have(rows[i].lines, path))

@@ -67,10 +67,35 @@ static void every_byte_counts(void **state) {
 	assert_int_equal(ed25519_verify(public_key, said, signature), ERR_OK);
 }
 
+/* The key of RFC 8410 section 10.3; and of other kinds. */
+static void keys_in_pem(void **state) {
+	static const char pem[] = "-----BEGIN PRIVATE KEY-----\n"
+							  "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+							  "-----END PRIVATE KEY-----\n";
+	static const char seed[] = "d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842";
+	static const char *const others[] = {
+		/* X25519, the same bytes */
+		"-----BEGIN PRIVATE KEY-----\n"
+		"MC4CAQAwBQYDK2VuBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+		"-----END PRIVATE KEY-----\n",
+		"-----BEGIN PRIVATE KEY-----\nQQ==\n-----END PRIVATE KEY-----\n",
+		"no key",
+		"",
+	};
+	uint8_t key[ED25519_KEY_SIZE] = {0}, before[ED25519_KEY_SIZE] = {0};
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		assert_int_equal(ed25519_read(slice_of_text(others[i]), key), ERR_MALFORMED);
+		assert_memory_equal(key, before, sizeof key);
+	}
+	assert_int_equal(ed25519_read(slice_of_text(pem), key), ERR_OK);
+	hex_assert_equal(key, sizeof key, seed);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_answers),
 		cmocka_unit_test(every_byte_counts),
+		cmocka_unit_test(keys_in_pem),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,12 +42,24 @@ static size_t run(const uint8_t *data, size_t size, size_t cut, bool *out_bad) {
 	return whole;
 }
 
+/* In place, without a stream: the same. */
+static size_t walk(const uint8_t *data, size_t size, bool *out_bad) {
+	size_t at = 0, packet;
+	enum err error;
+	while ((error = phaze_stream_size(data + at, size - at, &packet)) == ERR_OK &&
+		   packet <= size - at)
+		at += packet;
+	*out_bad = error == ERR_MALFORMED;
+	return at;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-	bool bad[2];
+	bool bad[3];
 	if (size < 2)
 		return 0;
 	const size_t some = run(data + 1, size - 1, (size_t)data[0] + 1, &bad[0]);
 	const size_t all = run(data + 1, size - 1, size, &bad[1]);
 	expect(some == all && bad[0] == bad[1]);
+	expect(walk(data + 1, size - 1, &bad[2]) == all && bad[2] == bad[0]);
 	return 0;
 }

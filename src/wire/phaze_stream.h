@@ -18,6 +18,12 @@ struct phaze_stream {
 	uint8_t packet[PHAZE_PACKET_SIZE_MAX];
 };
 
+/*
+ * The size of the packet that begins at data, of which more may be missing than is there.
+ * ERR_AGAIN: too little is there to tell. ERR_MALFORMED: it is no packet.
+ */
+enum err phaze_stream_size(const uint8_t *data, size_t size, size_t *out_size);
+
 /* Wipes nothing: what is in it was on the network. */
 void phaze_stream_init(struct phaze_stream *stream);
 

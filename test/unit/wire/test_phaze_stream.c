@@ -51,6 +51,21 @@ static void packets_come_out_as_they_went_in(void **state) {
 	}
 }
 
+/* The size is known with the header, and says nothing of what is not there yet. */
+static void sizes_are_known_with_the_header(void **state) {
+	static uint8_t bytes[PHAZE_PACKET_SIZE_MAX];
+	size_t size = 1;
+	(void)put(bytes, PHAZE_DATA, 1, sizeof bytes);
+	for (size_t i = 0; i < PHAZE_HEADER_SIZE; i++)
+		assert_int_equal(phaze_stream_size(bytes, i, &size), ERR_AGAIN);
+	assert_int_equal(size, 1);
+	assert_int_equal(phaze_stream_size(bytes, PHAZE_HEADER_SIZE, &size), ERR_OK);
+	assert_int_equal(size, sizeof bytes);
+	assert_int_equal(phaze_stream_size((const uint8_t *)"PHAX", 4, &size), ERR_MALFORMED);
+	bytes[5] = 6;
+	assert_int_equal(phaze_stream_size(bytes, sizeof bytes, &size), ERR_MALFORMED);
+}
+
 /* Who speaks something else is known by his first wrong byte, for good. */
 static void strangers_are_known_at_once(void **state) {
 	static struct phaze_stream stream;
@@ -93,6 +108,7 @@ static void bad_headers_end_a_stream(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_come_out_as_they_went_in),
+		cmocka_unit_test(sizes_are_known_with_the_header),
 		cmocka_unit_test(strangers_are_known_at_once),
 		cmocka_unit_test(bad_headers_end_a_stream),
 	};

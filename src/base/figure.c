@@ -13,6 +13,7 @@ const struct figure_drop figure_drops[] = {
 	{"socket", FIGURE_UDP_KERNEL_DROPS},
 	{"truncated", FIGURE_UDP_TRUNCATED},
 	{"send", FIGURE_UNSENT},
+	{"tcp", FIGURE_TCP_DROPPED},
 	{"tun_write", FIGURE_TUN_WRITE_ERRORS},
 	{"no_route", FIGURE_NO_ROUTE},
 	{"malformed", FIGURE_MALFORMED},

@@ -48,9 +48,11 @@ enum figure_kind {
 	ROW(STAGED_DROPPED, staged_dropped, COUNTER)                          \
 	ROW(HANDOFF_DROPPED, handoff_dropped, COUNTER)                        \
 	ROW(UNSENT, unsent, COUNTER)                                          \
+	ROW(TCP_DROPPED, tcp_dropped, COUNTER)                                \
 	ROW(HANDSHAKES, handshakes, COUNTER)                                  \
 	ROW(HANDSHAKES_DROPPED, handshakes_dropped, COUNTER)                  \
 	ROW(PEERS, peers, GAUGE)                                              \
+	ROW(TCP_CONNECTIONS, tcp_connections, GAUGE)                          \
 	ROW(UNDER_LOAD, under_load, FLAG)                                     \
 	ROW(UDP_SEGMENTATION, udp_segmentation, FLAG) /* UDP_SEGMENT (GSO) */ \
 	ROW(UDP_COALESCING, udp_coalescing, FLAG)     /* UDP_GRO */           \

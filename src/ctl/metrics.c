@@ -253,6 +253,7 @@ static const char *const figure_help[FIGURE_COUNT] = {
 	[FIGURE_OPENED_PACKETS] = "Packets in those batches.",
 	[FIGURE_HANDSHAKES] = "Handshake messages that found a place in the queue.",
 	[FIGURE_PEERS] = "Peers that the shard owns.",
+	[FIGURE_TCP_CONNECTIONS] = "TCP connections that carry packets of its peers.",
 	[FIGURE_UNDER_LOAD] = "1 while so many handshakes wait that initiators must prove an address.",
 };
 

@@ -68,6 +68,8 @@ static void read_lane(const struct lane *lane, struct figure_set *figures) {
 	of[FIGURE_HANDOFF_DROPPED] = counter_read(&counters->handoff_dropped);
 	of[FIGURE_HANDSHAKES] = counter_read(&counters->handshakes);
 	of[FIGURE_HANDSHAKES_DROPPED] = counter_read(&counters->handshakes_dropped);
+	of[FIGURE_TCP_DROPPED] = counter_read(&counters->stream_dropped);
+	of[FIGURE_TCP_CONNECTIONS] = counter_read(&counters->streams);
 	of[FIGURE_PEERS] = counter_read(&counters->peers);
 	const struct coalesce_options joined = coalescer_options(lane->coalescer);
 	of[FIGURE_TUN_HEADER] = lane->tun.has_header;

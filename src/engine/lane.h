@@ -38,6 +38,8 @@ struct lane_counters {
 	_Atomic uint64_t staged_dropped, handoff_dropped;
 	_Atomic uint64_t handshakes, handshakes_dropped; /* that found a place in the queue, or none */
 	_Atomic uint64_t peers;                          /* attached now */
+	_Atomic uint64_t streams;                        /* connections of peers now */
+	_Atomic uint64_t stream_dropped;                 /* packets that these had no room for */
 };
 
 static inline void lane_count(_Atomic uint64_t *counter, uint64_t amount) {

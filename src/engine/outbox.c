@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/path_stream.h"
 #include "engine/peer.h"
 #include "engine/protocol.h"
 #include "engine/staging.h"
@@ -14,6 +15,7 @@ enum err outbox_init(struct outbox *outbox, struct aead_worker *worker, struct t
 					 struct transport *v6) {
 	memset(outbox, 0, sizeof *outbox);
 	list_init(&outbox->spent);
+	list_init(&outbox->streams);
 	outbox->worker = worker;
 	outbox->v4 = v4;
 	outbox->v6 = v6;
@@ -52,6 +54,11 @@ struct aead_job *outbox_add_job(struct outbox *outbox) {
 	return &outbox->jobs[outbox->job_count++];
 }
 
+static void each_stream(struct outbox *outbox, void (*run)(struct path_stream *stream)) {
+	list_for_each (link, &outbox->streams)
+		run(list_item(link, struct path_stream, outbox_link));
+}
+
 void outbox_seal(struct outbox *outbox) {
 	if (outbox->job_count > 0 &&
 		aead_seal_many(outbox->worker, outbox->jobs, outbox->job_count) != ERR_OK) {
@@ -59,6 +66,7 @@ void outbox_seal(struct outbox *outbox) {
 		counter_add(&outbox->dropped,
 					outbox->queues[QUEUE_V4].count + outbox->queues[QUEUE_V6].count);
 		outbox->queues[QUEUE_V4].count = outbox->queues[QUEUE_V6].count = 0;
+		each_stream(outbox, path_stream_forget);
 	}
 	if (outbox->job_count > 0)
 		outbox_count_sealed(outbox, outbox->job_count);
@@ -185,6 +193,7 @@ void outbox_flush(struct outbox *outbox) {
 	outbox_seal(outbox);
 	send_queue(outbox, &outbox->queues[QUEUE_V4], outbox->v4);
 	send_queue(outbox, &outbox->queues[QUEUE_V6], outbox->v6);
+	each_stream(outbox, path_stream_flush);
 	flush_answers(outbox);
 	outbox->used = 0;
 }

@@ -51,6 +51,7 @@ struct outbox {
 	struct aead_job jobs[OUTBOX_JOBS]; /* waiting to be sealed */
 	size_t job_count;
 	struct outbox_queue queues[2];              /* v4, v6 */
+	struct list streams;                        /* connections that have something to send */
 	struct list spent;                          /* staged packets that jobs still read */
 	struct tun_buffer *buffers[OUTBOX_BUFFERS]; /* TUN buffers that jobs still read */
 	size_t buffer_count;

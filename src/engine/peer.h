@@ -18,6 +18,7 @@
 
 struct protocol_ops;
 struct lane;
+struct path_stream;
 struct peer;
 
 enum {
@@ -44,6 +45,7 @@ struct path {
 	const struct path_ops *ops;
 	struct endpoint to; /* ADDRESS_NONE: not known yet */
 	struct udp_source from;
+	struct path_stream *stream; /* with path_stream_ops, otherwise NULL */
 };
 
 /*

@@ -21,6 +21,7 @@ struct peer;
 struct session;
 struct shard;
 struct snapshot;
+struct stream_link;
 
 enum { HANDSHAKE_DATAGRAM_MAX = 1536 };
 
@@ -110,6 +111,15 @@ struct protocol_ops {
 	 */
 	bool (*permits)(struct lane *lane, const struct peer *peer, const struct ip_packet *packet,
 					const uint8_t *data);
+
+	/*
+	 * Optional, together: packets may also come over a peer's connection (engine/stream_link.h).
+	 * The size of the one that begins at data, of which more may be missing than is there:
+	 * ERR_AGAIN where too little is there to tell, any other error where it is none.
+	 */
+	enum err (*packet_size)(const uint8_t *data, size_t size, size_t *out_size);
+	/* A connection has ended by itself; it is gone when this returns. */
+	void (*link_lost)(struct lane *lane, struct peer *peer, struct stream_link *link);
 
 	/* Optional: a control frame (wire/control_frame.h) came in the peer's session. */
 	void (*control)(struct lane *lane, struct peer *peer, const uint8_t *data, size_t size);

@@ -1,12 +1,14 @@
 #include "engine/shard.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/handshake_queue.h"
 #include "engine/peer.h"
 #include "engine/shard_in.h"
 #include "engine/shard_out.h"
+#include "engine/stream_link.h"
 
 /* Rings between shards hold every buffer of a pool, so that a way home is never full. */
 static_assert((TUN_BUFFERS & (TUN_BUFFERS - 1)) == 0, "rings have a power of two of places");
@@ -34,6 +36,7 @@ enum err shard_init(struct shard *shard, struct engine *engine, uint16_t number)
 	inbox_init(&shard->inbox);
 	list_init(&shard->lanes);
 	list_init(&shard->listeners);
+	list_init(&shard->readable);
 	fair_share_init(&shard->share);
 	deadline_heap_init(&shard->deadlines);
 	shard->now = shard->clock->now(shard->clock->context);
@@ -48,6 +51,9 @@ enum err shard_init(struct shard *shard, struct engine *engine, uint16_t number)
 		error = tun_pool_init(&shard->pool);
 	if (error == ERR_OK)
 		error = shard_in_new(&shard->in);
+	shard->stream_buffer = malloc(STREAM_LINK_BUFFER); /* touched where there is a connection */
+	if (error == ERR_OK && !shard->stream_buffer)
+		error = ERR_NO_MEMORY;
 	if (error == ERR_OK)
 		error = init_rings(shard, options->shards);
 	return error;
@@ -84,6 +90,7 @@ void shard_done(struct shard *shard) {
 		return;
 	release_deferred(shard);
 	shard_in_free(shard->in);
+	free(shard->stream_buffer);
 	tun_pool_done(&shard->pool);
 	index_table_free(shard->indices);
 	udp_buffers_free(shard->udp_buffers);
@@ -200,6 +207,7 @@ void shard_turn(struct shard *shard) {
 		shard->busy |= shard_in_receive(shard, listener_of(link));
 	if (!shard->busy)
 		fair_share_emptied(&shard->share);
+	shard->busy |= stream_link_receive_all(shard);
 	shard_out_take_handoffs(shard);
 	list_for_each (link, &shard->lanes)
 		shard->busy |= shard_out_transmit(shard, lane_of(link));

@@ -57,7 +57,9 @@ struct shard {
 	struct ring *handoffs[INTERFACE_SHARDS_MAX]; /* from each shard: packets for our peers */
 	struct ring *returns[INTERFACE_SHARDS_MAX];  /* from each shard: our buffers, read by it */
 	struct list lanes;                           /* through lane->shard_link */
-	struct list listeners; /* those that have lanes, through listener->shard_link */
+	struct list listeners;  /* those that have lanes, through listener->shard_link */
+	struct list readable;   /* connections: see stream_link.h */
+	uint8_t *stream_buffer; /* where they are read to */
 	uint64_t staged_bytes;
 	struct shard_deferred *deferred;
 	bool busy;                        /* the last turn left work behind */

@@ -20,6 +20,7 @@ enum {
 
 struct shard_in {
 	size_t count;
+	bool failed; /* something did not open: see shard_in_finish() */
 	struct incoming incoming[CHUNK];
 	struct aead_job jobs[CHUNK];
 	const struct udp_received *origins[CHUNK];
@@ -149,6 +150,7 @@ static void open_chunk(struct shard *shard, struct shard_in *in) {
 			if (fair_share_is_limited(&shard->share))
 				fair_share_give_back(&shard->share, &incoming->peer->share, incoming->wire_size);
 			lane_count(&lane->counters.forged, 1);
+			in->failed = true;
 			continue;
 		}
 		struct session *session = incoming->session;
@@ -247,6 +249,18 @@ static bool take_share(struct shard *shard, struct peer *peer, size_t size) {
 	return false;
 }
 
+/* Behind a parse() that found data: to be opened with the next chunk. */
+static inline void take_job(struct shard *shard, struct shard_in *in,
+							const struct udp_received *origin, size_t size) {
+	if (fair_share_is_limited(&shard->share) &&
+		!take_share(shard, in->incoming[in->count].peer, size))
+		return;
+	in->origins[in->count] = origin;
+	in->count++;
+	if (in->count == CHUNK)
+		open_chunk(shard, in);
+}
+
 static void take_datagram(struct shard *shard, struct listener *listener,
 						  const struct udp_received *received, uint8_t *data, size_t size) {
 	struct shard_in *in = shard->in;
@@ -258,12 +272,7 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 	case INCOMING_DROP:
 		break;
 	case INCOMING_DATA:
-		if (fair_share_is_limited(&shard->share) && !take_share(shard, incoming->peer, size))
-			break;
-		in->origins[in->count] = received;
-		in->count++;
-		if (in->count == CHUNK)
-			open_chunk(shard, in);
+		take_job(shard, in, received, size);
 		break;
 	case INCOMING_HANDSHAKE:
 		lane_count(handshake_queue_push(lane->handshakes, &received->from, &received->to, data,
@@ -276,6 +285,34 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 		forward(lane, received, incoming->shard, data, size);
 		break;
 	}
+}
+
+bool shard_in_take(struct shard *shard, struct lane *lane, const struct peer *peer,
+				   const struct udp_received *origin, uint8_t *data, size_t size) {
+	struct shard_in *in = shard->in;
+	struct incoming *incoming = &in->incoming[in->count];
+	switch (lane->protocol->parse(lane, data, size, incoming, &in->jobs[in->count])) {
+	case INCOMING_DATA:
+		if (incoming->peer != peer)
+			return false;
+		take_job(shard, in, origin, size);
+		return true;
+	case INCOMING_DROP: /* of a session that has just ended, or come by other ways before */
+		return true;
+	case INCOMING_HANDSHAKE:
+	case INCOMING_ELSEWHERE:
+		break;
+	}
+	return false;
+}
+
+bool shard_in_finish(struct shard *shard, struct lane *lane) {
+	struct shard_in *in = shard->in;
+	open_chunk(shard, in);
+	coalescer_flush(lane->coalescer);
+	const bool opened = !in->failed;
+	in->failed = false;
+	return opened;
 }
 
 static size_t receive_once(struct shard *shard, struct listener *listener,

@@ -181,7 +181,7 @@ static void it_is_well_formed(void **state) {
 		OF_PEER_0 " 12\n",
 		PATH_OF_PEER_0 " 1288\n",
 		"umbra_shard_turns_total{tunnel=\"um0\",shard=\"1\"} 102\n",
-		"umbra_shard_peers{tunnel=\"um0\",shard=\"0\"} 35\n",
+		"umbra_shard_peers{tunnel=\"um0\",shard=\"0\"} 36\n",
 		"umbra_dropped_total{tunnel=\"um0\",shard=\"0\",reason=\"socket\"} 17\n",
 		"umbra_offload{tunnel=\"um0\",shard=\"1\",offload=\"tun_udp\"} 0\n",
 		"umbra_offload{tunnel=\"um0\",shard=\"0\",offload=\"tun_udp\"} 1\n",

@@ -13,6 +13,7 @@
 #include "engine/fake_tun.h"
 #include "engine/packets.h"
 #include "engine/toy.h"
+#include "engine/toy_packets.h"
 
 enum { RIG_SHARDS = 2, RIG_PEERS = 8, RIG_MTU = 1420 };
 

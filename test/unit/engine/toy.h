@@ -3,7 +3,7 @@
 /*
  * A tiny protocol for tests of the engine, without handshakes:
  *
- *   data:       | 'D' | zeros 3 | index 4, little-endian | counter 8, little-endian | sealed … |
+ *   data:       | 'D' | zero | whole size 2 | index 4 | counter 8 | sealed … |, little-endian
  *   message:    the same with 'M' in front: only counted
  *   handshake:  | 'H' | anything … |     only counted
  */
@@ -39,6 +39,7 @@ struct toy_peer {
 	struct endpoint from;             /* of the last run that had one */
 	unsigned messages;
 	bool ends_in_received; /* the session that received ends at once */
+	unsigned links_lost;
 };
 
 /* Per lane. */
@@ -52,9 +53,13 @@ static inline uint32_t toy_index(const uint8_t *data) {
 	return le32toh(index);
 }
 
-static inline void toy_header(uint32_t index, uint64_t counter, uint8_t *out, uint8_t *out_nonce) {
+/* The sizes are of what is sealed. */
+static inline void toy_header(uint32_t index, uint64_t counter, uint32_t size, uint8_t *out,
+							  uint8_t *out_nonce) {
+	const uint16_t whole = htole16((uint16_t)(TOY_FRONT + size + TOY_TAG));
 	memset(out, 0, TOY_FRONT);
 	out[0] = 'D';
+	memcpy(out + 2, &whole, sizeof whole);
 	index = htole32(index);
 	counter = htole64(counter);
 	memcpy(out + 4, &index, sizeof index);
@@ -96,7 +101,7 @@ static inline enum incoming_kind toy_parse(struct lane *lane, uint8_t *data, siz
 		.message = data[0] == 'M',
 	};
 	uint8_t header[TOY_FRONT];
-	toy_header(index, counter, header, job->nonce);
+	toy_header(index, counter, 0, header, job->nonce);
 	job->key = &session->session.receive;
 	job->source = job->destination = data + TOY_FRONT;
 	job->associated_data = NULL;
@@ -158,13 +163,28 @@ static inline void toy_wanted(struct lane *lane, struct peer *peer) {
 
 static inline void toy_frame(struct lane *lane, const struct session *session, uint64_t counter,
 							 uint8_t *slot, struct aead_job *job) {
-	toy_header(session->remote_index, counter, slot, job->nonce);
+	toy_header(session->remote_index, counter, job->size, slot, job->nonce);
 }
 
 static inline void toy_sent(struct lane *lane, struct peer *base, struct session *session,
 							bool data) {
 	struct toy_peer *peer = (struct toy_peer *)base;
 	*(data ? &peer->sent_data : &peer->sent_empty) += 1;
+}
+
+static inline enum err toy_packet_size(const uint8_t *data, size_t size, size_t *out_size) {
+	uint16_t whole;
+	if (size > 0 && !toy_claims(data, size))
+		return ERR_MALFORMED;
+	if (size < 4)
+		return ERR_AGAIN;
+	memcpy(&whole, data + 2, sizeof whole);
+	*out_size = le16toh(whole);
+	return ERR_OK;
+}
+
+static inline void toy_link_lost(struct lane *lane, struct peer *peer, struct stream_link *link) {
+	((struct toy_peer *)peer)->links_lost++;
 }
 
 static inline void toy_expired(struct lane *lane, struct peer *peer) {
@@ -202,6 +222,8 @@ static const struct protocol_ops toy_protocol = {
 	.frame = toy_frame,
 	.sent = toy_sent,
 	.message = toy_message,
+	.packet_size = toy_packet_size,
+	.link_lost = toy_link_lost,
 	.expired = toy_expired,
 	.reconfigured = toy_reconfigured,
 	.lane_init = toy_lane_init,
@@ -224,27 +246,4 @@ static inline struct toy_session *toy_begin(struct lane *lane, struct toy_peer *
 		abort();
 	peer->current = session;
 	return session;
-}
-
-/* Seals as the other end would; out has room for TOY_FRONT + size + TOY_TAG. Returns that sum. */
-static inline uint32_t toy_seal(const struct toy_session *session, uint64_t counter,
-								const uint8_t *packet, uint32_t size, uint8_t *out) {
-	uint8_t nonce[AEAD_NONCE_SIZE];
-	toy_header(session->session.local_index, counter, out, nonce);
-	if (aead_seal(session->session.receive.bytes, counter, NULL, 0, packet, size,
-				  out + TOY_FRONT) != ERR_OK)
-		abort();
-	return TOY_FRONT + size + TOY_TAG;
-}
-
-/* Opens what the session sealed; false when it is not authentic. */
-static inline bool toy_open(const uint8_t key[static AEAD_KEY_SIZE], const uint8_t *datagram,
-							uint32_t size, uint64_t *out_counter, uint8_t *out_packet) {
-	if (size < TOY_FRONT + TOY_TAG || datagram[0] != 'D')
-		return false;
-	uint64_t counter;
-	memcpy(&counter, datagram + 8, sizeof counter);
-	*out_counter = le64toh(counter);
-	return aead_open(key, *out_counter, NULL, 0, datagram + TOY_FRONT, size - TOY_FRONT - TOY_TAG,
-					 out_packet) == ERR_OK;
 }

@@ -1,6 +1,6 @@
 # A thin front to CMake (CMakePresets.json) and tools/.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-debian13 soak check fuzz bench bench-ciphers bench-clients bench-streams install clean
+.PHONY: help run demo build test test-debian13 soak check fuzz bench bench-arrivals bench-ciphers bench-clients bench-streams install clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz            every fuzzer for FUZZ_SECONDS=60'
 	@echo 'make bench           speed, and how it compares (root)'
 	@echo 'make bench-clients   the part of it with 20,000 clients, and a flood'
+	@echo 'make bench-arrivals  the part of it with 2,000 clients that come, and come again'
 	@echo 'make bench-streams   the part of it with streams through proxies'
 	@echo 'make test-debian13   the unit tests in a Debian 13 root (root)'
 	@echo 'make install         into PREFIX=/usr/local below DESTDIR='
@@ -75,7 +76,7 @@ bench:
 	@bench/run $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
 		$(if $(MEASURES),--measures=$(MEASURES)) $(if $(SECONDS),--seconds=$(SECONDS)) \
 		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON)) $(if $(SVG),--svg=$(SVG))
-	@$(if $(ONLY)$(MEASURES)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients bench-streams JSON=)
+	@$(if $(ONLY)$(MEASURES)$(filter-out 0,$(QUICK)),,$(MAKE) --no-print-directory bench-ciphers bench-clients bench-arrivals bench-streams JSON=)
 
 bench-ciphers:
 	@tools/setup bench
@@ -90,6 +91,14 @@ bench-clients:
 	@ninja -C build clients >build/log/clients.log 2>&1 || { cat build/log/clients.log; exit 1; }
 	@bench/run clients $(if $(ONLY),--only=$(ONLY)) $(if $(MEASURES),--measures=$(MEASURES)) \
 		$(if $(filter-out 0,$(QUICK)),--quick) $(if $(JSON),--json=$(JSON))
+
+bench-arrivals:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory build
+	@mkdir -p build/log
+	@ninja -C build arrivals round_trip >build/log/arrivals.log 2>&1 || { cat build/log/arrivals.log; exit 1; }
+	@bench/run arrivals $(if $(ONLY),--only=$(ONLY)) $(if $(filter-out 0,$(QUICK)),--quick) \
+		$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(JSON),--json=$(JSON))
 
 bench-streams:
 	@tools/setup bench

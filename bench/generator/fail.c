@@ -6,7 +6,7 @@
 #include <string.h>
 
 _Noreturn void fail(const char *what) {
-	(void)fprintf(stderr, "clients: %s%s%s\n", what, errno ? ": " : "",
+	(void)fprintf(stderr, "%s: %s%s%s\n", program_invocation_short_name, what, errno ? ": " : "",
 				  errno ? strerror(errno) : "");
 	exit(1);
 }

@@ -1,0 +1,45 @@
+"""The parts of bench/arrivals that only compute."""
+
+from __future__ import annotations
+
+import ipaddress
+import pathlib
+import unittest
+
+from bench.arrivals.generator import Order, arrived
+from bench.arrivals.kinds import NETWORK, RESIDENT, SERVER, address, all_kinds
+from bench.arrivals.measures import Effort, times
+from bench.arrivals.metrics import GOALS, GROUPS, METRICS
+
+
+class Orders(unittest.TestCase):
+    def test_line(self) -> None:
+        order = Order("ticket", 10, 4, first=2, every_us=500, limit_seconds=1.5)
+        self.assertEqual(order.line(), "ticket 2 10 4 500 1500\n")
+
+    def test_answer(self) -> None:
+        told = {"there": 2, "refused": 1, "seconds": 0.5, "cpu": 0.1, "milliseconds": [3.0, 1.0]}
+        self.assertEqual(times(arrived(told), "x"), {"x_p50": 1.0, "x_p99": 3.0})
+
+
+class Addresses(unittest.TestCase):
+    def test_all_are_different_and_of_the_network(self) -> None:
+        network = ipaddress.ip_network(f"{NETWORK}0.0/16")
+        found = {address(number) for number in range(Effort(quick=False).clients)}
+        found |= {SERVER, RESIDENT}
+        self.assertEqual(len(found), Effort(quick=False).clients + 2)
+        self.assertTrue(all(ipaddress.ip_address(one) in network for one in found))
+
+
+class Figures(unittest.TestCase):
+    def test_goals_are_of_known_figures_and_rows(self) -> None:
+        rows = {kind.name for kind in all_kinds(pathlib.Path("."))}
+        self.assertLessEqual({goal.key for goal in GOALS}, set(METRICS))
+        self.assertLessEqual({goal.row for goal in GOALS}, rows)
+
+    def test_keys_are_of_one_figure(self) -> None:
+        self.assertEqual(len(METRICS), sum(len(group.metrics) for group in GROUPS))
+
+
+if __name__ == "__main__":
+    unittest.main()

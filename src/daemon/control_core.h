@@ -161,9 +161,8 @@ void control_names_open(struct control *control);
 void control_names_done(struct control *control);
 void control_names_put(struct control_tunnel *tunnel, const struct directory_peer *peer);
 void control_names_remove(struct control_tunnel *tunnel, const struct directory_peer *peer);
-/* All of a tunnel that came up. */
+/* All of a tunnel that came up; one that went down. */
 void control_names_put_all(struct control_tunnel *tunnel);
-/* A tunnel that went down. */
 void control_names_forget(struct control_tunnel *tunnel);
 /* From the net process. */
 void control_names_connected(struct control_tunnel *tunnel, const struct directory_peer *peer);
@@ -172,9 +171,8 @@ void control_names_unanswered(struct control_tunnel *tunnel, const struct direct
 void control_names_unreachable(struct control_tunnel *tunnel, const struct directory_peer *peer);
 /* What a reload changed. */
 void control_names_change(struct control_tunnel *tunnel, const struct directory *before);
-/* RESOLVERS: what is asked where the configuration has none. */
+/* RESOLVERS: what is asked where the configuration has none; or that has others from now on. */
 void control_names_servers(struct control *control, const struct process_message *message);
-/* The configuration's resolvers from now on. */
 void control_names_configure(struct control *control);
 /* Marks of sockets, or the servers, may be others now. */
 void control_names_refresh(struct control *control);
@@ -184,6 +182,8 @@ void control_names_refresh(struct control *control);
 /* The peer's endpoint from now on, once the kill switch lets its datagrams pass. */
 void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 						   size_t place, const struct endpoint *endpoint);
+/* All that are known of a client's server, as the file's list of them is another one. */
+void control_endpoints_again(struct control_tunnel *tunnel, const struct directory_peer *peer);
 /* An authenticated peer was seen there. */
 void control_endpoints_seen(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 							const struct endpoint *endpoint);

@@ -91,6 +91,28 @@ static bool is_of_use(const struct control_tunnel *tunnel,
 		   (peer && peer->endpoint_name && any_takes_settings(tunnel->control->config));
 }
 
+/* An empty list would take away what a session goes on with until the new names are found. */
+static bool any_is_known(const struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	bool known = false;
+	for (size_t i = 0; i < directory_places(peer); i++) {
+		struct endpoint literal;
+		const char *name;
+		uint16_t port;
+		known |= directory_place(peer, i, &literal, &name, &port) ||
+				 tunnel->found[i].address.family != ADDRESS_NONE;
+	}
+	return known;
+}
+
+void control_endpoints_again(struct control_tunnel *tunnel, const struct directory_peer *peer) {
+	struct uapi_text text = {.data = NULL};
+	if (!any_is_known(tunnel, peer))
+		return;
+	directory_put_endpoints(&text, peer, tunnel->found);
+	control_net_set(tunnel, &text, NULL, NULL);
+	uapi_text_done(&text);
+}
+
 void control_endpoints_use(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE],
 						   size_t place, const struct endpoint *endpoint) {
 	if (is_of_use(tunnel, key))

@@ -210,6 +210,31 @@ static bool same_name(const struct directory_peer *left, const struct directory_
 	return one && other && left_port == right_port && strcmp(one, other) == 0;
 }
 
+static bool same_endpoints(const struct directory_peer *left, const struct directory_peer *right) {
+	const size_t count = directory_places(left);
+	bool same = count == directory_places(right);
+	for (size_t i = 0; i < count && same; i++) {
+		struct endpoint literal;
+		const char *one, *other;
+		uint16_t left_port, right_port;
+		(void)directory_place(left, i, &literal, &one, &left_port);
+		(void)directory_place(right, i, &literal, &other, &right_port);
+		same = left_port == right_port && strcmp(one, other) == 0;
+	}
+	return same;
+}
+
+/* The device was given the addresses of the file's new list, and has forgotten those of names. */
+static void put_again(struct control_tunnel *tunnel, const struct directory *before) {
+	list_for_each (link, directory_peers(tunnel->directory)) {
+		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
+		const struct directory_peer *was = directory_find_key(before, peer->public_key);
+		if (control_tunnel_is_up(tunnel) && peer->of_shared && !peer->shadowed_by && was &&
+			!same_endpoints(was, peer))
+			control_endpoints_again(tunnel, peer);
+	}
+}
+
 void control_names_change(struct control_tunnel *tunnel, const struct directory *before) {
 	const struct directory *after = tunnel->directory;
 	uint16_t port;
@@ -232,6 +257,7 @@ void control_names_change(struct control_tunnel *tunnel, const struct directory 
 			put(tunnel, peer, i);
 		}
 	}
+	put_again(tunnel, before);
 }
 
 /* "192.0.2.53,2001:db8::53"; NULL: none. */

@@ -57,6 +57,16 @@ static void put_endpoints(const struct config_tunnel *tunnel, const struct confi
 			uapi_put_endpoint(text, "endpoint", &endpoint);
 }
 
+/* Then a new list is what names stand for as well, which is known there: none here takes it away.
+ */
+static bool has_names(const struct config_peer *peer) {
+	struct endpoint endpoint;
+	bool found = peer->endpoint.name && !plan_endpoint(&peer->endpoint, &endpoint);
+	for (size_t i = 0; i < peer->others.count; i++)
+		found |= !plan_endpoint(&peer->others.items[i], &endpoint);
+	return found;
+}
+
 /* Also what the client is told: the first line begins that list as well. */
 static void put_addresses(const struct config_tunnel *tunnel, const struct config_peer *peer,
 						  struct uapi_text *text) {
@@ -129,8 +139,11 @@ void plan_shared_put_peer(const struct config_tunnel *before, const struct confi
 	plan_part *const rules = is_client(tunnel) ? NULL : put_rules;
 	plan_part *const parts[] = {key, endpoints, put_addresses, rules};
 	struct uapi_text lines = {0};
+	/* The list of names is known elsewhere, and comes from there once it is another one. */
+	const bool leave = known && has_names(peer);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-		if (parts[i] && (known || parts[i] != put_rules || peer->rules.count > 0))
+		if (parts[i] && !(leave && parts[i] == put_endpoints) &&
+			(known || parts[i] != put_rules || peer->rules.count > 0))
 			plan_part_put(parts[i], known ? before : NULL, known, tunnel, peer, &lines);
 	if (lines.error)
 		plan_part_fail(text, lines.error);

@@ -122,6 +122,31 @@ def test_other_endpoint(lab: Lab) -> None:
     assert (now["endpoint"], now["latest_handshake"]) == (other, used["latest_handshake"])
 
 
+def test_address_beside_a_name(lab: Lab) -> None:
+    """Reloads that add an address beside the server's name, and take it away, lose neither."""
+    near, far = lab.namespace("client"), lab.namespace("server")
+    lab.link(near, far, outer(2), outer(1))
+    serve_names(lab, far, outer_address(1, 4), {NEAR: outer_address(1, 4)})
+    server = make_server(lab, far, where=NEAR)
+    server.start()
+    client = make_client(lab, near, server.line)
+    text = f'node: {{ resolvers: ["{outer_address(1, 4)}"] }}\n{client.configuration.read_text()}'
+    client.configuration.write_text(text)
+    client.start()
+    client.wait()
+    there, more = endpoint(outer_address(1, 4)), endpoint(outer_address(77, 4))
+    before = client.server()["latest_handshake"]
+    for endpoints, paths in ([f"{NEAR}:{PORT}", more], {there, more}), ([f"{NEAR}:{PORT}"], {there}):
+        changed = text.replace(f'["{NEAR}:{PORT}"]', json.dumps(endpoints))
+        client.configuration.write_text(changed)
+        client.reload()
+        wait_until(
+            lambda: {path["endpoint"] for path in client.server()["paths"]} == paths, 5, f"{paths}"
+        )
+        assert client.works() and client.server()["endpoint"] == there
+    assert client.server()["latest_handshake"] == before
+
+
 @pytest.mark.long
 def test_servers_by_name(lab: Lab) -> None:
     """Two servers share a client's key; one is killed, and the client goes to the other."""

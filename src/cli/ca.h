@@ -28,7 +28,8 @@ extern const char ca_help[];
 
 struct ca_folder {
 	const char *directory;
-	char *list; /* the list's text, NULL-terminated */
+	int64_t valid_until; /* s since 1970 */
+	char *list;          /* the list's text, NULL-terminated */
 	struct authority *authority;
 };
 
@@ -49,6 +50,17 @@ struct ca_issued {
 								   const struct ca_folder *folder, struct ca_issued **out_items,
 								   size_t *out_count);
 void ca_issued_free(struct ca_issued *items, size_t count);
+
+/* ca_issue.c; each an exit code, after a message. */
+
+/* Makes an authority in a folder, NULL: CA_DIRECTORY. */
+[[nodiscard]] int ca_make(const struct streams *streams, const char *command, const char *directory,
+						  const char *issuer, int64_t from, int64_t until, bool force);
+/* A certificate of the folder's authority, which keeps it; whoever has the pair wipes it. A request
+ * without an end is for as long as the authority itself is. */
+[[nodiscard]] int ca_issue(const struct streams *streams, const char *command,
+						   const char *directory, const struct authority_request *request,
+						   struct certificate_pair *out_pair);
 
 extern const char ca_init_help[], ca_issue_help[], ca_revoke_help[], ca_list_help[];
 extern const struct command_option ca_init_options[], ca_issue_options[], ca_revoke_options[],

@@ -76,13 +76,18 @@ int ca_folder_open(const struct streams *streams, const char *command, const cha
 		authority_load(slice_of_text(certificate), slice_of_text(key), &folder.authority);
 	wipe(key, room);
 	free(key);
+	struct certificate_facts facts;
+	if (!error)
+		error = certificate_read(slice_of_text(certificate), &facts);
 	if (error) {
 		output_message(streams, "%s: %s/" CA_CERTIFICATE " and " CA_KEY " are no authority: %s",
 					   command, folder.directory,
 					   error == ERR_AUTHENTICATION ? "the key is another's" : err_text(error));
+		authority_free(folder.authority);
 		free(folder.list);
 		return STATUS_FAILED;
 	}
+	folder.valid_until = facts.valid_until;
 	*out_folder = folder;
 	return STATUS_OK;
 }

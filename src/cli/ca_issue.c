@@ -86,6 +86,28 @@ static enum err add_authority(struct init_files *files, const struct certificate
 	return error ? error : init_files_add(files, CA_KEY, 0600, pair->key, strlen(pair->key));
 }
 
+int ca_make(const struct streams *streams, const char *command, const char *directory,
+			const char *issuer, int64_t from, int64_t until, bool force) {
+	struct certificate_pair pair;
+	WIPE_ON_EXIT(pair);
+	enum err error = authority_make(issuer, from, until, &pair);
+	if (error == ERR_INVALID) {
+		output_message(streams, "%s: --name takes up to %d bytes of text", command,
+					   AUTHORITY_NAME_SIZE_MAX);
+		return STATUS_USAGE;
+	}
+	struct init_files files;
+	init_files_init(&files, directory ? directory : CA_DIRECTORY);
+	if (!error)
+		error = add_authority(&files, &pair, from);
+	int status =
+		error ? fail(streams, command, error) : init_files_commit(streams, command, &files, force);
+	if (status == STATUS_OK)
+		output_message(streams, "%s: made an authority in %s", command, files.directory);
+	init_files_done(&files);
+	return status;
+}
+
 int ca_init_run(const struct streams *streams, int count, char **arguments) {
 	static const char name[] = "ca init";
 	struct command_line line;
@@ -95,26 +117,9 @@ int ca_init_run(const struct streams *streams, int count, char **arguments) {
 		status = take_days(streams, name, line.values[INIT_DAYS], 3650, &from, &until);
 	if (status != STATUS_OK)
 		return status;
-	struct certificate_pair pair;
-	WIPE_ON_EXIT(pair);
 	const char *issuer = line.values[INIT_NAME] ? line.values[INIT_NAME] : "Umbra";
-	enum err error = authority_make(issuer, from, until, &pair);
-	if (error == ERR_INVALID) {
-		output_message(streams, "%s: --name takes up to %d bytes of text", name,
-					   AUTHORITY_NAME_SIZE_MAX);
-		return STATUS_USAGE;
-	}
-	const char *directory = line.values[INIT_DIRECTORY];
-	struct init_files files;
-	init_files_init(&files, directory ? directory : CA_DIRECTORY);
-	if (!error)
-		error = add_authority(&files, &pair, from);
-	status = error ? fail(streams, name, error)
-				   : init_files_commit(streams, name, &files, line.values[INIT_FORCE] != NULL);
-	if (status == STATUS_OK)
-		output_message(streams, "%s: made an authority in %s", name, files.directory);
-	init_files_done(&files);
-	return status;
+	return ca_make(streams, name, line.values[INIT_DIRECTORY], issuer, from, until,
+				   line.values[INIT_FORCE] != NULL);
 }
 
 /* ca issue */
@@ -203,15 +208,18 @@ static int hand_out(const struct streams *streams, const char *command,
 	return status;
 }
 
-static int issue(const struct streams *streams, const char *command,
-				 const struct command_line *line, const struct authority_request *request) {
+int ca_issue(const struct streams *streams, const char *command, const char *directory,
+			 const struct authority_request *request, struct certificate_pair *out_pair) {
 	struct ca_folder folder;
-	int status = ca_folder_open(streams, command, line->values[ISSUE_DIRECTORY], &folder);
+	int status = ca_folder_open(streams, command, directory, &folder);
 	if (status != STATUS_OK)
 		return status;
+	struct authority_request wanted = *request;
+	if (wanted.valid_until == 0)
+		wanted.valid_until = folder.valid_until;
 	struct certificate_pair pair;
 	WIPE_ON_EXIT(pair);
-	enum err error = authority_issue(folder.authority, request, &pair);
+	enum err error = authority_issue(folder.authority, &wanted, &pair);
 	if (error == ERR_EXPIRED)
 		output_message(streams, "%s: the authority itself is not valid for so long: --days N",
 					   command);
@@ -224,7 +232,7 @@ static int issue(const struct streams *streams, const char *command,
 		(void)fail(streams, command, error);
 	status = error ? STATUS_FAILED : keep(streams, command, folder.directory, &pair);
 	if (status == STATUS_OK)
-		status = hand_out(streams, command, line, &pair);
+		*out_pair = pair;
 	ca_folder_close(&folder);
 	return status;
 }
@@ -240,5 +248,10 @@ int ca_issue_run(const struct streams *streams, int count, char **arguments) {
 	if (status == STATUS_OK)
 		status = take_days(streams, name, line.values[ISSUE_DAYS], 365, &request.valid_from,
 						   &request.valid_until);
-	return status == STATUS_OK ? issue(streams, name, &line, &request) : status;
+	if (status != STATUS_OK)
+		return status;
+	struct certificate_pair pair;
+	WIPE_ON_EXIT(pair);
+	status = ca_issue(streams, name, line.values[ISSUE_DIRECTORY], &request, &pair);
+	return status == STATUS_OK ? hand_out(streams, name, &line, &pair) : status;
 }

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "cli/init_login.h"
 #include "cli/init_shared.h"
 #include "cli/init_streams.h"
 
@@ -19,5 +20,8 @@ const struct command init_commands[] = {
 	/* And after the one whose ends share keys. */
 	{UMBRA_SHARED_SERVER, "make a server that shares keys and its first client's line",
 	 init_shared_server_help, init_shared_server_run, NULL, init_shared_server_options, NULL},
+	/* And after the one whose clients log in. */
+	{UMBRA_LOGIN_SERVER, "make a server that users log in to", init_login_server_help,
+	 init_login_server_run, NULL, init_login_server_options, NULL},
 	{0},
 };

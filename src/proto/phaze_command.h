@@ -58,7 +58,8 @@ struct phaze_new_session {
 	 */
 	bool resumed;
 	enum aead_algorithm algorithm;
-	/* Each receives by its own; ours from phaze_ids_draw(), of whichever shard. */
+	/* Each receives by its own; ours from phaze_ids_draw(): a
+	 * server's of whichever shard, a client's of the peer's owner. */
 	uint32_t client_id, server_id;
 	struct phaze_traffic_keys keys;            /* of generation 0 */
 	uint8_t used[HASH_SIZE], fresh[HASH_SIZE]; /* as in struct phaze_news_session */

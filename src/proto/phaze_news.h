@@ -8,7 +8,7 @@
 #include "base/address.h"
 #include "crypto/sizes.h"
 #include "engine/inbox.h"
-#include "transport/udp/udp.h"
+#include "engine/protocol.h"
 #include "wire/phaze_packet.h"
 
 /*
@@ -22,7 +22,6 @@
  */
 
 struct engine;
-struct engine_options;
 
 enum phaze_news_kind {
 	PHAZE_NEWS_DATAGRAM, /* struct phaze_news_datagram */

@@ -66,6 +66,7 @@ struct phaze_session {
 	uint64_t arrived; /* ns */
 	uint64_t number;
 	uint8_t used[HASH_SIZE], fresh[HASH_SIZE];
+	uint32_t reserved; /* a session id for the next key; 0: none yet */
 	/* The box's once they are told. */
 	struct phaze_news_session *current_news, *ended_news;
 };
@@ -102,7 +103,7 @@ struct phaze_peer {
 	struct migration migration;     /* server: where the client is */
 	struct udp_source migration_to; /* which of our addresses it spoke to from elsewhere */
 	struct token_bucket incoming, outgoing;
-	uint64_t charged; /* of published.sent_bytes, that outgoing knows of */
+	uint64_t framed, charged; /* bytes of packets that were made, and that outgoing knows of */
 	uint64_t quota_end;
 	uint64_t last_unreachable; /* ns, when that was told; 0: never */
 };

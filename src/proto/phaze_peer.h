@@ -166,5 +166,8 @@ void phaze_peer_lose(struct phaze_peer *peer);
 /* Pending ones that wait for their first packet longer than they may. */
 void phaze_peer_expire_pending(struct phaze_peer *peer);
 
+/* Ends the current session where its peer has used up what it may send and get. */
+void phaze_peer_look_at_quota(struct phaze_peer *peer);
+
 /* There is no way to its endpoint: whoever knows another one is told, once a second at most. */
 void phaze_peer_unreachable(struct phaze_peer *peer);

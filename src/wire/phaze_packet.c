@@ -70,14 +70,33 @@ enum err phaze_packet_decode(const uint8_t *data, size_t size, struct phaze_head
 	return error;
 }
 
+static void write_header(struct writer *writer, const struct phaze_header *header) {
+	writer_bytes(writer, start, sizeof start);
+	writer_u8(writer, (uint8_t)header->type);
+	writer_u32_be(writer, header->sequence);
+	writer_u32_be(writer, header->session_id);
+	writer_u16_be(writer, header->length);
+}
+
 void phaze_packet_encode(const struct phaze_header *header,
 						 uint8_t out_data[static PHAZE_HEADER_SIZE]) {
 	struct writer writer = writer_of(out_data, PHAZE_HEADER_SIZE);
-	writer_bytes(&writer, start, sizeof start);
-	writer_u8(&writer, (uint8_t)header->type);
-	writer_u32_be(&writer, header->sequence);
-	writer_u32_be(&writer, header->session_id);
-	writer_u16_be(&writer, header->length);
+	write_header(&writer, header);
+}
+
+void phaze_packet_encode_front(const struct phaze_header *header,
+							   const uint8_t nonce[static AEAD_NONCE_SIZE],
+							   uint8_t out_data[static PHAZE_FRONT]) {
+	struct writer writer = writer_of(out_data, PHAZE_FRONT);
+	write_header(&writer, header);
+	writer_bytes(&writer, nonce, AEAD_NONCE_SIZE);
+}
+
+void phaze_packet_nonce(const uint8_t data[static PHAZE_FRONT],
+						uint8_t out_nonce[static AEAD_NONCE_SIZE]) {
+	struct reader reader = reader_of(data, PHAZE_FRONT);
+	reader_skip(&reader, PHAZE_HEADER_SIZE);
+	reader_bytes(&reader, out_nonce, AEAD_NONCE_SIZE);
 }
 
 bool phaze_packet_begins(const uint8_t *data, size_t size) {

@@ -106,6 +106,13 @@ enum err phaze_packet_decode_head(const uint8_t data[static PHAZE_HEADER_SIZE],
 void phaze_packet_encode(const struct phaze_header *header,
 						 uint8_t out_data[static PHAZE_HEADER_SIZE]);
 
+/* Of what is sealed: what is in front of the ciphertext, and the nonce of one that was decoded. */
+void phaze_packet_encode_front(const struct phaze_header *header,
+							   const uint8_t nonce[static AEAD_NONCE_SIZE],
+							   uint8_t out_data[static PHAZE_FRONT]);
+void phaze_packet_nonce(const uint8_t data[static PHAZE_FRONT],
+						uint8_t out_nonce[static AEAD_NONCE_SIZE]);
+
 /* Whether so many first bytes may be a packet's: each as far as magic and version go. */
 bool phaze_packet_begins(const uint8_t *data, size_t size);
 

@@ -19,6 +19,9 @@ WINDOW = 64
 PACE_US = 10_000
 PROBE_US = 2_000
 READY_SECONDS = 10
+TURNS = 5
+# For the last of those that come at a pace.
+SPARE_SECONDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,21 +106,13 @@ def once(bed: Bed) -> dict[str, float]:
     return {"once_seconds": found.seconds, **times(found, "once")}
 
 
-def trips_p99(bed: Bed, seconds: float) -> float:
-    return percentile(round_trips(bed.tunnel, seconds, PROBE_US), 99)
-
-
-def paced(bed: Bed) -> dict[str, float]:
-    """How soon each is there while the server has time, and what a tunnel notices of it."""
-    count = bed.effort.paced
-    seconds = count * PACE_US / 1e6
-    calm = trips_p99(bed, seconds / 2)
+def beside(bed: Bed, order: Order) -> tuple[Arrived, list[float]]:
+    """An order, and meanwhile round trips through the resident's tunnel, ms."""
     found: list[Arrived] = []
     errors: list[Failure] = []
 
     def come() -> None:
         try:
-            order = Order(bed.kind.again, count, count, 0, PACE_US, seconds + 10)
             found.append(bed.arrive(order))
         except Failure as error:
             errors.append(error)
@@ -125,13 +120,31 @@ def paced(bed: Bed) -> dict[str, float]:
     coming = threading.Thread(target=come)
     coming.start()
     try:
-        beside = trips_p99(bed, seconds)
+        trips = round_trips(bed.tunnel, order.count * order.every_us / 1e6, PROBE_US)
     finally:
         coming.join()
     if errors:
         raise errors[0]
-    ratio = {"calm_p99": calm, "beside_p99": beside, "beside": beside / calm}
-    return {**times(found[0], "paced"), **ratio}
+    return found[0], trips
+
+
+def paced(bed: Bed) -> dict[str, float]:
+    """How soon each is there while the server has time, and what a tunnel notices of it; in turns
+    with nobody arriving, so that neighbours meet the same machine."""
+    calm: list[float] = []
+    trips: list[float] = []
+    took: list[float] = []
+    count = bed.effort.paced // TURNS
+    seconds = count * PACE_US / 1e6
+    for turn in range(TURNS):
+        calm += round_trips(bed.tunnel, seconds, PROBE_US)
+        order = Order(bed.kind.again, count, count, turn * count, PACE_US, seconds + SPARE_SECONDS)
+        found, meanwhile = beside(bed, order)
+        took += found.times
+        trips += meanwhile
+    figures = {f"paced_p{p}": percentile(took, p) for p in (50, 99)}
+    calm_p99, trips_p99 = percentile(calm, 99), percentile(trips, 99)
+    return figures | {"calm_p99": calm_p99, "beside_p99": trips_p99, "beside": trips_p99 / calm_p99}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -175,8 +175,18 @@ struct firewall_tunnel plan_firewall(const struct config_tunnel *tunnel, uint16_
 	};
 }
 
+/*
+ * The device is told of one after the other. A UDP port may be other tunnels' as well, with one
+ * mark for all: they would get the new one, or this tunnel could not join them with the old one.
+ */
+static bool moves_with_mark(const struct config_tunnel *before, const struct config_tunnel *after) {
+	const uint16_t slot = 0; /* it stays the same */
+	return !after->carries_streams && before->listen.port != after->listen.port &&
+		   plan_mark(before, slot) != plan_mark(after, slot);
+}
+
 bool plan_needs_restart(const struct config_tunnel *before, const struct config_tunnel *after) {
-	return strcmp(before->protocol, after->protocol) != 0 ||
+	return strcmp(before->protocol, after->protocol) != 0 || moves_with_mark(before, after) ||
 		   (after->carries_streams && plan_streams_needs_restart(before, after)) ||
 		   (config_has_shared(after) && before->role != after->role) ||
 		   !address_equal(&before->listen.address, &after->listen.address);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import time
@@ -164,6 +165,12 @@ def test_net_dies(scene: Scene) -> None:
     assert states == {scene.usual: "up", scene.other: "up"}
 
 
+def marks(node: Node, port: int) -> set[str]:
+    """Of the sockets that listen there; those without one say nothing."""
+    text = node.namespace.run("ss", "-Hlune", f"sport = :{port}").stdout
+    return set(re.findall(r"fwmark:(\S+)", text))
+
+
 def test_port_is_let_go(scene: Scene) -> None:
     """The port is free with the last of both, and goes with both when the file has another."""
     far = scene.far
@@ -174,9 +181,11 @@ def test_port_is_let_go(scene: Scene) -> None:
     for tunnel in (scene.other, scene.usual):
         far.umbra("up", tunnel)
     scene.wait()
-    far.tunnels[scene.usual]["listen"] = PORT + 1
+    # With a mark of its own, which those who stay do not get.
+    far.tunnels[scene.usual].update(listen=PORT + 1, fwmark=77)
     far.reload()
     assert scene.sockets() == 2 * SHARDS
+    assert marks(far, PORT) == set() and marks(far, PORT + 1) == {"0x4d"}
     begun = time.monotonic()
     assert_pings(scene.near.namespace, SHARED)
     assert time.monotonic() - begun < 2 * SLOW + STALL
@@ -185,6 +194,7 @@ def test_port_is_let_go(scene: Scene) -> None:
     refused = far.reload(check=False)
     assert refused.returncode != 0 and f"port {PORT} is shared with" in refused.stderr
     far.tunnels[scene.usual]["listen"] = PORT
+    del far.tunnels[scene.usual]["fwmark"]
     far.reload()
     scene.wait()
     assert scene.sockets() == 2 * SHARDS

@@ -277,6 +277,19 @@ static void address_of_sockets_takes_a_restart(void **state) {
 	assert_true(plan_needs_restart(&before.tunnel, &after.tunnel));
 }
 
+/* One after the other, either the port's other tunnels got the mark, or none could join them. */
+static void port_and_mark_at_once_take_a_restart(void **state) {
+	struct fixture before, after;
+	make(&before);
+	make(&after);
+	before.tunnel.protocol = after.tunnel.protocol = "some";
+	after.tunnel.fwmark.automatic = false;
+	after.tunnel.fwmark.value = 7;
+	assert_false(plan_needs_restart(&before.tunnel, &after.tunnel));
+	after.tunnel.listen.port = 9;
+	assert_true(plan_needs_restart(&before.tunnel, &after.tunnel));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routes_leave_own_networks_and_doubles_out),
@@ -290,6 +303,7 @@ int main(void) {
 		cmocka_unit_test(only_what_changed_is_said),
 		cmocka_unit_test(a_key_taken_away_is_zeros),
 		cmocka_unit_test(address_of_sockets_takes_a_restart),
+		cmocka_unit_test(port_and_mark_at_once_take_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,3 +11,10 @@
  * policy than the ordinary one are left alone: ERR_UNSUPPORTED.
  */
 enum err slice_request(uint64_t nanoseconds);
+
+/*
+ * The calling thread does long work that nobody waits for at once: it is never put before a thread
+ * that wakes up, and has the nice value, or its own where that is greater. Others are left alone:
+ * ERR_UNSUPPORTED.
+ */
+enum err slice_give_way(int32_t nice);

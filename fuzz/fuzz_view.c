@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/view.h"
+#include "ctl/view_user.h"
 #include "expect.h"
 
 struct list {
@@ -20,6 +20,12 @@ union object {
 	struct view_event event;
 	struct view_error error;
 	struct view_peer_request request;
+	struct view_user user;
+	struct {
+		struct view_user *items;
+		size_t count;
+	} users;
+	struct view_user_request user_request;
 	char *text; /* a message, a level */
 };
 
@@ -43,6 +49,16 @@ static enum err decode(char kind, const char *text, size_t size, union object *o
 		return view_message_decode(text, size, &out_object->text);
 	case 'r':
 		error = view_peer_request_decode(text, size, &out_object->request, problem);
+		expect(!error || problem[0] != '\0');
+		return error;
+	case 'u':
+		return view_user_decode(text, size, &out_object->user);
+	case 'U':
+		return view_users_decode(text, size, &out_object->users.items, &out_object->users.count);
+	case 'a':
+	case 'c':
+		error =
+			view_user_request_decode(text, size, kind == 'a', &out_object->user_request, problem);
 		expect(!error || problem[0] != '\0');
 		return error;
 	case 'v':
@@ -72,6 +88,13 @@ static enum err encode(char kind, const union object *object, char **out_text, s
 		return view_message_encode(object->text, out_text, out_size);
 	case 'r':
 		return view_peer_request_encode(&object->request, out_text, out_size);
+	case 'u':
+		return view_user_encode(&object->user, out_text, out_size);
+	case 'U':
+		return view_users_encode(object->users.items, object->users.count, out_text, out_size);
+	case 'a':
+	case 'c':
+		return view_user_request_encode(&object->user_request, out_text, out_size);
 	default:
 		return view_level_encode(object->text, out_text, out_size);
 	}
@@ -101,6 +124,16 @@ static void done(char kind, union object *object) {
 		break;
 	case 'r':
 		view_peer_request_done(&object->request);
+		break;
+	case 'u':
+		view_user_done(&object->user);
+		break;
+	case 'U':
+		view_users_free(object->users.items, object->users.count);
+		break;
+	case 'a':
+	case 'c':
+		view_user_request_done(&object->user_request);
 		break;
 	default:
 		free(object->text);

@@ -31,3 +31,10 @@ enum err member_server_identity(const char *name, uint8_t out_identity[static HA
 		return ERR_INVALID;
 	return hash_digest(HASH_SHA256, parts, sizeof parts / sizeof parts[0], out_identity);
 }
+
+void member_name(const char *user, uint32_t number, char *out_text, size_t room) {
+	if (number == 1)
+		(void)snprintf(out_text, room, "%s", user);
+	else
+		(void)snprintf(out_text, room, "%s/%u", user, number);
+}

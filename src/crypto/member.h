@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -17,3 +18,6 @@ enum err member_identity(const char *tunnel, const char *user, uint32_t number,
 						 uint8_t out_identity[static HASH_SIZE]);
 /* SHA-256 of "umbra server", 00, and the name that its certificate must have. ERR_INVALID: "". */
 enum err member_server_identity(const char *name, uint8_t out_identity[static HASH_SIZE]);
+
+/* What people call a member: "alice", and "alice/2" and so on for further devices of hers. */
+void member_name(const char *user, uint32_t number, char *out_text, size_t room);

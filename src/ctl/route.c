@@ -8,9 +8,10 @@
 
 enum { SEGMENTS_MAX = 8 };
 
-/* In patterns: a tunnel's name; a peer's name or key. */
+/* In patterns: a tunnel's name; a peer's name or key; a user's name. */
 #define TUNNEL "{tunnel}"
 #define PEER "{peer}"
+#define USER "{user}"
 
 static const struct row {
 	const char *method;
@@ -26,6 +27,11 @@ static const struct row {
 	{"POST", {"v1", "tunnels", TUNNEL, "peers"}, CTL_PEER_ADD, ROUTE_PEER_REQUEST},
 	{"GET", {"v1", "tunnels", TUNNEL, "peers", PEER}, CTL_PEER, ROUTE_NO_BODY},
 	{"DELETE", {"v1", "tunnels", TUNNEL, "peers", PEER}, CTL_PEER_REMOVE, ROUTE_NO_BODY},
+	{"GET", {"v1", "users"}, CTL_USERS, ROUTE_NO_BODY},
+	{"POST", {"v1", "users"}, CTL_USER_ADD, ROUTE_USER_ADD},
+	{"GET", {"v1", "users", USER}, CTL_USER, ROUTE_NO_BODY},
+	{"PATCH", {"v1", "users", USER}, CTL_USER_CHANGE, ROUTE_USER_CHANGE},
+	{"DELETE", {"v1", "users", USER}, CTL_USER_REMOVE, ROUTE_NO_BODY},
 	{"POST", {"v1", "reload"}, CTL_RELOAD, ROUTE_NO_BODY},
 	{"PUT", {"v1", "log"}, CTL_LOG, ROUTE_LEVEL},
 	{"POST", {"v1", "outside"}, CTL_OUTSIDE, ROUTE_NO_BODY},
@@ -75,6 +81,9 @@ static enum err take_segments(const struct row *row, const struct slice *segment
 		} else if (strcmp(row->path[i], PEER) == 0) {
 			route->has_peer = true;
 			error = percent_decode(segments[i], route->peer, sizeof route->peer);
+		} else if (strcmp(row->path[i], USER) == 0) {
+			route->has_user = true;
+			error = percent_decode(segments[i], route->user, sizeof route->user);
 		}
 		/* No name is that long, so there is nothing of that name. */
 		if (error)

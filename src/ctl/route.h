@@ -23,14 +23,21 @@ struct route_request {
 	const char *peers, *after;
 };
 
-enum route_body { ROUTE_NO_BODY, ROUTE_PEER_REQUEST, ROUTE_LEVEL };
+enum route_body {
+	ROUTE_NO_BODY,
+	ROUTE_PEER_REQUEST,
+	ROUTE_LEVEL,
+	ROUTE_USER_ADD,
+	ROUTE_USER_CHANGE,
+};
 
 struct route {
 	unsigned kind; /* enum ctl_kind, ROUTE_EVENTS */
 	enum route_body body;
-	bool has_tunnel, has_peer;
-	char tunnel[ROUTE_SEGMENT_SIZE], peer[ROUTE_SEGMENT_SIZE]; /* decoded */
-	size_t peers;                                              /* of the query, or the default */
+	bool has_tunnel, has_peer, has_user;
+	/* Decoded. */
+	char tunnel[ROUTE_SEGMENT_SIZE], peer[ROUTE_SEGMENT_SIZE], user[ROUTE_SEGMENT_SIZE];
+	size_t peers; /* of the query, or the default */
 	bool has_after;
 	uint64_t after;
 };

@@ -15,6 +15,7 @@
 #include "ctl/stream.h"
 #include "ctl/view.h"
 #include "ctl/view_json.h"
+#include "ctl/view_user.h"
 #include "ctl/web.h"
 #include "loop/control_loop.h"
 
@@ -90,46 +91,81 @@ static void tick(void *context) {
 
 /* Questions */
 
+/* bodies: what the request brought, the rest follows from the route. */
 static void ask(struct ctl_server *server, struct ctl_request *request, const struct route *route,
-				const struct view_peer_request *add, const char *level) {
-	const struct ctl_question question = {
-		.kind = (enum ctl_kind)route->kind,
-		.tunnel = route->has_tunnel ? route->tunnel : NULL,
-		.peer = route->has_peer ? route->peer : NULL,
-		.peers = route->peers,
-		.add = add,
-		.level = level,
-	};
+				const struct ctl_question *bodies) {
+	struct ctl_question question = *bodies;
+	question.kind = (enum ctl_kind)route->kind;
+	question.tunnel = route->has_tunnel ? route->tunnel : NULL;
+	question.peer = route->has_peer ? route->peer : NULL;
+	question.user = route->has_user ? route->user : NULL;
+	question.peers = route->peers;
 	server->options.ask(server->options.context, request, &question);
 }
 
 static void ask_metrics(struct ctl_server *server, struct ctl_request *request) {
 	const struct route route = {.kind = CTL_METRICS, .peers = METRICS_PEERS_MAX};
-	ask(server, request, &route, NULL, NULL);
+	ask(server, request, &route, &(const struct ctl_question){0});
 }
 
-static void ask_with_peer(struct ctl_server *server, struct ctl_request *request,
+static enum err ask_with_peer(struct ctl_server *server, struct ctl_request *request,
+							  const struct route *route, const char *text, size_t size,
+							  char problem[static VIEW_PROBLEM_SIZE]) {
+	struct view_peer_request add;
+	enum err error = view_peer_request_decode(text, size, &add, problem);
+	if (error)
+		return error;
+	ask(server, request, route, &(const struct ctl_question){.add = &add});
+	view_peer_request_done(&add);
+	return ERR_OK;
+}
+
+static enum err ask_with_user(struct ctl_server *server, struct ctl_request *request,
+							  const struct route *route, const char *text, size_t size,
+							  char problem[static VIEW_PROBLEM_SIZE]) {
+	struct view_user_request user;
+	enum err error =
+		view_user_request_decode(text, size, route->body == ROUTE_USER_ADD, &user, problem);
+	if (error)
+		return error;
+	ask(server, request, route, &(const struct ctl_question){.user_request = &user});
+	view_user_request_done(&user);
+	return ERR_OK;
+}
+
+static enum err ask_with_level(struct ctl_server *server, struct ctl_request *request,
+							   const struct route *route, const char *text, size_t size,
+							   char problem[static VIEW_PROBLEM_SIZE]) {
+	auto_free char *level = NULL;
+	enum err error = view_level_decode(text, size, &level, problem);
+	if (!error)
+		ask(server, request, route, &(const struct ctl_question){.level = level});
+	return error;
+}
+
+static void ask_with_body(struct ctl_server *server, struct ctl_request *request,
 						  const struct route *route) {
 	const struct slice body = request_body(request);
+	const char *text = (const char *)body.data;
 	char problem[VIEW_PROBLEM_SIZE];
-	struct view_peer_request add;
-	if (view_peer_request_decode((const char *)body.data, body.size, &add, problem)) {
-		request_refuse(request, 400, NULL, "invalid", problem);
-		return;
+	enum err error = ERR_OK;
+	switch (route->body) {
+	case ROUTE_PEER_REQUEST:
+		error = ask_with_peer(server, request, route, text, body.size, problem);
+		break;
+	case ROUTE_USER_ADD:
+	case ROUTE_USER_CHANGE:
+		error = ask_with_user(server, request, route, text, body.size, problem);
+		break;
+	case ROUTE_LEVEL:
+		error = ask_with_level(server, request, route, text, body.size, problem);
+		break;
+	case ROUTE_NO_BODY:
+		ask(server, request, route, &(const struct ctl_question){0});
+		break;
 	}
-	ask(server, request, route, &add, NULL);
-	view_peer_request_done(&add);
-}
-
-static void ask_with_level(struct ctl_server *server, struct ctl_request *request,
-						   const struct route *route) {
-	const struct slice body = request_body(request);
-	char problem[VIEW_PROBLEM_SIZE];
-	auto_free char *level = NULL;
-	if (view_level_decode((const char *)body.data, body.size, &level, problem))
+	if (error)
 		request_refuse(request, 400, NULL, "invalid", problem);
-	else
-		ask(server, request, route, NULL, level);
 }
 
 static void open_stream(struct ctl_server *server, struct ctl_request *request,
@@ -185,12 +221,8 @@ static void take(void *context, struct ctl_request *request) {
 		open_stream(server, request, &route);
 	else if (route.kind == CTL_METRICS)
 		ask_metrics(server, request);
-	else if (route.body == ROUTE_PEER_REQUEST)
-		ask_with_peer(server, request, &route);
-	else if (route.body == ROUTE_LEVEL)
-		ask_with_level(server, request, &route);
 	else
-		ask(server, request, &route, NULL, NULL);
+		ask_with_body(server, request, &route);
 }
 
 /* Metrics */
@@ -273,6 +305,21 @@ void ctl_answer_peer(struct ctl_request *request, unsigned http_status,
 	char *json = NULL;
 	size_t size = 0;
 	enum err error = view_peer_encode(peer, &json, &size);
+	answer(request, http_status, error, json, size);
+}
+
+void ctl_answer_users(struct ctl_request *request, const struct view_user *users, size_t count) {
+	char *json = NULL;
+	size_t size = 0;
+	enum err error = view_users_encode(users, count, &json, &size);
+	answer(request, 200, error, json, size);
+}
+
+void ctl_answer_user(struct ctl_request *request, unsigned http_status,
+					 const struct view_user *user) {
+	char *json = NULL;
+	size_t size = 0;
+	enum err error = view_user_encode(user, &json, &size);
 	answer(request, http_status, error, json, size);
 }
 

@@ -18,6 +18,11 @@
  *   POST   /v1/tunnels/T/peers                  CTL_PEER_ADD    (view_peer_request)
  *   GET    /v1/tunnels/T/peers/NAME-OR-KEY      CTL_PEER        (percent-encoded)
  *   DELETE /v1/tunnels/T/peers/NAME-OR-KEY      CTL_PEER_REMOVE
+ *   GET    /v1/users                            CTL_USERS
+ *   POST   /v1/users                            CTL_USER_ADD    (view_user_request)
+ *   GET    /v1/users/NAME                       CTL_USER        (percent-encoded)
+ *   PATCH  /v1/users/NAME                       CTL_USER_CHANGE (view_user_request)
+ *   DELETE /v1/users/NAME                       CTL_USER_REMOVE
  *   POST   /v1/reload                           CTL_RELOAD
  *   PUT    /v1/log  {"level": "debug"}          CTL_LOG
  *   POST   /v1/outside                          CTL_OUTSIDE
@@ -31,6 +36,8 @@
 
 struct control_loop;
 struct ctl_server;
+struct view_user;
+struct view_user_request;
 struct ctl_request; /* opaque; answered exactly once, also when its connection is gone meanwhile */
 
 enum ctl_kind {
@@ -46,6 +53,11 @@ enum ctl_kind {
 	CTL_LOG,
 	CTL_OUTSIDE,
 	CTL_INSIDE,
+	CTL_USERS,
+	CTL_USER,
+	CTL_USER_ADD,
+	CTL_USER_CHANGE,
+	CTL_USER_REMOVE,
 	CTL_METRICS, /* peers: as many as are shown */
 };
 
@@ -53,9 +65,11 @@ struct ctl_question {
 	enum ctl_kind kind;
 	const char *tunnel; /* decoded; NULL where the path has none */
 	const char *peer;   /* decoded name or key */
+	const char *user;   /* decoded name */
 	size_t peers;       /* how many to show in CTL_STATUS and CTL_TUNNEL */
 	const struct view_peer_request *add;
-	const char *level; /* of CTL_LOG */
+	const struct view_user_request *user_request; /* of CTL_USER_ADD, CTL_USER_CHANGE */
+	const char *level;                            /* of CTL_LOG */
 };
 
 enum {
@@ -97,6 +111,9 @@ void ctl_answer_tunnel(struct ctl_request *request, const struct view_tunnel *tu
 void ctl_answer_peers(struct ctl_request *request, const struct view_peer *peers, size_t count);
 void ctl_answer_peer(struct ctl_request *request, unsigned http_status,
 					 const struct view_peer *peer);
+void ctl_answer_users(struct ctl_request *request, const struct view_user *users, size_t count);
+void ctl_answer_user(struct ctl_request *request, unsigned http_status,
+					 const struct view_user *user);
 void ctl_answer_done(struct ctl_request *request, const char *message); /* {"message": …} */
 void ctl_answer_error(struct ctl_request *request, unsigned http_status, const char *code,
 					  const char *message);

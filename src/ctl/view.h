@@ -158,6 +158,7 @@ struct view_event {
 	char *kind;        /* "tunnel.up", "tunnel.down", "tunnel.failed",
 						  "tunnel.condition", "peer.unreachable", "peer.added", "peer.removed",
 						  "peer.connected", "peer.moved", "peer.unanswered", "peer.resolved",
+						  "user.added", "user.changed", "user.removed",
 						  "configuration.reloaded", "configuration.refused", "log.level" */
 	char *tunnel;      /* NULL: none */
 	char *peer;        /* its name; NULL: none */

@@ -1,11 +1,9 @@
-#include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/wipe.h"
 #include "ctl/view.h"
+#include "ctl/view_body.h"
 #include "ctl/view_json.h"
 
 /* Bodies of requests. Unlike answers they are strict: what is asked for is done whole or not. */
@@ -26,20 +24,9 @@ void view_peer_request_done(struct view_peer_request *request) {
 	wipe(request, sizeof *request);
 }
 
-static void wipe_and_free(void *memory) {
-	if (memory)
-		wipe(memory, malloc_usable_size(memory));
-	free(memory);
-}
-
-/* From the first preshared key on jansson wipes what it frees; all its memory is malloc()'s. */
-static void guard_secrets(void) {
-	json_set_alloc_funcs(malloc, wipe_and_free);
-}
-
 enum err view_peer_request_encode(const struct view_peer_request *request, char **out_text,
 								  size_t *out_size) {
-	guard_secrets();
+	view_body_guard();
 	struct view_text text = {0};
 	struct view_writer w = view_writer_new();
 	view_put_text(&w, "name", request->name);
@@ -57,48 +44,6 @@ enum err view_peer_request_encode(const struct view_peer_request *request, char 
 	return view_text_take(&text, out_text, out_size);
 }
 
-/* The first member that is not one of the names, which end with NULL. */
-static const char *unknown_member(json_t *object, const char *const *names) {
-	const char *member;
-	json_t *value;
-	json_object_foreach(object, member, value) {
-		size_t i = 0;
-		while (names[i] && strcmp(names[i], member) != 0)
-			i++;
-		if (!names[i])
-			return member;
-	}
-	return NULL;
-}
-
-static enum err parse(const char *text, size_t size, const char *const *names, json_t **out_object,
-					  char out_problem[static VIEW_PROBLEM_SIZE]) {
-	json_t *object;
-	enum err error = view_json_parse(text, size, &object);
-	if (error) {
-		(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "the body is not an object in JSON");
-		return error;
-	}
-	const char *unknown = unknown_member(object, names);
-	if (!unknown) {
-		*out_object = object;
-		return ERR_OK;
-	}
-	(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "%.64s: there is no such member", unknown);
-	json_decref(object);
-	return ERR_INVALID;
-}
-
-/* What the reader found, for whoever wrote the body. */
-static enum err refuse(const struct view_reader *r, char out_problem[static VIEW_PROBLEM_SIZE]) {
-	if (r->error != ERR_MALFORMED) {
-		(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "%s", err_text(r->error));
-		return r->error;
-	}
-	(void)snprintf(out_problem, VIEW_PROBLEM_SIZE, "%s: must be %s", r->member, r->right);
-	return ERR_INVALID;
-}
-
 enum err view_peer_request_decode(const char *text, size_t size,
 								  struct view_peer_request *out_request,
 								  char out_problem[static VIEW_PROBLEM_SIZE]) {
@@ -106,9 +51,9 @@ enum err view_peer_request_decode(const char *text, size_t size,
 		"name",        "public_key",           "preshared_key", "endpoint",
 		"allowed_ips", "persistent_keepalive", "rules",         NULL,
 	};
-	guard_secrets();
+	view_body_guard();
 	json_t *object;
-	enum err error = parse(text, size, names, &object, out_problem);
+	enum err error = view_body_parse(text, size, names, &object, out_problem);
 	if (error)
 		return error;
 	struct {
@@ -128,7 +73,7 @@ enum err view_peer_request_decode(const char *text, size_t size,
 	json_decref(object);
 	if (r.error) {
 		view_peer_request_done(&s.request);
-		return refuse(&r, out_problem);
+		return view_body_refuse(&r, out_problem);
 	}
 	*out_request = s.request;
 	return ERR_OK;
@@ -146,7 +91,7 @@ enum err view_level_decode(const char *text, size_t size, char **out_level,
 						   char out_problem[static VIEW_PROBLEM_SIZE]) {
 	static const char *const names[] = {"level", NULL};
 	json_t *object;
-	enum err error = parse(text, size, names, &object, out_problem);
+	enum err error = view_body_parse(text, size, names, &object, out_problem);
 	if (error)
 		return error;
 	struct view_reader r = view_reader_of(object);
@@ -157,7 +102,7 @@ enum err view_level_decode(const char *text, size_t size, char **out_level,
 		view_fail(&r, "level", "silent, error, warning, info or debug");
 	if (r.error) {
 		free(level);
-		return refuse(&r, out_problem);
+		return view_body_refuse(&r, out_problem);
 	}
 	*out_level = level;
 	return ERR_OK;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_users.h"
 
 enum { MESSAGE_SIZE = 1024 };
 
@@ -110,6 +111,13 @@ void control_api_ask(void *context, struct ctl_request *request,
 		break;
 	case CTL_OUTSIDE:
 		control_orders_split(control, request, "");
+		break;
+	case CTL_USERS:
+	case CTL_USER:
+	case CTL_USER_ADD:
+	case CTL_USER_CHANGE:
+	case CTL_USER_REMOVE:
+		control_users_ask(control, request, question);
 		break;
 	case CTL_TUNNEL:
 	case CTL_INSIDE:

@@ -60,9 +60,9 @@ void control_loop_free(struct control_loop *loop) {
 	if (!loop)
 		return;
 	uv_close((uv_handle_t *)&loop->keep_alive, NULL);
-	/* Calls what frees the watches and timers that are gone already; there is nothing to wait for.
-	 */
-	(void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+	/* Calls what frees the watches and timers that are gone already, and waits for nothing but work
+	 * that other threads have begun. */
+	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 	int status = uv_loop_close(&loop->uv);
 	assert(status == 0 && "watches and timers are freed before their loop");
 	(void)status;

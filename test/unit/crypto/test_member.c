@@ -51,11 +51,20 @@ static void test_what_has_none(void **state) {
 	assert_memory_equal(identity, before, sizeof identity);
 }
 
+static void test_names_for_people(void **state) {
+	char text[16];
+	member_name("alice", 1, text, sizeof text);
+	assert_string_equal(text, "alice");
+	member_name("alice", 12, text, sizeof text);
+	assert_string_equal(text, "alice/12");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
 		cmocka_unit_test(test_names_do_not_run_together),
 		cmocka_unit_test(test_what_has_none),
+		cmocka_unit_test(test_names_for_people),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

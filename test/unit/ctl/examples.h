@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/view.h"
+#include "ctl/view_user.h"
 
 /* Objects with every member set, and such with none. */
 
@@ -172,4 +172,34 @@ static inline struct view_status example_status(void) {
 	status.tunnels[0] = example_tunnel("um0", 2);
 	status.tunnels[1] = example_bare_tunnel("um1");
 	return status;
+}
+
+static inline struct view_user example_user(void) {
+	struct view_user user = {
+		.name = example_text("alice"),
+		.has_password = true,
+		.groups = example_text("admins\nstaff"),
+		.disabled = true,
+		.expires = 1798761599,
+		.quota = UINT64_C(10) << 30,
+		.used = 123456,
+		.rate = 5 << 20,
+		.devices = 3,
+		.created = 1700000000,
+		.seen = 1700000123,
+		.leases = calloc(2, sizeof *user.leases),
+		.lease_count = 2,
+	};
+	struct address *addresses = calloc(2, sizeof *addresses);
+	if (!user.leases || !addresses || address_parse("10.66.0.2", &addresses[0]) ||
+		address_parse("fd66::2", &addresses[1]))
+		abort();
+	user.leases[0] = (struct view_lease){.tunnel = example_text("um0"),
+										 .peer = example_text("alice/2"),
+										 .addresses = addresses,
+										 .address_count = 2,
+										 .used = 1700000123};
+	user.leases[1] =
+		(struct view_lease){.tunnel = example_text("um1"), .peer = example_text("alice")};
+	return user;
 }

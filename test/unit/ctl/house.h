@@ -48,6 +48,14 @@ struct house {
 
 static inline void house_note(struct house *house, const struct ctl_question *question) {
 	const struct view_peer_request *add = question->add;
+	const struct view_user_request *user = question->user_request;
+	if (question->user || user) {
+		(void)snprintf(house->question, sizeof house->question, "%u user=%s name=%s password=%s",
+					   (unsigned)question->kind, question->user ? question->user : "-",
+					   user && user->name ? user->name : "-",
+					   user && user->password ? user->password : "-");
+		return;
+	}
 	(void)snprintf(house->question, sizeof house->question,
 				   "%u tunnel=%s peer=%s peers=%zu add=%s/%u/%zu level=%s",
 				   (unsigned)question->kind, question->tunnel ? question->tunnel : "-",
@@ -69,6 +77,7 @@ static inline void house_answer(struct house *house, struct ctl_request *request
 	struct view_status status;
 	struct view_tunnel tunnel;
 	struct view_peer peer;
+	struct view_user user;
 	switch (question->kind) {
 	case CTL_STATUS:
 		status = example_status();
@@ -96,6 +105,17 @@ static inline void house_answer(struct house *house, struct ctl_request *request
 		ctl_answer_peer(request, question->kind == CTL_PEER ? 200 : 201, &peer);
 		view_peer_done(&peer);
 		break;
+	case CTL_USERS:
+	case CTL_USER:
+	case CTL_USER_ADD:
+	case CTL_USER_CHANGE:
+		user = example_user();
+		if (question->kind == CTL_USERS)
+			ctl_answer_users(request, &user, 1);
+		else
+			ctl_answer_user(request, question->kind == CTL_USER_ADD ? 201 : 200, &user);
+		view_user_done(&user);
+		break;
 	case CTL_RELOAD:
 		ctl_answer_done(request, "reloaded");
 		ctl_server_publish(house->server, "configuration.reloaded", NULL, NULL, "by request");
@@ -103,6 +123,7 @@ static inline void house_answer(struct house *house, struct ctl_request *request
 	case CTL_UP:
 	case CTL_DOWN:
 	case CTL_PEER_REMOVE:
+	case CTL_USER_REMOVE:
 	case CTL_LOG:
 	case CTL_OUTSIDE:
 	case CTL_INSIDE:

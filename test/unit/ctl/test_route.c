@@ -42,6 +42,11 @@ static void every_row_is_found(void **state) {
 		{"POST", "/v1/tunnels/T/peers", CTL_PEER_ADD, ROUTE_PEER_REQUEST},
 		{"GET", "/v1/tunnels/T/peers/P", CTL_PEER, ROUTE_NO_BODY},
 		{"DELETE", "/v1/tunnels/T/peers/P", CTL_PEER_REMOVE, ROUTE_NO_BODY},
+		{"GET", "/v1/users", CTL_USERS, ROUTE_NO_BODY},
+		{"POST", "/v1/users", CTL_USER_ADD, ROUTE_USER_ADD},
+		{"GET", "/v1/users/U", CTL_USER, ROUTE_NO_BODY},
+		{"PATCH", "/v1/users/U", CTL_USER_CHANGE, ROUTE_USER_CHANGE},
+		{"DELETE", "/v1/users/U", CTL_USER_REMOVE, ROUTE_NO_BODY},
 		{"POST", "/v1/reload", CTL_RELOAD, ROUTE_NO_BODY},
 		{"PUT", "/v1/log", CTL_LOG, ROUTE_LEVEL},
 		{"POST", "/v1/outside", CTL_OUTSIDE, ROUTE_NO_BODY},
@@ -58,6 +63,7 @@ static void every_row_is_found(void **state) {
 		assert_int_equal(route.body, rows[i].body);
 		assert_int_equal(route.has_tunnel, strstr(rows[i].path, "/T") != NULL);
 		assert_int_equal(route.has_peer, strstr(rows[i].path, "/P") != NULL);
+		assert_int_equal(route.has_user, strstr(rows[i].path, "/U") != NULL);
 		assert_int_equal(route.peers, VIEW_PEERS_SHOWN);
 		assert_false(route.has_after);
 	}
@@ -71,6 +77,8 @@ static void names_are_decoded(void **state) {
 					 ERR_OK);
 	assert_string_equal(route.tunnel, "um0");
 	assert_string_equal(route.peer, "//ab+c+..=");
+	assert_int_equal(find("GET", "/v1/users/al%69ce%40home", &route, allow), ERR_OK);
+	assert_string_equal(route.user, "alice@home");
 	static const char *const bad[] = {"%", "%2", "%2g", "a%00b", "%0a", "%7F"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		char path[64];
@@ -118,6 +126,8 @@ static void other_methods_are_told(void **state) {
 	assert_string_equal(allow, "GET, HEAD, POST");
 	assert_int_equal(find("POST", "/v1/tunnels/T/peers/P", &route, allow), ERR_UNSUPPORTED);
 	assert_string_equal(allow, "GET, HEAD, DELETE");
+	assert_int_equal(find("PUT", "/v1/users/U", &route, allow), ERR_UNSUPPORTED);
+	assert_string_equal(allow, "GET, HEAD, PATCH, DELETE");
 	assert_int_equal(find("HEAD", "/v1/events", &route, allow), ERR_UNSUPPORTED);
 	assert_string_equal(allow, "GET");
 	assert_int_equal(find("get", "/v1/log", &route, allow), ERR_UNSUPPORTED);

@@ -115,6 +115,17 @@ static void every_question_arrives(void **state) {
 		 "8 tunnel=- peer=- peers=50 add=-/0/0 level=-"},
 		{"PUT /v1/log HTTP/1.0\r\nContent-Length: 17\r\n\r\n{\"level\":\"debug\"}", 200, "done",
 		 "9 tunnel=- peer=- peers=50 add=-/0/0 level=debug"},
+		{LAST("GET", "/v1/users"), 200, "{\"users\":[{\"name\":\"alice\"",
+		 "12 tunnel=- peer=- peers=50 add=-/0/0 level=-"},
+		{LAST("GET", "/v1/users/b%20c"), 200, "{\"name\":\"alice\"",
+		 "13 user=b c name=- password=-"},
+		{"POST /v1/users HTTP/1.0\r\nContent-Length: 36\r\n\r\n"
+		 "{\"name\":\"alice\",\"password\":\"\\u00e9\"}",
+		 201, "{\"name\":\"alice\"", "14 user=- name=alice password=\u00e9"},
+		{"PATCH /v1/users/alice HTTP/1.0\r\nContent-Length: 15\r\n\r\n{\"password\":\"\"}", 200,
+		 "{\"name\":\"alice\"", "15 user=alice name=- password="},
+		{LAST("DELETE", "/v1/users/alice"), 200, "{\"message\":\"done\"}",
+		 "16 user=alice name=- password=-"},
 		{LAST("GET", "/v1/tunnels/none"), 404,
 		 "{\"status\":404,\"code\":\"not_found\",\"message\":\"there is no tunnel none\"}",
 		 "1 tunnel=none peer=- peers=50 add=-/0/0 level=-"},
@@ -140,6 +151,10 @@ static void what_is_wrong_is_said(void **state) {
 		   "\"message\":\"level: must be a text\"");
 	expect(house, "POST /v1/tunnels/um0/peers HTTP/1.0\r\nContent-Length: 2\r\n\r\n[]", 400,
 		   "\"message\":\"the body is not an object in JSON\"");
+	expect(house, "POST /v1/users HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}", 400,
+		   "\"message\":\"name: must be a text\"");
+	expect(house, "PATCH /v1/users/a HTTP/1.0\r\nContent-Length: 12\r\n\r\n{\"name\":\"b\"}", 400,
+		   "\"message\":\"name: there is no such member\"");
 	/* Who asks first, or has far too much, is told before the body. */
 	expect(house,
 		   "PUT /v1/log HTTP/1.1\r\n" HOST

@@ -29,7 +29,7 @@ struct command {
 	int (*run)(const struct streams *streams, int count, char **arguments);
 	/*
 	 * Words of the usage line, "TUNNEL... [FILE]", NULL for none. Completion knows TUNNEL, PEER
-	 * (of the tunnel before it), FILE and choices such as up|down.
+	 * (of the tunnel before it), USER, FILE and choices such as up|down.
 	 */
 	const char *operands;
 	const struct command_option *options; /* NULL: none */

@@ -10,6 +10,7 @@
 #include "cli/invite.h"
 #include "cli/qr.h"
 #include "cli/streams.h"
+#include "cli/user.h"
 
 static const char peer_help[] =
 	"Peers beside those of the configuration: the daemon keeps them in its state folder.\n";
@@ -33,6 +34,7 @@ const struct command commands_all[] = {
 	{"down", "take tunnels down", down_help, down_run, "TUNNEL...", order_options, NULL},
 	{"status", "show tunnels and peers", status_help, status_run, "[TUNNEL]", status_options, NULL},
 	{"peer", "add, remove and show peers", peer_help, NULL, NULL, NULL, peer_commands},
+	{"user", "add, remove and show users, who log in", user_help, NULL, NULL, NULL, user_commands},
 	{"events", "print what happens as it happens", events_help, events_run, NULL, events_options,
 	 NULL},
 	{"reload", "read the configuration again", reload_help, reload_run, NULL, order_options, NULL},

@@ -3,18 +3,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "cli/commands.h"
 #include "cli/completion_words.h"
 #include "cli/connection.h"
 #include "cli/text_buffer.h"
 #include "ctl/client.h"
+#include "ctl/view_user.h"
 
 /* How long a shell waits for a daemon that does not answer, in seconds. */
 enum { PATIENCE = 2, WORDS_MAX = 1024 };
 
 const char completion_help[] =
-	"Prints the script that lets a shell complete umbra's commands, options, tunnels and\n"
-	"peers. It asks umbra itself each time, so it need not be made again for a newer one.\n"
+	"Prints the script that lets a shell complete umbra's commands, options, tunnels,\n"
+	"peers and users. It asks umbra itself each time, so it need not be made again for a newer "
+	"one.\n"
 	"\n"
 	"  source <(umbra completion bash)       for this shell; in ~/.bashrc for every one\n"
 	"  umbra completion bash > /usr/share/bash-completion/completions/umbra\n"
@@ -136,8 +139,28 @@ static void add_peers(void *context, const char *socket, const char *tunnel,
 	ctl_client_free(client);
 }
 
+static void add_users(void *context, const char *socket, struct text_buffer *text) {
+	struct ctl_client *client = open_quietly(socket);
+	struct view_error problem = {0};
+	struct view_user *users;
+	size_t count, size;
+	auto_free char *answer = NULL;
+	if (!client)
+		return;
+	if (!ctl_client_ask(client, "GET", "/v1/users", NULL, 0, &answer, &size, &problem) &&
+		!view_users_decode(answer, size, &users, &count)) {
+		for (size_t i = 0; i < count; i++) {
+			text_buffer_add_clean(text, users[i].name);
+			text_buffer_add(text, "\tuser%s\n", users[i].disabled ? ", disabled" : "");
+		}
+		view_users_free(users, count);
+	}
+	view_error_done(&problem);
+	ctl_client_free(client);
+}
+
 static int complete(const struct streams *streams, int count, char **words) {
-	const struct completion_source source = {NULL, add_tunnels, add_peers};
+	const struct completion_source source = {NULL, add_tunnels, add_peers, add_users};
 	const struct sigaction action = {.sa_handler = give_up};
 	(void)sigaction(SIGALRM, &action, NULL);
 	(void)alarm(PATIENCE);

@@ -73,12 +73,16 @@ static void offer_value(const struct completion *completion, const char *token) 
 		source->add_tunnels(source->context, completion->socket, &names);
 	else if (strcmp(token, "PEER") == 0 && completion->tunnel)
 		source->add_peers(source->context, completion->socket, completion->tunnel, &names);
+	else if (strcmp(token, "USER") == 0)
+		source->add_users(source->context, completion->socket, &names);
 	offer_names(completion, &names);
 	if (!strchr(token, '|'))
 		return;
 	for (const char *choice = token; *choice;) {
 		size_t size = strcspn(choice, "|");
-		offer(completion, choice, size, "");
+		/* Capitals stand for something else. */
+		if (choice[0] < 'A' || choice[0] > 'Z')
+			offer(completion, choice, size, "");
 		choice += size + (choice[size] ? 1 : 0);
 	}
 }

@@ -15,6 +15,7 @@ struct completion_source {
 	void (*add_tunnels)(void *context, const char *socket, struct text_buffer *text);
 	void (*add_peers)(void *context, const char *socket, const char *tunnel,
 					  struct text_buffer *text);
+	void (*add_users)(void *context, const char *socket, struct text_buffer *text);
 };
 
 /* A line of its own among the others: names of files fit here. */

@@ -56,7 +56,7 @@ void ctl_client_free(struct ctl_client *client) {
 enum err ctl_client_ask(struct ctl_client *client, const char *method, const char *path,
 						const char *body, size_t body_size, char **out_text, size_t *out_size,
 						struct view_error *out_error) {
-	note("%s %s\n", method, path);
+	note("%s %s%s%.*s\n", method, path, body ? " " : "", (int)body_size, body ? body : "");
 	enum err error = answer(out_error);
 	if (!error) {
 		*out_text = strdup(fake.answer ? fake.answer : "{}");

@@ -22,6 +22,7 @@ static const struct command_option options[] = {
 static const struct command peer_commands[] = {
 	{"add", "add one", "", NULL, "TUNNEL [NAME]", options, NULL},
 	{"show", "show one", "", NULL, "TUNNEL PEER", options, NULL},
+	{"of", "of a user", "", NULL, "USER DATE|never", options, NULL},
 	{0},
 };
 
@@ -45,6 +46,10 @@ static void add_peers(void *context, const char *socket, const char *tunnel,
 	text_buffer_add(text, "phone\tpeer\nlaptop\tpeer\n");
 }
 
+static void add_users(void *context, const char *socket, struct text_buffer *text) {
+	text_buffer_add(text, "alice\tuser\nbob\tuser, disabled\n");
+}
+
 static void test_words(void **state) {
 	static const struct {
 		const char *words[7]; /* the last one is to be completed */
@@ -60,9 +65,9 @@ static void test_words(void **state) {
 		{{"--socket", "/s", "u"}, "up;", ""},
 		{{"--json", "lo"}, "log;", ""},
 		{{"help", ""}, "up;peer;log;import;genkey;", ""},
-		{{"help", "peer", ""}, "add;show;", ""},
+		{{"help", "peer", ""}, "add;show;of;", ""},
 		{{"help", "up", ""}, "", ""},
-		{{"peer", ""}, "add;show;", ""},
+		{{"peer", ""}, "add;show;of;", ""},
 		{{"peer", "s"}, "show;", ""},
 		{{"peer", "-"}, "--help;", ""},
 		{{"nothing", ""}, "", ""},
@@ -82,6 +87,8 @@ static void test_words(void **state) {
 		{{"peer", "show", "--json", "um1", "l"}, "laptop;", "um1"},
 		{{"peer", "show", "um0", "phone", ""}, "", ""},
 		{{"peer", "add", "um0", ""}, "", ""},
+		{{"peer", "of", ""}, "alice;bob;", ""},
+		{{"peer", "of", "bob", ""}, "never;", ""},
 		{{"log", ""}, "error;info;debug;", ""},
 		{{"log", "d"}, "debug;", ""},
 		{{"log", "debug", ""}, "", ""},
@@ -92,7 +99,7 @@ static void test_words(void **state) {
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char context[64] = "", words[256] = "";
-		const struct completion_source source = {context, add_tunnels, add_peers};
+		const struct completion_source source = {context, add_tunnels, add_peers, add_users};
 		struct text_buffer text = {0};
 		int count = 0;
 		while (rows[i].words[count])
@@ -112,7 +119,7 @@ static void test_words(void **state) {
 
 static void test_descriptions(void **state) {
 	static const char *const words[] = {"l"};
-	const struct completion_source source = {NULL, add_tunnels, add_peers};
+	const struct completion_source source = {NULL, add_tunnels, add_peers, add_users};
 	struct text_buffer text = {0};
 	completion_words_add(commands, 1, words, &source, &text);
 	assert_string_equal(text.text, "log\tlevel\n");

@@ -86,12 +86,91 @@ static void test_time(void **state) {
 	assert_string_equal(text, "2026-11-21 15:05:18.123 +0200");
 }
 
+static void test_parsed_bytes(void **state) {
+	static const struct {
+		const char *text;
+		enum err error;
+		uint64_t bytes;
+	} rows[] = {
+		{"0", ERR_OK, 0},
+		{"1500", ERR_OK, 1500},
+		{"1500B", ERR_OK, 1500},
+		{"5M", ERR_OK, UINT64_C(5) << 20},
+		{"10G", ERR_OK, UINT64_C(10) << 30},
+		{"10Gi", ERR_OK, UINT64_C(10) << 30},
+		{"10GiB", ERR_OK, UINT64_C(10) << 30},
+		{"1.5K", ERR_OK, 1536},
+		{"0.125T", ERR_OK, UINT64_C(1) << 37},
+		{"8191P", ERR_OK, UINT64_C(8191) << 50},
+		{"8192P", ERR_LIMIT, 0},
+		{"8191.999P", ERR_LIMIT, 0},
+		{"18446744073709551615", ERR_LIMIT, 0},
+		{"18446744073709551616", ERR_INVALID, 0},
+		{"", ERR_INVALID, 0},
+		{"G", ERR_INVALID, 0},
+		{"-1", ERR_INVALID, 0},
+		{"1.5", ERR_INVALID, 0},
+		{"1.5B", ERR_INVALID, 0},
+		{"1.G", ERR_INVALID, 0},
+		{"1.2345G", ERR_INVALID, 0},
+		{"10GB", ERR_INVALID, 0}, /* powers of 1000 or of 1024? */
+		{"10g", ERR_INVALID, 0},
+		{"10 G", ERR_INVALID, 0},
+		{"10Gx", ERR_INVALID, 0},
+		{"010", ERR_INVALID, 0},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint64_t bytes = 77;
+		assert_int_equal(quantity_parse_bytes(rows[i].text, &bytes), rows[i].error);
+		assert_int_equal(bytes, rows[i].error ? 77 : rows[i].bytes);
+	}
+}
+
+static void test_parsed_dates(void **state) {
+	static const struct {
+		const char *text;
+		uint64_t seconds; /* 0: ERR_INVALID */
+	} rows[] = {
+		{"+12h", 1000000 + 12 * 3600},
+		{"+30d", 1000000 + 30 * 86400},
+		{"+2w", 1000000 + 14 * 86400},
+		{"2026-12-31", 1798754399},       /* 2026-12-31 21:59:59 UTC */
+		{"2026-12-31 18:30", 1798734600}, /* 16:30 UTC */
+		{"1970-01-02", 165599},
+		{"", 0},
+		{"+", 0},
+		{"+d", 0},
+		{"+1", 0},
+		{"+1y", 0},
+		{"+-1d", 0},
+		{"+1000001d", 0},
+		{"tomorrow", 0},
+		{"2026-02-30", 0},
+		{"2026-13-01", 0},
+		{"2026-1-1", 0},
+		{"2026-12-31 24:01", 0},
+		{"2026-12-31 18:30:00", 0},
+		{"2026-12-31x", 0},
+		{"1900-01-01", 0},
+	};
+	assert_int_equal(setenv("TZ", "XXX-2", 1), 0);
+	tzset();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint64_t seconds = 0;
+		enum err error = quantity_parse_date(rows[i].text, 1000000, &seconds);
+		assert_int_equal(error, rows[i].seconds ? ERR_OK : ERR_INVALID);
+		assert_int_equal(seconds, rows[i].seconds);
+	}
+	char text[QUANTITY_SIZE];
+	quantity_date(1798754399, text);
+	assert_string_equal(text, "2026-12-31 23:59");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_ago),
-		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_bytes),        cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_ago),          cmocka_unit_test(test_time),
+		cmocka_unit_test(test_parsed_bytes), cmocka_unit_test(test_parsed_dates),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

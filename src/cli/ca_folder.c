@@ -116,10 +116,13 @@ static bool is_certificate(const char *name) {
 	return size > 4 && name[0] != '.' && strcmp(name + size - 4, ".pem") == 0;
 }
 
-/* What cannot be read is told of: a list that passes over something would be no list. */
+/*
+ * What cannot be read is told of: a list that passes over something would be no list. Certificates
+ * of another authority, such as the folder's of before, are *out_foreign.
+ */
 static int read_issued(const struct streams *streams, const char *command,
-					   const struct ca_folder *folder, const char *name,
-					   struct ca_issued *out_item) {
+					   const struct ca_folder *folder, const char *name, struct ca_issued *out_item,
+					   bool *out_foreign) {
 	char place[NAME_MAX + sizeof CA_ISSUED + 1];
 	(void)snprintf(place, sizeof place, CA_ISSUED "/%s", name);
 	size_t room;
@@ -134,13 +137,20 @@ static int read_issued(const struct streams *streams, const char *command,
 	if (!error)
 		error = authority_is_revoked(folder->authority, slice_of_text(folder->list), text,
 									 &item.revoked);
+	*out_foreign = error == ERR_NOT_FOUND;
 	if (!error) {
 		*out_item = item;
 		return STATUS_OK;
 	}
 	free(item.certificate);
-	output_message(streams, "%s: %s/%s is no certificate of this authority", command,
-				   folder->directory, place);
+	if (*out_foreign)
+		return STATUS_OK;
+	if (error == ERR_AUTHENTICATION)
+		output_message(streams, "%s: %s/" CA_LIST " is of another authority", command,
+					   folder->directory);
+	else
+		output_message(streams, "%s: %s/%s is no certificate of an authority", command,
+					   folder->directory, place);
 	return STATUS_FAILED;
 }
 
@@ -161,7 +171,7 @@ int ca_folder_issued(const struct streams *streams, const char *command,
 		return STATUS_FAILED;
 	}
 	struct ca_issued *items = NULL;
-	size_t count = 0;
+	size_t count = 0, foreign_count = 0;
 	int status = STATUS_OK;
 	const struct dirent *entry;
 	while (status == STATUS_OK && directory && (entry = readdir(directory))) {
@@ -171,8 +181,10 @@ int ca_folder_issued(const struct streams *streams, const char *command,
 			count < ISSUED_MAX ? realloc(items, (count + 1) * sizeof *items) : NULL;
 		if (larger) {
 			items = larger;
-			status = read_issued(streams, command, folder, entry->d_name, &items[count]);
-			count += status == STATUS_OK;
+			bool foreign = false;
+			status = read_issued(streams, command, folder, entry->d_name, &items[count], &foreign);
+			count += status == STATUS_OK && !foreign;
+			foreign_count += foreign;
 		} else {
 			output_message(streams, "%s: out of memory", command);
 			status = STATUS_FAILED;
@@ -182,6 +194,9 @@ int ca_folder_issued(const struct streams *streams, const char *command,
 		ca_issued_free(items, count);
 		return status;
 	}
+	if (foreign_count > 0)
+		output_message(streams, "%s: %s: passed over, as another authority's: %zu", command, path,
+					   foreign_count);
 	if (count > 0)
 		qsort(items, count, sizeof *items, by_age);
 	*out_items = items;

@@ -13,7 +13,6 @@
 enum {
 	DAY = 24 * 60 * 60,
 	DAYS_MAX = 36500,
-	SLACK = 60 * 60, /* for clocks that are behind */
 };
 
 const char ca_help[] = "An authority of one's own that vouches for servers and users: Ed25519 "
@@ -41,7 +40,7 @@ static int take_days(const struct streams *streams, const char *command, const c
 		return STATUS_USAGE;
 	}
 	int64_t now = (int64_t)(clock_wall_now() / CLOCK_SECOND);
-	*out_from = now - SLACK;
+	*out_from = now - AUTHORITY_SLACK;
 	*out_until = now + (int64_t)days * DAY;
 	return STATUS_OK;
 }

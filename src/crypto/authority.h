@@ -19,6 +19,7 @@ enum {
 	AUTHORITY_NAME_SIZE_MAX = 64,
 	AUTHORITY_ENTRY_NAME_SIZE = 256,
 	AUTHORITY_REVOKED_MAX = 65536, /* certificates on a list */
+	AUTHORITY_SLACK = 60 * 60,     /* seconds, for clocks that are behind */
 };
 
 struct authority;
@@ -63,7 +64,8 @@ enum err authority_describe(struct slice certificate, struct authority_entry *ou
 
 /*
  * The list of before (PEM; empty: the first one) and one certificate of the authority's more, on
- * the heap with its NUL. A list holds until the authority's end. ERR_MALFORMED for a list or a
+ * the heap with its NUL. A list holds from AUTHORITY_SLACK before now until the authority's end.
+ * ERR_MALFORMED for a list or a
  * certificate that is none, ERR_AUTHENTICATION for those of another, ERR_EXISTS for a certificate
  * that is on it.
  */
@@ -72,6 +74,9 @@ enum err authority_revoke(const struct authority *authority, struct slice list,
 /* A list with nobody on it, for those who check it. */
 enum err authority_list(const struct authority *authority, int64_t now, char **out_list);
 
-/* What the authority's list says of its certificate. */
+/*
+ * What the authority's list says of its certificate. ERR_NOT_FOUND for a certificate of another's;
+ * otherwise errors as above.
+ */
 enum err authority_is_revoked(const struct authority *authority, struct slice list,
 							  struct slice certificate, bool *out_revoked);

@@ -285,7 +285,7 @@ static bool list_count_on(X509_CRL *list) {
 /* It holds as long as the authority: nobody has to make new ones in time. */
 static enum err list_sign(const struct authority *authority, int64_t now, X509_CRL *list,
 						  char **out_list) {
-	ASN1_TIME *made = ASN1_TIME_set(NULL, now);
+	ASN1_TIME *made = ASN1_TIME_set(NULL, now - AUTHORITY_SLACK);
 	bool done = made && X509_CRL_set1_lastUpdate(list, made) > 0 &&
 				X509_CRL_set1_nextUpdate(list, X509_get0_notAfter(authority->certificate)) > 0 &&
 				list_count_on(list) && X509_CRL_sort(list) > 0 &&
@@ -369,9 +369,10 @@ enum err authority_is_revoked(const struct authority *authority, struct slice li
 	auto_list X509_CRL *list = NULL;
 	auto_x509 X509 *leaf = NULL;
 	enum err error = list_read(authority, list_text, &list);
-	if (!error)
-		error = issued_read(authority, certificate, &leaf);
+	if (error)
+		return error;
+	error = issued_read(authority, certificate, &leaf);
 	if (!error)
 		*out_revoked = list_has(list, leaf);
-	return error;
+	return error == ERR_AUTHENTICATION ? ERR_NOT_FOUND : error;
 }

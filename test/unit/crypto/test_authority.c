@@ -125,6 +125,13 @@ static void test_revoked(void **state) {
 	list = desk_revoke(&desk, list, &bob);
 	assert_true(is_revoked(&desk, list, &alice) && is_revoked(&desk, list, &bob));
 
+	bool revoked;
+	assert_int_equal(authority_is_revoked(desk.authority, slice_of_text(list),
+										  slice_of_text(foreign.certificate), &revoked),
+					 ERR_NOT_FOUND);
+	assert_int_equal(authority_is_revoked(other.authority, slice_of_text(list),
+										  slice_of_text(foreign.certificate), &revoked),
+					 ERR_AUTHENTICATION);
 	assert_int_equal(authority_revoke(desk.authority, slice_of_text(list),
 									  slice_of_text(alice.certificate), DESK_NOW, &unchanged),
 					 ERR_EXISTS);

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "bench/arrivals/mighty.h"
+#include "bench/arrivals/phaze.h"
 
-static const struct arrival_ops *const protocols[] = {&arrival_mighty};
+static const struct arrival_ops *const protocols[] = {&arrival_mighty, &arrival_phaze};
 
 const struct arrival_ops *arrival_find(const char *name) {
 	for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)

@@ -17,7 +17,7 @@ enum arrival_state {
 	ARRIVAL_IDLE, /* not begun, or given up */
 	ARRIVAL_UNDER_WAY,
 	ARRIVAL_THERE,   /* both ends know of the session */
-	ARRIVAL_REFUSED, /* the server has said so */
+	ARRIVAL_REFUSED, /* the server has said so, or nothing at all */
 };
 
 enum { ARRIVAL_LINE_SIZE = 256 };
@@ -30,8 +30,12 @@ struct arrival_ops {
 	/* What the server has to know of it, as one line of words. */
 	enum err (*describe)(uint32_t number, char out_line[static ARRIVAL_LINE_SIZE]);
 
-	/* From zeroed memory; done() takes that, too. */
-	enum err (*init)(void *client, uint32_t number);
+	/* Optional: what all clients have in common, from files in a folder. */
+	enum err (*open)(const char *folder, void **out_common);
+	void (*close)(void *common);
+
+	/* From zeroed memory; done() takes that, too. common: open()'s, and outlives it. */
+	enum err (*init)(void *client, uint32_t number, void *common);
 	void (*done)(void *client);
 
 	/* Begins, whatever was before. ERR_NOT_FOUND: for this way it has not what it needs. */

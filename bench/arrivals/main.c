@@ -4,7 +4,7 @@
  *
  *   arrivals describe PROTOCOL COUNT
  *       a line a client: what the server has to know of it
- *   arrivals run PROTOCOL ADDRESS:PORT COUNT
+ *   arrivals run PROTOCOL ADDRESS:PORT COUNT [FOLDER]
  *       reads orders, a line each: WAY FIRST COUNT WINDOW EVERY-US LIMIT-MS
  *       and prints what became of each as one line of JSON
  */
@@ -25,7 +25,7 @@ enum { CLIENTS_MAX = 60000, WAY_SIZE = 32 };
 
 static int usage(void) {
 	(void)fputs("usage: arrivals describe PROTOCOL COUNT\n"
-				"       arrivals run PROTOCOL ADDRESS:PORT COUNT\n"
+				"       arrivals run PROTOCOL ADDRESS:PORT COUNT [FOLDER]\n"
 				"orders of run: WAY FIRST COUNT WINDOW EVERY-US LIMIT-MS\n",
 				stderr);
 	return 2;
@@ -94,14 +94,15 @@ static void carry_out(struct run *run, const struct arrival_ops *ops, uint32_t c
 	free(result.times);
 }
 
-static void serve(const struct arrival_ops *ops, const char *server, uint32_t count) {
+static void serve(const struct arrival_ops *ops, const char *server, uint32_t count,
+				  const char *folder) {
 	struct endpoint endpoint;
 	must(endpoint_parse(server, &endpoint) == ERR_OK && endpoint.address.family == ADDRESS_V4,
 		 "the server's address (IPv4)");
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(endpoint.port)};
 	memcpy(&at.sin_addr, endpoint.address.bytes, sizeof at.sin_addr);
 	struct run *run;
-	run_new(ops, &at, count, &run);
+	run_new(ops, folder, &at, count, &run);
 	char line[256];
 	while (fgets(line, sizeof line, stdin))
 		carry_out(run, ops, count, line);
@@ -114,8 +115,8 @@ int main(int count, char **words) {
 		return usage();
 	if (count == 4 && strcmp(words[1], "describe") == 0)
 		describe(ops, count_of(words[3]));
-	else if (count == 5 && strcmp(words[1], "run") == 0)
-		serve(ops, words[3], count_of(words[4]));
+	else if ((count == 5 || count == 6) && strcmp(words[1], "run") == 0)
+		serve(ops, words[3], count_of(words[4]), words[5]);
 	else
 		return usage();
 	return ferror(stdout) || fflush(stdout) ? 1 : 0;

@@ -48,7 +48,7 @@ static enum err describe(uint32_t number, char out_line[static ARRIVAL_LINE_SIZE
 	return error;
 }
 
-static enum err init(void *memory, uint32_t number) {
+static enum err init(void *memory, uint32_t number, void *common) {
 	static const uint8_t ciphers[] = {MIGHTY_CHACHA20_POLY1305};
 	struct client *client = memory;
 	uint8_t secret[HASH_SIZE], instance[HASH_SIZE];

@@ -19,6 +19,7 @@ enum { READY = 64, DATAGRAM_MAX = 2048, DESCRIPTORS = 64 };
 struct run {
 	const struct arrival_ops *ops;
 	uint32_t count;
+	void *common;
 	uint8_t *clients; /* ops->size bytes each */
 	int *sockets;
 	uint64_t *begun; /* ns; 0: not under way */
@@ -52,8 +53,8 @@ static int open_socket(int poll, const struct sockaddr_in *server, uint32_t numb
 	return made;
 }
 
-void run_new(const struct arrival_ops *ops, const struct sockaddr_in *server, uint32_t count,
-			 struct run **out_run) {
+void run_new(const struct arrival_ops *ops, const char *folder, const struct sockaddr_in *server,
+			 uint32_t count, struct run **out_run) {
 	struct run *run = calloc(1, sizeof *run);
 	must(run, "memory");
 	*run = (struct run){
@@ -67,8 +68,9 @@ void run_new(const struct arrival_ops *ops, const struct sockaddr_in *server, ui
 	must(run->clients && run->sockets && run->begun, "memory");
 	must(run->poll >= 0, "epoll");
 	raise_limit(count);
+	must(!ops->open || (folder && ops->open(folder, &run->common) == ERR_OK), "the clients' files");
 	for (uint32_t i = 0; i < count; i++) {
-		must(ops->init(client_of(run, i), i) == ERR_OK, "a client");
+		must(ops->init(client_of(run, i), i, run->common) == ERR_OK, "a client");
 		run->sockets[i] = open_socket(run->poll, server, i);
 	}
 	*out_run = run;
@@ -79,6 +81,8 @@ void run_free(struct run *run) {
 		(void)close(run->sockets[i]);
 		run->ops->done(client_of(run, i));
 	}
+	if (run->ops->close)
+		run->ops->close(run->common);
 	(void)close(run->poll);
 	free(run->clients);
 	free(run->sockets);

@@ -27,8 +27,9 @@ struct run_result {
 
 struct run;
 
-void run_new(const struct arrival_ops *ops, const struct sockaddr_in *server, uint32_t count,
-			 struct run **out_run);
+/* folder: with the files that all clients of the protocol need; NULL where it needs none. */
+void run_new(const struct arrival_ops *ops, const char *folder, const struct sockaddr_in *server,
+			 uint32_t count, struct run **out_run);
 void run_free(struct run *run);
 
 void run_arrive(struct run *run, const struct run_plan *plan, struct run_result *out_result);

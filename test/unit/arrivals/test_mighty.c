@@ -39,7 +39,7 @@ static int set_up(void **state) {
 	assert_int_equal(ends->ops->describe(NUMBER, line), ERR_OK);
 	assert_int_equal(text_key_decode(line, strlen(line), secret), ERR_OK);
 	assert_int_equal(mighty_psk_init(&ends->psk, secret), ERR_OK);
-	assert_int_equal(ends->ops->init(ends->client, NUMBER), ERR_OK);
+	assert_int_equal(ends->ops->init(ends->client, NUMBER, NULL), ERR_OK);
 	*state = ends;
 	return 0;
 }

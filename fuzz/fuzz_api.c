@@ -46,6 +46,11 @@ static void check_question(const struct ctl_question *question) {
 	bool peer = question->kind == CTL_PEER || question->kind == CTL_PEER_REMOVE;
 	expect((question->add != NULL) == add && (question->level != NULL) == level);
 	expect((question->peer != NULL) == peer);
+	bool said = question->kind == CTL_USER_ADD || question->kind == CTL_USER_CHANGE;
+	bool user = question->kind == CTL_USER || question->kind == CTL_USER_CHANGE ||
+				question->kind == CTL_USER_REMOVE;
+	expect((question->user != NULL) == user && (question->user_request != NULL) == said);
+	expect(!said || (question->user_request->name != NULL) == !user);
 	expect(!question->tunnel || question->tunnel[0] != '\0');
 }
 
@@ -55,6 +60,7 @@ static void ask(void *context, struct ctl_request *request, const struct ctl_que
 	struct view_status status;
 	struct view_tunnel tunnel;
 	struct view_peer peer;
+	struct view_user user;
 	switch (question->kind) {
 	case CTL_STATUS:
 		status = example_status();
@@ -79,6 +85,19 @@ static void ask(void *context, struct ctl_request *request, const struct ctl_que
 		peer = example_peer(1);
 		ctl_answer_peer(request, question->kind == CTL_PEER ? 200 : 201, &peer);
 		view_peer_done(&peer);
+		break;
+	case CTL_USERS:
+		ctl_answer_users(request, NULL, 0);
+		break;
+	case CTL_USER:
+	case CTL_USER_ADD:
+	case CTL_USER_CHANGE:
+		user = example_user();
+		ctl_answer_user(request, question->kind == CTL_USER_ADD ? 201 : 200, &user);
+		view_user_done(&user);
+		break;
+	case CTL_USER_REMOVE:
+		ctl_answer_error(request, 404, "not_found", question->user);
 		break;
 	case CTL_UP:
 	case CTL_DOWN:

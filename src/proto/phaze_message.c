@@ -95,24 +95,28 @@ void phaze_message_send(struct phaze_peer *peer, const struct phaze_keepalive *k
 	peer_count_sent(&peer->peer, size);
 }
 
+/* Of the newest key, and newer than all that came under it. */
+static bool is_newest(const struct phaze_peer *peer, const struct phaze_key *key,
+					  const struct incoming *incoming) {
+	return key == peer->current->newest && incoming->counter + 1 == key->session.replay.next;
+}
+
 static void take_keepalive(struct phaze_peer *peer, const struct phaze_key *key,
 						   const struct incoming *incoming, const struct udp_received *origin,
 						   const struct phaze_keepalive *keepalive) {
-	/* Of the newest key, and newer than all that came under it. */
-	const bool is_newest =
-		key == peer->current->newest && incoming->counter + 1 == key->session.replay.next;
+	const bool tells = is_newest(peer, key, incoming);
 	switch (keepalive->kind) {
 	case PHAZE_KEEPALIVE_PLAIN:
-		if (is_newest)
+		if (tells)
 			phaze_paths_seen(peer, origin, incoming->counter, incoming->wire_size);
 		break;
 	case PHAZE_KEEPALIVE_PING:
-		if (is_newest)
+		if (tells)
 			phaze_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
 		phaze_paths_answer(peer, origin, keepalive->bytes);
 		break;
 	case PHAZE_KEEPALIVE_PONG:
-		if (is_newest)
+		if (tells)
 			phaze_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
 		phaze_paths_pong(peer, origin, keepalive->bytes);
 		break;
@@ -135,6 +139,9 @@ void phaze_message_take(struct lane *lane, const struct incoming *incoming,
 			lane_count(&lane->counters.malformed, 1);
 		break;
 	case PHAZE_REKEY:
+		/* The answer goes where the client was; it asks again, from where it is known to be. */
+		if (is_newest(peer, key, incoming))
+			phaze_paths_seen(peer, origin, incoming->counter, incoming->wire_size);
 		phaze_renewal_take(peer, key, data, size);
 		break;
 	case PHAZE_CLOSE:

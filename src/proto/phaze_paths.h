@@ -8,9 +8,9 @@
  */
 
 /*
- * Server: the newest packet of the newest key came from there, bytes long: data or a plain
- * keepalive; and a ping or a pong, which say where it is only where nobody asked for them
- * elsewhere.
+ * Server: the newest packet of the newest key came from there, bytes long: data, a plain
+ * keepalive or a REKEY; and a ping or a pong, which say where it is only where nobody asked for
+ * them elsewhere.
  */
 void phaze_paths_seen(struct phaze_peer *peer, const struct udp_received *origin, uint64_t sequence,
 					  size_t bytes);

@@ -130,12 +130,12 @@ static void log_in(struct run *run, bool resumed) {
 }
 
 static void change(struct run *run) {
-	struct phaze_peer_change change = {.changes = PHAZE_CHANGE_TICKET << take(run) % 4};
+	struct phaze_peer_change change = {.changes = (unsigned)PHAZE_CHANGE_TICKET << take(run) % 4};
 	const uint8_t value = take(run);
 	memset(change.ticket, value % (TICKETS + 1), sizeof change.ticket);
 	change.rate = value * 16;
 	change.quota_end = value < 128 ? value * 256 : PHAZE_NO_QUOTA;
-	change.end = value;
+	change.end = value % (PHAZE_CLOSE_REPLACED + 1);
 	phaze_sim_change(run->pair.server, run->pair.server_peer, change);
 }
 

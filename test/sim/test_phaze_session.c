@@ -199,6 +199,34 @@ static void test_hard_stop_by_time(void **state) {
 	phaze_pair_free(&pair);
 }
 
+static bool lose_answers(void *context, const struct endpoint *from, const struct endpoint *to,
+						 struct slice datagram) {
+	const struct endpoint *server = context;
+	return phaze_sim_type(datagram) != PHAZE_REKEY || !endpoint_equal(from, server);
+}
+
+/* Nor does a server wait longer with the key of before for a client that does not hear of its next.
+ */
+static void test_hard_stop_of_old_key(void **state) {
+	struct phaze_pair pair = phaze_pair_up(37, NULL);
+	const uint64_t born = pair.client_peer->current->newest->session.born;
+	struct endpoint server = node_endpoint(pair.server);
+	pair.world->tap.pass = lose_answers;
+	pair.world->tap.context = &server;
+	world_run_until(pair.world, born + 179 * CLOCK_SECOND);
+	assert_int_equal(generation_of(pair.server_peer), 1);
+	assert_int_equal(generation_of(pair.client_peer), 0);
+	/* The client alone thinks that it may. */
+	pair.client_peer->current->limits.age = 1000 * CLOCK_SECOND;
+	pair.client_peer->timers[PHAZE_TIMER_AGE] = CLOCK_NEVER;
+	assert_true(world_packet_arrives(pair.client, pair.server, 1, DELAY));
+	assert_true(world_packet_arrives(pair.server, pair.client, 1, DELAY));
+	world_run_until(pair.world, born + 181 * CLOCK_SECOND);
+	assert_false(world_packet_arrives(pair.client, pair.server, 2, CLOCK_SECOND));
+	assert_false(world_packet_arrives(pair.server, pair.client, 2, CLOCK_SECOND));
+	phaze_pair_free(&pair);
+}
+
 /* No key sees more than 2^31 packets. */
 static void test_hard_stop_by_packets(void **state) {
 	struct phaze_pair pair = phaze_pair_up(36, NULL);
@@ -374,6 +402,37 @@ static void test_rate(void **state) {
 	phaze_pair_free(&pair);
 }
 
+/* Who sent too much is still understood where it says that it goes. */
+static void test_close_beyond_rate(void **state) {
+	struct phaze_pair pair = phaze_pair_up(71, NULL);
+	phaze_sim_change(pair.server, pair.server_peer,
+					 (struct phaze_peer_change){.changes = PHAZE_CHANGE_RATE, .rate = 1000});
+	for (uint32_t number = 0; number < 1000; number++)
+		world_packet(pair.client, pair.server, number);
+	world_run(pair.world, CLOCK_SECOND);
+	assert_false(world_packet_arrives(pair.client, pair.server, 2000, CLOCK_SECOND));
+	node_link(pair.client, false);
+	world_run(pair.world, DELAY + CLOCK_MILLISECOND);
+	assert_null(pair.server_peer->current);
+	phaze_pair_free(&pair);
+}
+
+/* One way alone counts as well. */
+static void test_quota_one_way(void **state) {
+	for (uint32_t i = 0; i < 2; i++) {
+		struct phaze_pair pair = phaze_pair_up(72 + i, NULL);
+		phaze_sim_change(
+			pair.server, pair.server_peer,
+			(struct phaze_peer_change){.changes = PHAZE_CHANGE_QUOTA, .quota_end = 10000});
+		for (uint32_t number = 0; number < 80; number++) {
+			world_packet(i ? pair.client : pair.server, i ? pair.server : pair.client, number);
+			world_run(pair.world, CLOCK_MILLISECOND);
+		}
+		assert_null(pair.server_peer->current);
+		phaze_pair_free(&pair);
+	}
+}
+
 static uint64_t bytes_of(const struct phaze_peer *peer) {
 	return peer->peer.published.sent_bytes + peer->peer.published.received_bytes;
 }
@@ -450,12 +509,15 @@ int main(void) {
 		cmocka_unit_test(test_late_packets),
 		cmocka_unit_test(test_ids_rest),
 		cmocka_unit_test(test_hard_stop_by_time),
+		cmocka_unit_test(test_hard_stop_of_old_key),
 		cmocka_unit_test(test_hard_stop_by_packets),
 		cmocka_unit_test(test_replays_and_flips),
 		cmocka_unit_test(test_migration),
 		cmocka_unit_test(test_migration_and_rekey),
 		cmocka_unit_test(test_forged_migration),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_close_beyond_rate),
+		cmocka_unit_test(test_quota_one_way),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_members),
 	};

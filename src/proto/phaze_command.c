@@ -197,6 +197,7 @@ enum err phaze_command_send(struct engine *engine, struct interface *interface,
 struct lane_command {
 	struct command command; /* first */
 	struct interface *interface;
+	const struct snapshot *posted_under; /* as long as this waits, none other lies there */
 	enum phaze_close_code code;
 };
 
@@ -217,9 +218,15 @@ static enum err post_all(struct engine *engine, struct interface *interface,
 static void run_farewell(struct shard *shard, struct command *base) {
 	struct lane_command *command = (struct lane_command *)base;
 	const struct lane *lane = &command->interface->lanes[shard->number];
-	list_for_each (link, &lane->peers)
-		phaze_peer_stop(phaze_peer_of(list_item(link, struct peer, shard_link)), command->code);
-	phaze_lane_of(lane)->parted = true;
+	/* A command before this one may have taken up the snapshot that says how to go on. */
+	const bool goes_on = lane->snapshot != command->posted_under;
+	list_for_each (link, &lane->peers) {
+		struct phaze_peer *peer = phaze_peer_of(list_item(link, struct peer, shard_link));
+		phaze_peer_stop(peer, command->code);
+		if (goes_on && lane->snapshot->up)
+			phaze_peer_start(peer);
+	}
+	phaze_lane_of(lane)->parted = !goes_on;
 	/* The next command may close the sockets. */
 	outbox_flush(&lane->listener->outbox);
 	free(command);

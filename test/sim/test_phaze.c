@@ -325,6 +325,21 @@ static void test_close(void **state) {
 	phaze_pair_free(&pair);
 }
 
+/* Down and up before any shard looked, behind a command that finds the interface up again. */
+static void test_down_and_up(void **state) {
+	struct phaze_pair pair = phaze_pair_up(42, NULL);
+	phaze_sim_change(pair.client, pair.client_peer,
+					 (struct phaze_peer_change){.changes = PHAZE_CHANGE_RATE});
+	node_link(pair.client, false);
+	node_link(pair.client, true);
+	world_run(pair.world, CLOCK_SECOND);
+	assert_true(has_ended(pair.server, pair.number, PHAZE_CLOSE_DONE, true));
+	(void)phaze_pair_login(&pair, &phaze_login);
+	world_run(pair.world, CLOCK_SECOND);
+	assert_true(works(&pair, 1));
+	phaze_pair_free(&pair);
+}
+
 /* Three keepalives missed: both ends find the other one dead, and say no word to anybody. */
 static void test_dead(void **state) {
 	struct phaze_pair pair = phaze_pair_up(45, NULL);
@@ -400,7 +415,8 @@ int main(void) {
 		cmocka_unit_test(test_tickets),        cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_login_again),    cmocka_unit_test(test_guide),
 		cmocka_unit_test(test_guide_of_ended), cmocka_unit_test(test_close),
-		cmocka_unit_test(test_dead),           cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_down_and_up),    cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_datagrams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,7 @@ void outbox_answer(struct outbox *outbox, const struct endpoint *to, const struc
 		const struct transport *transport =
 			to->address.family == ADDRESS_V6 ? outbox->v6 : outbox->v4;
 		struct udp_message message = message_of(to, from, data, size);
+		flush_answers(outbox); /* they leave in the order in which they came */
 		if (transport->ops)
 			transport->ops->send_many(transport->context, &message, 1);
 		return;

@@ -1,0 +1,372 @@
+#include "proto/phaze_dial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "crypto/processor.h"
+#include "handshake/phaze_client.h"
+#include "proto/phaze_ids.h"
+#include "proto/phaze_sessions.h"
+#include "proto/phaze_tickets.h"
+#include "session/retry_backoff.h"
+
+/* Where there are others, an endpoint has so long for its first answer. */
+#define TURN (4 * CLOCK_SECOND)
+/* Shorter sessions end for a reason that may last: the next attempt waits. */
+#define SHORT_SESSION (10 * CLOCK_SECOND)
+
+enum { REASON_SIZE = 256 };
+
+struct phaze_dial {
+	bool has_password;
+	struct uapi_password password;
+
+	/* The handshake that is under way; its way is the session's, too. */
+	struct phaze_client *client; /* NULL: there is none */
+	struct phaze_trust *trust;
+	struct phaze_way way;
+	uint64_t give_way; /* ns: to the next endpoint, unless something came; CLOCK_NEVER */
+	struct phaze_pass pass;
+
+	uint64_t number;       /* of the session that came of one; 0: there is none */
+	uint64_t connected_at; /* ns */
+
+	size_t at;         /* the endpoint that is tried */
+	size_t tried;      /* of this round */
+	uint32_t in_a_row; /* attempts that nobody answered */
+	struct retry_backoff backoff;
+	uint64_t next; /* ns; CLOCK_NEVER: not before something changes */
+	bool is_refused;
+	char reason[REASON_SIZE];
+};
+
+enum err phaze_dial_new(struct phaze_dial **out_dial) {
+	struct phaze_dial *dial = calloc(1, sizeof *dial);
+	if (!dial)
+		return ERR_NO_MEMORY;
+	dial->next = CLOCK_NEVER;
+	*out_dial = dial;
+	return ERR_OK;
+}
+
+static void hang_up(struct phaze_dial *dial) {
+	phaze_client_free(dial->client);
+	phaze_trust_release(dial->trust);
+	dial->client = NULL;
+	dial->trust = NULL;
+	wipe(&dial->pass, sizeof dial->pass);
+}
+
+void phaze_dial_free(struct phaze_dial *dial) {
+	if (!dial)
+		return;
+	hang_up(dial);
+	wipe(dial, sizeof *dial);
+	free(dial);
+}
+
+void phaze_dial_set_password(struct device *device, const struct uapi_password *password) {
+	struct phaze_dial *dial = device->dial;
+	wipe(&dial->password, sizeof dial->password);
+	dial->has_password = password != NULL;
+	if (password)
+		dial->password = *password;
+}
+
+const struct uapi_password *phaze_dial_password(const struct device *device) {
+	return device->dial->has_password ? &device->dial->password : NULL;
+}
+
+const char *phaze_dial_refused(const struct device *device) {
+	return device->dial->is_refused ? device->dial->reason : NULL;
+}
+
+/* Whether there is somebody to dial, and something to show. */
+static bool can_dial(const struct device *device) {
+	const struct phaze_dial *dial = device->dial;
+	const struct phaze_member *server = phaze_control_only(device);
+	return device->settings.role == PHAZE_CLIENT && device_sockets_are_up(&device->sockets) &&
+		   server && server->profile.endpoint_count > 0 &&
+		   (dial->has_password || phaze_trust_identity(device->trust)->chain.count > 0 ||
+			phaze_tickets_is_good(device, server));
+}
+
+/* A session goes on as long as its server is one of those that are configured. */
+static void leave_others(struct device *device) {
+	struct phaze_member *server = phaze_control_only(device);
+	const struct phaze_profile *profile = &server->profile;
+	for (size_t i = 0; i < profile->endpoint_count; i++)
+		if (endpoint_equal(&profile->endpoints[i], &device->dial->way.to))
+			return;
+	server->end = PHAZE_CLOSE_DONE;
+	phaze_control_change(device, server, PHAZE_CHANGE_END);
+}
+
+void phaze_dial_changed(struct device *device) {
+	struct phaze_dial *dial = device->dial;
+	if (device->settings.role != PHAZE_CLIENT)
+		return;
+	if (dial->number != 0 && phaze_control_only(device))
+		leave_others(device);
+	hang_up(dial);
+	dial->backoff = (struct retry_backoff){0};
+	dial->at = dial->tried = 0;
+	dial->in_a_row = 0;
+	dial->next = dial->number == 0 && can_dial(device) ? 0 : CLOCK_NEVER;
+}
+
+void phaze_dial_stop(struct device *device) {
+	hang_up(device->dial);
+	device->dial->next = CLOCK_NEVER;
+}
+
+void phaze_dial_forget(struct device *device) {
+	phaze_dial_stop(device);
+	device->dial->number = 0;
+	device->dial->is_refused = false;
+	phaze_dial_set_password(device, NULL);
+}
+
+static void wait(const struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	dial->tried = 0;
+	dial->next =
+		now + retry_backoff_next(&dial->backoff, engine_get_options(device->engine)->random);
+}
+
+/* The next endpoint at once, or after waiting where this was the last of the round. */
+static void try_next(const struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	const struct phaze_member *server = phaze_control_only(device);
+	const size_t count = server->profile.endpoint_count;
+	dial->at = (dial->at + 1) % count;
+	dial->next = now;
+	if (++dial->tried >= count)
+		wait(device, now);
+}
+
+static void send_all(const struct device *device) {
+	struct phaze_dial *dial = device->dial;
+	struct slice packet;
+	while (phaze_client_send(dial->client, &packet))
+		(void)phaze_command_send(device->engine, device->interface, &dial->way, packet.data,
+								 packet.size);
+}
+
+static void begin(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	const struct phaze_settings *settings = &device->settings;
+	const struct random_source *random = engine_get_options(device->engine)->random;
+	const struct phaze_member *server = phaze_control_only(device);
+	const struct phaze_profile *profile = &server->profile;
+	const struct phaze_client_options options = {
+		.session_id = phaze_ids_draw(random, server->shared.peer.owner),
+		.aes = processor_has_aes(),
+		.ciphers = settings->ciphers,
+		.cipher_count = settings->cipher_count,
+		.name = slice_of_text(profile->name),
+		.password = slice_of(dial->password.bytes, dial->password.size),
+		.ticket = phaze_tickets_is_good(device, server) ? &server->pass.ticket : NULL,
+		.identity = phaze_trust_identity(device->trust),
+		.random = random,
+	};
+	dial->at %= profile->endpoint_count;
+	dial->way =
+		(struct phaze_way){.shard = server->shared.peer.owner, .to = profile->endpoints[dial->at]};
+	dial->pass = server->pass;
+	if (phaze_client_new(&options, now, &dial->client)) {
+		device->host->warn(device->host->context, "cannot begin a login: out of memory, or "
+												  "certificates and names are too long");
+		wait(device, now);
+		return;
+	}
+	dial->trust = phaze_trust_hold(device->trust);
+	dial->give_way = profile->endpoint_count > 1 ? now + TURN : CLOCK_NEVER;
+	dial->next = CLOCK_NEVER;
+	send_all(device);
+}
+
+static void tell_refused(struct device *device, const char *reason) {
+	struct phaze_dial *dial = device->dial;
+	(void)snprintf(dial->reason, sizeof dial->reason, "%s", reason);
+	dial->is_refused = true;
+	phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED, 0, dial->reason);
+}
+
+static void tell_unanswered(struct device *device) {
+	struct phaze_dial *dial = device->dial;
+	struct device_event event = {
+		.kind = DEVICE_EVENT_UNANSWERED,
+		.endpoint = dial->way.to,
+		.count = ++dial->in_a_row,
+	};
+	memcpy(event.public_key, phaze_control_only(device)->shared.identity, sizeof event.public_key);
+	if (device->host->event)
+		device->host->event(device->host->context, &event);
+}
+
+/* What a repetition may mend without anybody's doing. */
+static bool is_passing(enum phaze_end end) {
+	switch (end) {
+	case PHAZE_END_NEEDS_PASSWORD:
+	case PHAZE_END_NEEDS_CERTIFICATE:
+	case PHAZE_END_CREDENTIALS:
+	case PHAZE_END_EXPIRED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void refused(struct device *device, uint64_t now, enum phaze_end end) {
+	struct phaze_dial *dial = device->dial;
+	char reason[REASON_SIZE];
+	(void)snprintf(reason, sizeof reason, "%s", phaze_client_end_text(end));
+	if (end == PHAZE_END_UNTRUSTED)
+		(void)snprintf(reason, sizeof reason, "the server's certificate %s",
+					   chain_fault_text(phaze_trust_fault(dial->trust)));
+	hang_up(dial);
+	tell_refused(device, reason);
+	if (is_passing(end))
+		try_next(device, now);
+}
+
+static void over(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	const enum phaze_end end = phaze_client_end(dial->client, NULL);
+	if (end == PHAZE_END_SILENCE) {
+		hang_up(dial);
+		tell_unanswered(device);
+		try_next(device, now);
+	} else {
+		refused(device, now, end);
+	}
+}
+
+/* The ticket that it brought; of which login only a server has to know. */
+static void fill_pass(const struct device *device, const struct phaze_established *established,
+					  const struct parameters *told) {
+	struct phaze_pass *pass = &device->dial->pass;
+	const uint64_t now = phaze_control_wall(device);
+	*pass = (struct phaze_pass){.login = now, .until = now + told->ticket_lifetime};
+	if (established->has_ticket)
+		pass->ticket = established->ticket;
+}
+
+static void established(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	struct phaze_member *server = phaze_control_only(device);
+	const struct phaze_established *made = phaze_client_established(dial->client);
+	const struct parameters *told = phaze_client_parameters(dial->client);
+	fill_pass(device, made, told);
+	const struct phaze_offer offer = {
+		.member = server,
+		.established = made,
+		.way = &dial->way,
+		.tells = told,
+		.has_ticket = made->has_ticket,
+		.pass = &dial->pass,
+	};
+	if (phaze_sessions_offer(device, &offer, &dial->number)) {
+		dial->number = 0;
+		hang_up(dial);
+		wait(device, now);
+		return;
+	}
+	dial->is_refused = false;
+	dial->in_a_row = 0;
+	dial->tried = 0;
+	dial->connected_at = now;
+	if (device->host->settings)
+		device->host->settings(device->host->context, server->shared.identity, &told->interface);
+	hang_up(dial);
+}
+
+/* After whatever happened to it. */
+static void settle(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	send_all(device);
+	switch (phaze_client_state(dial->client)) {
+	case PHAZE_CLIENT_GREETING:
+		return;
+	case PHAZE_CLIENT_SHOWING:
+		dial->give_way = CLOCK_NEVER;
+		return;
+	case PHAZE_CLIENT_ESTABLISHED:
+		established(device, now);
+		return;
+	case PHAZE_CLIENT_ENDED:
+		over(device, now);
+		return;
+	}
+}
+
+void phaze_dial_receive(struct device *device, uint64_t now,
+						const struct phaze_news_datagram *datagram) {
+	struct phaze_dial *dial = device->dial;
+	if (!dial->client || !endpoint_equal(&datagram->way.to, &dial->way.to))
+		return;
+	enum err error = phaze_client_receive(dial->client, now, datagram->data, datagram->size);
+	if (error == ERR_OK || error == ERR_AGAIN)
+		dial->way.from = datagram->way.from;
+	settle(device, now);
+}
+
+void phaze_dial_connected(struct device *device, uint64_t number) {
+	struct phaze_dial *dial = device->dial;
+	if (dial->number == number)
+		dial->next = CLOCK_NEVER;
+}
+
+/* Another server may be tried at once; who was refused in the end is told why by a login. */
+void phaze_dial_ended(struct device *device, const struct phaze_news_session *news) {
+	struct phaze_dial *dial = device->dial;
+	const uint64_t now = phaze_control_now(device);
+	if (dial->number == 0 || dial->number != news->number)
+		return;
+	dial->number = 0;
+	if (!can_dial(device))
+		return;
+	const bool was_short = !news->was_heard || now - dial->connected_at < SHORT_SESSION;
+	if (!was_short)
+		dial->backoff = (struct retry_backoff){0};
+	if (news->by_peer && news->code == PHAZE_CLOSE_GOING_AWAY)
+		try_next(device, now);
+	else if (was_short || (news->by_peer && news->code == PHAZE_CLOSE_REPLACED))
+		wait(device, now);
+	else
+		dial->next = now;
+}
+
+static void expire(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	if (dial->give_way <= now && phaze_client_state(dial->client) == PHAZE_CLIENT_GREETING) {
+		hang_up(dial);
+		tell_unanswered(device);
+		try_next(device, now);
+	} else if (phaze_client_deadline(dial->client) <= now) {
+		phaze_client_expire(dial->client, now);
+		settle(device, now);
+	}
+}
+
+uint64_t phaze_dial_run(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	if (dial->client)
+		expire(device, now);
+	if (!dial->client && dial->next <= now) {
+		dial->next = CLOCK_NEVER;
+		if (dial->number == 0 && can_dial(device))
+			begin(device, now);
+	}
+	uint64_t next = dial->next;
+	if (dial->client) {
+		const uint64_t deadline = phaze_client_deadline(dial->client);
+		next = deadline < next ? deadline : next;
+		next = dial->give_way < next ? dial->give_way : next;
+	}
+	return next;
+}

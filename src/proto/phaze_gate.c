@@ -1,0 +1,494 @@
+#include "proto/phaze_gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "crypto/hash.h"
+#include "crypto/processor.h"
+#include "handshake/phaze_server.h"
+#include "proto/phaze_ids.h"
+#include "proto/phaze_sessions.h"
+#include "proto/phaze_tickets.h"
+#include "session/rate_limiter.h"
+#include "session/source_cookie.h"
+#include "wire/cursor.h"
+
+/* A judge who could not take a login is not asked more of for so long. */
+#define JUDGE_REST (2 * CLOCK_SECOND)
+
+enum { ID_SIZE = 4 };
+
+struct phaze_handshake {
+	struct list link; /* the oldest first */
+	struct device *device;
+	struct phaze_trust *trust; /* of when it began */
+	struct phaze_server_setup setup;
+	struct phaze_server *server;
+	struct phaze_way way;      /* of the last packet that was of use */
+	uint8_t digest[HASH_SIZE]; /* of its ClientHello and where that came from */
+	uint8_t id[ID_SIZE];       /* our session id */
+	bool is_half_open;         /* as it is counted */
+	bool is_busy;              /* it takes a packet: whoever brought that goes on */
+	bool loaded;               /* when it began */
+	uint64_t login;            /* whose verdict it waits for; 0: none */
+	uint64_t number;           /* of its session; 0: there is none yet */
+	/* Of whom, as far as it is known: since his ticket was found, or since the verdict. */
+	struct phaze_member *member;
+	struct phaze_pass pass; /* the new ticket's, and in any case the login's */
+	bool has_ticket;        /* a new one */
+};
+
+struct phaze_gate {
+	struct list handshakes;
+	struct key_table by_digest, by_id;
+	size_t half_open;
+	struct source_cookie cookies;
+	struct rate_limiter *limiter;
+	uint64_t last_login;
+	uint64_t judge_rests; /* ns: until then he counts as loaded */
+};
+
+enum err phaze_gate_new(struct device *device, struct phaze_gate **out_gate) {
+	const struct random_source *random = engine_get_options(device->engine)->random;
+	struct phaze_gate *gate = calloc(1, sizeof *gate);
+	if (!gate)
+		return ERR_NO_MEMORY;
+	enum err error = rate_limiter_new(random, &gate->limiter);
+	if (error) {
+		free(gate);
+		return error;
+	}
+	list_init(&gate->handshakes);
+	key_table_init(&gate->by_digest, random, HASH_SIZE);
+	key_table_init(&gate->by_id, random, ID_SIZE);
+	source_cookie_init(&gate->cookies);
+	*out_gate = gate;
+	return ERR_OK;
+}
+
+static void free_handshake(struct phaze_handshake *handshake) {
+	phaze_server_free(handshake->server);
+	phaze_trust_release(handshake->trust);
+	wipe(handshake, sizeof *handshake);
+	free(handshake);
+}
+
+static void remove_handshake(struct phaze_handshake *handshake) {
+	struct device *device = handshake->device;
+	struct phaze_gate *gate = device->gate;
+	if (handshake->login != 0 && device->host->abandon)
+		device->host->abandon(device->host->context, handshake->login);
+	key_table_remove(&gate->by_digest, handshake->digest);
+	key_table_remove(&gate->by_id, handshake->id);
+	gate->half_open -= handshake->is_half_open ? 1 : 0;
+	list_remove(&handshake->link);
+	free_handshake(handshake);
+}
+
+void phaze_gate_close(struct device *device) {
+	list_for_each (link, &device->gate->handshakes)
+		remove_handshake(list_item(link, struct phaze_handshake, link));
+}
+
+void phaze_gate_free(struct phaze_gate *gate) {
+	if (!gate)
+		return;
+	list_for_each (link, &gate->handshakes)
+		remove_handshake(list_item(link, struct phaze_handshake, link));
+	key_table_done(&gate->by_digest);
+	key_table_done(&gate->by_id);
+	source_cookie_done(&gate->cookies);
+	rate_limiter_free(gate->limiter);
+	free(gate);
+}
+
+size_t phaze_gate_count(const struct device *device, size_t *out_half_open) {
+	*out_half_open = device->gate->half_open;
+	return device->gate->by_id.count;
+}
+
+/* What it asks */
+
+static enum err make_cookie(void *context, uint64_t now, const struct endpoint *from,
+							struct slice content, uint8_t out_cookie[static PHAZE_COOKIE_SIZE]) {
+	const struct phaze_handshake *handshake = context;
+	const struct device *device = handshake->device;
+	return source_cookie_make(&device->gate->cookies, engine_get_options(device->engine)->random,
+							  now, from, content, out_cookie);
+}
+
+/* Who shows that he is there may nevertheless not begin too often. */
+static bool check_cookie(void *context, uint64_t now, const struct endpoint *from,
+						 struct slice content, const uint8_t cookie[static PHAZE_COOKIE_SIZE]) {
+	const struct phaze_handshake *handshake = context;
+	const struct phaze_gate *gate = handshake->device->gate;
+	return source_cookie_check(&gate->cookies, now, from, content, cookie) &&
+		   (!handshake->loaded || rate_limiter_allow(gate->limiter, &from->address, now));
+}
+
+static bool find_ticket(void *context, const uint8_t id[static PHAZE_TICKET_ID_SIZE],
+						uint8_t out_psk[static PHAZE_SECRET_SIZE]) {
+	struct phaze_handshake *handshake = context;
+	handshake->member = phaze_tickets_find(handshake->device, id);
+	if (!handshake->member)
+		return false;
+	memcpy(out_psk, handshake->member->pass.ticket.psk, PHAZE_SECRET_SIZE);
+	return true;
+}
+
+/* What the member is told, with a ticket where there is one for it. */
+static enum err tell_member(struct phaze_handshake *handshake, struct parameters *out_parameters) {
+	const struct device *device = handshake->device;
+	const struct phaze_settings *settings = &device->settings;
+	const struct phaze_member *member = handshake->member;
+	struct phaze_pass *pass = &handshake->pass;
+	const uint64_t now = phaze_control_wall(device);
+	enum err error = phaze_control_tell(settings, &member->profile, out_parameters);
+	handshake->has_ticket = !error &&
+							!wipe_is_zero(settings->ticket_key, sizeof settings->ticket_key) &&
+							phaze_pass_until(pass, now, settings->ticket_seconds,
+											 member->profile.until, &pass->until) == ERR_OK;
+	if (!handshake->has_ticket)
+		return error;
+	random_fill(engine_get_options(device->engine)->random, pass->ticket.id,
+				sizeof pass->ticket.id);
+	out_parameters->has_ticket = true;
+	memcpy(out_parameters->ticket_id, pass->ticket.id, sizeof out_parameters->ticket_id);
+	out_parameters->ticket_lifetime = (uint32_t)(pass->until - now);
+	return ERR_OK;
+}
+
+static bool resume(void *context, const uint8_t id[static PHAZE_TICKET_ID_SIZE],
+				   struct parameters *out_parameters) {
+	struct phaze_handshake *handshake = context;
+	(void)id;
+	handshake->pass = handshake->member->pass;
+	return tell_member(handshake, out_parameters) == ERR_OK;
+}
+
+static void refuse(struct phaze_handshake *handshake, uint64_t now, enum phaze_reject reason) {
+	const struct phaze_verdict verdict = {.reject = reason};
+	(void)phaze_server_verdict(handshake->server, now, &verdict);
+}
+
+static void check(void *context, struct phaze_server *server, const struct phaze_login *login) {
+	struct phaze_handshake *handshake = context;
+	struct device *device = handshake->device;
+	struct phaze_gate *gate = device->gate;
+	const uint64_t now = phaze_control_now(device);
+	const struct device_login question = {
+		.id = ++gate->last_login,
+		.from = handshake->way.to,
+		.user = login->user,
+		.password = login->password,
+		.by_certificate = login->by_certificate,
+	};
+	(void)server;
+	handshake->pass = (struct phaze_pass){.by_certificate = login->by_certificate};
+	if (login->by_certificate)
+		handshake->pass.mark = *phaze_trust_mark(handshake->trust);
+	handshake->login = question.id;
+	if (device->host->login && device->host->login(device->host->context, &question) == ERR_OK)
+		return;
+	handshake->login = 0;
+	gate->judge_rests = now + JUDGE_REST;
+	refuse(handshake, now, PHAZE_REJECT_BUSY);
+}
+
+static const struct phaze_server_ops server_ops = {
+	.find_ticket = find_ticket,
+	.resume = resume,
+	.check = check,
+	.make_cookie = make_cookie,
+	.check_cookie = check_cookie,
+};
+
+/* What comes of it */
+
+static void put_id(uint32_t id, uint8_t out_bytes[static ID_SIZE]) {
+	struct writer writer = writer_of(out_bytes, ID_SIZE);
+	writer_u32_be(&writer, id);
+}
+
+static bool shows_nothing(const struct phaze_handshake *handshake) {
+	const enum phaze_server_state state = phaze_server_state(handshake->server);
+	return state == PHAZE_SERVER_GREETED || state == PHAZE_SERVER_RESUMED;
+}
+
+/* The session comes before the packet that tells the client. */
+static enum err bring_session(struct phaze_handshake *handshake) {
+	const struct phaze_established *established = phaze_server_established(handshake->server);
+	const struct parameters tells = {.interface = {.mtu = 0}};
+	if (!established || handshake->number != 0)
+		return ERR_OK;
+	if (!handshake->member)
+		return ERR_NOT_FOUND;
+	if (established->has_ticket)
+		handshake->pass.ticket = established->ticket;
+	const struct phaze_offer offer = {
+		.member = handshake->member,
+		.established = established,
+		.way = &handshake->way,
+		.tells = &tells,
+		.used = phaze_server_used_ticket(handshake->server),
+		.has_ticket = established->has_ticket,
+		.pass = &handshake->pass,
+	};
+	return phaze_sessions_offer(handshake->device, &offer, &handshake->number);
+}
+
+/* After whatever happened to it: brings its session, sends its packets; or it is gone. */
+static void settle(struct phaze_handshake *handshake) {
+	struct device *device = handshake->device;
+	struct phaze_gate *gate = device->gate;
+	struct slice packet;
+	if (bring_session(handshake)) {
+		remove_handshake(handshake);
+		return;
+	}
+	while (phaze_server_send(handshake->server, &packet))
+		(void)phaze_command_send(device->engine, device->interface, &handshake->way, packet.data,
+								 packet.size);
+	const bool is_half_open = shows_nothing(handshake);
+	gate->half_open += is_half_open ? 1 : 0;
+	gate->half_open -= handshake->is_half_open ? 1 : 0;
+	handshake->is_half_open = is_half_open;
+	if (phaze_server_state(handshake->server) == PHAZE_SERVER_ENDED)
+		remove_handshake(handshake);
+}
+
+/* Coming in */
+
+static bool is_loaded(const struct phaze_gate *gate, uint64_t now) {
+	return gate->half_open > PHAZE_GATE_HALF_OPEN_MAX || now < gate->judge_rests;
+}
+
+/* One that is nobody else's; of the shard that the packet came to, where it will go on. */
+static uint32_t draw_id(const struct device *device, uint16_t shard,
+						uint8_t out_bytes[static ID_SIZE]) {
+	for (;;) {
+		const uint32_t id = phaze_ids_draw(engine_get_options(device->engine)->random, shard);
+		put_id(id, out_bytes);
+		if (!key_table_find(&device->gate->by_id, out_bytes))
+			return id;
+	}
+}
+
+/* The oldest that has shown nothing; failing that, the oldest that has its answer. */
+static bool make_room(struct phaze_gate *gate) {
+	struct phaze_handshake *answered = NULL;
+	if (gate->by_id.count < PHAZE_GATE_MAX)
+		return true;
+	list_for_each (link, &gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (handshake->is_half_open) {
+			remove_handshake(handshake);
+			return true;
+		}
+		if (!answered && handshake->login == 0)
+			answered = handshake;
+	}
+	if (answered)
+		remove_handshake(answered);
+	return answered != NULL;
+}
+
+/* Takes it up among the others. */
+static enum err enter(struct phaze_handshake *handshake) {
+	struct phaze_gate *gate = handshake->device->gate;
+	enum err error = key_table_add(&gate->by_digest, handshake->digest, handshake);
+	if (error)
+		return error;
+	error = key_table_add(&gate->by_id, handshake->id, handshake);
+	if (error) {
+		key_table_remove(&gate->by_digest, handshake->digest);
+		return error;
+	}
+	list_append(&gate->handshakes, &handshake->link);
+	return ERR_OK;
+}
+
+static void send_retry(const struct device *device, const struct phaze_way *way,
+					   const uint8_t retry[static PHAZE_RETRY_SIZE]) {
+	(void)phaze_command_send(device->engine, device->interface, way, retry, PHAZE_RETRY_SIZE);
+}
+
+static void begin(struct device *device, uint64_t now, const struct phaze_news_datagram *datagram,
+				  const uint8_t digest[static HASH_SIZE]) {
+	struct phaze_gate *gate = device->gate;
+	const struct phaze_settings *settings = &device->settings;
+	uint8_t retry[PHAZE_RETRY_SIZE];
+	struct phaze_handshake *handshake = calloc(1, sizeof *handshake);
+	if (!handshake)
+		return;
+	list_init(&handshake->link);
+	handshake->device = device;
+	handshake->trust = phaze_trust_hold(device->trust);
+	handshake->way = datagram->way;
+	handshake->loaded = is_loaded(gate, now);
+	memcpy(handshake->digest, digest, sizeof handshake->digest);
+	handshake->setup = (struct phaze_server_setup){
+		.ops = &server_ops,
+		.context = handshake,
+		.identity = phaze_trust_identity(handshake->trust),
+		.random = engine_get_options(device->engine)->random,
+		.demands = settings->demands,
+		.aes = processor_has_aes(),
+		.ciphers = settings->ciphers,
+		.cipher_count = settings->cipher_count,
+	};
+	const struct phaze_server_input input = {
+		.from = &handshake->way.to,
+		.data = datagram->data,
+		.size = datagram->size,
+		.now = now,
+		.loaded = handshake->loaded,
+		.session_id = draw_id(device, datagram->way.shard, handshake->id),
+	};
+	enum err error = phaze_server_open(&handshake->setup, &input, retry, &handshake->server);
+	if (error == ERR_COOKIE_REQUIRED)
+		send_retry(device, &handshake->way, retry);
+	if (error || !make_room(gate) || enter(handshake))
+		free_handshake(handshake);
+	else
+		settle(handshake);
+}
+
+static bool digest_of(const struct phaze_news_datagram *datagram,
+					  uint8_t out_digest[static HASH_SIZE]) {
+	const struct endpoint *from = &datagram->way.to;
+	uint8_t place[ADDRESS_V6_SIZE + 1 + 4 + 2];
+	struct writer writer = writer_of(place, sizeof place);
+	writer_bytes(&writer, from->address.bytes, ADDRESS_V6_SIZE);
+	writer_u8(&writer, from->address.family);
+	writer_u32_be(&writer, from->scope_id);
+	writer_u16_be(&writer, from->port);
+	const struct slice parts[] = {slice_of(place, sizeof place),
+								  slice_of(datagram->data, datagram->size)};
+	return hash_digest(HASH_SHA256, parts, 2, out_digest) == ERR_OK;
+}
+
+static void receive(struct phaze_handshake *handshake, uint64_t now,
+					const struct phaze_news_datagram *datagram) {
+	handshake->is_busy = true;
+	enum err error = phaze_server_receive(handshake->server, now, &datagram->way.to, datagram->data,
+										  datagram->size);
+	handshake->is_busy = false;
+	if (error == ERR_OK || error == ERR_AGAIN || error == ERR_EXISTS)
+		handshake->way = datagram->way;
+	settle(handshake);
+}
+
+void phaze_gate_receive(struct device *device, uint64_t now,
+						const struct phaze_news_datagram *datagram) {
+	const struct phaze_gate *gate = device->gate;
+	struct phaze_header header;
+	uint8_t digest[HASH_SIZE], id[ID_SIZE];
+	if (phaze_packet_decode(datagram->data, datagram->size, &header))
+		return;
+	if (header.session_id != 0) {
+		put_id(header.session_id, id);
+		struct phaze_handshake *handshake = key_table_find(&gate->by_id, id);
+		if (handshake)
+			receive(handshake, now, datagram);
+		return;
+	}
+	/* Who has no certificate cannot show that he is a server. */
+	if (phaze_trust_identity(device->trust)->chain.count == 0 || !digest_of(datagram, digest))
+		return;
+	struct phaze_handshake *handshake = key_table_find(&gate->by_digest, digest);
+	if (handshake)
+		receive(handshake, now, datagram);
+	else
+		begin(device, now, datagram, digest);
+}
+
+static struct phaze_handshake *find_login(const struct phaze_gate *gate, uint64_t login) {
+	list_for_each (link, &gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (handshake->login == login)
+			return handshake;
+	}
+	return NULL;
+}
+
+/* Authorities and lists may have changed since it was shown. */
+static bool is_vouched_for(const struct phaze_handshake *handshake) {
+	return !handshake->pass.by_certificate ||
+		   phaze_trust_still_is(handshake->device->trust, &handshake->pass.mark);
+}
+
+static enum phaze_reject accept(struct phaze_handshake *handshake, uint64_t now,
+								const uint8_t identity[static HASH_SIZE]) {
+	struct device *device = handshake->device;
+	struct parameters parameters;
+	const struct phaze_verdict verdict = {.parameters = &parameters};
+	handshake->member = phaze_control_find(device, identity);
+	if (!handshake->member)
+		return PHAZE_REJECT_BUSY;
+	if (!is_vouched_for(handshake))
+		return PHAZE_REJECT_CREDENTIALS;
+	handshake->pass.login = phaze_control_wall(device);
+	if (tell_member(handshake, &parameters))
+		return PHAZE_REJECT_BUSY;
+	(void)phaze_server_verdict(handshake->server, now, &verdict);
+	return 0;
+}
+
+_Static_assert((int)DEVICE_REJECT_CREDENTIALS == (int)PHAZE_REJECT_CREDENTIALS &&
+				   (int)DEVICE_REJECT_ADDRESS == (int)PHAZE_REJECT_ADDRESS,
+			   "reasons have the same numbers");
+
+void phaze_gate_verdict(struct device *device, uint64_t now, const struct device_verdict *verdict) {
+	struct phaze_gate *gate = device->gate;
+	struct phaze_handshake *handshake = verdict->id != 0 ? find_login(gate, verdict->id) : NULL;
+	if (verdict->loaded)
+		gate->judge_rests = now + JUDGE_REST;
+	if (!handshake)
+		return;
+	handshake->login = 0;
+	enum phaze_reject reject = (enum phaze_reject)verdict->reject;
+	if (!reject)
+		reject = accept(handshake, now, verdict->public_key);
+	if (reject)
+		refuse(handshake, now, reject);
+	if (!handshake->is_busy)
+		settle(handshake);
+}
+
+uint64_t phaze_gate_run(struct device *device, uint64_t now) {
+	uint64_t next = CLOCK_NEVER;
+	list_for_each (link, &device->gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (phaze_server_deadline(handshake->server) <= now) {
+			phaze_server_expire(handshake->server, now);
+			settle(handshake);
+		}
+	}
+	list_for_each (other, &device->gate->handshakes) {
+		const struct phaze_handshake *handshake = list_item(other, struct phaze_handshake, link);
+		const uint64_t deadline = phaze_server_deadline(handshake->server);
+		next = deadline < next ? deadline : next;
+	}
+	return next;
+}
+
+/* Only of one that used a ticket: another's answer may still be lost. */
+void phaze_gate_connected(struct device *device, uint64_t number) {
+	list_for_each (link, &device->gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (handshake->number == number &&
+			phaze_server_state(handshake->server) == PHAZE_SERVER_RESUMED)
+			remove_handshake(handshake);
+	}
+}
+
+void phaze_gate_forget(struct device *device, const struct phaze_member *member) {
+	list_for_each (link, &device->gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (handshake->member == member)
+			remove_handshake(handshake);
+	}
+}

@@ -1,0 +1,245 @@
+#include "proto/phaze_sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "proto/phaze_dial.h"
+#include "proto/phaze_gate.h"
+#include "proto/phaze_tickets.h"
+
+/* What members used is told so often. */
+#define SWEEP_INTERVAL (10 * CLOCK_SECOND)
+
+/* One that is not known to be current, and not over. */
+struct offered {
+	struct list link;
+	uint64_t number;
+	struct phaze_member *member; /* NULL: it was removed */
+	unsigned kills;              /* the member's, when it was brought */
+	bool has_ticket;
+	struct phaze_pass pass;
+};
+
+static void free_offered(struct offered *offered) {
+	list_remove(&offered->link);
+	wipe(offered, sizeof *offered);
+	free(offered);
+}
+
+void phaze_sessions_done(struct device *device) {
+	list_for_each (link, &device->offers)
+		free_offered(list_item(link, struct offered, link));
+}
+
+static struct offered *find_offered(const struct device *device, uint64_t number) {
+	list_for_each (link, &device->offers) {
+		struct offered *offered = list_item(link, struct offered, link);
+		if (offered->number == number)
+			return offered;
+	}
+	return NULL;
+}
+
+static uint32_t less(uint32_t own, uint32_t told) {
+	return told > 0 && told < own ? told : own;
+}
+
+static enum err hash_ids(const struct phaze_offer *offer, struct phaze_new_session *session) {
+	enum err error = offer->used ? phaze_pass_hash(offer->used, session->used) : ERR_OK;
+	if (!error && offer->has_ticket)
+		error = phaze_pass_hash(offer->pass->ticket.id, session->fresh);
+	return error;
+}
+
+enum err phaze_sessions_offer(struct device *device, const struct phaze_offer *offer,
+							  uint64_t *out_number) {
+	const struct phaze_settings *settings = &device->settings;
+	const struct phaze_established *established = offer->established;
+	struct phaze_new_session session = {
+		.peer = &offer->member->shared,
+		.interface = device->interface,
+		.number = device->last_number + 1,
+		.resumed = offer->used != NULL,
+		.algorithm = established->algorithm,
+		.client_id = established->client_id,
+		.server_id = established->server_id,
+		.keys = established->keys,
+		.rekey_seconds = less(settings->rekey_seconds, offer->tells->rekey_seconds),
+		.rekey_packets = less(settings->rekey_packets, offer->tells->rekey_packets),
+		.keepalive = offer->tells->keepalive ? offer->tells->keepalive : settings->keepalive,
+		.to = offer->way->to,
+		.from = offer->way->from,
+	};
+	WIPE_ON_EXIT(session);
+	struct offered *offered = calloc(1, sizeof *offered);
+	enum err error = offered ? hash_ids(offer, &session) : ERR_NO_MEMORY;
+	if (!error)
+		error = phaze_command_session(device->engine, &session);
+	if (error) {
+		free(offered);
+		return error;
+	}
+	offered->number = session.number;
+	offered->member = offer->member;
+	offered->kills = offer->member->kills;
+	offered->has_ticket = offer->has_ticket;
+	offered->pass = *offer->pass;
+	list_init(&offered->link);
+	list_append(&device->offers, &offered->link);
+	*out_number = device->last_number = session.number;
+	return ERR_OK;
+}
+
+void phaze_sessions_tell(const struct device *device, const struct phaze_member *member,
+						 enum device_event_kind kind, uint32_t count, const char *text) {
+	struct device_event event = {.kind = kind, .count = count, .text = text};
+	uint32_t sequence;
+	if (!device->host->event)
+		return;
+	memcpy(event.public_key, member->shared.identity, sizeof event.public_key);
+	(void)peer_read_endpoint(&member->shared.peer, &event.endpoint, &sequence);
+	device->host->event(device->host->context, &event);
+}
+
+static uint64_t bytes_of(const struct phaze_member *member) {
+	const struct peer_published *published = &member->shared.peer.published;
+	return atomic_load_explicit(&published->sent_bytes, memory_order_relaxed) +
+		   atomic_load_explicit(&published->received_bytes, memory_order_relaxed);
+}
+
+static void tell_used(const struct device *device, struct phaze_member *member) {
+	const uint64_t sum = bytes_of(member);
+	if (device->settings.role != PHAZE_SERVER || sum == member->told_bytes)
+		return;
+	if (device->host->used)
+		device->host->used(device->host->context, member->shared.identity,
+						   sum - member->told_bytes);
+	member->told_bytes = sum;
+}
+
+void phaze_sessions_set_quota(struct device *device, struct phaze_member *member, uint64_t left) {
+	if (left > PHAZE_NO_QUOTA - member->told_bytes)
+		left = PHAZE_NO_QUOTA - member->told_bytes;
+	member->quota_end = member->told_bytes + left;
+	phaze_control_change(device, member, PHAZE_CHANGE_QUOTA);
+}
+
+/* Its ticket is the only one from now on, unless tickets of before its end were to be none. */
+static void became_current(struct device *device, const struct offered *offered) {
+	struct phaze_member *member = offered->member;
+	member->number = offered->number;
+	member->by_certificate = offered->pass.by_certificate;
+	member->mark = offered->pass.mark;
+	if (offered->kills == member->kills)
+		phaze_tickets_set(device, member, offered->has_ticket ? &offered->pass : NULL);
+	device->next_sweep = 0;
+	phaze_sessions_tell(device, member, DEVICE_EVENT_CONNECTED, 0, NULL);
+	phaze_dial_connected(device, offered->number);
+	phaze_gate_connected(device, offered->number);
+}
+
+/* One that another takes the place of is no end of its member's. */
+static void ended(struct device *device, struct phaze_member *member,
+				  const struct phaze_news_session *news) {
+	const bool replaced = news->code == PHAZE_CLOSE_REPLACED && !news->by_peer;
+	member->number = 0;
+	tell_used(device, member);
+	if (!replaced)
+		phaze_sessions_tell(device, member, DEVICE_EVENT_ENDED, news->code, NULL);
+}
+
+void phaze_sessions_news(struct device *device, const struct phaze_news_session *news) {
+	struct offered *offered = find_offered(device, news->number);
+	if (news->news.kind == PHAZE_NEWS_CURRENT) {
+		if (offered && offered->member)
+			became_current(device, offered);
+	} else {
+		struct phaze_member *member = phaze_control_find(device, news->identity);
+		if (member && member->number == news->number)
+			ended(device, member, news);
+		phaze_dial_ended(device, news);
+	}
+	if (offered)
+		free_offered(offered);
+}
+
+void phaze_sessions_end(struct device *device, struct phaze_member *member,
+						enum phaze_close_code code) {
+	member->kills++;
+	member->end = code;
+	phaze_tickets_set(device, member, NULL);
+	phaze_control_change(device, member, PHAZE_CHANGE_END);
+}
+
+void phaze_sessions_forget(struct device *device, struct phaze_member *member) {
+	list_for_each (link, &device->offers) {
+		struct offered *offered = list_item(link, struct offered, link);
+		if (offered->member == member)
+			offered->member = NULL;
+	}
+	tell_used(device, member);
+	phaze_tickets_forget(device, member);
+	phaze_gate_forget(device, member);
+	phaze_dial_forget(device);
+}
+
+/* Also what is brought to it and not known to be current yet. */
+static bool is_vouched_for(const struct device *device, const struct phaze_member *member) {
+	if (member->number != 0 && member->by_certificate &&
+		!phaze_trust_still_is(device->trust, &member->mark))
+		return false;
+	return !member->has_ticket || !member->pass.by_certificate ||
+		   phaze_trust_still_is(device->trust, &member->pass.mark);
+}
+
+void phaze_sessions_recheck(struct device *device) {
+	if (device->settings.role != PHAZE_SERVER)
+		return;
+	list_for_each (link, &device->offers) {
+		const struct offered *offered = list_item(link, struct offered, link);
+		if (offered->member && offered->pass.by_certificate &&
+			!phaze_trust_still_is(device->trust, &offered->pass.mark))
+			phaze_sessions_end(device, offered->member, PHAZE_CLOSE_REVOKED);
+	}
+	list_for_each (other, &device->members) {
+		struct phaze_member *member = list_item(other, struct phaze_member, link);
+		if (!is_vouched_for(device, member))
+			phaze_sessions_end(device, member, PHAZE_CLOSE_REVOKED);
+	}
+}
+
+/* Seconds since 1970 when a connected member's session is over; 0: never. */
+static uint64_t end_of(const struct phaze_member *member) {
+	const uint64_t until = member->profile.until;
+	if (!member->by_certificate)
+		return until;
+	const uint64_t valid = member->mark.valid_until > 0 ? (uint64_t)member->mark.valid_until : 1;
+	return until > 0 && until < valid ? until : valid;
+}
+
+static void sweep(struct device *device, uint64_t now) {
+	const uint64_t wall = phaze_control_wall(device);
+	device->next_sweep = CLOCK_NEVER;
+	list_for_each (link, &device->members) {
+		struct phaze_member *member = list_item(link, struct phaze_member, link);
+		const uint64_t end = end_of(member);
+		uint64_t next = now + SWEEP_INTERVAL;
+		tell_used(device, member);
+		if (member->number == 0)
+			continue;
+		if (end > 0 && end <= wall)
+			phaze_sessions_end(device, member, PHAZE_CLOSE_EXPIRED);
+		else if (end > 0 && end - wall < SWEEP_INTERVAL / CLOCK_SECOND)
+			next = now + (end - wall) * CLOCK_SECOND;
+		if (next < device->next_sweep)
+			device->next_sweep = next;
+	}
+}
+
+uint64_t phaze_sessions_run(struct device *device, uint64_t now) {
+	if (device->settings.role == PHAZE_SERVER && device->next_sweep <= now)
+		sweep(device, now);
+	return device->settings.role == PHAZE_SERVER ? device->next_sweep : CLOCK_NEVER;
+}

@@ -1,0 +1,157 @@
+#include "proto/phaze_tickets.h"
+
+#include <string.h>
+
+#include "base/wipe.h"
+#include "proto/phaze_record.h"
+
+static bool has_key(const struct device *device) {
+	const struct phaze_settings *settings = &device->settings;
+	return !wipe_is_zero(settings->ticket_key, sizeof settings->ticket_key);
+}
+
+/* Without a key it has to do with what memory has. */
+static size_t seal(const struct device *device, const struct phaze_member *member,
+				   uint8_t out_sealed[static PHAZE_PASS_SEALED_MAX]) {
+	size_t size;
+	if (!member->has_ticket || !has_key(device) ||
+		phaze_pass_seal(&member->pass, device->settings.ticket_key, member->shared.identity,
+						engine_get_options(device->engine)->random, out_sealed, &size))
+		return 0;
+	return size;
+}
+
+static void tell(const struct device *device, const struct phaze_member *member) {
+	struct device_ticket ticket = {.until = 0};
+	uint8_t sealed[PHAZE_PASS_SEALED_MAX];
+	if (!device->host->ticket)
+		return;
+	memcpy(ticket.public_key, member->shared.identity, sizeof ticket.public_key);
+	ticket.sealed = slice_of(sealed, seal(device, member, sealed));
+	if (ticket.sealed.size > 0) {
+		memcpy(ticket.hash, member->ticket_hash, sizeof ticket.hash);
+		ticket.until = member->pass.until;
+	}
+	device->host->ticket(device->host->context, &ticket);
+}
+
+void phaze_tickets_save(const struct device *device, const struct phaze_member *member) {
+	struct phaze_record_ticket ticket = {.hash = {0}};
+	uint8_t sealed[PHAZE_PASS_SEALED_MAX], record[PHAZE_RECORD_TICKET_SIZE_MAX];
+	size_t size;
+	if (!member->ticket_known)
+		return;
+	memcpy(ticket.identity, member->shared.identity, sizeof ticket.identity);
+	ticket.sealed = slice_of(sealed, seal(device, member, sealed));
+	if (ticket.sealed.size > 0)
+		memcpy(ticket.hash, member->ticket_hash, sizeof ticket.hash);
+	phaze_record_encode_ticket(&ticket, record, &size);
+	device->host->save(device->host->context, slice_of(record, size));
+}
+
+static void take_away(struct device *device, struct phaze_member *member) {
+	if (member->has_ticket)
+		key_table_remove(&device->by_ticket, member->ticket_hash);
+	member->has_ticket = false;
+	wipe(member->ticket_hash, sizeof member->ticket_hash);
+	wipe(&member->pass, sizeof member->pass);
+}
+
+/* Without memory there is none: the next login is a full one. */
+static void put(struct device *device, struct phaze_member *member, const struct phaze_pass *pass) {
+	take_away(device, member);
+	member->ticket_known = true;
+	if (!pass || phaze_pass_hash(pass->ticket.id, member->ticket_hash))
+		return;
+	member->pass = *pass;
+	member->has_ticket = key_table_add(&device->by_ticket, member->ticket_hash, member) == ERR_OK;
+	if (!member->has_ticket)
+		take_away(device, member);
+}
+
+void phaze_tickets_set(struct device *device, struct phaze_member *member,
+					   const struct phaze_pass *pass) {
+	const bool had = member->has_ticket || !member->ticket_known;
+	put(device, member, pass);
+	if (!had && !member->has_ticket)
+		return;
+	phaze_tickets_save(device, member);
+	tell(device, member);
+}
+
+/* Of somebody's keeping: sealed for this peer, and not over yet. */
+static enum err open_kept(const struct device *device, const struct phaze_member *member,
+						  const uint8_t hash[static HASH_SIZE], struct slice sealed,
+						  struct phaze_pass *out_pass) {
+	uint8_t own[HASH_SIZE];
+	if (!has_key(device))
+		return ERR_NOT_FOUND;
+	enum err error =
+		phaze_pass_open(sealed, device->settings.ticket_key, member->shared.identity, out_pass)
+			?: phaze_pass_hash(out_pass->ticket.id, own);
+	if (error)
+		return error;
+	if (memcmp(own, hash, sizeof own) != 0)
+		return ERR_MALFORMED;
+	return out_pass->until > phaze_control_wall(device) ? ERR_OK : ERR_EXPIRED;
+}
+
+static void take_kept(struct device *device, struct phaze_member *member,
+					  const uint8_t hash[static HASH_SIZE], struct slice sealed) {
+	struct {
+		struct phaze_pass pass;
+	} scratch = {.pass = {.login = 0}};
+	WIPE_ON_EXIT(scratch);
+	put(device, member,
+		open_kept(device, member, hash, sealed, &scratch.pass) ? NULL : &scratch.pass);
+	phaze_control_change(device, member, PHAZE_CHANGE_TICKET);
+}
+
+void phaze_tickets_offer(struct device *device, struct phaze_member *member,
+						 const struct uapi_ticket *ticket) {
+	if (!member->ticket_known)
+		take_kept(device, member, ticket->hash, slice_of(ticket->sealed, ticket->size));
+	else if (!member->has_ticket ||
+			 memcmp(ticket->hash, member->ticket_hash, sizeof ticket->hash) != 0)
+		tell(device, member); /* what is kept is old */
+}
+
+enum err phaze_tickets_restore(struct device *device, struct slice record) {
+	struct phaze_record_ticket ticket;
+	enum err error = phaze_record_decode_ticket(record, &ticket);
+	struct phaze_member *member = error ? NULL : phaze_control_find(device, ticket.identity);
+	if (member) /* otherwise it was removed since */
+		take_kept(device, member, ticket.hash, ticket.sealed);
+	return error;
+}
+
+bool phaze_tickets_is_good(const struct device *device, const struct phaze_member *member) {
+	const struct phaze_pass *pass = &member->pass;
+	const uint64_t until = member->profile.until, now = phaze_control_wall(device);
+	return member->has_ticket && pass->until > now && (until == 0 || until > now) &&
+		   (!pass->by_certificate || phaze_trust_still_is(device->trust, &pass->mark));
+}
+
+struct phaze_member *phaze_tickets_find(const struct device *device,
+										const uint8_t id[static PHAZE_TICKET_ID_SIZE]) {
+	uint8_t hash[HASH_SIZE];
+	if (phaze_pass_hash(id, hash))
+		return NULL;
+	struct phaze_member *member = key_table_find(&device->by_ticket, hash);
+	return member && phaze_tickets_is_good(device, member) ? member : NULL;
+}
+
+void phaze_tickets_forget(struct device *device, struct phaze_member *member) {
+	take_away(device, member);
+}
+
+void phaze_tickets_drop_all(struct device *device) {
+	list_for_each (link, &device->members) {
+		struct phaze_member *member = list_item(link, struct phaze_member, link);
+		if (!member->has_ticket)
+			continue;
+		member->kills++;
+		phaze_tickets_set(device, member, NULL);
+		phaze_control_change(device, member, PHAZE_CHANGE_TICKET);
+	}
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "proto/phaze_control.h"
+
+/*
+ * The one ticket of each member, or of a client's server: given out with a session, and the only
+ * valid one from when that is current, which the peer's owner decides. The host keeps it for the
+ * next run of the daemon, a record for the next one of this process.
+ */
+
+/* The peer's from now on; that of before is none any more. NULL: it has none. */
+void phaze_tickets_set(struct device *device, struct phaze_member *member,
+					   const struct phaze_pass *pass);
+/* What the host kept: nothing where this run knows better, or where it is none. */
+void phaze_tickets_offer(struct device *device, struct phaze_member *member,
+						 const struct uapi_ticket *ticket);
+/* The member whose ticket it is, and may still be used; NULL: nobody's. */
+struct phaze_member *phaze_tickets_find(const struct device *device,
+										const uint8_t id[static PHAZE_TICKET_ID_SIZE]);
+/* Whether it may be used, as far as time and certificates go. */
+bool phaze_tickets_is_good(const struct device *device, const struct phaze_member *member);
+/* The peer is removed. */
+void phaze_tickets_forget(struct device *device, struct phaze_member *member);
+/* All are worth nothing: their key changed. */
+void phaze_tickets_drop_all(struct device *device);
+
+void phaze_tickets_save(const struct device *device, const struct phaze_member *member);
+enum err phaze_tickets_restore(struct device *device, struct slice record);

@@ -1,0 +1,278 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/logins.h"
+
+/*
+ * Phaze as it is configured: clients that log in with whole devices at both ends, set up by texts
+ * alone, before a judge who knows alice.
+ */
+
+#define MINUTE (60 * CLOCK_SECOND)
+
+static const struct node_options shards[] = {{.shards = 1}, {.shards = 3}};
+
+static const struct logins_options by_password = {.password = "secret"};
+
+static void test_kinds(void **state) {
+	static const struct {
+		const char *demands, *password;
+		bool certificate;
+	} rows[] = {
+		{"password", "secret", false},
+		{"certificate", NULL, true},
+		{"password,certificate", "secret", true},
+		{"password", "secret", true}, /* brings no more than it is asked for */
+	};
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		const struct logins_options options = {.node = &shards[i % 2],
+											   .demands = rows[i / 2].demands,
+											   .password = rows[i / 2].password,
+											   .certificate = rows[i / 2].certificate};
+		struct logins *logins = logins_up(1 + i, &options);
+		logins_assert_talking(logins, 1);
+		assert_int_equal(logins->judged, 1);
+		assert_int_equal(logins->server_host.event_count, 1);
+		assert_int_equal(logins->server_host.events[0].kind, DEVICE_EVENT_CONNECTED);
+		assert_int_equal(logins->client_host.event_count, 1);
+		assert_int_equal(logins->client_host.events[0].kind, DEVICE_EVENT_CONNECTED);
+		assert_int_equal(logins->client_host.settings, 1);
+		assert_int_equal(logins->client_host.told.address_count, 1);
+		assert_int_equal(logins->client_host.told.addresses[0].address.bytes[3],
+						 logins->client->number);
+		assert_int_equal(logins->client_host.told.route_count, 1);
+		assert_int_equal(logins->client_host.told.server_count, 1);
+		/* Both have a ticket, and it is kept. */
+		assert_true(logins->server_host.has_ticket && logins->client_host.has_ticket);
+		assert_memory_equal(logins->server_host.ticket.hash, logins->client_host.ticket.hash,
+							HASH_SIZE);
+		assert_int_equal(logins->server->warnings + logins->client->warnings, 0);
+		/* It goes on: keys are renewed, and nobody logs in again. */
+		logins_run(logins, 10 * MINUTE);
+		logins_assert_talking(logins, 3);
+		assert_int_equal(logins->judged, 1);
+		assert_int_equal(logins_hellos(logins), 1);
+		logins_free(logins);
+	}
+}
+
+static void test_status(void **state) {
+	char value[256];
+	struct logins *logins = logins_up(20, &by_password);
+	logins_assert_talking(logins, 1);
+	char *text = node_get(logins->server);
+	(void)snprintf(value, sizeof value, "public_key=%s\nconnected=true\nendpoint=192.0.2.%u:%u\n",
+				   node_hex(logins->member_identity), logins->client->number, NODE_PORT);
+	assert_non_null(strstr(text, value));
+	assert_non_null(strstr(text, "name=alice\n"));
+	assert_null(strstr(text, "last_handshake_time_sec=0\n"));
+	assert_null(strstr(text, "rx_bytes=0\n"));
+	assert_null(strstr(text, "_key=0"));
+	free(text);
+	text = node_get(logins->client);
+	assert_non_null(strstr(text, "connected=true\n"));
+	assert_null(strstr(text, "password="));
+	assert_null(strstr(text, "refused="));
+	free(text);
+	logins_free(logins);
+}
+
+/* Everything that is wrong is told once, and only what may pass is tried again. */
+static void test_refused(void **state) {
+	static const struct {
+		struct logins_options options;
+		enum device_reject reject;
+		const char *why;
+		bool again;
+	} rows[] = {
+		{{.password = "wrong"}, 0, "not accepted", false},
+		{{.password = "secret"}, DEVICE_REJECT_EXPIRED, "expired", false},
+		{{.password = "secret"}, DEVICE_REJECT_QUOTA, "quota", true},
+		{{.password = "secret"}, DEVICE_REJECT_DEVICES, "devices", true},
+		{{.password = "secret"}, DEVICE_REJECT_ADDRESS, "address", true},
+		{{.password = "secret"}, DEVICE_REJECT_BUSY, "busy", true},
+		{{.password = "secret", .name = "vpn.example.net"}, 0, "for another name", true},
+		{{.password = "secret", .demands = "certificate"}, 0, "wants a certificate", false},
+		{{.certificate = true}, 0, "wants a password", false},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct logins *logins = logins_new(30 + i, &rows[i].options);
+		logins->reject = rows[i].reject;
+		node_link(logins->server, true);
+		node_link(logins->client, true);
+		logins_run(logins, 4 * CLOCK_SECOND);
+		const long event = logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED);
+		assert_true(event >= 0);
+		if (!strstr(logins->client_host.events[event].text, rows[i].why))
+			fail_msg("row %zu: %s", i, logins->client_host.events[event].text);
+		char *text = node_get(logins->client);
+		assert_non_null(strstr(text, "refused="));
+		free(text);
+		assert_null(logins_member(logins));
+		logins_run(logins, 10 * MINUTE);
+		/* Twice as long between them each time, up to a minute; each has up to three hellos. */
+		assert_int_equal(logins_hellos(logins) > 1, rows[i].again);
+		assert_true(logins_hellos(logins) <= 60);
+		/* With what it needs it is let in at once. */
+		logins->reject = 0;
+		if (strcmp(rows[i].why, "not accepted") == 0) {
+			assert_int_equal(node_set(logins->client, "public_key=%s\npassword=736563726574\n",
+									  node_hex(logins->server_identity)),
+							 0);
+			logins_run(logins, CLOCK_SECOND);
+			logins_assert_talking(logins, 1);
+			text = node_get(logins->client);
+			assert_null(strstr(text, "refused="));
+			free(text);
+		}
+		logins_free(logins);
+	}
+}
+
+/* A judge who cannot be asked is as one who is busy; a client comes back when he can. */
+static void test_no_judge(void **state) {
+	struct logins *logins = logins_new(50, &by_password);
+	logins->refuses = ERR_CLOSED;
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	logins_run(logins, 10 * CLOCK_SECOND);
+	assert_false(logins_is_connected(logins));
+	logins->refuses = ERR_OK;
+	logins_run(logins, MINUTE);
+	logins_assert_talking(logins, 1);
+	logins_free(logins);
+}
+
+/* Who does not wait for his verdict is not judged for nothing. */
+static void test_abandoned(void **state) {
+	struct logins *logins = logins_new(51, &by_password);
+	size_t half_open;
+	logins->silent = true;
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	logins_run(logins, CLOCK_SECOND);
+	assert_int_equal(logins->waiting_count, 1);
+	node_link(logins->client, false);
+	logins_run(logins, 20 * CLOCK_SECOND);
+	assert_int_equal(logins->server_host.abandoned, 1);
+	assert_int_equal(logins->waiting_count, 0);
+	assert_int_equal(phaze_gate_count(logins->server->device, &half_open), 0);
+	/* A verdict that comes nevertheless is nobody's. */
+	const struct device_verdict late = {.id = 1};
+	logins->server->ops->verdict(logins->server->device, &late);
+	logins_run(logins, CLOCK_SECOND);
+	assert_false(logins_is_connected(logins));
+	logins_free(logins);
+}
+
+/* Endpoints in turn; one that does not answer holds nobody up for long. */
+static void test_endpoints(void **state) {
+	const struct logins_options options = {.password = "secret", .endpoints_before = 2};
+	struct logins *logins = logins_up(52, &options);
+	assert_false(logins_is_connected(logins));
+	logins_run(logins, 8 * CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(logins->client_host.event_count, 3);
+	assert_int_equal(logins->client_host.events[0].kind, DEVICE_EVENT_UNANSWERED);
+	assert_int_equal(logins->client_host.events[1].kind, DEVICE_EVENT_UNANSWERED);
+	assert_int_equal(logins->client_host.events[1].count, 2);
+	assert_int_equal(logins->client_host.events[2].kind, DEVICE_EVENT_CONNECTED);
+	/* Without the one that it is connected by, it leaves. */
+	assert_int_equal(node_set(logins->client,
+							  "public_key=%s\nreplace_endpoints=true\nendpoint=198.51.100.1:1\n",
+							  node_hex(logins->server_identity)),
+					 0);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_apart(logins, 3);
+	logins_free(logins);
+}
+
+static void test_lossy(void **state) {
+	const struct sim_link lossy = {.delay = LOGINS_DELAY, .loss_percent = 30};
+	const struct sim_link good = {.delay = LOGINS_DELAY};
+	for (uint64_t seed = 0; seed < 10; seed++) {
+		struct logins *logins = logins_new(100 + seed, &by_password);
+		world_set_link(logins->world, &lossy);
+		node_link(logins->server, true);
+		node_link(logins->client, true);
+		logins_run(logins, 40 * CLOCK_SECOND);
+		world_set_link(logins->world, &good);
+		logins_run(logins, 2 * MINUTE);
+		logins_assert_talking(logins, 1);
+		logins_free(logins);
+	}
+}
+
+/* A server that goes away says so; its client is back soon after it. */
+static void test_links(void **state) {
+	struct logins *logins = logins_up(53, &by_password);
+	logins_assert_talking(logins, 1);
+	node_link(logins->server, false);
+	logins_run(logins, CLOCK_SECOND);
+	const long event = logins_last_event(&logins->client_host, DEVICE_EVENT_ENDED);
+	assert_true(event >= 0);
+	assert_int_equal(logins->client_host.events[event].count, PHAZE_CLOSE_GOING_AWAY);
+	logins_assert_apart(logins, 3);
+	logins_run(logins, 2 * MINUTE);
+	node_link(logins->server, true);
+	logins_run(logins, 80 * CLOCK_SECOND);
+	logins_assert_talking(logins, 5);
+	assert_int_equal(logins->judged, 1);
+	logins_free(logins);
+}
+
+/* Strangers' hellos by the thousand: memory is bounded, and who shows his address gets in. */
+static void test_flood(void **state) {
+	enum { STRANGERS = 3000 };
+	struct logins *logins = logins_up(90, &by_password);
+	struct endpoint to = node_endpoint(logins->server);
+	struct slice hello = logins_last_hello(logins);
+	uint8_t *bytes = (uint8_t *)(uintptr_t)hello.data;
+	size_t half_open;
+	node_link(logins->client, false);
+	logins_run(logins, CLOCK_SECOND);
+	logins->world->tap.recording = false;
+	for (uint32_t i = 0; i < STRANGERS; i++) {
+		struct endpoint from = {.address = {.family = ADDRESS_V4}, .port = 7};
+		const uint8_t address[] = {198, 18, (uint8_t)(i >> 8), (uint8_t)i};
+		memcpy(from.address.bytes, address, sizeof address);
+		memcpy(bytes + 30, &i, sizeof i); /* in its random bytes */
+		world_send(logins->world, &from, &to, hello);
+		if (i % 100 == 99)
+			logins_run(logins, LOGINS_DELAY);
+	}
+	logins_run(logins, CLOCK_SECOND);
+	assert_true(phaze_gate_count(logins->server->device, &half_open) <= PHAZE_GATE_MAX);
+	assert_int_equal(half_open, PHAZE_GATE_HALF_OPEN_MAX + 1);
+	logins_give_ticket(logins, &(struct uapi_ticket){.size = 1}, "secret");
+	logins->world->tap.recording = true;
+	tap_clear(&logins->world->tap);
+	node_link(logins->client, true);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(logins_hellos(logins), 2); /* it was asked for a cookie */
+	logins_run(logins, 20 * CLOCK_SECOND);
+	(void)phaze_gate_count(logins->server->device, &half_open);
+	assert_int_equal(half_open, 0);
+	free(bytes);
+	logins_free(logins);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_status),
+		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_judge),
+		cmocka_unit_test(test_abandoned), cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_lossy),     cmocka_unit_test(test_links),
+		cmocka_unit_test(test_flood),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

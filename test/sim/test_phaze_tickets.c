@@ -1,0 +1,370 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/logins.h"
+
+/*
+ * What comes of logins: tickets and what ends them, restarts, users and certificates that are not
+ * let in any more, what members use.
+ */
+
+#define MINUTE (60 * CLOCK_SECOND)
+/* Three keepalives that are missed, and what a login takes. */
+#define FOUND_DEAD (50 * CLOCK_SECOND)
+
+static const struct node_options shards[] = {{.shards = 1}, {.shards = 3}};
+
+static const struct logins_options by_password = {.password = "secret"};
+
+/* A ticket lets its owner in without a judge, and once. */
+static void test_ticket(void **state) {
+	for (size_t i = 0; i < 2; i++) {
+		const struct logins_options options = {.node = &shards[i], .password = "secret"};
+		struct logins *logins = logins_up(60 + i, &options);
+		struct uapi_ticket before;
+		logins_assert_talking(logins, 1);
+		for (uint32_t round = 0; round < 5; round++) {
+			before = logins->client_host.ticket;
+			logins_end_session(logins);
+			logins_come_back(logins, 3 + 2 * round);
+			assert_int_equal(logins->judged, 1);
+			assert_memory_not_equal(logins->server_host.ticket.hash, before.hash, HASH_SIZE);
+			assert_memory_equal(logins->server_host.ticket.hash, logins->client_host.ticket.hash,
+								HASH_SIZE);
+		}
+		/* What was used up is worth nothing: a password, or nothing. */
+		logins_end_session(logins);
+		logins_give_ticket(logins, &before, "secret");
+		logins_come_back(logins, 20);
+		assert_int_equal(logins->judged, 2);
+		logins_end_session(logins);
+		logins_give_ticket(logins, &before, NULL);
+		node_link(logins->client, true);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_apart(logins, 22);
+		const long event = logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED);
+		assert_true(event >= 0);
+		assert_non_null(strstr(logins->client_host.events[event].text, "password"));
+		logins_free(logins);
+	}
+}
+
+/* A ticket that was not used up is as good as before; whoever takes it, takes it alone. */
+static void test_ticket_without_password(void **state) {
+	struct logins *logins = logins_up(62, &by_password);
+	const struct uapi_ticket ticket = logins->client_host.ticket;
+	logins_end_session(logins);
+	logins_give_ticket(logins, &ticket, NULL);
+	logins_come_back(logins, 1);
+	assert_int_equal(logins->judged, 1);
+	logins_free(logins);
+}
+
+/* A hello with a ticket, played again by somebody else: nobody loses anything. */
+static void test_replayed(void **state) {
+	struct logins *logins = logins_up(63, &by_password);
+	struct endpoint from, to = node_endpoint(logins->server);
+	assert_int_equal(endpoint_parse("203.0.113.9:7", &from), ERR_OK);
+	logins_end_session(logins);
+	logins_come_back(logins, 1);
+	struct slice hello = logins_last_hello(logins);
+	for (unsigned i = 0; i < 3; i++) {
+		world_send(logins->world, &from, &to, hello);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 3 + 2 * i);
+	}
+	assert_int_equal(logins->judged, 1);
+	free((void *)(uintptr_t)hello.data);
+	logins_free(logins);
+}
+
+static void compact(struct node *node) {
+	for (size_t i = 0; i < node->record_count; i++)
+		free(node->records[i].data);
+	node->record_count = 0;
+	node->ops->save_all(node->device);
+}
+
+/* From its journal a server knows its members and their tickets, and who used his up. */
+static void test_server_restarts(void **state) {
+	for (size_t i = 0; i < 4; i++) {
+		const struct logins_options options = {.node = &shards[i / 2], .password = "secret"};
+		struct logins *logins = logins_up(70 + i, &options);
+		const struct uapi_ticket first = logins->client_host.ticket;
+		logins_end_session(logins);
+		logins_come_back(logins, 1);
+		if (i % 2)
+			compact(logins->server);
+		node_restart(logins->server);
+		logins_run(logins, FOUND_DEAD);
+		logins_assert_talking(logins, 3);
+		assert_int_equal(logins->judged, 1);
+		logins_end_session(logins);
+		node_restart(logins->server);
+		logins_run(logins, CLOCK_SECOND);
+		logins_give_ticket(logins, &first, "secret");
+		logins_come_back(logins, 5);
+		assert_int_equal(logins->judged, 2);
+		logins_free(logins);
+	}
+}
+
+static bool pass_nothing(void *context, const struct endpoint *from, const struct endpoint *to,
+						 struct slice datagram) {
+	return false;
+}
+
+static void test_client_restarts(void **state) {
+	for (size_t i = 0; i < 2; i++) {
+		struct logins *logins = logins_up(74 + i, &by_password);
+		logins_assert_talking(logins, 1);
+		if (i % 2)
+			compact(logins->client);
+		logins->world->tap.pass = pass_nothing; /* a process that dies says no farewell */
+		node_restart(logins->client);
+		logins->world->tap.pass = NULL;
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 3);
+		assert_int_equal(logins->judged, 1);
+		logins_free(logins);
+	}
+}
+
+/* With the host's keeping alone, as after the daemon's restart; where it is old, it is not taken.
+ */
+static void test_kept_tickets(void **state) {
+	for (size_t i = 0; i < 2; i++) {
+		struct logins *logins = logins_up(76 + i, &by_password);
+		const struct uapi_ticket old = logins->server_host.ticket;
+		struct uapi_text text = {.data = NULL};
+		char *copy;
+		logins_end_session(logins);
+		if (i == 1) {
+			logins_come_back(logins, 1);
+			logins_end_session(logins);
+		}
+		/* What is there knows better: the host is told what it has to keep. */
+		const size_t told = logins->server_host.tickets;
+		uapi_put_key(&text, "public_key", logins->member_identity);
+		uapi_put_ticket(&text, "ticket", &old);
+		copy = calloc(1, text.size + 1);
+		assert_non_null(copy);
+		memcpy(copy, text.data, text.size);
+		assert_int_equal(logins_set(logins->server, copy), 0);
+		assert_int_equal(logins->server_host.tickets - told, i);
+		/* Anew. */
+		assert_int_equal(node_set(logins->server, "public_key=%s\nremove=true\n",
+								  node_hex(logins->member_identity)),
+						 0);
+		logins_run(logins, CLOCK_SECOND);
+		logins->member_lines = copy + strcspn(copy, "\n") + 1;
+		assert_int_equal(node_set(logins->server,
+								  "public_key=%s\nname=alice\naddress=10.0.0.2/24\n"
+								  "allowed_ip=10.0.0.2/32\nallowed_ip=fd00::2/128\n%s",
+								  node_hex(logins->member_identity), logins->member_lines),
+						 0);
+		logins->member_lines = NULL;
+		node_link(logins->client, true);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 3);
+		assert_int_equal(logins->judged, 1 + i);
+		free(copy);
+		uapi_text_done(&text);
+		logins_free(logins);
+	}
+}
+
+/* A ticket lasts as long as was said; and seven days after the login, whatever comes between. */
+static void test_ticket_ends(void **state) {
+	const struct logins_options brief = {.password = "secret",
+										 .server_lines = "ticket_seconds=60\n"};
+	const struct logins_options none = {.password = "secret", .server_lines = "ticket_seconds=0\n"};
+	struct logins *logins = logins_up(80, &brief);
+	assert_int_equal(logins->server_host.ticket_until, logins->client_host.ticket_until);
+	logins_end_session(logins);
+	logins_run(logins, 50 * CLOCK_SECOND);
+	logins_come_back(logins, 1);
+	assert_int_equal(logins->judged, 1);
+	logins_end_session(logins);
+	logins_run(logins, 70 * CLOCK_SECOND);
+	logins_come_back(logins, 3);
+	assert_int_equal(logins->judged, 2);
+	logins_free(logins);
+
+	logins = logins_up(81, &by_password);
+	const uint64_t end = logins->server_host.ticket_until;
+	logins_end_session(logins);
+	world_run(logins->world, 3 * 24 * 60 * MINUTE);
+	logins_come_back(logins, 1);
+	assert_int_equal(logins->server_host.ticket_until, end);
+	logins_end_session(logins);
+	world_run(logins->world, 4 * 24 * 60 * MINUTE);
+	logins_come_back(logins, 3);
+	assert_int_equal(logins->judged, 2);
+	logins_free(logins);
+
+	logins = logins_up(82, &none);
+	assert_false(logins->server_host.has_ticket || logins->client_host.has_ticket);
+	logins_end_session(logins);
+	logins_come_back(logins, 1);
+	assert_int_equal(logins->judged, 2);
+	logins_free(logins);
+}
+
+/* Who keeps users ends a session: at once, and the ticket is none any more. */
+static void test_ended(void **state) {
+	struct logins *logins = logins_up(83, &by_password);
+	logins_assert_talking(logins, 1);
+	logins->silent = true;
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nend=2\n", node_hex(logins->member_identity)), 0);
+	assert_false(logins->server_host.has_ticket);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_ended(logins, PHAZE_CLOSE_REVOKED);
+	logins_run(logins, 3 * CLOCK_SECOND);
+	logins_assert_apart(logins, 3);
+	assert_int_equal(logins->waiting_count, 1);
+	logins->silent = false;
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 5);
+	assert_int_equal(logins->judged, 2);
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nremove=true\n", node_hex(logins->member_identity)),
+		0);
+	logins->silent = true;
+	logins_run(logins, 10 * CLOCK_SECOND);
+	assert_int_equal(logins->waiting_count, 1);
+	assert_null(logins_member(logins));
+	logins_free(logins);
+}
+
+/* A certificate that is revoked ends its user's session and ticket within a second. */
+static void test_revoked(void **state) {
+	const struct logins_options options = {.demands = "certificate", .certificate = true};
+	for (size_t i = 0; i < 2; i++) {
+		struct logins *logins = logins_up(84 + i, &options);
+		logins_assert_talking(logins, 1);
+		/* By a full login, and by a ticket of it. */
+		if (i == 1) {
+			logins_end_session(logins);
+			logins_come_back(logins, 3);
+			assert_int_equal(logins->judged, 1);
+		}
+		char *list, *lines, text[8192];
+		assert_int_equal(authority_list(logins->desk.authority, DESK_BORN - 1, &list), ERR_OK);
+		lines = logins_pem_lines("revoked", list);
+		(void)snprintf(text, sizeof text, "replace_revoked=true\n%s", lines);
+		assert_int_equal(logins_set(logins->server, text), 0);
+		free(lines);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 5);
+		char *longer;
+		assert_int_equal(authority_revoke(logins->desk.authority, slice_of_text(list),
+										  slice_of_text(logins->client_pair.certificate),
+										  DESK_BORN - 1, &longer),
+						 ERR_OK);
+		lines = logins_pem_lines("revoked", longer);
+		(void)snprintf(text, sizeof text, "replace_revoked=true\n%s", lines);
+		assert_int_equal(logins_set(logins->server, text), 0);
+		free(lines);
+		free(longer);
+		free(list);
+		assert_false(logins->server_host.has_ticket);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_ended(logins, PHAZE_CLOSE_REVOKED);
+		logins_run(logins, 5 * CLOCK_SECOND);
+		logins_assert_apart(logins, 7);
+		assert_int_equal(logins->judged, 1);
+		const long event = logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED);
+		assert_true(event >= 0);
+		assert_non_null(strstr(logins->client_host.events[event].text, "not accepted"));
+		logins_free(logins);
+	}
+}
+
+/* A list that comes while the judge thinks counts. */
+static void test_revoked_meanwhile(void **state) {
+	const struct logins_options options = {.demands = "certificate", .certificate = true};
+	struct logins *logins = logins_new(86, &options);
+	logins->silent = true;
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	logins_run(logins, CLOCK_SECOND);
+	assert_int_equal(logins->waiting_count, 1);
+	char *list, text[8192];
+	assert_int_equal(authority_revoke(logins->desk.authority, slice_of(NULL, 0),
+									  slice_of_text(logins->client_pair.certificate), DESK_BORN - 1,
+									  &list),
+					 ERR_OK);
+	char *lines = logins_pem_lines("revoked", list);
+	(void)snprintf(text, sizeof text, "replace_revoked=true\n%s", lines);
+	assert_int_equal(logins_set(logins->server, text), 0);
+	free(lines);
+	free(list);
+	logins->silent = false;
+	logins_run(logins, 5 * CLOCK_SECOND);
+	assert_int_equal(logins->judged, 1);
+	logins_assert_apart(logins, 1);
+	logins_free(logins);
+}
+
+/* A user's time is over to the second; the certificate's too. */
+static void test_until(void **state) {
+	char lines[64];
+	struct logins *logins = logins_new(87, &by_password);
+	(void)snprintf(lines, sizeof lines, "until=%llu\n",
+				   (unsigned long long)(WORLD_WALL_START / CLOCK_SECOND + 100));
+	logins->member_lines = lines;
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	logins_run(logins, 99 * CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	logins->reject = DEVICE_REJECT_EXPIRED;
+	logins_run(logins, 6 * CLOCK_SECOND);
+	logins_assert_ended(logins, PHAZE_CLOSE_EXPIRED);
+	logins_assert_apart(logins, 3);
+	assert_int_equal(logins->judged, 2); /* no ticket let it in */
+	logins_free(logins);
+}
+
+/* What a member uses is told every ten seconds, and when his quota is used up. */
+static void test_used(void **state) {
+	struct logins *logins = logins_up(88, &by_password);
+	logins_assert_talking(logins, 1);
+	logins_run(logins, 11 * CLOCK_SECOND);
+	const uint64_t used = logins->server_host.used;
+	assert_true(used > 0);
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nquota=20000\n", node_hex(logins->member_identity)),
+		0);
+	logins->reject = DEVICE_REJECT_QUOTA;
+	for (uint32_t i = 0; i < 100; i++) {
+		(void)world_packet_arrives(logins->client, logins->server, 10 + i, 2 * LOGINS_DELAY);
+		(void)world_packet_arrives(logins->server, logins->client, 1000 + i, 2 * LOGINS_DELAY);
+	}
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_ended(logins, PHAZE_CLOSE_QUOTA);
+	assert_true(logins->server_host.used - used >= 20000);
+	assert_true(logins->server_host.used - used < 40000);
+	logins_free(logins);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ticket),          cmocka_unit_test(test_ticket_without_password),
+		cmocka_unit_test(test_replayed),        cmocka_unit_test(test_server_restarts),
+		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_kept_tickets),
+		cmocka_unit_test(test_ticket_ends),     cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
+		cmocka_unit_test(test_until),           cmocka_unit_test(test_used),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -23,6 +23,7 @@ static const struct row {
 	{"GET", {"v1", "tunnels", TUNNEL}, CTL_TUNNEL, ROUTE_NO_BODY},
 	{"POST", {"v1", "tunnels", TUNNEL, "up"}, CTL_UP, ROUTE_NO_BODY},
 	{"POST", {"v1", "tunnels", TUNNEL, "down"}, CTL_DOWN, ROUTE_NO_BODY},
+	{"POST", {"v1", "tunnels", TUNNEL, "login"}, CTL_LOGIN, ROUTE_LOGIN},
 	{"GET", {"v1", "tunnels", TUNNEL, "peers"}, CTL_PEERS, ROUTE_NO_BODY},
 	{"POST", {"v1", "tunnels", TUNNEL, "peers"}, CTL_PEER_ADD, ROUTE_PEER_REQUEST},
 	{"GET", {"v1", "tunnels", TUNNEL, "peers", PEER}, CTL_PEER, ROUTE_NO_BODY},

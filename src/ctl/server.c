@@ -15,6 +15,7 @@
 #include "ctl/stream.h"
 #include "ctl/view.h"
 #include "ctl/view_json.h"
+#include "ctl/view_login.h"
 #include "ctl/view_user.h"
 #include "ctl/web.h"
 #include "loop/control_loop.h"
@@ -143,6 +144,18 @@ static enum err ask_with_level(struct ctl_server *server, struct ctl_request *re
 	return error;
 }
 
+static enum err ask_with_login(struct ctl_server *server, struct ctl_request *request,
+							   const struct route *route, const char *text, size_t size,
+							   char problem[static VIEW_PROBLEM_SIZE]) {
+	struct view_login_request login;
+	enum err error = view_login_request_decode(text, size, &login, problem);
+	if (error)
+		return error;
+	ask(server, request, route, &(const struct ctl_question){.login = &login});
+	view_login_request_done(&login);
+	return ERR_OK;
+}
+
 static void ask_with_body(struct ctl_server *server, struct ctl_request *request,
 						  const struct route *route) {
 	const struct slice body = request_body(request);
@@ -159,6 +172,9 @@ static void ask_with_body(struct ctl_server *server, struct ctl_request *request
 		break;
 	case ROUTE_LEVEL:
 		error = ask_with_level(server, request, route, text, body.size, problem);
+		break;
+	case ROUTE_LOGIN:
+		error = ask_with_login(server, request, route, text, body.size, problem);
 		break;
 	case ROUTE_NO_BODY:
 		ask(server, request, route, &(const struct ctl_question){0});

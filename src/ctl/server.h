@@ -14,6 +14,7 @@
  *   GET    /v1/status?peers=N                   CTL_STATUS
  *   GET    /v1/tunnels/T?peers=N                CTL_TUNNEL
  *   POST   /v1/tunnels/T/up, /down              CTL_UP, CTL_DOWN
+ *   POST   /v1/tunnels/T/login                  CTL_LOGIN       (view_login_request)
  *   GET    /v1/tunnels/T/peers                  CTL_PEERS
  *   POST   /v1/tunnels/T/peers                  CTL_PEER_ADD    (view_peer_request)
  *   GET    /v1/tunnels/T/peers/NAME-OR-KEY      CTL_PEER        (percent-encoded)
@@ -36,6 +37,7 @@
 
 struct control_loop;
 struct ctl_server;
+struct view_login_request;
 struct view_user;
 struct view_user_request;
 struct ctl_request; /* opaque; answered exactly once, also when its connection is gone meanwhile */
@@ -58,6 +60,7 @@ enum ctl_kind {
 	CTL_USER_ADD,
 	CTL_USER_CHANGE,
 	CTL_USER_REMOVE,
+	CTL_LOGIN,
 	CTL_METRICS, /* peers: as many as are shown */
 };
 
@@ -68,6 +71,7 @@ struct ctl_question {
 	const char *user;   /* decoded name */
 	size_t peers;       /* how many to show in CTL_STATUS and CTL_TUNNEL */
 	const struct view_peer_request *add;
+	const struct view_login_request *login;       /* of CTL_LOGIN */
 	const struct view_user_request *user_request; /* of CTL_USER_ADD, CTL_USER_CHANGE */
 	const char *level;                            /* of CTL_LOG */
 };

@@ -95,6 +95,7 @@ const char *view_tunnel_kill_switch_name(enum view_kill_switch kill_switch); /* 
 struct view_tunnel {
 	char *name;
 	char *protocol;
+	char *username; /* who logs in to its server, as the configuration says; NULL: not said */
 	enum view_tunnel_state state;
 	char *condition;          /* "connected", "reconnecting", …: see doc/api.md; NULL: not said */
 	uint64_t condition_since; /* seconds since the Unix epoch; 0: not known */

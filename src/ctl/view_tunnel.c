@@ -40,6 +40,7 @@ void view_tunnel_done(struct view_tunnel *tunnel) {
 		return;
 	free(tunnel->name);
 	free(tunnel->protocol);
+	free(tunnel->username);
 	free(tunnel->condition);
 	free(tunnel->reason);
 	free(tunnel->addresses);
@@ -59,6 +60,7 @@ void view_tunnel_put(const struct view_tunnel *tunnel, struct view_text *text) {
 	struct view_writer w = view_writer_new();
 	view_put_text(&w, "name", tunnel->name);
 	view_put_text(&w, "protocol", tunnel->protocol);
+	view_put_text(&w, "username", tunnel->username);
 	view_put_text(&w, "state", view_tunnel_state_name(tunnel->state));
 	view_put_text(&w, "condition", tunnel->condition);
 	view_put_number_or_null(&w, "since", tunnel->condition_since);
@@ -109,6 +111,7 @@ enum err view_tunnel_get(const json_t *object, struct view_tunnel *out_tunnel) {
 	struct view_tunnel t = {0};
 	t.name = view_get_text(&r, "name", VIEW_TEXT_MAX, true);
 	t.protocol = view_get_text(&r, "protocol", VIEW_TEXT_MAX, true);
+	t.username = view_get_text(&r, "username", VIEW_TEXT_MAX, false);
 	t.state =
 		(enum view_tunnel_state)view_get_word(&r, "state", state_name, VIEW_TUNNEL_STATE_COUNT);
 	t.condition = view_get_text(&r, "condition", VIEW_TEXT_MAX, false);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_credentials.h"
 #include "daemon/control_decoy.h"
 #include "daemon/control_dns_step.h"
 #include "daemon/hardening.h"
@@ -41,6 +42,7 @@ void control_run(struct control *control) {
 		control_status_run(control, now),
 		control_condition_run(control, now),
 		control_net_repeat(control, now),
+		control_credentials_run(control, now),
 	};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (others[i] < next)

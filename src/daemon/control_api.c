@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_credentials.h"
 #include "daemon/control_users.h"
 
 enum { MESSAGE_SIZE = 1024 };
@@ -80,6 +81,9 @@ static void ask_tunnel(struct control *control, struct ctl_request *request,
 	case CTL_DOWN:
 		control_orders_down(tunnel, request);
 		return;
+	case CTL_LOGIN:
+		control_credentials_take(tunnel, request, question->login);
+		return;
 	case CTL_INSIDE:
 		control_orders_split(control, request, tunnel->name);
 		return;
@@ -123,6 +127,7 @@ void control_api_ask(void *context, struct ctl_request *request,
 	case CTL_INSIDE:
 	case CTL_UP:
 	case CTL_DOWN:
+	case CTL_LOGIN:
 	case CTL_PEERS:
 	case CTL_PEER:
 	case CTL_PEER_ADD:

@@ -32,6 +32,7 @@ struct resolver;
 struct route;
 struct control_loop;
 struct control_timer;
+struct control_credentials;
 struct control_decoy;
 struct control_dns_step;
 struct control_streams;
@@ -67,6 +68,7 @@ struct control_tunnel {
 	bool routed;        /* the privileged process was told of these: */
 	char *routes;       /* one a line; NULL: none */
 	size_t routes_size;
+	struct control_credentials *credentials; /* of a login that is under way; NULL: none is */
 	struct interface_settings
 		*pushed; /* what its server gives, as far as it was taken; NULL: nothing */
 };
@@ -224,9 +226,7 @@ void control_status_done(struct control *control);
 void control_status_answer_peer(struct control_tunnel *tunnel, struct ctl_request *request,
 								unsigned http_status, const struct directory_peer *peer);
 
-/* control_orders.c: what the privileged process is asked for. */
-
-/* request may be NULL: nobody waits. */
+/* control_orders.c: what the privileged process is asked for; without a request nobody waits. */
 void control_orders_up(struct control_tunnel *tunnel, struct ctl_request *request);
 void control_orders_down(struct control_tunnel *tunnel, struct ctl_request *request);
 void control_orders_reload(struct control *control, struct ctl_request *request);

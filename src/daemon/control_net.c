@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/wipe.h"
 #include "daemon/control_core.h"
+#include "daemon/control_credentials.h"
 #include "daemon/control_decoy.h"
 #include "daemon/control_logins.h"
 #include "daemon/control_streams.h"
@@ -338,6 +339,7 @@ void control_net_event(void *context, struct channel_message *message) {
 	case PROCESS_EVENT_CONNECTED:
 		control_endpoints_seen(tunnel, peer->public_key, &endpoint);
 		connected(tunnel, peer, where);
+		control_credentials_event(tunnel, body);
 		break;
 	case PROCESS_EVENT_MOVED:
 		control_endpoints_seen(tunnel, peer->public_key, &endpoint);
@@ -350,8 +352,10 @@ void control_net_event(void *context, struct channel_message *message) {
 	case PROCESS_EVENT_UNREACHABLE:
 		cannot_reach(tunnel, peer, where);
 		break;
-	case PROCESS_EVENT_ENDED:
 	case PROCESS_EVENT_REFUSED:
+		control_credentials_event(tunnel, body);
+		break;
+	case PROCESS_EVENT_ENDED:
 		break;
 	}
 	control_condition_changed(tunnel);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_credentials.h"
 #include "daemon/control_decoy.h"
 
 struct control_tunnel *control_tunnel_find(struct control *control, const char *name) {
@@ -32,6 +33,7 @@ static void ended(struct control_tunnel *tunnel) {
 	control_names_forget(tunnel);
 	directory_forget(tunnel->directory);
 	control_net_drop(tunnel);
+	control_credentials_drop(tunnel);
 	control_decoy_forget(tunnel);
 	control_pushed_forget(tunnel);
 	control_status_refreshed(tunnel);

@@ -404,6 +404,8 @@ enum err control_view_tunnel(const struct control_view *view, size_t peers,
 	if (!error)
 		error = copy(config->protocol, &new.protocol);
 	if (!error)
+		error = copy(config->login.username, &new.username);
+	if (!error)
 		error = copy(condition.reason[0] ? condition.reason : NULL, &new.reason);
 	if (!error)
 		error = copy_prefixes(config->addresses.items, config->addresses.count, &new.addresses,

@@ -131,21 +131,11 @@ void plan_login_put(const struct config_tunnel *before, const struct config_tunn
 		plan_part_put(*parts, before, NULL, tunnel, NULL, text);
 }
 
-static void put_password(struct uapi_text *text, const char *password) {
-	struct {
-		char hex[2 * CONFIG_PASSWORD_MAX + 1];
-	} s;
-	WIPE_ON_EXIT(s);
-	const size_t size = strnlen(password, CONFIG_PASSWORD_MAX);
-	text_hex_encode((const uint8_t *)password, size, s.hex);
-	uapi_put_text(text, "password", s.hex);
-}
-
 void plan_login_put_user(const struct config_tunnel *tunnel, const struct config_peer *peer,
 						 struct uapi_text *text) {
 	const struct config_login *login = &tunnel->login;
 	if (login->username)
 		uapi_put_text(text, "name", login->username);
 	if (login->password)
-		put_password(text, login->password);
+		uapi_put_bytes(text, "password", slice_of_text(login->password));
 }

@@ -122,6 +122,7 @@ static inline void house_answer(struct house *house, struct ctl_request *request
 		break;
 	case CTL_UP:
 	case CTL_DOWN:
+	case CTL_LOGIN:
 	case CTL_PEER_REMOVE:
 	case CTL_USER_REMOVE:
 	case CTL_LOG:

@@ -38,6 +38,7 @@ static void every_row_is_found(void **state) {
 		{"GET", "/v1/tunnels/T", CTL_TUNNEL, ROUTE_NO_BODY},
 		{"POST", "/v1/tunnels/T/up", CTL_UP, ROUTE_NO_BODY},
 		{"POST", "/v1/tunnels/T/down", CTL_DOWN, ROUTE_NO_BODY},
+		{"POST", "/v1/tunnels/T/login", CTL_LOGIN, ROUTE_LOGIN},
 		{"GET", "/v1/tunnels/T/peers", CTL_PEERS, ROUTE_NO_BODY},
 		{"POST", "/v1/tunnels/T/peers", CTL_PEER_ADD, ROUTE_PEER_REQUEST},
 		{"GET", "/v1/tunnels/T/peers/P", CTL_PEER, ROUTE_NO_BODY},

@@ -1,0 +1,150 @@
+#include "daemon/control_credentials.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "conf/value.h"
+#include "ctl/view_login.h"
+#include "daemon/control_core.h"
+
+enum { MESSAGE_SIZE = 512, USER_SIZE = CONFIG_LABEL_MAX + 1 };
+
+/* Less than the tool waits for an answer, and more than a login takes at the most. */
+#define PATIENCE (25 * CLOCK_SECOND)
+
+struct control_credentials {
+	struct control_tunnel *tunnel; /* NULL: nobody waits any more */
+	struct ctl_request *request;
+	char user[USER_SIZE]; /* "": the certificate's */
+	uint64_t deadline;
+	bool taken; /* by the net process: what comes from now on is about this */
+};
+
+/* Off its tunnel, so that the answer is the only one. */
+static struct ctl_request *release(struct control_tunnel *tunnel) {
+	struct control_credentials *credentials = tunnel->credentials;
+	struct ctl_request *request = credentials->request;
+	tunnel->credentials = NULL;
+	credentials->tunnel = NULL;
+	/* Until then set_was_done() has the rest. */
+	if (credentials->taken)
+		free(credentials);
+	return request;
+}
+
+static void refuse(struct control_tunnel *tunnel, unsigned status, const char *code,
+				   const char *text) {
+	ctl_answer_error(release(tunnel), status, code, text);
+}
+
+static void set_was_done(void *context, int number, const char *text) {
+	struct control_credentials *credentials = context;
+	struct control_tunnel *tunnel = credentials->tunnel;
+	credentials->taken = true;
+	if (!tunnel)
+		free(credentials);
+	else if (number)
+		control_api_fail(release(tunnel), number, text);
+}
+
+/* Afresh: what a ticket of somebody else's would lead to is not what was asked for. */
+static void put(const struct config_tunnel *config, const char *user, const char *password,
+				struct uapi_text *text) {
+	uapi_put_key(text, "public_key", config->peers[0].public_key);
+	uapi_put_line(text, "update_only=true");
+	uapi_put_line(text, "end=0");
+	if (user[0])
+		uapi_put_text(text, "name", user);
+	if (password)
+		uapi_put_bytes(text, "password", slice_of_text(password));
+}
+
+static void begin(struct control_tunnel *tunnel, struct ctl_request *request, const char *user,
+				  const char *password) {
+	struct uapi_text text = {.data = NULL};
+	struct control_credentials *credentials = calloc(1, sizeof *credentials);
+	if (!credentials) {
+		control_api_error(request, ERR_NO_MEMORY, tunnel->name);
+		return;
+	}
+	*credentials = (struct control_credentials){
+		.tunnel = tunnel, .request = request, .deadline = clock_now() + PATIENCE};
+	(void)snprintf(credentials->user, sizeof credentials->user, "%s", user);
+	if (tunnel->credentials)
+		refuse(tunnel, 409, "exists", "another login took the place of this one");
+	tunnel->credentials = credentials;
+	put(tunnel->config, user, password, &text);
+	control_net_set(tunnel, &text, set_was_done, credentials);
+	uapi_text_done(&text);
+}
+
+void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request *request,
+							  const struct view_login_request *wanted) {
+	const struct config_tunnel *config = tunnel->config;
+	const char *user = wanted->user ? wanted->user : config->login.username;
+	char text[MESSAGE_SIZE];
+	if (!config->logs_in || config->role != CONFIG_CLIENT)
+		ctl_answer_error(request, 409, "exists", "it is no tunnel that one logs in by");
+	else if (!user && wanted->password)
+		ctl_answer_error(request, 400, "invalid",
+						 "user: must be there, as the configuration has "
+						 "no auth.username");
+	else if (user && !value_is_label(user))
+		ctl_answer_error(request, 400, "invalid",
+						 "user: must be 1 to 63 letters, digits, spaces and _.@-, the first one a "
+						 "letter or digit");
+	else if (!control_tunnel_is_up(tunnel)) {
+		(void)snprintf(text, sizeof text, "%s is not up", tunnel->name);
+		ctl_answer_error(request, 503, "unavailable", text);
+	} else {
+		begin(tunnel, request, user ? user : "", wanted->password);
+	}
+}
+
+static void connected(struct control_tunnel *tunnel, const struct endpoint *endpoint) {
+	const struct control_credentials *credentials = tunnel->credentials;
+	char text[MESSAGE_SIZE], where[ENDPOINT_TEXT_SIZE] = "its server";
+	if (endpoint->address.family)
+		endpoint_format(endpoint, where);
+	(void)snprintf(text, sizeof text, "%s is connected to %s%s%s", tunnel->name, where,
+				   credentials->user[0] ? " as " : "", credentials->user);
+	ctl_answer_done(release(tunnel), text);
+}
+
+void control_credentials_event(struct control_tunnel *tunnel,
+							   const struct process_message *message) {
+	struct endpoint endpoint = {.port = message->event.port, .scope_id = message->event.scope};
+	if (!tunnel->credentials || !tunnel->credentials->taken)
+		return;
+	if (message->event.family)
+		endpoint.address =
+			address_from_bytes((enum address_family)message->event.family, message->event.address);
+	if (message->event.kind == PROCESS_EVENT_CONNECTED)
+		connected(tunnel, &endpoint);
+	else if (message->event.kind == PROCESS_EVENT_REFUSED)
+		refuse(tunnel, 403, "refused", message->event.text);
+}
+
+uint64_t control_credentials_run(struct control *control, uint64_t now) {
+	uint64_t next = CLOCK_NEVER;
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		struct control_tunnel *tunnel = &control->tunnels[i];
+		if (!tunnel->credentials)
+			continue;
+		if (now >= tunnel->credentials->deadline)
+			refuse(tunnel, 504, "unavailable",
+				   "the server has not answered yet; the daemon goes on trying");
+		else if (tunnel->credentials->deadline < next)
+			next = tunnel->credentials->deadline;
+	}
+	return next;
+}
+
+void control_credentials_drop(struct control_tunnel *tunnel) {
+	if (tunnel->credentials)
+		refuse(tunnel, 503, "unavailable", "the tunnel went down");
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <stdint.h>
+
+struct control;
+struct control_tunnel;
+struct ctl_request;
+struct process_message;
+struct view_login_request;
+
+/*
+ * Who a client logs in as, when a person says it: name and password go to the net process and are
+ * kept nowhere else. The question is answered when the server has let the client in or has not.
+ */
+
+/* Takes the place of one that still waits, of the same tunnel. */
+void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request *request,
+							  const struct view_login_request *wanted);
+/* An event of the tunnel's server. */
+void control_credentials_event(struct control_tunnel *tunnel,
+							   const struct process_message *message);
+/* Ends what is due, and returns the next deadline. */
+uint64_t control_credentials_run(struct control *control, uint64_t now);
+/* The tunnel is gone, or goes down. */
+void control_credentials_drop(struct control_tunnel *tunnel);

@@ -1,0 +1,195 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/address.h"
+#include "base/text.h"
+#include "conf/all_kinds.h"
+#include "crypto/member.h"
+#include "daemon/stage.h"
+
+#define TUNNEL(auth)                                                                  \
+	"tunnels:\n  out:\n    protocol: phaze\n    role: client\n"                       \
+	"    endpoints: [\"192.0.2.1:51820\"]\n    auth: { ca_file: /none, server_name: " \
+	"vpn.example" auth " }\n"
+
+enum { SLOT = 5 };
+
+static uint8_t server[HASH_SIZE];
+
+static void bring_up(struct stage *stage, const char *tunnel) {
+	stage_open(stage);
+	stage_start_process(stage);
+	stage_configure(stage, tunnel);
+	struct process_message up = stage_expect(stage, stage->privileged, PROCESS_UP);
+	(void)stage_expect(stage, stage->privileged, PROCESS_READY);
+	stage_peer(stage);
+	stage_state(stage, "out", SLOT, PROCESS_STATE_UP);
+	stage_result(stage->privileged, &up, 0, "out is up");
+	stage_figures(stage, "");
+	/* Where the server is; this host does not lead there. */
+	struct process_message endpoint = stage_expect(stage, stage->privileged, PROCESS_ENDPOINT);
+	stage_result(stage->privileged, &endpoint, EIO, "");
+	struct process_message routes = stage_expect(stage, stage->privileged, PROCESS_ROUTES);
+	stage_result(stage->privileged, &routes, 0, "");
+	assert_int_equal(member_server_identity("vpn.example", server), ERR_OK);
+}
+
+static void shut_down(struct stage *stage) {
+	stage_stop_process(stage);
+	stage_close(stage);
+}
+
+/* The lines that net is given, up to those of the user. */
+static struct process_message expect_lines(struct stage *stage, const char *user) {
+	char hex[2 * HASH_SIZE + 1], lines[1024];
+	struct process_message set = stage_expect(stage, stage->net, PROCESS_SET);
+	assert_int_equal(set.tunnel, SLOT);
+	text_hex_encode(server, sizeof server, hex);
+	(void)snprintf(lines, sizeof lines, "public_key=%s\nupdate_only=true\nend=0\n%s", hex, user);
+	assert_string_equal(stage->text, lines);
+	return set;
+}
+
+static void happen(struct stage *stage, enum process_event kind, const char *text) {
+	struct process_message message = {.type = PROCESS_EVENT, .tunnel = SLOT};
+	message.event.kind = (uint8_t)kind;
+	memcpy(message.event.public_key, server, sizeof server);
+	message.event.family = ADDRESS_V4;
+	memcpy(message.event.address, (uint8_t[]){192, 0, 2, 1}, 4);
+	message.event.port = 51820;
+	(void)snprintf(message.event.text, sizeof message.event.text, "%s", text);
+	stage_send(stage->net, &message, -1);
+}
+
+static void test_who_is_let_in(void **state) {
+	static struct stage stage;
+	bring_up(&stage, TUNNEL(""));
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login",
+			  "{\"user\": \"alice\", \"password\": \"p\xc3\xa4ss\"}");
+	struct process_message set = expect_lines(&stage, "name=alice\npassword=70c3a47373\n");
+	/* What was before the net process took it is about somebody else. */
+	happen(&stage, PROCESS_EVENT_REFUSED, "an earlier one");
+	assert_true(stage_is_quiet(stage.tool, 50));
+	stage_result(stage.net, &set, 0, "");
+	happen(&stage, PROCESS_EVENT_CONNECTED, "");
+	assert_int_equal(stage_answer(&stage), 200);
+	stage_contains(&stage, "out is connected to 192.0.2.1:51820 as alice");
+	/* Later ones are nobody's. */
+	happen(&stage, PROCESS_EVENT_REFUSED, "later");
+	shut_down(&stage);
+}
+
+static void test_who_is_not(void **state) {
+	static struct stage stage;
+	bring_up(&stage, TUNNEL(", username: bob"));
+	/* The configuration's user. */
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"password\": \"x\"}");
+	struct process_message set = expect_lines(&stage, "name=bob\npassword=78\n");
+	stage_result(stage.net, &set, 0, "");
+	happen(&stage, PROCESS_EVENT_REFUSED, "wrong name or password");
+	assert_int_equal(stage_answer(&stage), 403);
+	stage_contains(&stage, "wrong name or password");
+	/* Nobody waits any more. */
+	happen(&stage, PROCESS_EVENT_REFUSED, "again");
+	shut_down(&stage);
+}
+
+static void test_what_net_does_not_take(void **state) {
+	static struct stage stage;
+	bring_up(&stage, TUNNEL(", username: bob"));
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"password\": \"x\"}");
+	struct process_message set = expect_lines(&stage, "name=bob\npassword=78\n");
+	stage_result(stage.net, &set, EINVAL, "no such line");
+	assert_int_equal(stage_answer(&stage), 422);
+	stage_contains(&stage, "no such line");
+	shut_down(&stage);
+}
+
+/* Of two, the later one is what is asked for. */
+static void test_another_takes_the_place(void **state) {
+	static struct stage stage;
+	bring_up(&stage, TUNNEL(""));
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"user\": \"a\", \"password\": \"x\"}");
+	struct process_message first = expect_lines(&stage, "name=a\npassword=78\n");
+	int tool = stage.tool;
+	stage.tool = -1;
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"user\": \"b\", \"password\": \"y\"}");
+	int later = stage.tool;
+	stage.tool = tool;
+	assert_int_equal(stage_answer(&stage), 409);
+	(void)close(stage.tool);
+	stage.tool = later;
+	stage_result(stage.net, &first, 0, "");
+	struct process_message second = expect_lines(&stage, "name=b\npassword=79\n");
+	happen(&stage, PROCESS_EVENT_CONNECTED, "");
+	assert_true(stage_is_quiet(stage.tool, 50));
+	stage_result(stage.net, &second, 0, "");
+	happen(&stage, PROCESS_EVENT_CONNECTED, "");
+	assert_int_equal(stage_answer(&stage), 200);
+	stage_contains(&stage, "as b");
+	shut_down(&stage);
+}
+
+static void test_the_tunnel_goes(void **state) {
+	static struct stage stage;
+	for (int taken = 0; taken < 2; taken++) {
+		bring_up(&stage, TUNNEL(""));
+		stage_ask(&stage, "POST", "/v1/tunnels/out/login",
+				  "{\"user\": \"a\", \"password\": \"x\"}");
+		struct process_message set = expect_lines(&stage, "name=a\npassword=78\n");
+		if (taken)
+			stage_result(stage.net, &set, 0, "");
+		stage_state(&stage, "out", SLOT, PROCESS_STATE_DOWN);
+		assert_int_equal(stage_answer(&stage), 503);
+		stage_contains(&stage, "the tunnel ");
+		if (!taken)
+			stage_result(stage.net, &set, ENODEV, "");
+		shut_down(&stage);
+	}
+}
+
+static void test_what_is_refused_at_once(void **state) {
+	static struct stage stage;
+	static const struct {
+		const char *body;
+		int status;
+		const char *text;
+	} rows[] = {
+		{"{\"password\": \"x\"}", 400, "user: must be there"},
+		{"{\"user\": \"a/b\", \"password\": \"x\"}", 400, "user: must be 1 to 63 letters"},
+		{"{\"user\": \"a\", \"pin\": 1}", 400, "pin: there is no such member"},
+	};
+	bring_up(&stage, TUNNEL(""));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		stage_ask(&stage, "POST", "/v1/tunnels/out/login", rows[i].body);
+		assert_int_equal(stage_answer(&stage), rows[i].status);
+		stage_contains(&stage, rows[i].text);
+	}
+	stage_state(&stage, "out", SLOT, PROCESS_STATE_DOWN);
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"user\": \"a\", \"password\": \"x\"}");
+	assert_int_equal(stage_answer(&stage), 503);
+	stage_contains(&stage, "out is not up");
+	assert_true(stage_is_quiet(stage.net, 50));
+	shut_down(&stage);
+	bring_up(&stage, "tunnels:\n  out: { protocol: mighty, role: client, auth: { psk_file: /k },\n"
+					 "         endpoints: [\"192.0.2.1:1\"] }\n");
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"user\": \"a\", \"password\": \"x\"}");
+	assert_int_equal(stage_answer(&stage), 409);
+	shut_down(&stage);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_another_takes_the_place),
+		cmocka_unit_test(test_the_tunnel_goes),
+		cmocka_unit_test(test_what_is_refused_at_once),
+		cmocka_unit_test(test_what_net_does_not_take),
+		cmocka_unit_test(test_who_is_let_in),
+		cmocka_unit_test(test_who_is_not),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

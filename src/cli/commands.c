@@ -8,6 +8,7 @@
 #include "cli/import.h"
 #include "cli/init.h"
 #include "cli/invite.h"
+#include "cli/login.h"
 #include "cli/qr.h"
 #include "cli/streams.h"
 #include "cli/user.h"
@@ -64,5 +65,7 @@ const struct command commands_all[] = {
 	/* In a build that has a protocol whose ends share keys. */
 	{UMBRA_INVITE, "let a client in that shares a key with its server, and print its line",
 	 invite_help, invite_run, "TUNNEL NAME", invite_options, NULL},
+	/* In one that has a protocol whose clients log in. */
+	{UMBRA_LOGIN, "log in to a server", login_help, login_run, "HOST", login_options, NULL},
 	{0},
 };

@@ -62,8 +62,8 @@ static void warn_if_public(const struct streams *streams, const char *command, c
 					   name);
 }
 
-int import_source_read(const struct streams *streams, const char *command, const char *path,
-					   struct import_source *out_source) {
+static int read_source(const struct streams *streams, const char *command, const char *path,
+					   bool is_public, struct import_source *out_source) {
 	bool is_input = strcmp(path, "-") == 0;
 	struct import_source source = {.name = is_input ? "standard input" : path};
 	auto_close int opened = -1;
@@ -78,8 +78,18 @@ int import_source_read(const struct streams *streams, const char *command, const
 		import_source_done(&source);
 		return STATUS_FAILED;
 	}
-	if (!is_input)
+	if (!is_input && !is_public)
 		warn_if_public(streams, command, source.name, descriptor);
 	*out_source = source;
 	return STATUS_OK;
+}
+
+int import_source_read(const struct streams *streams, const char *command, const char *path,
+					   struct import_source *out_source) {
+	return read_source(streams, command, path, false, out_source);
+}
+
+int import_source_read_public(const struct streams *streams, const char *command, const char *path,
+							  struct import_source *out_source) {
+	return read_source(streams, command, path, true, out_source);
 }

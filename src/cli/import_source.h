@@ -17,5 +17,8 @@ struct import_source {
  */
 [[nodiscard]] int import_source_read(const struct streams *streams, const char *command,
 									 const char *path, struct import_source *out_source);
+/* The same of a file that everybody may read. */
+[[nodiscard]] int import_source_read_public(const struct streams *streams, const char *command,
+											const char *path, struct import_source *out_source);
 /* Wipes it. */
 void import_source_done(struct import_source *source);

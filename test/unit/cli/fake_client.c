@@ -117,6 +117,14 @@ static void make_peer(struct view_peer *peer, const char *tunnel, const char *na
 	memset(peer->public_key, 1, sizeof peer->public_key);
 }
 
+static void add_server(struct view_tunnel *tunnel) {
+	tunnel->peers = calloc(1, sizeof *tunnel->peers);
+	make_peer(&tunnel->peers[0], tunnel->name, "server");
+	tunnel->peers[0].endpoint_name = strdup(fake.server);
+	tunnel->peer_count = tunnel->shown = 1;
+	tunnel->username = fake.username ? strdup(fake.username) : NULL;
+}
+
 enum err ctl_client_status(struct ctl_client *client, size_t peers, struct view_status *out_status,
 						   struct view_error *out_error) {
 	note("status %zu\n", peers);
@@ -127,6 +135,8 @@ enum err ctl_client_status(struct ctl_client *client, size_t peers, struct view_
 	out_status->tunnels = calloc(2, sizeof *out_status->tunnels);
 	make_tunnel(&out_status->tunnels[0], "um0");
 	make_tunnel(&out_status->tunnels[1], "um1");
+	if (fake.server)
+		add_server(&out_status->tunnels[1]);
 	return ERR_OK;
 }
 

@@ -24,6 +24,8 @@ struct fake_client {
 	bool no_public_key;        /* the tunnel was never up */
 	const char *protocol;      /* of the tunnels; NULL: not said */
 	bool no_endpoint;          /* the tunnel does not know where clients reach it */
+	const char *server;        /* where the one peer of um1 is; NULL: it has none */
+	const char *username;      /* that um1 logs in there as; NULL: not said */
 
 	/* What was asked, a line each: "POST /v1/reload", "add um0 phone KEY 10.0.0.2/32 psk". */
 	char asked[FAKE_ASKED_SIZE];

@@ -27,7 +27,8 @@ const struct command_option ca_revoke_options[] = {
 
 const char ca_revoke_help[] =
 	"Puts certificates on the list of revoked ones: all of a name, or the one of a serial number\n"
-	"(its first 8 digits will do). Bring the new crl.pem to the servers.\n";
+	"(its first 8 digits will do). Bring the new crl.pem to the servers, where 'umbra reload'\n"
+	"takes it up and ends the sessions of those on it within a second.\n";
 
 /* A name means all of its certificates; what is nobody's name may be a serial number's beginning.
  */
@@ -109,8 +110,10 @@ static int revoke(const struct streams *streams, const char *command, struct ca_
 	}
 	int status = write_list(streams, command, folder);
 	if (status == STATUS_OK)
-		output_message(streams, "%s: revoked %zu; bring %s/" CA_LIST " to the servers", command,
-					   choice.found - choice.revoked, folder->directory);
+		output_message(streams,
+					   "%s: revoked %zu; bring %s/" CA_LIST " to the servers, where 'umbra reload' "
+					   "takes it up and ends what goes on by them",
+					   command, choice.found - choice.revoked, folder->directory);
 	return status;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli/text_buffer.h"
 #include "conf/advice.h"
 
@@ -95,10 +96,13 @@ static int load(const struct streams *streams, const char *name, const struct co
 }
 
 static void tell_advice(const struct streams *streams, const struct config *config) {
-	char text[ADVICE_SIZE];
-	for (size_t i = 0; i < config->tunnel_count; i++)
-		if (advice_of(&config->tunnels[i], text))
-			output_message(streams, "check: %s: %s", config->tunnels[i].name, text);
+	char texts[ADVICE_MAX][ADVICE_SIZE];
+	const int64_t now = (int64_t)(clock_wall_now() / CLOCK_SECOND);
+	for (size_t i = 0; i < config->tunnel_count; i++) {
+		const size_t count = advice_of(&config->tunnels[i], now, texts);
+		for (size_t j = 0; j < count; j++)
+			output_message(streams, "check: %s: %s", config->tunnels[i].name, texts[j]);
+	}
 }
 
 int check_run(const struct streams *streams, int count, char **arguments) {

@@ -1,6 +1,9 @@
 #include "conf/advice.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "crypto/certificate.h"
 
 static bool has_default(const struct config_prefixes *prefixes, enum address_family family) {
 	for (size_t i = 0; i < prefixes->count; i++)
@@ -20,7 +23,7 @@ static bool takes_default(const struct config_tunnel *tunnel, enum address_famil
 	return false;
 }
 
-bool advice_of(const struct config_tunnel *tunnel, char out_text[static ADVICE_SIZE]) {
+static bool of_families(const struct config_tunnel *tunnel, char out_text[static ADVICE_SIZE]) {
 	bool v4 = takes_default(tunnel, ADDRESS_V4), v6 = takes_default(tunnel, ADDRESS_V6);
 	if (v4 == v6)
 		return false;
@@ -29,4 +32,46 @@ bool advice_of(const struct config_tunnel *tunnel, char out_text[static ADVICE_S
 				   v4 ? "IPv6" : "IPv4", blocks ? "is blocked by its kill switch" : "goes past it",
 				   v4 ? "0.0.0.0/0" : "::/0", v4 ? "::/0" : "0.0.0.0/0");
 	return true;
+}
+
+static bool of_revocation(const struct config_tunnel *tunnel, char out_text[static ADVICE_SIZE]) {
+	const struct config_texts *demands = &tunnel->login.demands;
+	bool demanded = false;
+	for (size_t i = 0; i < demands->count; i++)
+		demanded |= strcmp(demands->items[i], "certificate") == 0;
+	if (!tunnel->logs_in || tunnel->role != CONFIG_SERVER || !demanded || tunnel->login.crl_file)
+		return false;
+	(void)snprintf(out_text, ADVICE_SIZE,
+				   "revoked certificates of users are taken: auth.crl_file has the list of them");
+	return true;
+}
+
+static bool of_age(const struct config_tunnel *tunnel, int64_t now,
+				   char out_text[static ADVICE_SIZE]) {
+	enum { DAY = 24 * 60 * 60, WARNED_DAYS = 30 };
+	const char *pem = tunnel->login.certificates;
+	struct certificate_facts facts;
+	if (!tunnel->logs_in || !pem || certificate_read(slice_of_text(pem), &facts))
+		return false;
+	const int64_t left = facts.valid_until - now;
+	if (facts.valid_from > now)
+		(void)snprintf(out_text, ADVICE_SIZE,
+					   "its certificate is not valid yet: is this host's clock wrong?");
+	else if (left < 0)
+		(void)snprintf(out_text, ADVICE_SIZE, "its certificate has expired; 'umbra ca issue'");
+	else if (left < (int64_t)WARNED_DAYS * DAY)
+		(void)snprintf(out_text, ADVICE_SIZE, "its certificate expires in %lld day%s",
+					   (long long)(left / DAY), left / DAY == 1 ? "" : "s");
+	else
+		return false;
+	return true;
+}
+
+size_t advice_of(const struct config_tunnel *tunnel, int64_t now,
+				 char out_texts[static ADVICE_MAX][ADVICE_SIZE]) {
+	size_t count = 0;
+	count += of_families(tunnel, out_texts[count]);
+	count += of_revocation(tunnel, out_texts[count]);
+	count += of_age(tunnel, now, out_texts[count]);
+	return count;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/advice.h"
 #include "daemon/node_mtu.h"
@@ -102,9 +103,11 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 		node_network_down(node, tunnel);
 	else
 		node_split_up(node, tunnel);
-	char advice[ADVICE_SIZE];
-	if (!error && advice_of(tunnel->config, advice))
-		log_warning("%s: %s", tunnel->name, advice);
+	char advice[ADVICE_MAX][ADVICE_SIZE];
+	const size_t count =
+		error ? 0 : advice_of(tunnel->config, (int64_t)(clock_wall_now() / CLOCK_SECOND), advice);
+	for (size_t i = 0; i < count; i++)
+		log_warning("%s: %s", tunnel->name, advice[i]);
 	return error;
 }
 

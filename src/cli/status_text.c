@@ -152,17 +152,21 @@ void status_text_peer(struct text_buffer *text, const struct view_peer *peer, in
 	text_buffer_add(text, "\n");
 
 	int inner = indent + 2;
-	add_label(text, inner, "public key");
+	bool more = peer->has_preshared_key && !peer->is_identity;
+	add_label(text, inner, peer->is_identity ? "identity" : "public key");
 	add_key(text, peer->public_key);
-	text_buffer_add(text, "%s\n", peer->has_preshared_key ? " and a pre-shared key" : "");
+	text_buffer_add(text, "%s\n", more ? " and a pre-shared key" : "");
 	if (peer->endpoint_name || peer->endpoint.address.family != ADDRESS_NONE) {
 		add_label(text, inner, "endpoint");
 		add_endpoint(text, peer);
 		text_buffer_add(text, "\n");
 	}
-	add_label(text, inner, "allowed IPs");
-	add_prefixes(text, peer->allowed_ips, peer->allowed_ip_count);
-	text_buffer_add(text, "\n");
+	/* What a client sends its server is the tunnel's routes, and what the server gives. */
+	if (peer->allowed_ip_count > 0 || !peer->is_identity || !peer->endpoint_name) {
+		add_label(text, inner, "allowed IPs");
+		add_prefixes(text, peer->allowed_ips, peer->allowed_ip_count);
+		text_buffer_add(text, "\n");
+	}
 	add_rules(text, peer->rules, inner, style);
 	quantity_ago(style->now, peer->latest_handshake, word);
 	add_label(text, inner, "latest handshake");

@@ -41,6 +41,7 @@ struct view_peer {
 	char *origin; /* "file", "store", "wg" (neither: made through its socket) */
 	uint8_t public_key[TEXT_KEY_SIZE];
 	bool has_preshared_key;
+	bool is_identity; /* the public key is none, but what the peer is called by */
 	enum view_peer_state state;
 	char *reason;             /* for a person; NULL: nothing to add */
 	char *endpoint_name;      /* as configured, "vpn.example.org:51820"; NULL */

@@ -48,6 +48,7 @@ void view_peer_put(const struct view_peer *peer, struct view_text *text) {
 	view_put_text(&w, "origin", peer->origin);
 	view_put_key(&w, "public_key", peer->public_key);
 	view_put_bool(&w, "has_preshared_key", peer->has_preshared_key);
+	view_put_bool(&w, "is_identity", peer->is_identity);
 	view_put_text(&w, "state", view_peer_state_name(peer->state));
 	view_put_text(&w, "reason", peer->reason);
 	view_put_text(&w, "endpoint_name", peer->endpoint_name);
@@ -79,6 +80,7 @@ enum err view_peer_get(const json_t *object, struct view_peer *out_peer) {
 	peer.origin = view_get_text(&r, "origin", VIEW_TEXT_MAX, true);
 	(void)view_get_key(&r, "public_key", peer.public_key, true);
 	peer.has_preshared_key = view_get_bool(&r, "has_preshared_key");
+	peer.is_identity = view_get_bool(&r, "is_identity");
 	peer.state =
 		(enum view_peer_state)view_get_word(&r, "state", state_name, VIEW_PEER_STATE_COUNT);
 	peer.reason = view_get_text(&r, "reason", VIEW_TEXT_MAX, false);

@@ -85,6 +85,9 @@ static struct condition_peer inputs_of(const struct control_view *view,
 					   view->clock < peer->watched.unreachable_at + UNREACHABLE_TIME,
 		.unanswered = peer->watched.unanswered,
 	};
+	const struct directory_figures *figures = &peer->figures;
+	inputs.lost = inputs.was_connected && peer->endpoint_name && figures->tells_session &&
+				  !figures->has_session;
 	if (peer->endpoint_name) {
 		(void)snprintf(out_name, ENDPOINT_NAME_SIZE,
 					   strchr(peer->endpoint_name, ':') ? "[%.253s]:%u" : "%.253s:%u",
@@ -155,6 +158,7 @@ static enum err fill_peer(const struct control_view *view, const struct director
 	memcpy(out->public_key, peer->public_key, TEXT_KEY_SIZE);
 	out->has_preshared_key = peer->known && !peer->shadowed_by ? peer->figures.has_preshared_key
 															   : peer->has_preshared_key;
+	out->is_identity = peer->of_shared;
 	out->state = state_of(view, peer, reason);
 	out->persistent_keepalive = peer->persistent_keepalive;
 	/* Of one that is not used they would be another's. */

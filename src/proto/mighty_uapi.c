@@ -112,6 +112,8 @@ static void put_paths(const struct mighty_peer *peer, struct uapi_text *out_text
 static void put_peer(const struct mighty_peer *peer, struct uapi_text *out_text) {
 	uapi_put_key(out_text, "public_key", peer->psk.identity);
 	uapi_put_line(out_text, "preshared=true");
+	uapi_put_number(out_text, "session",
+					atomic_load_explicit(&peer->news.connected, memory_order_relaxed));
 	device_lines_put_figures(&peer->peer, out_text);
 	put_settings(peer, out_text);
 	put_paths(peer, out_text);

@@ -70,7 +70,7 @@ struct condition_result condition_of_peer(const struct condition_peer *peer) {
 		explain_name(peer, result.reason);
 	else if (peer->unanswered > 0 || peer->why)
 		explain_unanswered(peer, result.reason);
-	else
+	else if (!peer->lost)
 		result.condition = CONDITION_IDLE;
 	return result;
 }

@@ -35,8 +35,9 @@ struct condition_result {
 struct condition_peer {
 	const char *endpoint_name; /* as configured, "vpn.example.org:51820"; NULL */
 	struct endpoint endpoint;  /* in use; ADDRESS_NONE: none */
-	bool connected;            /* keys were agreed on within the last 180 s */
+	bool connected;            /* keys of now were agreed on, or there is a session */
 	bool was_connected;        /* ever */
+	bool lost;                 /* its session ended, and it makes another one by itself */
 	bool resolving;            /* the name's addresses are asked for */
 	const char *name_problem;  /* why it has none; NULL */
 	bool unreachable;          /* this host has no way there, as of a moment ago */

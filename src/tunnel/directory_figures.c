@@ -77,9 +77,11 @@ const struct directory_device *directory_device(const struct directory *director
 bool directory_connected(const struct directory_peer *peer, uint64_t now) {
 	const struct stream_peer_figure_set *streams = &peer->figures.streams;
 	uint64_t last = peer->figures.latest_handshake;
-	/* Datagrams tell of no end; connections do. */
+	/* Keys tell of no end; connections and farewells do. */
 	if (streams->are_known)
 		return streams->of[STREAM_PEER_FIGURE_CONNECTIONS] > 0;
+	if (peer->figures.tells_session)
+		return peer->figures.has_session;
 	return last > 0 && last + peer->lifetime > now;
 }
 

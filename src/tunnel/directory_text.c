@@ -30,6 +30,7 @@ enum key {
 	KEY_SHARD,      /* figures follow */
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
 	KEY_PRESHARED,
+	KEY_SESSION,
 	KEY_PATH_MTU,
 	KEY_PROTOCOL_VERSION,
 	KEY_ENDPOINT,
@@ -71,6 +72,7 @@ static const struct {
 	[KEY_SHARD] = ROW("shard"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
 	[KEY_PRESHARED] = ROW("preshared"),
+	[KEY_SESSION] = ROW("session"),
 	[KEY_PATH_MTU] = ROW("path_mtu"),
 	[KEY_PROTOCOL_VERSION] = ROW("protocol_version"),
 	[KEY_ENDPOINT] = ROW("endpoint"),
@@ -241,6 +243,11 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 	case KEY_PRESHARED:
 		figures->has_preshared_key = true;
 		return strcmp(text, "true") == 0 ? ERR_OK : ERR_MALFORMED;
+	case KEY_SESSION:
+		error = read_number(text, size, 1, &number);
+		figures->tells_session = true;
+		figures->has_session = number != 0;
+		return error;
 	case KEY_PATH_MTU:
 		error = read_number(text, size, UINT16_MAX, &number);
 		figures->path_mtu = (uint16_t)number;

@@ -55,9 +55,10 @@ struct directory_device {
 /* What the device knows of a peer. */
 struct directory_figures {
 	bool has_preshared_key;
-	struct endpoint endpoint;  /* ADDRESS_NONE: none */
-	uint64_t latest_handshake; /* seconds since the Unix epoch, 0: never */
-	uint64_t received, sent;   /* bytes */
+	bool tells_session, has_session; /* whether there is one; only some devices know when it ends */
+	struct endpoint endpoint;        /* ADDRESS_NONE: none */
+	uint64_t latest_handshake;       /* seconds since the Unix epoch, 0: never */
+	uint64_t received, sent;         /* bytes */
 	uint16_t persistent_keepalive;
 	uint16_t path_mtu; /* bytes of a packet inside that the path carries; 0: no limit was found */
 	struct stream_peer_figure_set streams;

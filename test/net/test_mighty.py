@@ -233,6 +233,7 @@ def test_client_deleted(star: Star) -> None:
         pings = [Pinging(other.namespace, inside(1, 4)) for other in (star.alice, star.bob)]
         server.umbra("peer", "del", server.name, "carol")
         wait_until(lambda: not carol.works(), 1 + STALL, "an end of traffic")
+        wait_until(lambda: carol.server()["state"] == "connecting", STALL, "what is shown of it")
         assert_unheard(carol)
         assert "carol" not in server.peers(server.name)
         assert [p.missing() for p in pings] == [[], []]

@@ -184,6 +184,24 @@ static void test_conditions(void **state) {
 	assert_headline(&tunnel, "um0: down\n");
 }
 
+/* Its ends share a key, or the peer logs in; of a client's server there may be nothing to say. */
+static void test_identity(void **state) {
+	struct view_peer peer = t.peers[1];
+	struct text_buffer text = {0};
+	peer.is_identity = peer.has_preshared_key = true;
+	status_text_peer(&text, &peer, 2, &plain);
+	assert_non_null(strstr(text.text, "    identity          " KEY_2 "\n"));
+	assert_null(strstr(text.text, "key  "));
+	assert_null(strstr(text.text, "pre-shared"));
+	assert_null(strstr(text.text, "allowed IPs"));
+	text_buffer_done(&text);
+	text = (struct text_buffer){0};
+	peer.endpoint_name = NULL;
+	status_text_peer(&text, &peer, 2, &plain);
+	assert_non_null(strstr(text.text, "allowed IPs       none\n"));
+	text_buffer_done(&text);
+}
+
 /* What its server gives, of each kind only where there is some. */
 static void test_pushed(void **state) {
 	struct prefix addresses[] = {prefix("10.66.0.7", 32), prefix("fd66::7", 128)};
@@ -420,6 +438,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(streams_have_lines_of_their_own),
 		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_data_path),
 		cmocka_unit_test(test_one_peer),

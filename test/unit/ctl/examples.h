@@ -45,7 +45,7 @@ static inline struct view_peer example_bare_peer(unsigned number) {
 
 static inline struct view_peer example_peer(unsigned number) {
 	struct view_peer peer = example_bare_peer(number);
-	peer.has_preshared_key = true;
+	peer.has_preshared_key = peer.is_identity = true;
 	peer.state = VIEW_PEER_CONNECTED;
 	peer.reason = example_text("said \"yes\" \\ and\nmore");
 	peer.endpoint_name = example_text("vpn.example.org:51820");

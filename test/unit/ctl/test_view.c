@@ -24,7 +24,7 @@ static void peers_are_written_as_documented(void **state) {
 	assert_string_equal(
 		text,
 		"{\"tunnel\":\"um0\",\"name\":\"peer-1\",\"origin\":\"file\",\"public_key\":\"" OTHER_KEY
-		"\",\"has_preshared_key\":true,\"state\":\"connected\","
+		"\",\"has_preshared_key\":true,\"is_identity\":true,\"state\":\"connected\","
 		"\"reason\":\"said \\\"yes\\\" \\\\ and\\nmore\","
 		"\"endpoint_name\":\"vpn.example.org:51820\","
 		"\"endpoint\":\"[2001:db8::1]:51820\","
@@ -41,7 +41,8 @@ static void peers_are_written_as_documented(void **state) {
 	assert_int_equal(view_peer_encode(&peer, &text, &size), ERR_OK);
 	assert_string_equal(
 		text, "{\"tunnel\":\"um0\",\"name\":\"peer-0\",\"origin\":\"file\",\"public_key\":\"" KEY
-			  "\",\"has_preshared_key\":false,\"state\":\"idle\",\"reason\":null,"
+			  "\",\"has_preshared_key\":false,\"is_identity\":false,\"state\":\"idle\","
+			  "\"reason\":null,"
 			  "\"endpoint_name\":null,\"endpoint\":null,\"allowed_ips\":[],"
 			  "\"persistent_keepalive\":0,\"path_mtu\":null,\"paths\":[],"
 			  "\"latest_handshake\":null,\"received\":0,\"sent\":0,\"rules\":[],\"streams\":null}");
@@ -53,6 +54,7 @@ static void assert_same_peer(const struct view_peer *left, const struct view_pee
 	assert_string_equal(left->name, right->name);
 	assert_memory_equal(left->public_key, right->public_key, TEXT_KEY_SIZE);
 	assert_int_equal(left->has_preshared_key, right->has_preshared_key);
+	assert_int_equal(left->is_identity, right->is_identity);
 	assert_int_equal(left->state, right->state);
 	assert_int_equal(left->reason != NULL, right->reason != NULL);
 	if (left->reason)
@@ -344,6 +346,7 @@ static void strange_answers_are_refused(void **state) {
 		PEER_START KEY "\",\"sent\":\"1\"}",
 		PEER_START KEY "\",\"persistent_keepalive\":65536}",
 		PEER_START KEY "\",\"has_preshared_key\":1}",
+		PEER_START KEY "\",\"is_identity\":1}",
 		PEER_START KEY "\",\"allowed_ips\":{}}",
 		PEER_START KEY "\",\"allowed_ips\":[1]}",
 		PEER_START KEY "\",\"allowed_ips\":[\"10.0.0.0/33\"]}",

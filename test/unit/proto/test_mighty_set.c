@@ -57,9 +57,9 @@ static void assert_state(const struct desk *desk, const char *format) {
 }
 
 /* A server with two clients; the second has a network behind it, and an address that says so. */
-#define CLIENT_A "public_key=%A\npreshared=true\n" FIGURES "allowed_ip=10.0.0.1/32\n"
+#define CLIENT_A "public_key=%A\npreshared=true\nsession=0\n" FIGURES "allowed_ip=10.0.0.1/32\n"
 #define CLIENT_B                                                               \
-	"public_key=%B\npreshared=true\n" FIGURES                                  \
+	"public_key=%B\npreshared=true\nsession=0\n" FIGURES                       \
 	"allowed_ip=10.0.0.2/32\nallowed_ip=fd00::2/128\nallowed_ip=10.2.0.0/16\n" \
 	"address=10.0.0.2/24\naddress=fd00::2/64\n"
 #define PUSHED                                                                             \
@@ -106,8 +106,8 @@ static const struct {
 		 "push_mtu=1400\n" CLIENT_A CLIENT_B},
 	{"replace_peers=true\n", OWN PUSHED},
 	{"replace_peers=true\npublic_key=%C\npreshared_key=%c\npublic_key=%A\npreshared_key=%a\n",
-	 OWN PUSHED "public_key=%C\npreshared=true\n" FIGURES
-				"public_key=%A\npreshared=true\n" FIGURES},
+	 OWN PUSHED "public_key=%C\npreshared=true\nsession=0\n" FIGURES
+				"public_key=%A\npreshared=true\nsession=0\n" FIGURES},
 	{"public_key=%A\nremove=true\n", OWN PUSHED CLIENT_B},
 	/* Lines behind a removal say nothing; but they must be right in themselves. */
 	{"public_key=%A\nremove=true\naddress=1.1.1.1/8\nallowed_ip=10.0.0.2/32\n",
@@ -120,19 +120,19 @@ static const struct {
 	/* Its key again is no change. */
 	{"public_key=%A\nupdate_only=true\npreshared_key=%a\n", OWN PUSHED CLIENT_A CLIENT_B},
 	/* A prefix moves to who is given it. */
-	{"public_key=%A\nallowed_ip=10.2.0.0/16\n",
-	 OWN PUSHED CLIENT_A "allowed_ip=10.2.0.0/16\n"
-						 "public_key=%B\npreshared=true\n" FIGURES "allowed_ip=10.0.0.2/32\n"
-						 "allowed_ip=fd00::2/128\naddress=10.0.0.2/24\naddress=fd00::2/64\n"},
+	{"public_key=%A\nallowed_ip=10.2.0.0/16\n", OWN PUSHED CLIENT_A
+	 "allowed_ip=10.2.0.0/16\n"
+	 "public_key=%B\npreshared=true\nsession=0\n" FIGURES "allowed_ip=10.0.0.2/32\n"
+	 "allowed_ip=fd00::2/128\naddress=10.0.0.2/24\naddress=fd00::2/64\n"},
 	/* The last one has it, though the first is named again. */
 	{"public_key=%A\nallowed_ip=10.2.0.0/16\npublic_key=%B\nallowed_ip=10.2.0.0/"
 	 "16\npublic_key=%A\n",
 	 OWN PUSHED CLIENT_A CLIENT_B},
 	{"public_key=%A\nallowed_ip=-10.0.0.1/32\nallowed_ip=-10.2.0.0/16\n",
-	 OWN PUSHED "public_key=%A\npreshared=true\n" FIGURES CLIENT_B},
+	 OWN PUSHED "public_key=%A\npreshared=true\nsession=0\n" FIGURES CLIENT_B},
 	/* Addresses are told in place of allowed IPs, and go with them. */
-	{"public_key=%B\nreplace_allowed_ips=true\nallowed_ip=10.0.0.9/32\n",
-	 OWN PUSHED CLIENT_A "public_key=%B\npreshared=true\n" FIGURES "allowed_ip=10.0.0.9/32\n"},
+	{"public_key=%B\nreplace_allowed_ips=true\nallowed_ip=10.0.0.9/32\n", OWN PUSHED CLIENT_A
+	 "public_key=%B\npreshared=true\nsession=0\n" FIGURES "allowed_ip=10.0.0.9/32\n"},
 	/* Rules are added to, or replaced. */
 	{"public_key=%A\nrule=allow 10.0.0.0/8 tcp 22,80-89\nrule=deny any icmp\n",
 	 OWN PUSHED CLIENT_A "rule=allow 10.0.0.0/8 tcp 22,80-89\nrule=deny any icmp\n" CLIENT_B},
@@ -143,7 +143,8 @@ static const struct {
 	/* Removed and made again within one operation. */
 	{"public_key=%A\nallowed_ip=10.9.0.0/16\nremove=true\npublic_key=%A\npreshared_key=%a\n"
 	 "allowed_ip=10.0.0.7/32\n",
-	 OWN PUSHED CLIENT_B "public_key=%A\npreshared=true\n" FIGURES "allowed_ip=10.0.0.7/32\n"},
+	 OWN PUSHED CLIENT_B "public_key=%A\npreshared=true\nsession=0\n" FIGURES
+						 "allowed_ip=10.0.0.7/32\n"},
 };
 
 static void test_operations(void **state) {
@@ -261,7 +262,7 @@ static void test_too_much_to_tell(void **state) {
 }
 
 #define SERVER_IN "public_key=%A\npreshared_key=%a\n"
-#define SERVER_OUT "public_key=%A\npreshared=true\n"
+#define SERVER_OUT "public_key=%A\npreshared=true\nsession=0\n"
 
 static void test_client(void **state) {
 	struct desk *desk = desk_new_of(1, &mighty_device_ops);

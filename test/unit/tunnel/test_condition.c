@@ -31,6 +31,7 @@ static const struct {
 	{{.endpoint = AT}, CONDITION_IDLE, ""},
 	{{.endpoint = AT, .was_connected = true}, CONDITION_IDLE, ""},
 	{{.connected = true, .was_connected = true}, CONDITION_CONNECTED, ""},
+	{{.endpoint_name = NAME, .was_connected = true, .lost = true}, CONDITION_RECONNECTING, ""},
 	/* One of two lost: keys of now are renewed. */
 	{{.connected = true, .was_connected = true, .unanswered = 1}, CONDITION_CONNECTED, ""},
 	{{.endpoint = AT, .connected = true, .was_connected = true, .unanswered = 2, .silent = 11},

@@ -175,6 +175,18 @@ static void test_who_is_there_of_streams(void **state) {
 	directory_free(directory);
 }
 
+/* So does the session, where the device tells of it: one that ended is none, however young. */
+static void test_who_is_there_by_session(void **state) {
+	struct config_peer peers[] = {file_peer("phone", 1, NULL, 0)};
+	struct directory *directory = directory_of(peers, 1);
+	const struct directory_peer *phone = directory_find(directory, "phone");
+	update(directory, "public_key=" HEX_1 "\nlast_handshake_time_sec=1000\nsession=0\n");
+	assert_false(directory_connected(phone, 1001));
+	update(directory, "public_key=" HEX_1 "\nlast_handshake_time_sec=1000\nsession=1\n");
+	assert_true(directory_connected(phone, 9000));
+	directory_free(directory);
+}
+
 static void test_updates(void **state) {
 	const struct prefix prefix = prefix_of("10.0.0.2/32");
 	struct config_peer peers[] = {file_peer("phone", 1, &prefix, 1)};
@@ -535,6 +547,7 @@ int main(void) {
 		cmocka_unit_test(test_checks_of_a_new_peer),
 		cmocka_unit_test(test_the_own_key),
 		cmocka_unit_test(test_who_is_there_of_streams),
+		cmocka_unit_test(test_who_is_there_by_session),
 		cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_the_most_recent),
 		cmocka_unit_test(test_literal_endpoints),

@@ -70,6 +70,7 @@ static void test_lines_of_shared_keys(void **state) {
 						   "push_mtu=1400\n"
 						   "public_key=" KEY_1 "\n"
 						   "preshared=true\n"
+						   "session=1\n"
 						   "endpoint=192.0.2.1:1\n"
 						   "allowed_ip=10.66.0.0/24\n"
 						   "address=10.66.0.2/24\n"
@@ -89,6 +90,8 @@ static void test_lines_of_shared_keys(void **state) {
 									  "path= rtt_us=1\n",
 									  "path=192.0.2.1:1 rtt_us=\n",
 									  "path=192.0.2.1:1 rtt_us=4294967296\n",
+									  "session=2\n",
+									  "session=\n",
 									  "role=client\n"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		char text[256];

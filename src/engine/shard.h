@@ -26,6 +26,7 @@
 enum {
 	SHARD_TURN_BYTES = 128 * 1024, /* a budget each way: what keeps latency low under load */
 	SHARD_FORWARDED_MAX = 256,     /* of struct shard's forwarded: strangers can cause them */
+	SHARD_HOPS_MAX = 2,            /* of one: to the shard that it names, and on to the owner */
 };
 
 /* How long a shard's thread wants to run at a time where others want its processor, ns. */
@@ -69,6 +70,7 @@ struct shard {
 	struct fair_share share;          /* when more comes in than can be opened */
 	struct fair_share_traffic left;   /* of listeners that there are no more */
 	struct inbox inbox;
+	uint8_t hops;               /* of the datagram that is being taken; 0: it was received here */
 	_Atomic uint32_t forwarded; /* datagrams that other shards received and that wait in inbox */
 	_Atomic bool starved;       /* whoever returns buffers of ours takes it down and wakes us */
 	_Atomic uint64_t seen_epoch;

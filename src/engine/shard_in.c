@@ -195,6 +195,7 @@ static void finish_batch(struct shard *shard, const struct listener *listener) {
 struct forwarded {
 	struct command command;
 	struct listener *listener; /* the receiving shard's own */
+	uint8_t hops;
 	struct udp_received received;
 	uint8_t data[];
 };
@@ -204,8 +205,10 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 
 static void take_forwarded(struct shard *shard, struct command *command) {
 	struct forwarded *forwarded = (struct forwarded *)command;
+	shard->hops = forwarded->hops;
 	take_datagram(shard, forwarded->listener, &forwarded->received, forwarded->data,
 				  forwarded->received.size);
+	shard->hops = 0;
 	finish_batch(shard, forwarded->listener);
 	free(forwarded);
 	(void)atomic_fetch_sub_explicit(&shard->forwarded, 1, memory_order_relaxed);
@@ -215,7 +218,7 @@ static void forward(struct lane *lane, const struct udp_received *received, uint
 					const uint8_t *data, size_t size) {
 	const struct shard *shard = lane->shard;
 	struct port *port = lane->listener->port;
-	if (to >= port->shards || to == shard->number)
+	if (to >= port->shards || to == shard->number || shard->hops == SHARD_HOPS_MAX)
 		return;
 	struct shard *owner = engine_shard(shard->engine, to);
 	bool room =
@@ -228,6 +231,7 @@ static void forward(struct lane *lane, const struct udp_received *received, uint
 	}
 	forwarded->command.run = take_forwarded;
 	forwarded->listener = &port->listeners[to];
+	forwarded->hops = (uint8_t)(shard->hops + 1);
 	forwarded->received = *received;
 	forwarded->received.size = forwarded->received.segment_size = (uint32_t)size;
 	memcpy(forwarded->data, data, size);

@@ -129,7 +129,7 @@ static struct guide_command *make_guide(const struct phaze_new_session *offer) {
 		.interface = offer->interface,
 		.id = offer->server_id,
 		.to = offer->peer->peer.owner,
-		/* The owner's own entry is not free before that. */
+		/* As long as the key may live, and rest. */
 		.lifetime = offer->rekey_seconds * CLOCK_SECOND + PHAZE_KEY_AGE_BEYOND + PHAZE_ID_REST,
 	};
 	return guide;

@@ -2,19 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/steering_rules.h"
 #include "sim/network.h"
 #include "sim/node.h"
 #include "sim/world.h"
-#include "wire/mighty.h"
+#include "wire/cursor.h"
 
 enum {
 	PORT_CHOSEN = 40000,     /* port 0 becomes this and the node's number */
 	JOINED_SIZE_MAX = 65535, /* of one GRO buffer */
 	WAITING_MAX = 8192,      /* datagrams in a socket's buffer; more are lost */
-	INDEX_OF_RESPONSE = 8,   /* places of receiver indices in datagrams */
-	INDEX_OF_OTHERS = 4,     /* cookie replies, data */
-	INDEX_OF_MIGHTY = 3,     /* big-endian: the byte with the low bits */
-	MIGHTY_FIRST_BYTE = MIGHTY_VERSION << 4,
 };
 
 struct waiting {
@@ -188,27 +185,23 @@ int node_listen(void *context, struct interface *interface, uint16_t port, uint3
 	return 0;
 }
 
-/* As the kernel's filter does: by the receiver index's first byte, otherwise by a hash. */
+static bool follows(const struct steering_rule *rule, const uint8_t *data, size_t size) {
+	struct reader word = reader_of(data, size), id = reader_of(data, size);
+	reader_skip(&id, rule->id_offset);
+	return (reader_u32_be(&word) & rule->mask) == rule->word && !word.error &&
+		   rule->offset < size && (rule->id_offset == 0 || reader_u32_be(&id) != 0);
+}
+
+/* As the kernel's filter does: by the low bits of who receives, otherwise by a hash. */
 static uint8_t steer(const struct node *node, const struct endpoint *from, const uint8_t *data,
 					 size_t size) {
 	uint8_t shards = (uint8_t)engine_shards(node->engine);
 	if (node->options.missteer)
 		return (uint8_t)(random_u32(sim_random(node->world->network)) % shards);
-	switch (size > INDEX_OF_RESPONSE ? data[0] : 0) {
-	case WIREGUARD_RESPONSE:
-		return (uint8_t)((data[INDEX_OF_RESPONSE] & 15) % shards);
-	case WIREGUARD_COOKIE_REPLY:
-	case WIREGUARD_DATA:
-		return (uint8_t)((data[INDEX_OF_OTHERS] & 15) % shards);
-	case MIGHTY_FIRST_BYTE | MIGHTY_RESPONSE:
-	case MIGHTY_FIRST_BYTE | MIGHTY_COMPLETE:
-	case MIGHTY_FIRST_BYTE | MIGHTY_DATA:
-	case MIGHTY_FIRST_BYTE | MIGHTY_KEEPALIVE:
-	case MIGHTY_FIRST_BYTE | MIGHTY_DISCONNECT:
-		return (uint8_t)((data[INDEX_OF_MIGHTY] & 15) % shards);
-	default:
-		return (uint8_t)((from->port + from->address.bytes[3]) % shards);
-	}
+	for (size_t i = 0; i < STEERING_RULES; i++)
+		if (follows(&steering_rules[i], data, size))
+			return (uint8_t)((data[steering_rules[i].offset] & 15) % shards);
+	return (uint8_t)((from->port + from->address.bytes[3]) % shards);
 }
 
 bool node_receive(struct node *node, const struct endpoint *from, const struct endpoint *to,

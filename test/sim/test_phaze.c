@@ -244,27 +244,28 @@ static void test_login_again(void **state) {
 
 /* Where the handshake's id leads to another shard, keys are renewed at once, and all arrives. */
 static void test_guide(void **state) {
-	const struct node_options options = {.shards = 4};
-	struct phaze_pair pair = phaze_pair_new(35, &options);
-	struct phaze_login login = phaze_login;
-	login.id_shard = 1; /* the owner is 3 */
-	pair.world->tap.recording = true;
-	(void)phaze_pair_login(&pair, &login);
-	for (uint32_t i = 0; i < 50; i++) {
-		world_packet(pair.client, pair.server, i);
-		world_packet(pair.server, pair.client, i);
-		world_run(pair.world, 2 * CLOCK_MILLISECOND);
+	for (size_t i = 1; i < 3; i++) {
+		struct phaze_pair pair = phaze_pair_new(38 + i, &several[i]);
+		struct phaze_login login = phaze_login;
+		login.id_shard = 1; /* the owner is 3 */
+		pair.world->tap.recording = true;
+		(void)phaze_pair_login(&pair, &login);
+		for (uint32_t number = 0; number < 50; number++) {
+			world_packet(pair.client, pair.server, number);
+			world_packet(pair.server, pair.client, number);
+			world_run(pair.world, 2 * CLOCK_MILLISECOND);
+		}
+		world_run(pair.world, 2 * DELAY);
+		assert_int_equal(node_arrived_from(pair.server, pair.client), 50);
+		assert_int_equal(node_arrived_from(pair.client, pair.server), 50);
+		assert_int_equal(phaze_sim_sent(pair.world, pair.client, PHAZE_REKEY), 1);
+		assert_int_equal(phaze_sim_sent(pair.world, pair.server, PHAZE_REKEY), 2);
+		assert_int_equal(pair.server_peer->current->newest->session.local_index & 15, 3);
+		assert_false(pair.server_peer->current->moved);
+		/* The first id rests: what comes with it later goes round in no circle. */
+		world_run(pair.world, 20 * CLOCK_SECOND);
+		phaze_pair_free(&pair);
 	}
-	world_run(pair.world, 2 * DELAY);
-	assert_int_equal(node_arrived_from(pair.server, pair.client), 50);
-	assert_int_equal(node_arrived_from(pair.client, pair.server), 50);
-	assert_int_equal(phaze_sim_sent(pair.world, pair.client, PHAZE_REKEY), 1);
-	assert_int_equal(phaze_sim_sent(pair.world, pair.server, PHAZE_REKEY), 2);
-	assert_int_equal(pair.server_peer->current->newest->session.local_index & 15, 3);
-	assert_false(pair.server_peer->current->moved);
-	/* The first id rests: what comes with it later goes round in no circle. */
-	world_run(pair.world, 20 * CLOCK_SECOND);
-	phaze_pair_free(&pair);
 }
 
 /* Packets for a session that is over reach nobody, on whichever shard. */
@@ -283,6 +284,27 @@ static void test_guide_of_ended(void **state) {
 	}
 	world_run(pair.world, CLOCK_SECOND);
 	assert_int_equal(node_arrived_from(pair.server, pair.client), 0);
+	phaze_pair_free(&pair);
+}
+
+/* Nor do they go round in a circle while the guide outlives what it leads to. */
+static void test_guide_to_nobody(void **state) {
+	struct phaze_pair pair = phaze_pair_new(37, &several[2]);
+	struct phaze_login login = phaze_login;
+	login.id_shard = 1;
+	pair.world->tap.recording = true;
+	(void)phaze_pair_login(&pair, &login);
+	world_run(pair.world, 1);
+	phaze_sim_change(pair.server, pair.server_peer,
+					 (struct phaze_peer_change){.changes = PHAZE_CHANGE_END});
+	world_run(pair.world, PHAZE_ID_REST + 10 * CLOCK_SECOND);
+	const struct tap_record *record = tap_find(&pair.world->tap, &pair.client->v4, 0, 0);
+	assert_non_null(record);
+	const struct lane *lane = pair.server_peer->peer.lane;
+	world_send(pair.world, &record->from, &record->to, slice_of(record->data, record->size));
+	world_run(pair.world, CLOCK_SECOND);
+	for (uint16_t i = 0; i < 4; i++)
+		assert_int_equal(engine_shard(lane->interface->engine, i)->forwarded, 0);
 	phaze_pair_free(&pair);
 }
 
@@ -414,9 +436,9 @@ int main(void) {
 		cmocka_unit_test(test_resumed),        cmocka_unit_test(test_first_packet_is_data),
 		cmocka_unit_test(test_tickets),        cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_login_again),    cmocka_unit_test(test_guide),
-		cmocka_unit_test(test_guide_of_ended), cmocka_unit_test(test_close),
-		cmocka_unit_test(test_down_and_up),    cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_guide_of_ended), cmocka_unit_test(test_guide_to_nobody),
+		cmocka_unit_test(test_close),          cmocka_unit_test(test_down_and_up),
+		cmocka_unit_test(test_dead),           cmocka_unit_test(test_datagrams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,8 +21,8 @@
 
 enum {
 	MESSAGE_SIZE = 1024,
-	ADDRESSES = 2,   /* of a lease */
-	HASHES_MAX = 16, /* passwords that are hashed or wait for that, of requests */
+	ADDRESSES = 2,  /* of a lease */
+	HASHES_MAX = 8, /* passwords that are hashed or wait for that, of requests */
 };
 
 _Static_assert((int)VIEW_GROUPS_MAX == (int)STORE_USER_GROUPS_MAX);

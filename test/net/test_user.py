@@ -135,6 +135,22 @@ class Connection(http.client.HTTPConnection):
         self.sock.connect(str(self.node.socket))
 
 
+def test_an_end_while_passwords_are_hashed(lab: Lab) -> None:
+    """More than there are threads for, or room: who asked is told, or cut off, and the end comes."""
+    node = make_node(lab)
+    asked = [Connection(node) for _ in range(10)]
+    for number, connection in enumerate(asked):
+        body = {"name": f"user{number}", "password": PASSWORD}
+        connection.request("POST", "/v1/users", json.dumps(body))
+    assert asked[0].getresponse().status == 201
+    assert node.stop() == 0
+    for connection in asked[1:]:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            assert connection.getresponse().status in (201, 503)
+    node.start()
+    assert user(node, "user0")["has_password"]
+
+
 def add_users(node: Node, prefix: str, kept: list[str]) -> None:
     """One after the other until the daemon is gone; those that it acknowledged."""
     connection = Connection(node)

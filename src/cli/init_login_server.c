@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -76,6 +77,8 @@ static int make_certificate(const struct streams *streams, struct plan *plan) {
 	const char *const name = plan->hub.host;
 	const struct authority_request request = {
 		.use = AUTHORITY_SERVER, .names = &name, .name_count = 1, .valid_from = from};
+	/* The authority's folder is made in it; what is wrong with it is told then. */
+	(void)mkdir(plan->hub.directory, 0700);
 	(void)snprintf(path, sizeof path, "%s/" CA_CERTIFICATE, plan->authority);
 	int status = access(path, F_OK) == 0
 					 ? STATUS_OK

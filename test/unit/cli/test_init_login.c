@@ -29,6 +29,9 @@ static struct config *load(const struct folder *folder) {
 
 #define RUN(capture, folder, ...) \
 	FOLDER_RUN(folder, init_login_server_run, "", capture, "--directory", "%", __VA_ARGS__)
+/* The same in a folder that is not there yet. */
+#define RUN_IN_NEW(capture, folder, ...) \
+	FOLDER_RUN(folder, init_login_server_run, "", capture, "--directory", "%/new", __VA_ARGS__)
 
 /* Whether a client with the folder's authority goes to a server of that name. */
 static enum chain_fault verify(const struct config_login *login, const char *name) {
@@ -111,6 +114,16 @@ static void a_second_one(void **state) {
 	folder_done(&folder);
 }
 
+static void in_a_new_folder(void **state) {
+	struct folder folder;
+	struct capture capture;
+	folder_init(&folder);
+	assert_int_equal(RUN_IN_NEW(&capture, &folder, "--endpoint", "192.0.2.1"), STATUS_OK);
+	assert_true(folder_has(&folder, "new/ca/ca.pem") && folder_has(&folder, "new/umbra.yaml"));
+	assert_int_equal(folder_mode(&folder, "new"), 0700);
+	folder_done(&folder);
+}
+
 static void refusals(void **state) {
 	struct folder folder;
 	struct capture capture;
@@ -137,6 +150,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_one),
 		cmocka_unit_test(a_server),
+		cmocka_unit_test(in_a_new_folder),
 		cmocka_unit_test(refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import pathlib
 import re
 from typing import Any
 
-import pytest
-
-from harness.device import BIN
 from harness.lab import Lab, Namespace
-from harness.node import Node
+from harness.made import MadeNode, needs
 from harness.pair import PORT, endpoint, outer_address
-from harness.process import run, wait_until
+from harness.process import wait_until
 from harness.traffic import reachable
 
 PROTOCOL = "mighty"
@@ -22,66 +17,11 @@ NETWORKS = "10.99.0.0/24,fd99::/64"
 LINE = re.compile(rf"^{PROTOCOL}://\S+$", re.MULTILINE)
 
 
-@functools.cache
-def known() -> bool:
-    """Whether a configuration can name the protocol."""
-    try:
-        text = run([str(BIN / "umbra"), "config", "reference"]).stdout
-    except (OSError, AssertionError):
-        return False
-    row = re.search(r"^tunnels\.\*\.protocol\n(?: .*\n)+", text, re.MULTILINE)
-    return bool(row) and PROTOCOL in row[0]
-
-
-needs_mighty = pytest.mark.skipif(
-    not known(), reason=f"this build's configuration does not know the protocol {PROTOCOL}"
-)
-
-
-class MadeNode(Node):
-    """umbrad with files that `umbra init` made."""
-
-    name: str  # of its tunnel
-
-    @property
-    def files(self) -> pathlib.Path:
-        return self.folder / "etc"
-
-    @property
-    def configuration(self) -> pathlib.Path:
-        return self.files / "umbra.yaml"
-
-    def command(self, *options: str) -> list[str]:
-        rows = {
-            "control.socket": self.socket,
-            "node.state_dir": self.state,
-            "node.log.level": self.log_level,
-        }
-        sets = [word for key, value in rows.items() for word in ("--set", f"{key}={value}")]
-        return super().command(*sets, *options)
-
-    def write(self) -> None:
-        """It is there already."""
-
-    def add(self, *lines: str) -> None:
-        """Rows of its tunnel, which is the file's last thing, or beside peers."""
-        text = self.configuration.read_text()
-        head = f"    protocol: {PROTOCOL}\n"
-        assert text.count(head) == 1
-        rows = "".join(f"    {line}\n" for line in lines)
-        self.configuration.write_text(text.replace(head, head + rows))
-
-    def shown(self) -> dict[str, Any]:
-        return self.tunnel_status(self.name)
-
-    def addresses(self) -> set[str]:
-        """Those that its interface has."""
-        link = self.namespace.links()[self.name]
-        rows = [row for row in link["addr_info"] if row["scope"] == "global"]
-        return {f"{row['local']}/{row['prefixlen']}" for row in rows}
+needs_mighty = needs(PROTOCOL)
 
 
 class Server(MadeNode):
+    protocol = PROTOCOL
     line: str  # of the client that it was made with
 
     def invite(self, client: str, *options: str) -> str:
@@ -92,6 +32,8 @@ class Server(MadeNode):
 
 
 class Client(MadeNode):
+    protocol = PROTOCOL
+
     def server(self) -> dict[str, Any]:
         """Its one peer."""
         (peer,) = json.loads(self.umbra("peer", "list", self.name, "--json").stdout)["peers"]

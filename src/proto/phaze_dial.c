@@ -24,7 +24,7 @@ struct phaze_dial {
 	bool has_password;
 	struct uapi_password password;
 
-	/* The handshake that is under way; its way is the session's, too. */
+	/* The handshake that is under way. */
 	struct phaze_client *client; /* NULL: there is none */
 	struct phaze_trust *trust;
 	struct phaze_way way;
@@ -33,6 +33,8 @@ struct phaze_dial {
 
 	uint64_t number;       /* of the session that came of one; 0: there is none */
 	uint64_t connected_at; /* ns */
+	struct endpoint connected_to;
+	bool is_moving; /* while the session lasts, to an endpoint that is configured */
 
 	size_t at;         /* the endpoint that is tried */
 	size_t tried;      /* of this round */
@@ -94,33 +96,33 @@ static bool can_dial(const struct device *device) {
 			phaze_tickets_is_good(device, server));
 }
 
-/* A session goes on as long as its server is one of those that are configured. */
-static void leave_others(struct device *device) {
-	struct phaze_member *server = phaze_control_only(device);
+/* Whether the session is with an end that is not configured any more. */
+static bool is_elsewhere(const struct device *device) {
+	const struct phaze_member *server = phaze_control_only(device);
 	const struct phaze_profile *profile = &server->profile;
 	for (size_t i = 0; i < profile->endpoint_count; i++)
-		if (endpoint_equal(&profile->endpoints[i], &device->dial->way.to))
-			return;
-	server->end = PHAZE_CLOSE_DONE;
-	phaze_control_change(device, server, PHAZE_CHANGE_END);
+		if (endpoint_equal(&profile->endpoints[i], &device->dial->connected_to))
+			return false;
+	return true;
 }
 
 void phaze_dial_changed(struct device *device) {
 	struct phaze_dial *dial = device->dial;
 	if (device->settings.role != PHAZE_CLIENT)
 		return;
-	if (dial->number != 0 && phaze_control_only(device))
-		leave_others(device);
 	hang_up(dial);
 	dial->backoff = (struct retry_backoff){0};
 	dial->at = dial->tried = 0;
 	dial->in_a_row = 0;
-	dial->next = dial->number == 0 && can_dial(device) ? 0 : CLOCK_NEVER;
+	const bool can = can_dial(device);
+	dial->is_moving = can && dial->number != 0 && is_elsewhere(device);
+	dial->next = can && (dial->number == 0 || dial->is_moving) ? 0 : CLOCK_NEVER;
 }
 
 void phaze_dial_stop(struct device *device) {
 	hang_up(device->dial);
 	device->dial->next = CLOCK_NEVER;
+	device->dial->is_moving = false;
 }
 
 void phaze_dial_forget(struct device *device) {
@@ -280,6 +282,8 @@ static void established(struct device *device, uint64_t now) {
 	dial->in_a_row = 0;
 	dial->tried = 0;
 	dial->connected_at = now;
+	dial->connected_to = dial->way.to;
+	dial->is_moving = false;
 	if (device->host->settings)
 		device->host->settings(device->host->context, server->shared.identity, &told->interface);
 	hang_up(dial);
@@ -328,7 +332,7 @@ void phaze_dial_ended(struct device *device, const struct phaze_news_session *ne
 	if (dial->number == 0 || dial->number != news->number)
 		return;
 	dial->number = 0;
-	if (!can_dial(device))
+	if (!can_dial(device) || dial->is_moving)
 		return;
 	const bool was_short = !news->was_heard || now - dial->connected_at < SHORT_SESSION;
 	if (!was_short)
@@ -359,7 +363,7 @@ uint64_t phaze_dial_run(struct device *device, uint64_t now) {
 		expire(device, now);
 	if (!dial->client && dial->next <= now) {
 		dial->next = CLOCK_NEVER;
-		if (dial->number == 0 && can_dial(device))
+		if ((dial->number == 0 || dial->is_moving) && can_dial(device))
 			begin(device, now);
 	}
 	uint64_t next = dial->next;

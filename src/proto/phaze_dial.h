@@ -6,6 +6,7 @@
  * How a client comes to its server: endpoints in turn, a handshake at a time, for as long as there
  * is no session. Who does not answer in time gives way to the next endpoint; after the last one it
  * waits, longer each time. What only the user can mend is not tried again before something changes.
+ * A session whose endpoint is not configured any more goes on until there is another one.
  *
  *   idle --there is someone to dial--> dialling --ServerAccept--> brought --current--> connected
  *     ^                                |   |                                               |
@@ -20,7 +21,7 @@ void phaze_dial_free(struct phaze_dial *dial); /* wipes it; NULL is fine */
 void phaze_dial_set_password(struct device *device, const struct uapi_password *password);
 const struct uapi_password *phaze_dial_password(const struct device *device);
 
-/* Something changed that may help: it is tried at once, if there is no session. */
+/* Something changed that may help: it is tried at once, if there is no session that may stay. */
 void phaze_dial_changed(struct device *device);
 /* The link is down, or this end is no client. */
 void phaze_dial_stop(struct device *device);

@@ -263,9 +263,11 @@ static int check_told(const struct phaze_settings *settings, const struct phaze_
 static int check_draft(const struct phaze_draft *draft, const struct phaze_settings *settings) {
 	if (!is_present(draft))
 		return 0;
+	if (draft->end > PHAZE_CLOSE_REPLACED)
+		return EINVAL;
 	if (settings->role == PHAZE_CLIENT)
 		return draft->parts & PHAZE_DRAFT_OF_SERVER ? EINVAL : 0;
-	if ((draft->parts & PHAZE_DRAFT_OF_CLIENT) || draft->end > PHAZE_CLOSE_REPLACED)
+	if (draft->parts & PHAZE_DRAFT_OF_CLIENT)
 		return EINVAL;
 	return check_told(settings, &draft->profile);
 }

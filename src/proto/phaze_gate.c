@@ -186,7 +186,8 @@ static void check(void *context, struct phaze_server *server, const struct phaze
 		.by_certificate = login->by_certificate,
 	};
 	(void)server;
-	handshake->pass = (struct phaze_pass){.by_certificate = login->by_certificate};
+	handshake->pass = (struct phaze_pass){.by_password = login->password.size > 0,
+										  .by_certificate = login->by_certificate};
 	if (login->by_certificate)
 		handshake->pass.mark = *phaze_trust_mark(handshake->trust);
 	handshake->login = question.id;

@@ -10,11 +10,10 @@
 /*
  * Sealed, big-endian, under ChaCha20-Poly1305; associated data: "umbra ticket" ‖ identity 32.
  *
- *   | nonce 12 | sealed: kind 1 | id 16 | PSK 32 | login 8 | until 8 |
- *                        with kind 2: | anchor 32 | issuer 32 | valid until 8 | size 1 | serial |
+ *   | nonce 12 | sealed: kinds 1 | id 16 | PSK 32 | login 8 | until 8 |
+ *                        with PHAZE_BY_CERTIFICATE: | anchor 32 | issuer 32 | valid until 8 | size
+ * 1 | serial |
  */
-
-enum { PLAIN = 1, BY_CERTIFICATE = 2 };
 
 enum {
 	FIXED_SIZE = 1 + PHAZE_TICKET_ID_SIZE + PHAZE_SECRET_SIZE + 8 + 8,
@@ -83,7 +82,8 @@ enum err phaze_pass_seal(const struct phaze_pass *pass, const uint8_t key[static
 	WIPE_ON_EXIT(scratch);
 	uint8_t room[LABEL_SIZE + HASH_SIZE], nonce[AEAD_NONCE_SIZE];
 	struct writer writer = writer_of(scratch.plain, sizeof scratch.plain);
-	writer_u8(&writer, pass->by_certificate ? BY_CERTIFICATE : PLAIN);
+	writer_u8(&writer, (uint8_t)((pass->by_password ? PHAZE_BY_PASSWORD : 0) |
+								 (pass->by_certificate ? PHAZE_BY_CERTIFICATE : 0)));
 	writer_bytes(&writer, pass->ticket.id, sizeof pass->ticket.id);
 	writer_bytes(&writer, pass->ticket.psk, sizeof pass->ticket.psk);
 	writer_u64_be(&writer, pass->login);
@@ -106,13 +106,14 @@ static enum err decode(struct reader *reader, struct phaze_pass *out_pass) {
 	} scratch = {.pass = {.login = 0}};
 	WIPE_ON_EXIT(scratch);
 	struct phaze_pass *pass = &scratch.pass;
-	const uint8_t kind = reader_u8(reader);
-	reader_expect(reader, kind == PLAIN || kind == BY_CERTIFICATE);
+	const uint8_t kinds = reader_u8(reader);
+	reader_expect(reader, kinds <= PHAZE_BY_BOTH);
 	reader_bytes(reader, pass->ticket.id, sizeof pass->ticket.id);
 	reader_bytes(reader, pass->ticket.psk, sizeof pass->ticket.psk);
 	pass->login = reader_u64_be(reader);
 	pass->until = reader_u64_be(reader);
-	pass->by_certificate = kind == BY_CERTIFICATE;
+	pass->by_password = kinds & PHAZE_BY_PASSWORD;
+	pass->by_certificate = kinds & PHAZE_BY_CERTIFICATE;
 	if (pass->by_certificate)
 		read_mark(reader, &pass->mark);
 	enum err error = reader_finish(reader);

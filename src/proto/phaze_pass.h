@@ -24,7 +24,8 @@ struct phaze_pass {
 	struct phaze_ticket ticket; /* secret */
 	uint64_t login;             /* s since 1970: the last full one */
 	uint64_t until;             /* s since 1970 */
-	bool by_certificate;        /* the login was, and this is its mark: */
+	bool by_password;           /* what the login was by */
+	bool by_certificate;        /* likewise, with its mark: */
 	struct chain_mark mark;
 };
 

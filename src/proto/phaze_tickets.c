@@ -125,10 +125,18 @@ enum err phaze_tickets_restore(struct device *device, struct slice record) {
 	return error;
 }
 
+/* Of a login by no less than what is demanded by now. */
+static bool shows_enough(const struct device *device, const struct phaze_pass *pass) {
+	const uint8_t demands = device->settings.role == PHAZE_SERVER ? device->settings.demands : 0;
+	return (!(demands & PHAZE_BY_PASSWORD) || pass->by_password) &&
+		   (!(demands & PHAZE_BY_CERTIFICATE) || pass->by_certificate);
+}
+
 bool phaze_tickets_is_good(const struct device *device, const struct phaze_member *member) {
 	const struct phaze_pass *pass = &member->pass;
 	const uint64_t until = member->profile.until, now = phaze_control_wall(device);
 	return member->has_ticket && pass->until > now && (until == 0 || until > now) &&
+		   shows_enough(device, pass) &&
 		   (!pass->by_certificate || phaze_trust_still_is(device->trust, &pass->mark));
 }
 

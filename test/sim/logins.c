@@ -281,8 +281,8 @@ static void set_member(struct logins *logins) {
 					 0);
 }
 
-static void judge(struct logins *logins) {
-	while (logins->waiting_count > 0 && !logins->silent) {
+void logins_judge(struct logins *logins) {
+	while (logins->waiting_count > 0) {
 		const struct logins_waiting login = logins->waiting[--logins->waiting_count];
 		struct device_verdict verdict = {
 			.id = login.id, .reject = logins->reject, .loaded = logins->loaded};
@@ -306,7 +306,8 @@ void logins_run(struct logins *logins, uint64_t duration) {
 		const uint64_t left = end - world_now(logins->world);
 		const uint64_t step = STEP_MS * CLOCK_MILLISECOND;
 		world_run(logins->world, left < step ? left : step);
-		judge(logins);
+		if (!logins->silent)
+			logins_judge(logins);
 	}
 	world_run(logins->world, 0);
 }

@@ -185,13 +185,28 @@ static void test_endpoints(void **state) {
 	assert_int_equal(logins->client_host.events[1].kind, DEVICE_EVENT_UNANSWERED);
 	assert_int_equal(logins->client_host.events[1].count, 2);
 	assert_int_equal(logins->client_host.events[2].kind, DEVICE_EVENT_CONNECTED);
-	/* Without the one that it is connected by, it leaves. */
+	/* Without the one that it is connected by it looks for another; it has not left before that. */
 	assert_int_equal(node_set(logins->client,
 							  "public_key=%s\nreplace_endpoints=true\nendpoint=198.51.100.1:1\n",
 							  node_hex(logins->server_identity)),
 					 0);
+	logins_run(logins, MINUTE);
+	logins_assert_talking(logins, 3);
+	const struct endpoint endpoint = {.address = logins->server->v6, .port = NODE_PORT};
+	char place[ENDPOINT_TEXT_SIZE], value[128];
+	endpoint_format(&endpoint, place);
+	assert_int_equal(node_set(logins->client,
+							  "public_key=%s\nreplace_endpoints=true\nendpoint=%s\n",
+							  node_hex(logins->server_identity), place),
+					 0);
 	logins_run(logins, CLOCK_SECOND);
-	logins_assert_apart(logins, 3);
+	logins_assert_talking(logins, 5);
+	(void)snprintf(value, sizeof value, "\nendpoint=%s\n", place);
+	char *text = node_get(logins->client);
+	assert_non_null(strstr(text, value));
+	free(text);
+	assert_int_equal(logins->judged, 1);
+	assert_int_equal(logins_last_event(&logins->server_host, DEVICE_EVENT_ENDED), -1);
 	logins_free(logins);
 }
 

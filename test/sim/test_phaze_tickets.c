@@ -219,6 +219,40 @@ static void test_ticket_ends(void **state) {
 	logins_free(logins);
 }
 
+/* A ticket of a login by less than what is demanded by now is not taken. */
+static void test_more_is_demanded(void **state) {
+	const struct logins_options options = {.password = "secret", .certificate = true};
+	struct logins *logins = logins_up(89, &options);
+	logins_end_session(logins);
+	assert_int_equal(node_set(logins->server, "demands=password,certificate\n"), 0);
+	logins_come_back(logins, 1);
+	assert_int_equal(logins->judged, 2);
+	logins_end_session(logins);
+	assert_int_equal(node_set(logins->server, "demands=certificate\n"), 0);
+	logins_come_back(logins, 3);
+	assert_int_equal(logins->judged, 2);
+	logins_free(logins);
+}
+
+/* An end that comes between the verdict and the session's beginning holds for its ticket, too. */
+static void test_ended_at_once(void **state) {
+	struct logins *logins = logins_new(91, &by_password);
+	logins->silent = true;
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	logins_run(logins, CLOCK_SECOND);
+	assert_int_equal(logins->waiting_count, 1);
+	logins_judge(logins);
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nend=2\n", node_hex(logins->member_identity)), 0);
+	/* The client, whose CLOSE may have come before the keys that open it, finds it out. */
+	logins_run(logins, FOUND_DEAD);
+	assert_false(logins->server_host.has_ticket);
+	assert_false(logins_member(logins)->has_ticket);
+	assert_int_equal(logins->waiting_count, 1);
+	logins_free(logins);
+}
+
 /* Who keeps users ends a session: at once, and the ticket is none any more. */
 static void test_ended(void **state) {
 	struct logins *logins = logins_up(83, &by_password);
@@ -321,15 +355,16 @@ static void test_until(void **state) {
 	char lines[64];
 	struct logins *logins = logins_new(87, &by_password);
 	(void)snprintf(lines, sizeof lines, "until=%llu\n",
-				   (unsigned long long)(WORLD_WALL_START / CLOCK_SECOND + 100));
+				   (unsigned long long)(WORLD_WALL_START / CLOCK_SECOND + 105));
 	logins->member_lines = lines;
 	node_link(logins->server, true);
 	node_link(logins->client, true);
-	logins_run(logins, 99 * CLOCK_SECOND);
+	logins_run(logins, 104 * CLOCK_SECOND);
 	logins_assert_talking(logins, 1);
 	logins->reject = DEVICE_REJECT_EXPIRED;
-	logins_run(logins, 6 * CLOCK_SECOND);
+	logins_run(logins, 3 * CLOCK_SECOND);
 	logins_assert_ended(logins, PHAZE_CLOSE_EXPIRED);
+	logins_run(logins, 3 * CLOCK_SECOND);
 	logins_assert_apart(logins, 3);
 	assert_int_equal(logins->judged, 2); /* no ticket let it in */
 	logins_free(logins);
@@ -346,13 +381,15 @@ static void test_used(void **state) {
 		node_set(logins->server, "public_key=%s\nquota=20000\n", node_hex(logins->member_identity)),
 		0);
 	logins->reject = DEVICE_REJECT_QUOTA;
-	for (uint32_t i = 0; i < 100; i++) {
-		(void)world_packet_arrives(logins->client, logins->server, 10 + i, 2 * LOGINS_DELAY);
-		(void)world_packet_arrives(logins->server, logins->client, 1000 + i, 2 * LOGINS_DELAY);
+	for (uint32_t i = 0; i < 100 && logins_last_event(&logins->server_host, DEVICE_EVENT_ENDED) < 0;
+		 i++) {
+		world_packet(logins->client, logins->server, 10 + i);
+		world_packet(logins->server, logins->client, 1000 + i);
+		world_run(logins->world, 2 * LOGINS_DELAY);
 	}
+	assert_true(logins->server_host.used - used >= 20000);
 	logins_run(logins, CLOCK_SECOND);
 	logins_assert_ended(logins, PHAZE_CLOSE_QUOTA);
-	assert_true(logins->server_host.used - used >= 20000);
 	assert_true(logins->server_host.used - used < 40000);
 	logins_free(logins);
 }
@@ -362,7 +399,8 @@ int main(void) {
 		cmocka_unit_test(test_ticket),          cmocka_unit_test(test_ticket_without_password),
 		cmocka_unit_test(test_replayed),        cmocka_unit_test(test_server_restarts),
 		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_kept_tickets),
-		cmocka_unit_test(test_ticket_ends),     cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_ticket_ends),     cmocka_unit_test(test_more_is_demanded),
+		cmocka_unit_test(test_ended_at_once),   cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
 		cmocka_unit_test(test_until),           cmocka_unit_test(test_used),
 	};

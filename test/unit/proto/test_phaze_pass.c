@@ -24,6 +24,7 @@ static struct phaze_pass pass_of(bool by_certificate) {
 	memset(&pass.ticket, 0x11, sizeof pass.ticket);
 	pass.login = 1700000000;
 	pass.until = 1700000100;
+	pass.by_password = !by_certificate;
 	pass.by_certificate = by_certificate;
 	if (!by_certificate)
 		return pass;
@@ -68,6 +69,7 @@ static void test_sealed(void **state) {
 		assert_memory_equal(&opened.ticket, &pass.ticket, sizeof pass.ticket);
 		assert_int_equal(opened.login, pass.login);
 		assert_int_equal(opened.until, pass.until);
+		assert_int_equal(opened.by_password, pass.by_password);
 		assert_int_equal(opened.by_certificate, pass.by_certificate);
 		assert_memory_equal(&opened.mark, &pass.mark, sizeof pass.mark);
 	}

@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "proto/mighty_device.h"
+#include "proto/phaze_device.h"
 #include "proto/wireguard_device.h"
 
 static const struct device_ops *const devices[] = {
 	&wireguard_device_ops,
 	&mighty_device_ops,
+	&phaze_device_ops,
 };
 
 const struct device_ops *registry_find(const char *name) {

@@ -275,8 +275,9 @@ static enum err apply(struct operation *operation) {
 		phaze_gate_close(device);
 		phaze_dial_stop(device);
 	}
+	device->config_changed |=
+		changes_role || operation->settings.client_to_client != device->settings.client_to_client;
 	device->settings = operation->settings;
-	device->config_changed = true;
 	if (changes_key)
 		phaze_tickets_drop_all(device);
 	apply_trust(operation);

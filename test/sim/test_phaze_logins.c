@@ -173,6 +173,25 @@ static void test_abandoned(void **state) {
 	logins_free(logins);
 }
 
+/* A server that goes down gives up what it began; and it begins anew. */
+static void test_given_up(void **state) {
+	struct logins *logins = logins_new(54, &by_password);
+	size_t half_open;
+	logins->silent = true;
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	logins_run(logins, CLOCK_SECOND);
+	assert_int_equal(logins->waiting_count, 1);
+	node_link(logins->server, false);
+	assert_int_equal(logins->server_host.abandoned, 1);
+	assert_int_equal(phaze_gate_count(logins->server->device, &half_open), 0);
+	node_link(logins->server, true);
+	logins->silent = false;
+	logins_run(logins, MINUTE);
+	logins_assert_talking(logins, 1);
+	logins_free(logins);
+}
+
 /* Endpoints in turn; one that does not answer holds nobody up for long. */
 static void test_endpoints(void **state) {
 	const struct logins_options options = {.password = "secret", .endpoints_before = 2};
@@ -285,9 +304,9 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_status),
 		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_judge),
-		cmocka_unit_test(test_abandoned), cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_lossy),     cmocka_unit_test(test_links),
-		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_abandoned), cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_endpoints), cmocka_unit_test(test_lossy),
+		cmocka_unit_test(test_links),     cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,7 @@ struct phaze_member {
 	uint8_t ticket_hash[HASH_SIZE];
 	struct phaze_pass pass;
 	unsigned kills; /* of its ticket, by us: sessions of before bring none */
+	bool logs_in;   /* a client's server: who logs in was said after the ticket came */
 
 	/* Its session, as far as the owner has told. */
 	uint64_t number; /* 0: there is none */

@@ -34,7 +34,7 @@ struct phaze_dial {
 	uint64_t number;       /* of the session that came of one; 0: there is none */
 	uint64_t connected_at; /* ns */
 	struct endpoint connected_to;
-	bool is_moving; /* while the session lasts, to an endpoint that is configured */
+	bool is_moving; /* while the session lasts, to another that is wanted in its place */
 
 	size_t at;         /* the endpoint that is tried */
 	size_t tried;      /* of this round */
@@ -115,7 +115,8 @@ void phaze_dial_changed(struct device *device) {
 	dial->at = dial->tried = 0;
 	dial->in_a_row = 0;
 	const bool can = can_dial(device);
-	dial->is_moving = can && dial->number != 0 && is_elsewhere(device);
+	dial->is_moving =
+		can && dial->number != 0 && (is_elsewhere(device) || phaze_control_only(device)->logs_in);
 	dial->next = can && (dial->number == 0 || dial->is_moving) ? 0 : CLOCK_NEVER;
 }
 
@@ -164,6 +165,7 @@ static void begin(struct device *device, uint64_t now) {
 	const struct random_source *random = engine_get_options(device->engine)->random;
 	const struct phaze_member *server = phaze_control_only(device);
 	const struct phaze_profile *profile = &server->profile;
+	const bool has_ticket = phaze_tickets_is_good(device, server) && !server->logs_in;
 	const struct phaze_client_options options = {
 		.session_id = phaze_ids_draw(random, server->shared.peer.owner),
 		.aes = processor_has_aes(),
@@ -171,7 +173,7 @@ static void begin(struct device *device, uint64_t now) {
 		.cipher_count = settings->cipher_count,
 		.name = slice_of_text(profile->name),
 		.password = slice_of(dial->password.bytes, dial->password.size),
-		.ticket = phaze_tickets_is_good(device, server) ? &server->pass.ticket : NULL,
+		.ticket = has_ticket ? &server->pass.ticket : NULL,
 		.identity = phaze_trust_identity(device->trust),
 		.random = random,
 	};
@@ -232,8 +234,13 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 					   chain_fault_text(phaze_trust_fault(dial->trust)));
 	hang_up(dial);
 	tell_refused(device, reason);
-	if (is_passing(end))
+	if (is_passing(end)) {
 		try_next(device, now);
+	} else {
+		/* What there is stays: the session, and the ticket for when it ends. */
+		dial->is_moving = false;
+		phaze_control_only(device)->logs_in = false;
+	}
 }
 
 static void over(struct device *device, uint64_t now) {

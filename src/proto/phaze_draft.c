@@ -322,10 +322,12 @@ static void apply_parts(struct device *device, const struct phaze_draft *draft) 
 		phaze_sessions_set_quota(device, member, draft->quota);
 	if (draft->parts & PHAZE_DRAFT_UNTIL)
 		device->next_sweep = 0;
+	if (draft->parts & PHAZE_DRAFT_PASSWORD) {
+		phaze_dial_set_password(device, draft->password);
+		member->logs_in = true;
+	}
 	if (draft->parts & PHAZE_DRAFT_TICKET)
 		phaze_tickets_offer(device, member, draft->ticket);
-	if (draft->parts & PHAZE_DRAFT_PASSWORD)
-		phaze_dial_set_password(device, draft->password);
 	if (redial)
 		phaze_dial_changed(device);
 }

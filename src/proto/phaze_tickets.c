@@ -64,6 +64,7 @@ static void put(struct device *device, struct phaze_member *member, const struct
 	if (!pass || phaze_pass_hash(pass->ticket.id, member->ticket_hash))
 		return;
 	member->pass = *pass;
+	member->logs_in = false;
 	member->has_ticket = key_table_add(&device->by_ticket, member->ticket_hash, member) == ERR_OK;
 	if (!member->has_ticket)
 		take_away(device, member);

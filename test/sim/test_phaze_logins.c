@@ -173,6 +173,30 @@ static void test_abandoned(void **state) {
 	logins_free(logins);
 }
 
+static int say_password(const struct logins *logins, const char *hex) {
+	return node_set(logins->client, "public_key=%s\npassword=%s\n",
+					node_hex(logins->server_identity), hex);
+}
+
+/* Who logs in anew is judged anew; with nothing good the session of before stays. */
+static void test_again(void **state) {
+	struct logins *logins = logins_up(55, &by_password);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(say_password(logins, "736563726574"), 0);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 3);
+	assert_int_equal(logins->judged, 2);
+	assert_int_equal(say_password(logins, "77726f6e67"), 0);
+	logins_run(logins, 10 * CLOCK_SECOND);
+	assert_int_equal(logins->judged, 3);
+	assert_true(logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED) >= 0);
+	logins_assert_talking(logins, 5);
+	logins_end_session(logins);
+	logins_come_back(logins, 7);
+	assert_int_equal(logins->judged, 3);
+	logins_free(logins);
+}
+
 /* A server that goes down gives up what it began; and it begins anew. */
 static void test_given_up(void **state) {
 	struct logins *logins = logins_new(54, &by_password);
@@ -305,8 +329,9 @@ int main(void) {
 		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_status),
 		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_judge),
 		cmocka_unit_test(test_abandoned), cmocka_unit_test(test_given_up),
-		cmocka_unit_test(test_endpoints), cmocka_unit_test(test_lossy),
-		cmocka_unit_test(test_links),     cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_again),     cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_lossy),     cmocka_unit_test(test_links),
+		cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

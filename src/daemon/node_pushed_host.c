@@ -31,25 +31,43 @@ static void put_plan(struct node_pushed_host *host, const struct plan_pushed *pl
 		put(host, plan->taken.routes, plan->taken.route_count);
 }
 
-/* What its server gave counts as it is, and as it is to be: who has it keeps it over a reload. */
-static void put_networks(struct node_pushed_host *host, const struct node_tunnel *tunnel,
-						 const struct config_tunnel *config) {
+static void put_file(struct node_pushed_host *host, const struct config_tunnel *config) {
 	put(host, config->addresses.items, config->addresses.count);
 	if (!config->routes.from_peers)
 		put(host, config->routes.include.items, config->routes.include.count);
 	for (size_t i = 0; i < config->peer_count; i++)
 		put(host, config->peers[i].allowed_ips.items, config->peers[i].allowed_ips.count);
+}
+
+/* During a reload the file in force has routes as well, until all tunnels were changed. */
+static const struct config_tunnel *config_before(const struct node_tunnel *tunnel,
+												 const struct config_tunnel *config) {
+	return tunnel->config != config ? tunnel->config : NULL;
+}
+
+/* What its server gave counts as it is, and as it is to be: who has it keeps it over a reload. */
+static void put_networks(struct node_pushed_host *host, const struct node_tunnel *tunnel,
+						 const struct config_tunnel *config) {
+	const struct config_tunnel *before = config_before(tunnel, config);
+	put_file(host, config);
+	if (before)
+		put_file(host, before);
 	put(host, tunnel->more, tunnel->more_count);
 	put_plan(host, tunnel->pushed.plan);
 	put_plan(host, tunnel->pushed.next);
 }
 
-static size_t count_networks(const struct node_tunnel *tunnel, const struct config_tunnel *config) {
-	size_t count = config->addresses.count + config->routes.include.count + tunnel->more_count +
-				   2 * (size_t)INTERFACE_SETTINGS_ROUTES_MAX;
+static size_t count_file(const struct config_tunnel *config) {
+	size_t count = config->addresses.count + config->routes.include.count;
 	for (size_t i = 0; i < config->peer_count; i++)
 		count += config->peers[i].allowed_ips.count;
 	return count;
+}
+
+static size_t count_networks(const struct node_tunnel *tunnel, const struct config_tunnel *config) {
+	const struct config_tunnel *before = config_before(tunnel, config);
+	return count_file(config) + (before ? count_file(before) : 0) + tunnel->more_count +
+		   2 * (size_t)INTERFACE_SETTINGS_ROUTES_MAX;
 }
 
 static enum err collect_networks(const struct node *node, const struct node_tunnel *own,

@@ -105,26 +105,35 @@ static void keep_for_restart(const struct node *node, struct config *after) {
 	after->node.sandbox = before->node.sandbox;
 }
 
-/* The orders that lead from the tunnels of before to those of a new configuration. */
-static enum err plan_orders(struct node *node, const struct config *config, struct list *orders) {
+static enum err plan_tunnel(const struct node_tunnel *tunnel, const struct config *config,
+							struct list *orders) {
+	const struct config_tunnel *now = config_find(config, tunnel->name);
+	if (!now)
+		return node_order_add(orders, NODE_ORDER_REMOVE, tunnel->name);
 	enum err error = ERR_OK;
-	for (size_t i = 0; i < PROCESS_TUNNELS_MAX && !error; i++) {
-		struct node_tunnel *tunnel = &node->tunnels[i];
-		if (!tunnel->used)
-			continue;
-		const struct config_tunnel *now = config_find(config, tunnel->name);
-		if (!now) {
-			error = node_order_add(orders, NODE_ORDER_REMOVE, tunnel->name);
-			continue;
-		}
-		bool restart = tunnel->state == PROCESS_STATE_UP &&
-					   (tunnel->doubtful || plan_needs_restart(tunnel->config, now));
-		if (restart)
-			error = node_order_add(orders, NODE_ORDER_DOWN, tunnel->name);
-		if (!error)
-			error = node_order_add(orders, NODE_ORDER_CHANGE, tunnel->name);
-		if (!error && restart)
-			error = node_order_add(orders, NODE_ORDER_UP, tunnel->name);
+	bool restart = tunnel->state == PROCESS_STATE_UP &&
+				   (tunnel->doubtful || plan_needs_restart(tunnel->config, now));
+	if (restart)
+		error = node_order_add(orders, NODE_ORDER_DOWN, tunnel->name);
+	if (!error)
+		error = node_order_add(orders, NODE_ORDER_CHANGE, tunnel->name);
+	if (!error && restart)
+		error = node_order_add(orders, NODE_ORDER_UP, tunnel->name);
+	return error;
+}
+
+/*
+ * The orders that lead from the tunnels of before to those of a new configuration. First those that
+ * have something of their servers: the file may give others a route of it, which has to be free.
+ */
+static enum err plan_orders(const struct node *node, const struct config *config,
+							struct list *orders) {
+	enum err error = ERR_OK;
+	for (size_t i = 0; i < 2 * PROCESS_TUNNELS_MAX && !error; i++) {
+		const struct node_tunnel *tunnel = &node->tunnels[i % PROCESS_TUNNELS_MAX];
+		bool first = i < PROCESS_TUNNELS_MAX;
+		if (tunnel->used && (tunnel->pushed.plan != NULL) == first)
+			error = plan_tunnel(tunnel, config, orders);
 	}
 	return error ? error : node_order_add(orders, NODE_ORDER_RELOADED, NULL);
 }

@@ -98,13 +98,18 @@ class Client(Home):
     neighbour: Namespace
 
     @classmethod
-    def make(cls, lab: Lab, **rows: Any) -> Client:
+    def make(cls, lab: Lab, other: dict[str, Any] | None = None, **rows: Any) -> Client:
+        """other: a tunnel of another protocol that stands before it."""
         near, far = lab.namespace("client"), lab.namespace("neighbour")
         lab.link(near, far, outer(2), outer(1))
         near.ip("route add 10.20.0.0/16 via 198.18.0.1", "route add default via 198.18.0.1")
         client = cls(lab, near, "client")
         client.name, client.neighbour = lab.interface_name(), far
         key = client.secret("server.psk", subprocess.check_output([BIN / "umbra", "genpsk"], text=True))
+        if other is not None:
+            text = subprocess.check_output([BIN / "umbra", "genkey"], text=True)
+            other.update(protocol="wireguard", private_key_file=client.secret("other.key", text))
+            client.tunnels[lab.interface_name()] = other
         client.tunnels[client.name] = {
             "protocol": PROTOCOL,
             "role": "client",
@@ -254,15 +259,14 @@ def test_what_nobody_may_say(lab: Lab) -> None:
 
 def test_what_other_tunnels_have(lab: Lab) -> None:
     """Their networks and servers are not given to this one: from the start, by name, by a reload."""
-    client = Client.make(lab)
-    other = lab.interface_name()
-    peer = {"public_key": base64.b64encode(bytes(range(32))).decode(), "allowed_ips": ["10.9.3.0/24", "::/0"]}
-    key = client.secret("other.key", subprocess.check_output([BIN / "umbra", "genkey"], text=True))
-    client.tunnels[other] = {
-        "protocol": "wireguard", "private_key_file": key, "peers": [peer], "autostart": False,
-        "routes": {"include": ["10.9.0.0/16"]}, "kill_switch": False,
+    key = base64.b64encode(bytes(range(32))).decode()
+    peer = {"public_key": key, "allowed_ips": ["10.9.3.0/24", "::/0"]}
+    rows = {
+        "peers": [peer], "autostart": False, "routes": {"include": ["10.9.0.0/16"]},
+        "kill_switch": False,
     }
-    client.reload()
+    client = Client.make(lab, rows)
+    other = next(iter(client.tunnels))
     # Down, and not of those that come up: it has nothing.
     client.say(GOOD)
     client.assert_has(*FIRST)
@@ -280,6 +284,14 @@ def test_what_other_tunnels_have(lab: Lab) -> None:
     client.reload()
     client.assert_has(FIRST[0], ["fd09::/48"], FIRST[2])
     peer["endpoint"] = "192.0.2.9:51820"
+    client.reload()
+    client.assert_has(*FIRST)
+    # The file has what was given: it gets it.
+    client.tunnels[other]["routes"] = {"include": ["10.9.0.0/16"]}
+    client.reload()
+    client.assert_has(FIRST[0], ["fd09::/48"], FIRST[2])
+    assert "10.9.0.0/16" in client.namespace.run("ip", "route", "show", "dev", other).stdout
+    client.tunnels[other]["routes"] = {"include": ["10.8.0.0/16"]}
     client.reload()
     client.assert_has(*FIRST)
     # The same by its name: what was taken goes before anything is sent there.

@@ -209,6 +209,31 @@ static void write_kill_switch_restored(struct view_text *text, const char *name,
 		add_of_tunnel(text, name, &status->tunnels[i], status->tunnels[i].kill_switch_restored);
 }
 
+static void write_logins(struct view_text *text, const char *name,
+						 const struct view_status *status) {
+	static const char *const results[VIEW_LOGIN_COUNT] = {
+		[VIEW_LOGIN_ACCEPTED] = "accepted", [VIEW_LOGIN_CREDENTIALS] = "credentials",
+		[VIEW_LOGIN_BUSY] = "busy",         [VIEW_LOGIN_EXPIRED] = "expired",
+		[VIEW_LOGIN_QUOTA] = "quota",       [VIEW_LOGIN_DEVICES] = "devices",
+		[VIEW_LOGIN_ADDRESS] = "address",
+	};
+	for (size_t i = 0; i < status->tunnel_count; i++) {
+		const struct view_tunnel *tunnel = &status->tunnels[i];
+		for (size_t result = 0; tunnel->logins.are_known && result < VIEW_LOGIN_COUNT; result++) {
+			const struct label labels[] = {
+				{"tunnel", tunnel->name}, {"result", results[result]}, {0}};
+			add_sample(text, name, labels, tunnel->logins.of[result]);
+		}
+	}
+}
+
+static void write_logins_waiting(struct view_text *text, const char *name,
+								 const struct view_status *status) {
+	for (size_t i = 0; i < status->tunnel_count; i++)
+		if (status->tunnels[i].logins.are_known)
+			add_of_tunnel(text, name, &status->tunnels[i], status->tunnels[i].logins.waiting);
+}
+
 static void write_offloads(struct view_text *text, const char *name,
 						   const struct view_status *status) {
 	for (const struct figure_offload *row = figure_offloads; row->name; row++)
@@ -328,6 +353,9 @@ static const struct row {
 	{{"umbra_kill_switch_restored_total", "counter",
 	  "How often other programs took the kill switch's rules away, and they came back."},
 	 write_kill_switch_restored},
+	{{"umbra_logins_total", "counter", "Logins, by what they ended with."}, write_logins},
+	{{"umbra_logins_waiting", "gauge", "Logins that are being judged, or wait for that."},
+	 write_logins_waiting},
 	{{"umbra_peers_omitted", "gauge", "Peers that have no series of their own here."},
 	 write_tunnel_omitted},
 	{{"umbra_peer_connected", "gauge",

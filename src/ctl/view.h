@@ -93,6 +93,24 @@ enum view_kill_switch {
 };
 const char *view_tunnel_kill_switch_name(enum view_kill_switch kill_switch); /* "off", … */
 
+/* How logins ended; only metrics tell. */
+enum view_login {
+	VIEW_LOGIN_ACCEPTED,
+	VIEW_LOGIN_CREDENTIALS,
+	VIEW_LOGIN_BUSY,
+	VIEW_LOGIN_EXPIRED,
+	VIEW_LOGIN_QUOTA,
+	VIEW_LOGIN_DEVICES,
+	VIEW_LOGIN_ADDRESS,
+	VIEW_LOGIN_COUNT,
+};
+
+struct view_logins {
+	bool are_known; /* it is a server whose clients log in */
+	uint64_t of[VIEW_LOGIN_COUNT];
+	uint64_t waiting;
+};
+
 struct view_tunnel {
 	char *name;
 	char *protocol;
@@ -123,6 +141,7 @@ struct view_tunnel {
 	uint64_t peer_count, connected_count, received, sent; /* over all peers */
 	struct view_data_path *data_path;                     /* NULL: it is not up, or has not said */
 	struct stream_figure_set streams;
+	struct view_logins logins;
 	struct view_peer *peers; /* those with the latest handshakes first */
 	size_t shown;            /* of peers; peer_count - shown are left out */
 };
@@ -160,6 +179,7 @@ struct view_event {
 	char *kind;        /* "tunnel.up", "tunnel.down", "tunnel.failed",
 						  "tunnel.condition", "peer.unreachable", "peer.added", "peer.removed",
 						  "peer.connected", "peer.moved", "peer.unanswered", "peer.resolved",
+						  "peer.ended", "peer.refused",
 						  "user.added", "user.changed", "user.removed",
 						  "configuration.reloaded", "configuration.refused", "log.level" */
 	char *tunnel;      /* NULL: none */

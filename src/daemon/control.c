@@ -9,11 +9,11 @@
 #include <sys/prctl.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "daemon/control_core.h"
 #include "daemon/control_credentials.h"
 #include "daemon/control_decoy.h"
 #include "daemon/control_dns_step.h"
+#include "daemon/control_logins.h"
 #include "daemon/hardening.h"
 #include "daemon/net.h"
 #include "daemon/shared_text.h"
@@ -43,6 +43,7 @@ void control_run(struct control *control) {
 		control_condition_run(control, now),
 		control_net_repeat(control, now),
 		control_credentials_run(control, now),
+		control_logins_run(control, now),
 	};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (others[i] < next)
@@ -282,6 +283,8 @@ static enum err open_all(struct control *control) {
 	control_channel_init(&control->privileged, &privileged);
 	control_channel_init(&control->net, &net);
 	control_names_open(control);
+	if (control_logins_open(control))
+		log_error("nobody can log in: %s", err_text(ERR_NO_MEMORY));
 	if (route_open(&control->route))
 		log_warning("drops of the interfaces will not be known");
 	if (sandbox_enter_control(&control->sandbox, control->folder))
@@ -297,6 +300,7 @@ static void close_all(struct control *control) {
 	control_channel_close(&control->privileged);
 	control_dns_step_done(control);
 	control_decoy_done(control);
+	control_logins_done(control);
 	control_tunnels_done(control);
 	control_status_done(control);
 	ctl_server_free(control->server);

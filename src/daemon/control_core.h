@@ -69,8 +69,8 @@ struct control_tunnel {
 	char *routes;       /* one a line; NULL: none */
 	size_t routes_size;
 	struct control_credentials *credentials; /* of a login that is under way; NULL: none is */
-	struct interface_settings
-		*pushed; /* what its server gives, as far as it was taken; NULL: nothing */
+	uint64_t logins[PROCESS_REJECTS];        /* that were answered so */
+	struct interface_settings *pushed;       /* what was taken of its server's; NULL: nothing */
 };
 
 struct control {
@@ -94,6 +94,7 @@ struct control {
 	struct control_dns_step *dns_step; /* NULL: there was never one */
 	struct control_streams *streams;   /* NULL: streams' names have no addresses */
 	struct control_decoy *decoy;       /* NULL: nobody came */
+	struct control_logins *logins;     /* NULL: nobody logs in */
 	struct list lookups;
 	size_t lookup_count;
 	struct list sets; /* that wait for the net process, or for those before them */
@@ -219,8 +220,7 @@ void control_status_ask(struct control *control, struct ctl_request *request,
 						const struct ctl_question *question);
 /* Figures have come, or will not. */
 void control_status_refreshed(struct control_tunnel *tunnel);
-/* Answers what waited long enough; returns the next deadline. */
-uint64_t control_status_run(struct control *control, uint64_t now);
+uint64_t control_status_run(struct control *control, uint64_t now); /* what waited long enough */
 void control_status_done(struct control *control);
 /* One peer of the tunnel as the answer. */
 void control_status_answer_peer(struct control_tunnel *tunnel, struct ctl_request *request,

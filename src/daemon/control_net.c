@@ -340,6 +340,7 @@ void control_net_event(void *context, struct channel_message *message) {
 		control_endpoints_seen(tunnel, peer->public_key, &endpoint);
 		connected(tunnel, peer, where);
 		control_credentials_event(tunnel, body);
+		control_logins_began(tunnel, peer);
 		break;
 	case PROCESS_EVENT_MOVED:
 		control_endpoints_seen(tunnel, peer->public_key, &endpoint);
@@ -352,10 +353,13 @@ void control_net_event(void *context, struct channel_message *message) {
 	case PROCESS_EVENT_UNREACHABLE:
 		cannot_reach(tunnel, peer, where);
 		break;
-	case PROCESS_EVENT_REFUSED:
-		control_credentials_event(tunnel, body);
-		break;
 	case PROCESS_EVENT_ENDED:
+		control_logins_ended(tunnel, peer, body->event.count);
+		break;
+	case PROCESS_EVENT_REFUSED:
+		control_api_publish(control, "peer.refused", tunnel->name, peer->name,
+							"%s refused the login: %s", peer->name, body->event.text);
+		control_credentials_event(tunnel, body);
 		break;
 	}
 	control_condition_changed(tunnel);

@@ -10,6 +10,7 @@
 #include "conf/value.h"
 #include "crypto/shared_key.h"
 #include "daemon/control_core.h"
+#include "daemon/control_logins.h"
 #include "wire/policy_rule.h"
 
 #define NAME_EXPECTED "name: 1 to 63 letters, digits and \" _.@-\", the first a letter or digit"
@@ -46,6 +47,8 @@ enum err control_peers_load(struct control *control, const struct config_tunnel 
 		return error;
 	if (control->store)
 		error = store_each_peer(control->store, tunnel->name, take, directory);
+	if (!error)
+		error = control_logins_load(control, tunnel, directory);
 	/* A store that cannot be read costs its own peers only, and those that are known stay. */
 	if (error) {
 		log_error("%s: peers of the store: %s", tunnel->name, err_text(error));
@@ -63,7 +66,10 @@ enum err control_peers_load(struct control *control, const struct config_tunnel 
 
 void control_peers_push(struct control_tunnel *tunnel) {
 	struct uapi_text text = {.data = NULL};
-	directory_put_all(&text, tunnel->directory);
+	if (tunnel->config->logs_in)
+		control_logins_push(tunnel);
+	else
+		directory_put_all(&text, tunnel->directory);
 	if (text.size > 0 || text.error)
 		control_net_set(tunnel, &text, NULL, NULL);
 	uapi_text_done(&text);
@@ -72,6 +78,10 @@ void control_peers_push(struct control_tunnel *tunnel) {
 
 void control_peers_change(struct control_tunnel *tunnel, const struct directory *before) {
 	struct uapi_text text = {.data = NULL};
+	if (tunnel->config->logs_in) {
+		control_logins_recheck(tunnel);
+		return;
+	}
 	directory_put_changes(&text, before, tunnel->directory);
 	if (text.size > 0 || text.error)
 		control_net_set(tunnel, &text, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "daemon/control_core.h"
 #include "daemon/control_dns_step.h"
 #include "daemon/control_gather.h"
+#include "daemon/control_logins.h"
 #include "daemon/control_view.h"
 #include "host/route_message.h"
 
@@ -69,6 +70,8 @@ static enum err fill_tunnel(const struct control_tunnel *tunnel, size_t peers,
 							struct view_tunnel *out_tunnel) {
 	struct control_view view = control_status_view(tunnel);
 	struct route_link link;
+	const struct view_logins logins = control_logins_figures(tunnel);
+	view.logins = &logins;
 	if (ask_link(tunnel, &link)) {
 		view.tun_queue_drops = &link.dropped;
 		view.mtu = link.mtu;

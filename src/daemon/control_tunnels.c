@@ -7,6 +7,7 @@
 #include "daemon/control_core.h"
 #include "daemon/control_credentials.h"
 #include "daemon/control_decoy.h"
+#include "daemon/control_logins.h"
 
 struct control_tunnel *control_tunnel_find(struct control *control, const char *name) {
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
@@ -176,6 +177,7 @@ void control_tunnels_configure(struct control *control, struct config *config) {
 		return;
 	}
 	struct config *before = control->config;
+	control_logins_flush(control);
 	control->config = config;
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
 		if (control->tunnels[i].config && !config_find(config, control->tunnels[i].name))

@@ -13,6 +13,7 @@
 #include "crypto/password.h"
 #include "ctl/view_user.h"
 #include "daemon/control_core.h"
+#include "daemon/control_logins.h"
 #include "loop/control_work.h"
 #include "store/store_leases.h"
 #include "store/store_users.h"
@@ -202,7 +203,7 @@ static void remove_user(struct control *control, struct ctl_request *request, co
 	WIPE_ON_EXIT(s);
 	if (!find(control, request, name, &s.user))
 		return;
-
+	control_logins_changed(control, &s.user, CONTROL_USERS_REMOVING);
 	enum err error = store_users_remove(control->store, s.user.id);
 	if (error)
 		control_api_error(request, error, name);
@@ -273,6 +274,7 @@ static void finish_change(struct change *change) {
 	struct control *control = change->control;
 	if (!find(control, change->request, change->user.name, &s.user))
 		return;
+	const bool was_disabled = s.user.disabled;
 	apply(change, &s.user);
 	enum err error = write_change(control->store, change, &s.user);
 	if (error) {
@@ -281,6 +283,8 @@ static void finish_change(struct change *change) {
 	}
 	if (change->said.resets)
 		s.user.used = 0;
+	const bool locked = change->has_password || (s.user.disabled && !was_disabled);
+	control_logins_changed(control, &s.user, locked ? CONTROL_USERS_LOCKED : CONTROL_USERS_LIMITS);
 	control_api_publish(control, "user.changed", NULL, NULL, "%s was changed", s.user.name);
 	answer_user(control, change->request, 200, &s.user);
 }

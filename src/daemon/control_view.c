@@ -327,6 +327,8 @@ static void fill_device(const struct control_view *view, struct view_tunnel *out
 					   : view->state == PROCESS_STATE_UP ? VIEW_KILL_SWITCH_ON
 														 : VIEW_KILL_SWITCH_BLOCKING;
 	out->kill_switch_restored = view->restored;
+	if (view->logins)
+		out->logins = *view->logins;
 	out->mtu_from_route = config->mtu.automatic && !config->carries_streams;
 	const struct directory_totals totals = directory_totals(view->directory, view->now);
 	out->peer_count = totals.peers;

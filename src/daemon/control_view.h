@@ -31,6 +31,7 @@ struct control_view {
 	const struct names *names;               /* NULL: none */
 	const uint64_t *tun_queue_drops;         /* of the interface; NULL: not known */
 	uint32_t mtu;                            /* likewise; 0: not known */
+	const struct view_logins *logins;        /* NULL: nobody logs in there */
 	const struct interface_settings *pushed; /* what its server gives; NULL: nothing */
 };
 

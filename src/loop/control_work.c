@@ -46,6 +46,13 @@ enum err control_work_start(struct control_loop *loop, void (*run_it)(void *cont
 	return ERR_OK;
 }
 
+void control_work_finish(struct control_loop *loop) {
+	uv_loop_t *uv = control_loop_native(loop);
+	/* Nothing else here makes requests of the loop. */
+	while (uv->active_reqs.count > 0)
+		(void)uv_run(uv, UV_RUN_ONCE);
+}
+
 unsigned control_work_processors(void) {
 	return uv_available_parallelism();
 }

@@ -16,5 +16,8 @@ struct control_loop;
 enum err control_work_start(struct control_loop *loop, void (*run)(void *context),
 							void (*done)(void *context), void *context);
 
+/* Waits until all that was started is done, also on a loop that was stopped. */
+void control_work_finish(struct control_loop *loop);
+
 /* How many processors there are for it, at least 1. */
 unsigned control_work_processors(void);

@@ -75,6 +75,11 @@ struct directory_peer {
 		uint64_t connected_at;   /* ns of the last handshake, 0: none seen */
 		uint64_t silent_since;   /* ns of the first of the unanswered ones */
 		uint64_t unreachable_at; /* ns, when this host had no way to it last; 0: never */
+		/* Where clients log in: */
+		bool session;            /* it has one, by events and updates */
+		bool seen;               /* since the store was told */
+		uint64_t reserved_until; /* ns: somebody was let in as it, and is yet to begin */
+		uint64_t used;           /* bytes that the store does not have yet */
 	} watched;
 
 	/* The directory's. */

@@ -19,11 +19,14 @@ static enum err take(void *context, const struct directory_text_peer *seen) {
 	peer->known = true;
 	peer->update = directory->updates;
 	peer->figures = seen->figures;
+	if (seen->figures.tells_session)
+		peer->watched.session = seen->figures.has_session;
 	return ERR_OK;
 }
 
 static void forget(struct directory_peer *peer) {
 	peer->known = false;
+	peer->watched.session = false;
 	peer->figures = (struct directory_figures){.sent = 0};
 }
 
@@ -49,6 +52,7 @@ void directory_forget(struct directory *directory) {
 		peer->watched.unanswered = 0;
 		peer->watched.connected_at = 0;
 		peer->watched.unreachable_at = 0;
+		peer->watched.reserved_until = 0;
 	}
 	/* The key stays: it is the same when the tunnel comes up again. */
 	directory->device.listen_port = 0;
@@ -77,11 +81,11 @@ const struct directory_device *directory_device(const struct directory *director
 bool directory_connected(const struct directory_peer *peer, uint64_t now) {
 	const struct stream_peer_figure_set *streams = &peer->figures.streams;
 	uint64_t last = peer->figures.latest_handshake;
-	/* Keys tell of no end; connections and farewells do. */
+	/* Keys tell of no end; connections and sessions do. */
 	if (streams->are_known)
 		return streams->of[STREAM_PEER_FIGURE_CONNECTIONS] > 0;
 	if (peer->figures.tells_session)
-		return peer->figures.has_session;
+		return peer->watched.session;
 	return last > 0 && last + peer->lifetime > now;
 }
 

@@ -27,6 +27,9 @@ enum key {
 	KEY_PUSH_DNS,
 	KEY_PUSH_DOMAIN,
 	KEY_PUSH_MTU,
+	KEY_SERVER_NAME,
+	KEY_DEMANDS,
+	KEY_TICKET_SECONDS,
 	KEY_SHARD,      /* figures follow */
 	KEY_PUBLIC_KEY, /* opens a peer; all below belong to it */
 	KEY_PRESHARED,
@@ -43,6 +46,12 @@ enum key {
 	KEY_ADDRESS, /* that the peer is told to have */
 	KEY_RULE,
 	KEY_PATH,
+	KEY_CONNECTED,
+	KEY_REFUSED,
+	KEY_NAME,
+	KEY_RATE,
+	KEY_QUOTA,
+	KEY_UNTIL,
 	KEY_COUNT,
 };
 
@@ -69,6 +78,9 @@ static const struct {
 	[KEY_PUSH_DNS] = ROW("push_dns"),
 	[KEY_PUSH_DOMAIN] = ROW("push_domain"),
 	[KEY_PUSH_MTU] = ROW("push_mtu"),
+	[KEY_SERVER_NAME] = ROW("server_name"),
+	[KEY_DEMANDS] = ROW("demands"),
+	[KEY_TICKET_SECONDS] = ROW("ticket_seconds"),
 	[KEY_SHARD] = ROW("shard"),
 	[KEY_PUBLIC_KEY] = ROW("public_key"),
 	[KEY_PRESHARED] = ROW("preshared"),
@@ -85,6 +97,12 @@ static const struct {
 	[KEY_ADDRESS] = ROW("address"),
 	[KEY_RULE] = ROW("rule"),
 	[KEY_PATH] = ROW("path"),
+	[KEY_CONNECTED] = ROW("connected"),
+	[KEY_REFUSED] = ROW("refused"),
+	[KEY_NAME] = ROW("name"),
+	[KEY_RATE] = ROW("rate"),
+	[KEY_QUOTA] = ROW("quota"),
+	[KEY_UNTIL] = ROW("until"),
 };
 
 struct reading {
@@ -160,6 +178,13 @@ static enum err read_figure(struct directory_data_path *path, enum figure figure
 	return read_number(value, size, maximum, &path->shards[path->shard_count - 1].of[figure]);
 }
 
+static enum err read_problem(struct directory_device *device, const char *value, size_t size) {
+	if (size >= sizeof device->problem)
+		return ERR_MALFORMED;
+	memcpy(device->problem, value, size + 1);
+	return ERR_OK;
+}
+
 static enum err read_device_value(struct reading *reading, enum key key, const char *value,
 								  size_t size) {
 	uint64_t number = 0;
@@ -179,10 +204,7 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 		reading->device.fwmark = (uint32_t)number;
 		return error;
 	case KEY_PROBLEM:
-		if (size >= sizeof reading->device.problem)
-			return ERR_MALFORMED;
-		memcpy(reading->device.problem, value, size + 1);
-		return ERR_OK;
+		return read_problem(&reading->device, value, size);
 	case KEY_ROLE:
 	case KEY_INSTANCE:
 	case KEY_CIPHERS:
@@ -194,6 +216,9 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 	case KEY_PUSH_DNS:
 	case KEY_PUSH_DOMAIN:
 	case KEY_PUSH_MTU:
+	case KEY_SERVER_NAME:
+	case KEY_DEMANDS:
+	case KEY_TICKET_SECONDS:
 		return ERR_OK;
 	case KEY_AEAD:
 		return read_aead(&reading->device.data_path, value, size);
@@ -212,20 +237,22 @@ static enum err read_device_value(struct reading *reading, enum key key, const c
 	}
 }
 
-/* "192.0.2.1:51820 rtt_us=1234" */
+/* "192.0.2.1:51820 rtt_us=1234"; without the second where that is not measured. */
 static enum err read_path(struct directory_device *device, const char *text, size_t size) {
 	static const char mark[] = " rtt_us=";
 	char endpoint[ENDPOINT_TEXT_SIZE];
 	uint64_t number;
-	const char *at = strstr(text, mark);
-	if (!at || (size_t)(at - text) >= sizeof endpoint || device->path_count == DIRECTORY_PATHS_MAX)
+	const char *found = strstr(text, mark), *at = found ? found : text + size;
+	if ((size_t)(at - text) >= sizeof endpoint || device->path_count == DIRECTORY_PATHS_MAX)
 		return ERR_MALFORMED;
 	struct directory_path *path = &device->paths[device->path_count];
 	memcpy(endpoint, text, (size_t)(at - text));
 	endpoint[at - text] = '\0';
-	at += strlen(mark);
-	if (endpoint_parse(endpoint, &path->endpoint) ||
-		read_number(at, size - (size_t)(at - text), UINT32_MAX, &number))
+	if (endpoint_parse(endpoint, &path->endpoint))
+		return ERR_MALFORMED;
+	at += found ? strlen(mark) : 0;
+	number = 0;
+	if (found && read_number(at, size - (size_t)(at - text), UINT32_MAX, &number))
 		return ERR_MALFORMED;
 	path->round_trip = (uint32_t)number;
 	device->path_count++;
@@ -269,7 +296,17 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 		return error;
 	case KEY_ADDRESS:
 	case KEY_RULE:
+	case KEY_NAME:
+	case KEY_RATE:
+	case KEY_QUOTA:
+	case KEY_UNTIL:
 		return ERR_OK;
+	case KEY_CONNECTED:
+		figures->tells_session = true;
+		figures->has_session = strcmp(text, "true") == 0;
+		return figures->has_session || strcmp(text, "false") == 0 ? ERR_OK : ERR_MALFORMED;
+	case KEY_REFUSED:
+		return read_problem(&reading->device, text, size);
 	case KEY_PATH:
 		return read_path(&reading->device, text, size);
 	case KEY_ALLOWED_IP:

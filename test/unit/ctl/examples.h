@@ -118,6 +118,7 @@ static inline struct view_tunnel example_tunnel(const char *name, unsigned peers
 	tunnel.autostart = true;
 	tunnel.kill_switch = VIEW_KILL_SWITCH_BLOCKING;
 	tunnel.kill_switch_restored = 3;
+	tunnel.logins = (struct view_logins){true, {9, 8, 7, 6, 5, 4, 3}, 2};
 	tunnel.has_public_key = true;
 	memset(tunnel.public_key, 0xab, sizeof tunnel.public_key);
 	tunnel.listen_port = 51820;

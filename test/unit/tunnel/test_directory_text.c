@@ -85,7 +85,7 @@ static void test_lines_of_shared_keys(void **state) {
 	assert_int_equal(device.paths[1].endpoint.port, 2);
 	assert_int_equal(device.paths[1].endpoint.address.family, ADDRESS_V6);
 	assert_int_equal(taken.peers[0].allowed_ip_count, 1);
-	static const char *const bad[] = {"path=192.0.2.1:1\n",
+	static const char *const bad[] = {"path=192.0.2.1\n",
 									  "path=192.0.2.1 rtt_us=1\n",
 									  "path= rtt_us=1\n",
 									  "path=192.0.2.1:1 rtt_us=\n",
@@ -104,6 +104,33 @@ static void test_lines_of_shared_keys(void **state) {
 	assert_int_equal(parse(many, &taken, &device), ERR_OK);
 	strcat(many, "path=192.0.2.1:1 rtt_us=1\n");
 	assert_int_equal(parse(many, &taken, &device), ERR_MALFORMED);
+}
+
+static void test_lines_of_logins(void **state) {
+	struct taken taken;
+	struct directory_device device;
+	static const char status[] = "role=server\n"
+								 "server_name=vpn.example.org\n"
+								 "demands=password,certificate\n"
+								 "ticket_seconds=604800\n"
+								 "public_key=" KEY_1 "\n"
+								 "connected=true\n"
+								 "name=alice/2\n"
+								 "rate=1000\n"
+								 "quota=18446744073709551614\n"
+								 "until=4102444800\n"
+								 "path=192.0.2.1:1\n"
+								 "refused=wrong name or password\n";
+	assert_int_equal(parse(status, &taken, &device), ERR_OK);
+	assert_true(taken.peers[0].figures.tells_session);
+	assert_true(taken.peers[0].figures.has_session);
+	assert_int_equal(device.path_count, 1);
+	assert_int_equal(device.paths[0].round_trip, 0);
+	assert_string_equal(device.problem, "wrong name or password");
+	assert_int_equal(parse("public_key=" KEY_1 "\nconnected=false\n", &taken, &device), ERR_OK);
+	assert_true(taken.peers[0].figures.tells_session);
+	assert_false(taken.peers[0].figures.has_session);
+	assert_int_equal(parse("public_key=" KEY_1 "\nconnected=1\n", &taken, &device), ERR_MALFORMED);
 }
 
 static void test_every_line(void **state) {
@@ -383,6 +410,7 @@ static void test_many_peers(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines_of_logins),
 		cmocka_unit_test(test_every_line),
 		cmocka_unit_test(test_lines_of_shared_keys),
 		cmocka_unit_test(test_figures_of_streams),

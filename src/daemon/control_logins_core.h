@@ -1,0 +1,117 @@
+#pragma once
+
+#include "base/list.h"
+#include "base/log.h"
+#include "crypto/password.h"
+#include "daemon/control_core.h"
+#include "daemon/control_logins.h"
+#include "session/guess_delay.h"
+#include "store/store_leases.h"
+#include "store/store_tickets.h"
+#include "store/store_users.h"
+#include "wire/process_login.h"
+
+/* Inside of the judge of logins, for control_logins*.c only. */
+
+enum {
+	CONTROL_LOGINS_MAX = 64,         /* that wait, are judged, or are being let in */
+	CONTROL_LOGINS_SOURCE_MAX = 8,   /* of them, of one IPv4 address or IPv6 /64 */
+	CONTROL_LOGINS_RUNNING_MAX = 4,  /* passwords that are looked at at once, 64 MiB each */
+	CONTROL_LOGINS_MEMBER_SIZE = 80, /* "alice/255" */
+};
+
+/* How long a member is taken for who was let in, and has not begun yet. */
+#define CONTROL_LOGINS_RESERVED (20 * CLOCK_SECOND)
+
+/* Codes that a session ends with: what its other end is told. */
+enum control_logins_end {
+	CONTROL_LOGINS_STAYS = 0,
+	CONTROL_LOGINS_REVOKED = 2,
+	CONTROL_LOGINS_EXPIRED = 3,
+	CONTROL_LOGINS_QUOTA = 4,
+};
+
+enum control_login_state {
+	CONTROL_LOGIN_WAITING,
+	CONTROL_LOGIN_RUNNING, /* a thread looks at the password */
+	CONTROL_LOGIN_SETTING, /* net is told of the member */
+};
+
+struct control_login {
+	struct list link;
+	struct control *control;
+	struct control_tunnel *tunnel;
+	uint64_t run, net_start; /* of the tunnel, and of the process that asked */
+	uint16_t slot;
+	uint64_t id;
+	enum control_login_state state;
+	bool abandoned;
+	bool by_certificate;
+	struct endpoint from;
+	uint64_t delay_key;
+	char user[STORE_USER_NAME_MAX + 1]; /* "": no name that a user has */
+	uint8_t password[PROCESS_LOGIN_PASSWORD_MAX];
+	size_t password_size;
+	char hash[STORE_PASSWORD_MAX + 1]; /* that it is compared with; "": nobody's */
+	enum err result;
+	uint8_t member[TEXT_KEY_SIZE]; /* while it is SETTING */
+};
+
+struct control_logins {
+	struct guess_delay *delay;
+	struct list items; /* struct control_login, in order of arrival */
+	size_t count, running, running_max;
+	uint64_t flush_at;  /* ns; CLOCK_NEVER: the store has all */
+	uint64_t expire_at; /* ns: when to look who has expired */
+	uint64_t expired;   /* seconds since the Unix epoch: that was done up to here */
+	struct log_kind refused, unanswered, unkept;
+};
+
+/* control_logins_queue.c */
+
+void control_logins_ask(struct control *control, const struct channel_message *message);
+void control_logins_abandon(struct control *control, const struct process_message *message);
+/* Whoever waits and may be looked at now. */
+void control_logins_next(struct control *control);
+/* The login is freed. */
+void control_logins_answer(struct control_login *login, enum process_reject reject);
+
+/* control_logins_verdict.c */
+
+/* Who he is was shown. In the end control_logins_answer() is called. */
+void control_logins_admit(struct control_login *login);
+
+/* control_logins_members.c */
+
+/* Whether it is a server whose clients log in. */
+bool control_logins_is_server(const struct control_tunnel *tunnel);
+void control_logins_member_name(const struct store_user *user, uint32_t number,
+								char out_name[static CONTROL_LOGINS_MEMBER_SIZE]);
+/* Into the directory: the peer that it is there; NULL where something of the file is in its place.
+ */
+enum err control_logins_add_member(struct directory *directory, const struct config_tunnel *tunnel,
+								   const struct store_user *user, const struct store_lease *lease,
+								   struct directory_peer **out_peer);
+/* All lines of it. */
+void control_logins_put_member(struct uapi_text *text, const struct control_tunnel *tunnel,
+							   const struct store_user *user, const struct store_lease *lease);
+/* Why the user's sessions in this tunnel have to end, if they have. */
+enum control_logins_end control_logins_standing(const struct control_tunnel *tunnel,
+												const struct store_user *user);
+/* All sessions of the user end, and the tickets are void. */
+void control_logins_end_user(struct control *control, const struct store_user *user,
+							 enum control_logins_end code);
+/* Rates, ends and what is left of the quota are told anew. */
+void control_logins_limit_user(struct control *control, const struct store_user *user);
+void control_logins_ticket(struct control *control, const struct process_message *message);
+
+/* control_logins_usage.c */
+
+void control_logins_used(struct control *control, const struct process_message *message);
+/* Bytes that the user has left: UINT64_MAX without a quota. */
+uint64_t control_logins_left(const struct control *control, const struct store_user *user);
+/* It was seen: the store learns of it some time. */
+void control_logins_seen(struct control *control, struct directory_peer *member);
+/* Somebody may expire sooner than was known. */
+void control_logins_expires(struct control *control, uint64_t expires);
+uint64_t control_logins_usage_run(struct control *control, uint64_t now);

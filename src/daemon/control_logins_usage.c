@@ -1,0 +1,204 @@
+/* What members use, of what they may, and for how long they may. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "daemon/control_logins_core.h"
+
+/* A transaction of the store is a write to the disk, so there is one for all. */
+#define FLUSH_INTERVAL (10 * CLOCK_SECOND)
+/* The wall clock may be set meanwhile. */
+#define EXPIRY_INTERVAL (60 * CLOCK_SECOND)
+
+/* What is used: */
+
+/* Bytes of the user's members that the store does not have yet. */
+static uint64_t pending_of(const struct control *control, const struct store_user *user) {
+	char name[CONTROL_LOGINS_MEMBER_SIZE];
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		const struct control_tunnel *tunnel = &control->tunnels[i];
+		if (!control_logins_is_server(tunnel))
+			continue;
+		for (uint32_t number = 1; number <= user->devices; number++) {
+			control_logins_member_name(user, number, name);
+			const struct directory_peer *member = directory_find_name(tunnel->directory, name);
+			bytes += member ? member->watched.used : 0;
+		}
+	}
+	return bytes;
+}
+
+uint64_t control_logins_left(const struct control *control, const struct store_user *user) {
+	if (user->quota == 0)
+		return UINT64_MAX;
+	const uint64_t used = user->used + pending_of(control, user);
+	return used < user->quota ? user->quota - used : 0;
+}
+
+void control_logins_seen(struct control *control, struct directory_peer *member) {
+	struct control_logins *logins = control->logins;
+	member->watched.seen = true;
+	if (logins && logins->flush_at == CLOCK_NEVER)
+		logins->flush_at = clock_now() + FLUSH_INTERVAL;
+}
+
+static enum err find_user(const struct control_tunnel *tunnel, const struct directory_peer *member,
+						  struct store_lease *out_lease, struct store_user *out_user) {
+	struct store *store = tunnel->control->store;
+	enum err error = store_leases_find(store, tunnel->name, member->public_key, out_lease);
+	return error ? error : store_users_get(store, out_lease->user, out_user);
+}
+
+void control_logins_used(struct control *control, const struct process_message *message) {
+	const struct control_tunnel *tunnel = control_tunnel_of_slot(control, message->tunnel);
+	struct directory_peer *member =
+		tunnel ? directory_find_key(tunnel->directory, message->used.public_key) : NULL;
+	struct store_lease lease;
+	struct {
+		struct store_user user;
+	} s;
+	WIPE_ON_EXIT(s);
+	if (!member || !control->logins || !control->store || !control_logins_is_server(tunnel))
+		return;
+	if (member->watched.used < UINT64_MAX - message->used.bytes)
+		member->watched.used += message->used.bytes;
+	control_logins_seen(control, member);
+	/* Of the quota the user's other devices have less now, too. */
+	if (!find_user(tunnel, member, &lease, &s.user) && s.user.quota > 0)
+		control_logins_limit_user(control, &s.user);
+}
+
+static enum err flush_member(const struct control_tunnel *tunnel,
+							 const struct directory_peer *member, uint64_t now) {
+	struct store *store = tunnel->control->store;
+	struct store_lease lease;
+	enum err error = store_leases_find(store, tunnel->name, member->public_key, &lease);
+	if (error)
+		return error == ERR_NOT_FOUND ? ERR_OK : error;
+	lease.used = now;
+	error = store_leases_change(store, tunnel->name, &lease);
+	return error ? error : store_users_use(store, lease.user, member->watched.used, now);
+}
+
+/* With keep, into the store; then what was kept is forgotten. */
+static enum err walk(struct control *control, bool keep) {
+	const uint64_t now = clock_wall_now() / CLOCK_SECOND;
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		struct control_tunnel *tunnel = &control->tunnels[i];
+		if (!control_logins_is_server(tunnel))
+			continue;
+		list_for_each (link, directory_peers(tunnel->directory)) {
+			struct directory_peer *member = list_item(link, struct directory_peer, link);
+			if (!member->watched.seen)
+				continue;
+			enum err error = keep ? flush_member(tunnel, member, now) : ERR_OK;
+			if (error)
+				return error;
+			if (!keep) {
+				member->watched.used = 0;
+				member->watched.seen = false;
+			}
+		}
+	}
+	return ERR_OK;
+}
+
+void control_logins_flush(struct control *control) {
+	struct control_logins *logins = control->logins;
+	if (!logins || !control->store || logins->flush_at == CLOCK_NEVER)
+		return;
+	enum err error = store_begin(control->store);
+	if (!error) {
+		error = walk(control, true);
+		if (error)
+			store_rollback(control->store);
+		else
+			error = store_commit(control->store);
+	}
+	if (error) {
+		log_limited(&logins->unkept, LOG_ERROR, "what users used is not kept yet: %s",
+					err_text(error));
+		logins->flush_at = clock_now() + FLUSH_INTERVAL;
+		return;
+	}
+	(void)walk(control, false);
+	logins->flush_at = CLOCK_NEVER;
+}
+
+/* And for how long: */
+
+void control_logins_expires(struct control *control, uint64_t expires) {
+	struct control_logins *logins = control->logins;
+	const uint64_t wall = clock_wall_now(), now = clock_now();
+	if (!logins || expires <= logins->expired)
+		return;
+	uint64_t left = expires > wall / CLOCK_SECOND ? EXPIRY_INTERVAL : 0;
+	if (left > 0 && expires <= (wall + EXPIRY_INTERVAL) / CLOCK_SECOND)
+		left = expires * CLOCK_SECOND - wall;
+	if (now + left < logins->expire_at)
+		logins->expire_at = now + left;
+}
+
+/* Those whose time was up since it was looked last. */
+struct expiry {
+	struct control *control;
+	uint64_t after, now; /* seconds since the Unix epoch */
+	int64_t *items;
+	size_t count, capacity;
+};
+
+static enum err collect(void *context, const struct store_user *user) {
+	struct expiry *expiry = context;
+	if (user->expires > expiry->now)
+		control_logins_expires(expiry->control, user->expires);
+	if (user->expires <= expiry->after || user->expires > expiry->now)
+		return ERR_OK;
+	if (expiry->count == expiry->capacity) {
+		size_t capacity = expiry->capacity > 0 ? 2 * expiry->capacity : 16;
+		int64_t *grown = realloc(expiry->items, capacity * sizeof *grown);
+		if (!grown)
+			return ERR_NO_MEMORY;
+		expiry->items = grown;
+		expiry->capacity = capacity;
+	}
+	expiry->items[expiry->count++] = user->id;
+	return ERR_OK;
+}
+
+static void expire(struct control *control) {
+	struct control_logins *logins = control->logins;
+	struct expiry expiry = {
+		.control = control,
+		.after = logins->expired,
+		.now = clock_wall_now() / CLOCK_SECOND,
+	};
+	logins->expire_at = CLOCK_NEVER;
+	enum err error = store_users_each(control->store, collect, &expiry);
+	if (error) {
+		log_limited(&logins->unkept, LOG_ERROR, "who has expired is not known: %s",
+					err_text(error));
+		logins->expire_at = clock_now() + EXPIRY_INTERVAL;
+	} else if (expiry.now > expiry.after) {
+		logins->expired = expiry.now;
+	}
+	for (size_t i = 0; i < expiry.count && !error; i++) {
+		struct {
+			struct store_user user;
+		} s;
+		WIPE_ON_EXIT(s);
+		if (!store_users_get(control->store, expiry.items[i], &s.user))
+			control_logins_end_user(control, &s.user, CONTROL_LOGINS_EXPIRED);
+	}
+	free(expiry.items);
+}
+
+uint64_t control_logins_usage_run(struct control *control, uint64_t now) {
+	struct control_logins *logins = control->logins;
+	if (now >= logins->flush_at)
+		control_logins_flush(control);
+	if (now >= logins->expire_at && control->store)
+		expire(control);
+	return logins->flush_at < logins->expire_at ? logins->flush_at : logins->expire_at;
+}

@@ -1,0 +1,221 @@
+/* Who has shown who he is: whether he is let in, and as which member. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "crypto/member.h"
+#include "daemon/control_logins_core.h"
+
+/* As far as anybody else is to learn there is no such user. */
+static bool is_known(const struct control_login *login, const struct store_user *user) {
+	bool needs_password = false, needs_certificate = false;
+	const struct config_texts *demands = &login->tunnel->config->login.demands;
+	for (size_t i = 0; i < demands->count; i++) {
+		needs_password |= strcmp(demands->items[i], "password") == 0;
+		needs_certificate |= strcmp(demands->items[i], "certificate") == 0;
+	}
+	return (!needs_password || login->password_size > 0) &&
+		   (!needs_certificate || login->by_certificate) &&
+		   control_logins_standing(login->tunnel, user) != CONTROL_LOGINS_REVOKED;
+}
+
+static enum process_reject judge(const struct control_login *login, struct store_user *out_user) {
+	enum err error = store_users_find(login->control->store, login->user, out_user);
+	if (error)
+		return error == ERR_NOT_FOUND ? PROCESS_REJECT_CREDENTIALS : PROCESS_REJECT_BUSY;
+	if (!is_known(login, out_user))
+		return PROCESS_REJECT_CREDENTIALS;
+	/* It became another while this one was looked at. */
+	if (login->password_size > 0 && strcmp(login->hash, out_user->password) != 0)
+		return PROCESS_REJECT_BUSY;
+	switch (control_logins_standing(login->tunnel, out_user)) {
+	case CONTROL_LOGINS_EXPIRED:
+		return PROCESS_REJECT_EXPIRED;
+	case CONTROL_LOGINS_QUOTA:
+		return PROCESS_REJECT_QUOTA;
+	default:
+		return PROCESS_ACCEPTED;
+	}
+}
+
+/* A member: */
+
+/* The user's leases of the tunnel, those used last first. */
+struct choice {
+	const struct control_tunnel *tunnel;
+	uint32_t devices;
+	bool taken[STORE_DEVICES_MAX + 1]; /* by number */
+	bool found;
+	struct store_lease lease;
+};
+
+static enum err look(void *context, const char *tunnel, const struct store_lease *lease) {
+	struct choice *choice = context;
+	if (lease->number > STORE_DEVICES_MAX)
+		return ERR_OK;
+	choice->taken[lease->number] = true;
+	const struct directory_peer *member =
+		directory_find_key(choice->tunnel->directory, lease->member);
+	bool is_busy =
+		member && (member->watched.session || clock_now() < member->watched.reserved_until);
+	if (choice->found || is_busy || lease->number > choice->devices)
+		return ERR_OK;
+	choice->found = true;
+	choice->lease = *lease;
+	return ERR_OK;
+}
+
+static bool is_in_pool(const struct config_prefixes *pool, const struct address *address) {
+	const struct prefix whole = {*address, (uint8_t)(8 * address_size(address))};
+	for (size_t i = 0; i < pool->count; i++)
+		if (prefix_covers(&pool->items[i], &whole))
+			return true;
+	return false;
+}
+
+/* The networks may be others than when it was made. */
+static bool has_place(const struct config_prefixes *pool, const struct store_lease *lease) {
+	bool v4 = false, v6 = false;
+	for (size_t i = 0; i < pool->count; i++) {
+		const struct prefix *network = &pool->items[i];
+		bool has_room = network->length < 8 * address_size(&network->address);
+		v4 |= has_room && network->address.family == ADDRESS_V4;
+		v6 |= has_room && network->address.family == ADDRESS_V6;
+	}
+	return (lease->v4.family ? is_in_pool(pool, &lease->v4) : !v4) &&
+		   (lease->v6.family ? is_in_pool(pool, &lease->v6) : !v6);
+}
+
+static enum err give_addresses(const struct control_tunnel *tunnel, struct store_lease *lease) {
+	struct prefix prefixes[DIRECTORY_ADDRESSES_MAX];
+	size_t count;
+	enum err error =
+		directory_next_addresses(tunnel->directory, &tunnel->config->addresses, prefixes, &count);
+	if (error)
+		return error;
+	lease->v4 = lease->v6 = (struct address){.family = ADDRESS_NONE};
+	for (size_t i = 0; i < count; i++)
+		*(prefixes[i].address.family == ADDRESS_V4 ? &lease->v4 : &lease->v6) = prefixes[i].address;
+	return ERR_OK;
+}
+
+/* An address that was another's until just now: the device hears of both in order. */
+static void forget_member(struct control_tunnel *tunnel, const uint8_t key[static TEXT_KEY_SIZE]) {
+	struct directory_peer *member = directory_find_key(tunnel->directory, key);
+	if (member && member->origin == DIRECTORY_STORE)
+		directory_remove(tunnel->directory, member);
+}
+
+static enum process_reject reject_of(enum err error) {
+	return error == ERR_LIMIT || error == ERR_NOT_FOUND ? PROCESS_REJECT_ADDRESS
+														: PROCESS_REJECT_BUSY;
+}
+
+static enum err keep(struct control *control, const char *tunnel, const struct store_user *user,
+					 const struct store_lease *lease, bool is_new) {
+	enum err error = store_begin(control->store);
+	if (error)
+		return error;
+	error = is_new ? store_leases_add(control->store, tunnel, lease)
+				   : store_leases_change(control->store, tunnel, lease);
+	if (!error)
+		error = store_users_use(control->store, user->id, 0, lease->used);
+	if (!error)
+		return store_commit(control->store);
+	store_rollback(control->store);
+	return error;
+}
+
+static enum process_reject choose(struct control_tunnel *tunnel, const struct store_user *user,
+								  struct store_lease *out_lease) {
+	struct control *control = tunnel->control;
+	struct choice choice = {.tunnel = tunnel, .devices = user->devices};
+	if (store_leases_of(control->store, tunnel->name, user->id, look, &choice))
+		return PROCESS_REJECT_BUSY;
+	const bool is_new = !choice.found;
+	struct store_lease *lease = &choice.lease;
+	if (is_new) {
+		uint32_t number = 1;
+		while (number <= user->devices && choice.taken[number])
+			number++;
+		if (number > user->devices) {
+			/* Should one of them have ended unheard, the next time will know. */
+			(void)control_net_refresh(tunnel);
+			return PROCESS_REJECT_DEVICES;
+		}
+		lease->user = user->id;
+		lease->number = number;
+		if (member_identity(tunnel->name, user->name, number, lease->member))
+			return PROCESS_REJECT_BUSY;
+	}
+	enum err error = ERR_OK;
+	if (is_new || !has_place(&tunnel->config->addresses, lease)) {
+		forget_member(tunnel, lease->member);
+		error = give_addresses(tunnel, lease);
+	}
+	if (error)
+		return reject_of(error);
+	lease->used = clock_wall_now() / CLOCK_SECOND;
+	error = keep(control, tunnel->name, user, lease, is_new);
+	if (error) {
+		log_limited(&control->logins->unkept, LOG_ERROR, "%s: a lease was not kept: %s",
+					tunnel->name, err_text(error));
+		return PROCESS_REJECT_BUSY;
+	}
+	*out_lease = *lease;
+	return PROCESS_ACCEPTED;
+}
+
+static void set_done(void *context, int number, const char *text) {
+	struct control_login *login = context;
+	struct directory_peer *member =
+		login->tunnel->config ? directory_find_key(login->tunnel->directory, login->member) : NULL;
+	/* Nobody will come. */
+	if (member && (number || login->abandoned))
+		member->watched.reserved_until = 0;
+	control_logins_answer(login, number ? PROCESS_REJECT_BUSY : PROCESS_ACCEPTED);
+}
+
+static enum process_reject let_in(struct control_login *login, const struct store_user *user) {
+	struct control_tunnel *tunnel = login->tunnel;
+	struct directory_peer *member = NULL;
+	struct store_lease lease;
+	enum process_reject reject = choose(tunnel, user, &lease);
+	if (reject)
+		return reject;
+	enum err error =
+		control_logins_add_member(tunnel->directory, tunnel->config, user, &lease, &member);
+	if (error || !member)
+		return error == ERR_NO_MEMORY ? PROCESS_REJECT_BUSY : PROCESS_REJECT_ADDRESS;
+	member->watched.reserved_until = clock_now() + CONTROL_LOGINS_RESERVED;
+	memcpy(login->member, lease.member, sizeof login->member);
+	login->state = CONTROL_LOGIN_SETTING;
+	struct uapi_text text = {.data = NULL};
+	control_logins_put_member(&text, tunnel, user, &lease);
+	control_net_set(tunnel, &text, set_done, login);
+	uapi_text_done(&text);
+	return PROCESS_ACCEPTED;
+}
+
+void control_logins_admit(struct control_login *login) {
+	struct control_logins *logins = login->control->logins;
+	struct {
+		struct store_user user;
+	} s;
+	WIPE_ON_EXIT(s);
+	bool is_there = !login->abandoned && !login->control->stop && login->tunnel->config &&
+					login->tunnel->run == login->run && control_tunnel_is_up(login->tunnel);
+	if (!is_there) {
+		control_logins_answer(login, PROCESS_REJECT_BUSY);
+		return;
+	}
+	enum process_reject reject = judge(login, &s.user);
+	if (reject == PROCESS_REJECT_CREDENTIALS)
+		guess_delay_wrong(logins->delay, login->delay_key, clock_now());
+	else
+		guess_delay_right(logins->delay, login->delay_key);
+	if (!reject)
+		reject = let_in(login, &s.user);
+	if (reject)
+		control_logins_answer(login, reject);
+}

@@ -1,0 +1,250 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "logins_desk.h"
+
+#define HOME "192.0.2.1:4711"
+#define ELSEWHERE "198.51.100.1:4711"
+
+static void test_let_in(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	struct store_lease lease;
+	struct process_verdict verdict;
+	uint8_t member[TEXT_KEY_SIZE];
+	user.rate = 1000;
+	user.expires = 4102444800;
+	logins_desk_add(desk, &user);
+	(void)logins_desk_ask(desk, "alice", "password", HOME);
+	assert_true(logins_desk_verdict(desk, 20000, &verdict));
+	assert_int_equal(verdict.reject, PROCESS_ACCEPTED);
+	assert_false(verdict.loaded);
+	assert_int_equal(member_identity("um0", "alice", 1, member), ERR_OK);
+	assert_memory_equal(verdict.public_key, member, sizeof member);
+	char expected[1024], hex[TEXT_KEY_HEX_SIZE];
+	text_hex_encode(member, sizeof member, hex);
+	(void)snprintf(expected, sizeof expected,
+				   "public_key=%s\nname=alice\nreplace_allowed_ips=true\nallowed_ip=10.66.0.2/32\n"
+				   "address=10.66.0.2/24\nrate=1000\nquota=18446744073709551615\n"
+				   "until=4102444800\n",
+				   hex);
+	assert_string_equal(desk->set, expected);
+	assert_int_equal(store_leases_find(desk->bench->store, "um0", member, &lease), ERR_OK);
+	assert_int_equal(lease.user, user.id);
+	assert_int_equal(lease.number, 1);
+	assert_int_equal(desk->tunnel->logins[PROCESS_ACCEPTED], 1);
+}
+
+/* How long a guess from home waits after one more that is wrong. */
+static uint64_t wait_after_another(struct logins_desk *desk, const char *user) {
+	struct guess_delay *delay = desk->control.logins->delay;
+	const struct address home = {.bytes = {192, 0, 2, 1}, .family = ADDRESS_V4};
+	const uint64_t key = guess_delay_key(delay, slice_of_text(user), &home), now = clock_now();
+	guess_delay_wrong(delay, key, now);
+	return guess_delay_left(delay, key, now);
+}
+
+/* All the same to who is refused. */
+static void test_wrong_credentials(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice"), disabled = logins_desk_user("bob"),
+					  stranger = logins_desk_user("carol"), without = logins_desk_user("dave");
+	disabled.disabled = true;
+	without.password[0] = '\0';
+	(void)snprintf(user.groups[user.group_count++], sizeof user.groups[0], "staff");
+	(void)snprintf(stranger.groups[stranger.group_count++], sizeof stranger.groups[0], "guests");
+	logins_desk_add(desk, &user);
+	logins_desk_add(desk, &disabled);
+	logins_desk_add(desk, &stranger);
+	logins_desk_add(desk, &without);
+	desk->groups[0] = "staff";
+	desk->config.login.groups = (struct config_texts){desk->groups, 1};
+	assert_int_equal(logins_desk_login(desk, "alice", "passwore", HOME),
+					 PROCESS_REJECT_CREDENTIALS);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_REJECT_CREDENTIALS);
+	assert_int_equal(logins_desk_login(desk, "carol", "password", HOME),
+					 PROCESS_REJECT_CREDENTIALS);
+	assert_int_equal(logins_desk_login(desk, "dave", "password", HOME), PROCESS_REJECT_CREDENTIALS);
+	char name[200];
+	memset(name, 'a', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(logins_desk_login(desk, name, "password", HOME), PROCESS_REJECT_CREDENTIALS);
+	/* A certificate, where a password is demanded. */
+	assert_int_equal(logins_desk_login(desk, "alice", "", ELSEWHERE), PROCESS_REJECT_CREDENTIALS);
+	assert_string_equal(desk->set, "");
+	assert_int_equal(desk->tunnel->logins[PROCESS_REJECT_CREDENTIALS], 6);
+	/* Each of them was a wrong guess, also by who may not log in anyway. */
+	const char *const users[] = {"alice", "bob", "carol", "dave", name};
+	for (size_t i = 0; i < sizeof users / sizeof users[0]; i++)
+		assert_int_equal(wait_after_another(desk, users[i]), 2 * GUESS_DELAY_FIRST);
+}
+
+static void test_certificates(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	logins_desk_add(desk, &user);
+	desk->demands[0] = "certificate";
+	assert_int_equal(logins_desk_login(desk, "bob", "", HOME), PROCESS_REJECT_CREDENTIALS);
+	assert_int_equal(logins_desk_login(desk, "alice", "", HOME), PROCESS_ACCEPTED);
+	/* The password is looked at where there is one, and does not stand for the other. */
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME),
+					 PROCESS_REJECT_CREDENTIALS);
+	desk->demands[1] = "password";
+	desk->config.login.demands.count = 2;
+	assert_int_equal(logins_desk_login(desk, "alice", "", ELSEWHERE), PROCESS_REJECT_CREDENTIALS);
+}
+
+static void test_accounts_at_their_end(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user expired = logins_desk_user("alice"), empty = logins_desk_user("bob");
+	expired.expires = clock_wall_now() / CLOCK_SECOND - 1;
+	empty.quota = 1000;
+	logins_desk_add(desk, &expired);
+	logins_desk_add(desk, &empty);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_REJECT_EXPIRED);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "\nquota=1000\n"));
+	assert_int_equal(store_users_use(desk->bench->store, empty.id, 1000, 1), ERR_OK);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_REJECT_QUOTA);
+}
+
+static void test_devices(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	user.devices = 2;
+	logins_desk_add(desk, &user);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "name=alice\n"));
+	/* Who was let in, and is yet to begin, has his member as well. */
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "name=alice/2\n"));
+	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.3/32\n"));
+	logins_desk_begins(desk, "alice");
+	logins_desk_begins(desk, "alice/2");
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_REJECT_DEVICES);
+	control_logins_ended(desk->tunnel, logins_desk_member(desk, "alice/2"), 0);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "name=alice/2\n"));
+	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.3/32\n"));
+}
+
+/* And its lease is his tomorrow. */
+static void test_leases_stay(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user one = logins_desk_user("alice"), two = logins_desk_user("bob");
+	logins_desk_add(desk, &one);
+	logins_desk_add(desk, &two);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_ACCEPTED);
+	logins_desk_end(desk);
+	logins_desk_begin(desk);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.3/32\n"));
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.2/32\n"));
+	/* In another network they get others. */
+	assert_int_equal(address_parse("10.67.0.1", &desk->pool[0].address), ERR_OK);
+	logins_desk_end(desk);
+	logins_desk_begin(desk);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "allowed_ip=10.67.0.2/32\n"));
+}
+
+static void test_full_pool(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user one = logins_desk_user("alice"), two = logins_desk_user("bob");
+	desk->pool[0].length = 30;
+	logins_desk_add(desk, &one);
+	logins_desk_add(desk, &two);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_REJECT_ADDRESS);
+}
+
+static void test_wrong_guesses_wait(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	logins_desk_add(desk, &user);
+	for (int i = 0; i < 20; i++) /* longer than this test can take */
+		(void)wait_after_another(desk, "alice");
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.77:1"),
+					 PROCESS_REJECT_BUSY);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", ELSEWHERE), PROCESS_ACCEPTED);
+}
+
+/* Nobody waits for one who has gone; what he guessed counts. */
+static void test_abandoned(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	struct process_verdict verdict;
+	logins_desk_add(desk, &user);
+	struct process_message abandon = {.type = PROCESS_ABANDON};
+	abandon.login.id = logins_desk_ask(desk, "alice", "wrong", HOME);
+	logins_desk_hear(desk, abandon, slice_of(NULL, 0));
+	abandon.login.id = logins_desk_ask(desk, "alice", "password", HOME);
+	logins_desk_hear(desk, abandon, slice_of(NULL, 0));
+	while (desk->control.logins->count > 0)
+		assert_false(logins_desk_verdict(desk, 1, &verdict));
+	assert_int_equal(wait_after_another(desk, "alice"), 2 * GUESS_DELAY_FIRST);
+}
+
+static void test_bounds(void **state) {
+	struct logins_desk *desk = *state;
+	struct process_verdict verdict;
+	char user[16], from[32];
+	/* One place may have so many of them. */
+	for (unsigned i = 0; i <= CONTROL_LOGINS_SOURCE_MAX; i++) {
+		(void)snprintf(user, sizeof user, "user%u", i);
+		(void)logins_desk_ask(desk, user, "password", "[2001:db8::1]:7");
+	}
+	assert_true(logins_desk_verdict(desk, 1, &verdict));
+	assert_int_equal(verdict.id, CONTROL_LOGINS_SOURCE_MAX + 1);
+	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
+	assert_false(verdict.loaded);
+	for (unsigned i = CONTROL_LOGINS_SOURCE_MAX; i <= CONTROL_LOGINS_MAX; i++) {
+		(void)snprintf(from, sizeof from, "10.0.%u.1:7", i);
+		(void)logins_desk_ask(desk, "nobody", "password", from);
+	}
+	assert_true(logins_desk_verdict(desk, 1, &verdict));
+	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
+	assert_true(verdict.loaded);
+	assert_int_equal(desk->control.logins->count, CONTROL_LOGINS_MAX);
+	assert_in_range(desk->control.logins->running, 1, CONTROL_LOGINS_RUNNING_MAX);
+}
+
+/* Nobody is let in before it is known who has a session, nor without a store. */
+static void test_busy(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	logins_desk_add(desk, &user);
+	desk->tunnel->synced = false;
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_REJECT_BUSY);
+	desk->tunnel->synced = true;
+	desk->control.store = NULL;
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_REJECT_BUSY);
+	desk->control.store = desk->bench->store;
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	struct process_message bare = {.type = PROCESS_LOGIN, .login = {99}};
+	struct process_verdict verdict;
+	logins_desk_hear(desk, bare, slice_of(NULL, 0));
+	assert_true(logins_desk_verdict(desk, 1, &verdict));
+	assert_int_equal(verdict.id, 99);
+	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
+}
+
+#define row(test) cmocka_unit_test_setup_teardown(test, logins_desk_set_up, logins_desk_tear_down)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		row(test_let_in),       row(test_wrong_credentials),
+		row(test_certificates), row(test_accounts_at_their_end),
+		row(test_devices),      row(test_leases_stay),
+		row(test_full_pool),    row(test_wrong_guesses_wait),
+		row(test_abandoned),    row(test_bounds),
+		row(test_busy),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

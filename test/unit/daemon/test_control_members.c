@@ -1,0 +1,281 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "logins_desk.h"
+
+#define HOME "192.0.2.1:4711"
+
+/* A user who is logged in; what it was told is taken already. */
+static struct store_user logged_in(struct logins_desk *desk, const char *name) {
+	struct store_user user = logins_desk_user(name);
+	logins_desk_add(desk, &user);
+	assert_int_equal(logins_desk_login(desk, name, "password", HOME), PROCESS_ACCEPTED);
+	logins_desk_begins(desk, name);
+	return user;
+}
+
+static void take_ticket(struct logins_desk *desk, const char *name, uint64_t until) {
+	struct process_message message = {.type = PROCESS_TICKET};
+	message.ticket =
+		(struct process_ticket){.hash = {7, (uint8_t)name[0]}, .until = until, .size = 3};
+	memcpy(message.ticket.sealed, "abc", 3);
+	memcpy(message.ticket.public_key, logins_desk_member(desk, name)->public_key, TEXT_KEY_SIZE);
+	logins_desk_hear(desk, message, slice_of(NULL, 0));
+}
+
+static bool has_ticket(const struct logins_desk *desk, const char *name) {
+	uint8_t member[TEXT_KEY_SIZE];
+	struct store_ticket ticket;
+	assert_int_equal(member_identity("um0", name, 1, member), ERR_OK);
+	return store_tickets_find(desk->bench->store, "um0", member, &ticket) == ERR_OK;
+}
+
+static void test_locked(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	take_ticket(desk, "alice", 4102444800);
+	assert_true(has_ticket(desk, "alice"));
+	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LOCKED);
+	assert_false(has_ticket(desk, "alice"));
+	(void)logins_desk_set(desk);
+	assert_non_null(strstr(desk->set, "\nupdate_only=true\nend=2\n"));
+	/* The lease is his, still. */
+	assert_non_null(logins_desk_member(desk, "alice"));
+}
+
+static void test_limits(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	take_ticket(desk, "alice", 4102444800);
+	user.rate = 5000;
+	user.quota = 100;
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LIMITS);
+	(void)logins_desk_set(desk);
+	assert_non_null(strstr(desk->set, "\nupdate_only=true\nrate=5000\nquota=100\nuntil=0\n"));
+	assert_true(has_ticket(desk, "alice"));
+	/* One that goes beyond them ends. */
+	user.used = 100;
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LIMITS);
+	assert_non_null(strstr(logins_desk_set(desk), "\nend=4\n"));
+	assert_false(has_ticket(desk, "alice"));
+	user.used = 0;
+	user.expires = 1;
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LIMITS);
+	assert_non_null(strstr(logins_desk_set(desk), "\nend=3\n"));
+	user.expires = 0;
+	desk->groups[0] = "staff";
+	desk->config.login.groups = (struct config_texts){desk->groups, 1};
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LIMITS);
+	assert_non_null(strstr(logins_desk_set(desk), "\nend=2\n"));
+}
+
+static void test_fewer_devices(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	struct directory_peer *second = logins_desk_member(desk, "alice/2");
+	char line[128], hex[TEXT_KEY_HEX_SIZE];
+	uint8_t key[TEXT_KEY_SIZE];
+	struct store_lease lease;
+	memcpy(key, second->public_key, sizeof key);
+	text_hex_encode(key, sizeof key, hex);
+	(void)snprintf(line, sizeof line, "public_key=%s\nremove=true\n", hex);
+	user.devices = 1;
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LIMITS);
+	assert_non_null(strstr(logins_desk_set(desk), line));
+	assert_null(logins_desk_member(desk, "alice/2"));
+	assert_non_null(logins_desk_member(desk, "alice"));
+	assert_int_equal(store_leases_find(desk->bench->store, "um0", key, &lease), ERR_NOT_FOUND);
+}
+
+static void test_removed(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice"), other = logins_desk_user("bob");
+	logins_desk_add(desk, &other);
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_REMOVING);
+	assert_int_equal(store_users_remove(desk->bench->store, user.id), ERR_OK);
+	assert_non_null(strstr(logins_desk_set(desk), "\nremove=true\n"));
+	assert_null(logins_desk_member(desk, "alice"));
+	/* A ticket that comes too late has no place, and the address is free. */
+	struct process_message late = {.type = PROCESS_TICKET};
+	late.ticket = (struct process_ticket){.until = 4102444800, .size = 1};
+	logins_desk_hear(desk, late, slice_of(NULL, 0));
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.2/32\n"));
+}
+
+static void test_expiry(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice"), other = logged_in(desk, "bob");
+	struct control_logins *logins = desk->control.logins;
+	take_ticket(desk, "alice", 4102444800);
+	uint64_t now = clock_wall_now() / CLOCK_SECOND;
+	user.expires = now + 3600;
+	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LIMITS);
+	(void)logins_desk_set(desk);
+	/* It looks again each minute, as clocks are set. */
+	assert_true(logins->expire_at <= clock_now() + 60 * CLOCK_SECOND);
+	assert_int_not_equal(control_logins_run(&desk->control, clock_now()), CLOCK_NEVER);
+	/* An hour later: */
+	user.expires = now - 1;
+	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	logins->expired = now - 3600;
+	(void)control_logins_run(&desk->control, logins->expire_at);
+	(void)logins_desk_set(desk);
+	char line[128], hex[TEXT_KEY_HEX_SIZE];
+	text_hex_encode(logins_desk_member(desk, "alice")->public_key, TEXT_KEY_SIZE, hex);
+	(void)snprintf(line, sizeof line, "public_key=%s\nupdate_only=true\nend=3\n", hex);
+	assert_string_equal(desk->set, line);
+	assert_false(has_ticket(desk, "alice"));
+	/* Once. */
+	control_logins_expires(&desk->control, user.expires);
+	(void)control_logins_run(&desk->control, clock_now());
+	assert_string_equal(logins_desk_set(desk), "");
+	assert_int_equal(other.expires, 0);
+}
+
+static void use(struct logins_desk *desk, const char *name, uint64_t bytes) {
+	struct process_message message = {.type = PROCESS_USED, .used = {.bytes = bytes}};
+	memcpy(message.used.public_key, logins_desk_member(desk, name)->public_key, TEXT_KEY_SIZE);
+	logins_desk_hear(desk, message, slice_of(NULL, 0));
+}
+
+static void test_usage(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice"), read;
+	use(desk, "alice", 1000);
+	use(desk, "alice", 500);
+	assert_string_equal(logins_desk_set(desk), "");
+	assert_int_equal(store_users_get(desk->bench->store, user.id, &read), ERR_OK);
+	assert_int_equal(read.used, 0);
+	(void)control_logins_run(&desk->control, desk->control.logins->flush_at);
+	assert_int_equal(store_users_get(desk->bench->store, user.id, &read), ERR_OK);
+	assert_int_equal(read.used, 1500);
+	assert_int_equal(desk->control.logins->flush_at, CLOCK_NEVER);
+	/* Once; and what is left at the end is kept. */
+	use(desk, "alice", 1);
+	logins_desk_end(desk);
+	logins_desk_begin(desk);
+	assert_int_equal(store_users_get(desk->bench->store, user.id, &read), ERR_OK);
+	assert_int_equal(read.used, 1501);
+}
+
+/* What one device uses, the other has not any more. */
+static void test_quota(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	user.quota = 1000;
+	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	use(desk, "alice", 400);
+	(void)logins_desk_set(desk);
+	const char *first = strstr(desk->set, "\nquota=600\n");
+	assert_non_null(first);
+	assert_non_null(strstr(first + 1, "\nquota=600\n"));
+	use(desk, "alice/2", 600);
+	(void)logins_desk_set(desk);
+	first = strstr(desk->set, "\nend=4\n");
+	assert_non_null(first);
+	assert_non_null(strstr(first + 1, "\nend=4\n"));
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "198.51.100.1:1"),
+					 PROCESS_REJECT_QUOTA);
+}
+
+/* A device that begins hears of those who may come with a ticket. */
+static void test_push(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user locked = logged_in(desk, "bob"), user;
+	(void)logged_in(desk, "alice");
+	(void)logged_in(desk, "carol");
+	(void)logged_in(desk, "dave");
+	take_ticket(desk, "alice", 4102444800);
+	take_ticket(desk, "bob", 4102444800);
+	take_ticket(desk, "carol", 1);
+	locked.disabled = true;
+	assert_int_equal(store_users_change(desk->bench->store, &locked), ERR_OK);
+	logins_desk_end(desk);
+	logins_desk_begin(desk);
+	control_peers_push(desk->tunnel);
+	(void)logins_desk_set(desk);
+	assert_int_equal(strncmp(desk->set, "public_key=", 11), 0);
+	assert_non_null(strstr(desk->set, "name=alice\n"));
+	assert_non_null(strstr(desk->set, "\nticket=07610000000000000000000000000000000000000000000000"
+									  "00000000000000,616263\n"));
+	assert_null(strstr(desk->set, "name=bob"));
+	assert_null(strstr(desk->set, "name=carol"));
+	assert_null(strstr(desk->set, "name=dave"));
+	assert_null(strstr(desk->set, "remove"));
+	assert_false(has_ticket(desk, "bob"));
+	assert_int_equal(store_users_find(desk->bench->store, "bob", &user), ERR_OK);
+}
+
+/* This process is new, the device is not: it may have whom nobody has any more. */
+static void test_push_to_one_that_goes_on(void **state) {
+	struct logins_desk *desk = *state;
+	(void)logged_in(desk, "alice");
+	struct store_user locked = logged_in(desk, "bob");
+	char status[512], alice[TEXT_KEY_HEX_SIZE], bob[TEXT_KEY_HEX_SIZE];
+	static const char gone[] = "0202020202020202020202020202020202020202020202020202020202020202";
+	text_hex_encode(logins_desk_member(desk, "alice")->public_key, TEXT_KEY_SIZE, alice);
+	text_hex_encode(logins_desk_member(desk, "bob")->public_key, TEXT_KEY_SIZE, bob);
+	locked.disabled = true;
+	assert_int_equal(store_users_change(desk->bench->store, &locked), ERR_OK);
+	logins_desk_end(desk);
+	logins_desk_begin(desk);
+	(void)snprintf(status, sizeof status,
+				   "public_key=%s\nconnected=true\npublic_key=%s\nconnected=true\n"
+				   "public_key=%s\nconnected=false\n",
+				   alice, bob, gone);
+	assert_int_equal(directory_update(desk->tunnel->directory, slice_of_text(status)), ERR_OK);
+	assert_true(logins_desk_member(desk, "alice")->watched.session);
+	control_peers_push(desk->tunnel);
+	(void)logins_desk_set(desk);
+	char line[256];
+	(void)snprintf(line, sizeof line, "public_key=%s\nremove=true\n", gone);
+	assert_non_null(strstr(desk->set, line));
+	(void)snprintf(line, sizeof line, "public_key=%s\nupdate_only=true\nend=2\n", bob);
+	assert_non_null(strstr(desk->set, line));
+	assert_non_null(strstr(desk->set, "name=alice\n"));
+}
+
+/* A client has the one ticket of its server. */
+static void test_client(void **state) {
+	struct logins_desk *desk = *state;
+	struct config_peer server = {.name = "server", .public_key = {9, [31] = 9}};
+	struct store_ticket ticket;
+	logins_desk_end(desk);
+	desk->config.role = CONFIG_CLIENT;
+	desk->config.peers = &server;
+	desk->config.peer_count = 1;
+	logins_desk_begin(desk);
+	take_ticket(desk, "server", 4102444800);
+	assert_int_equal(store_tickets_find(desk->bench->store, "um0", server.public_key, &ticket),
+					 ERR_OK);
+	control_peers_push(desk->tunnel);
+	(void)logins_desk_set(desk);
+	assert_non_null(strstr(desk->set, "\nupdate_only=true\nticket=07"));
+	/* It is used up, or the server does not take it. */
+	struct process_message none = {.type = PROCESS_TICKET};
+	memcpy(none.ticket.public_key, server.public_key, TEXT_KEY_SIZE);
+	logins_desk_hear(desk, none, slice_of(NULL, 0));
+	control_peers_push(desk->tunnel);
+	assert_string_equal(logins_desk_set(desk), "");
+}
+
+#define row(test) cmocka_unit_test_setup_teardown(test, logins_desk_set_up, logins_desk_tear_down)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		row(test_locked),  row(test_limits), row(test_fewer_devices),
+		row(test_removed), row(test_expiry), row(test_usage),
+		row(test_quota),   row(test_push),   row(test_push_to_one_that_goes_on),
+		row(test_client),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -70,7 +70,10 @@ static struct config *load(const char *text, void (*change)(struct config_login 
 
 static void check_text(struct uapi_text *text, const char *expected) {
 	assert_int_equal(text->error, ERR_OK);
-	char *found = strndup(text->size > 0 ? text->data : "", text->size);
+	char *found = calloc(1, text->size + 1);
+	assert_non_null(found);
+	if (text->size > 0)
+		memcpy(found, text->data, text->size);
 	assert_string_equal(found, expected);
 	free(found);
 	uapi_text_done(text);

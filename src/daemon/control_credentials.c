@@ -22,6 +22,7 @@ struct control_credentials {
 	char user[USER_SIZE]; /* "": the certificate's */
 	uint64_t deadline;
 	bool taken; /* by the net process: what comes from now on is about this */
+	bool busy;  /* is what the server said so far: the net process asks it again */
 };
 
 /* Off its tunnel, so that the answer is the only one. */
@@ -125,7 +126,9 @@ void control_credentials_event(struct control_tunnel *tunnel,
 			address_from_bytes((enum address_family)message->event.family, message->event.address);
 	if (message->event.kind == PROCESS_EVENT_CONNECTED)
 		connected(tunnel, &endpoint);
-	else if (message->event.kind == PROCESS_EVENT_REFUSED)
+	else if (message->event.count == PROCESS_REJECT_BUSY)
+		tunnel->credentials->busy = true;
+	else
 		refuse(tunnel, 403, "refused", message->event.text);
 }
 
@@ -137,7 +140,10 @@ uint64_t control_credentials_run(struct control *control, uint64_t now) {
 			continue;
 		if (now >= tunnel->credentials->deadline)
 			refuse(tunnel, 504, "unavailable",
-				   "the server has not answered yet; the daemon goes on trying");
+				   tunnel->credentials->busy
+					   ? "the server is busy, as it is after wrong passwords; the daemon goes on "
+						 "trying"
+					   : "the server has not answered yet; the daemon goes on trying");
 		else if (tunnel->credentials->deadline < next)
 			next = tunnel->credentials->deadline;
 	}

@@ -16,7 +16,7 @@ struct view_login_request;
 /* Takes the place of one that still waits, of the same tunnel. */
 void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request *request,
 							  const struct view_login_request *wanted);
-/* An event of the tunnel's server. */
+/* The tunnel's server has let it in, or refused it. */
 void control_credentials_event(struct control_tunnel *tunnel,
 							   const struct process_message *message);
 /* Ends what is due, and returns the next deadline. */

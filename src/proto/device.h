@@ -38,7 +38,8 @@ struct device_event {
 	uint8_t public_key[X25519_KEY_SIZE];
 	struct endpoint endpoint; /* the present one; ADDRESS_NONE: none */
 	/* UNANSWERED: attempts in a row at an endpoint; ENDED: the code that it was closed with, 0
-	 * where nobody answered any more; otherwise 0. */
+	 * where nobody answered any more; REFUSED: the server's reason, enum device_reject, 0 where it
+	 * is this end's; otherwise 0. */
 	uint32_t count;
 	const char *text; /* REFUSED: why, for a person, less than 256 bytes; otherwise NULL */
 };

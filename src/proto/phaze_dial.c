@@ -193,11 +193,22 @@ static void begin(struct device *device, uint64_t now) {
 	send_all(device);
 }
 
-static void tell_refused(struct device *device, const char *reason) {
+_Static_assert(PHAZE_END_ADDRESS - PHAZE_END_CREDENTIALS ==
+			   DEVICE_REJECT_ADDRESS - DEVICE_REJECT_CREDENTIALS);
+
+/* What the server said; DEVICE_ACCEPTED: it did not say anything. */
+static enum device_reject reject_of(enum phaze_end end) {
+	const bool said = end >= PHAZE_END_CREDENTIALS && end <= PHAZE_END_ADDRESS;
+	return said ? (enum device_reject)(end - PHAZE_END_CREDENTIALS + DEVICE_REJECT_CREDENTIALS)
+				: DEVICE_ACCEPTED;
+}
+
+static void tell_refused(struct device *device, enum phaze_end end, const char *reason) {
 	struct phaze_dial *dial = device->dial;
 	(void)snprintf(dial->reason, sizeof dial->reason, "%s", reason);
 	dial->is_refused = true;
-	phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED, 0, dial->reason);
+	phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED, reject_of(end),
+						dial->reason);
 }
 
 static void tell_unanswered(struct device *device) {
@@ -233,7 +244,7 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 		(void)snprintf(reason, sizeof reason, "the server's certificate %s",
 					   chain_fault_text(phaze_trust_fault(dial->trust)));
 	hang_up(dial);
-	tell_refused(device, reason);
+	tell_refused(device, end, reason);
 	if (is_passing(end)) {
 		try_next(device, now);
 	} else {

@@ -113,6 +113,9 @@ static void test_refused(void **state) {
 		assert_true(event >= 0);
 		if (!strstr(logins->client_host.events[event].text, rows[i].why))
 			fail_msg("row %zu: %s", i, logins->client_host.events[event].text);
+		const bool is_wrong = strcmp(rows[i].why, "not accepted") == 0;
+		assert_int_equal(logins->client_host.events[event].count,
+						 is_wrong ? DEVICE_REJECT_CREDENTIALS : rows[i].reject);
 		char *text = node_get(logins->client);
 		assert_non_null(strstr(text, "refused="));
 		free(text);
@@ -123,7 +126,7 @@ static void test_refused(void **state) {
 		assert_true(logins_hellos(logins) <= 60);
 		/* With what it needs it is let in at once. */
 		logins->reject = 0;
-		if (strcmp(rows[i].why, "not accepted") == 0) {
+		if (is_wrong) {
 			assert_int_equal(node_set(logins->client, "public_key=%s\npassword=736563726574\n",
 									  node_hex(logins->server_identity)),
 							 0);

@@ -54,15 +54,21 @@ static struct process_message expect_lines(struct stage *stage, const char *user
 	return set;
 }
 
-static void happen(struct stage *stage, enum process_event kind, const char *text) {
+static void happen_for(struct stage *stage, enum process_event kind, uint32_t count,
+					   const char *text) {
 	struct process_message message = {.type = PROCESS_EVENT, .tunnel = SLOT};
 	message.event.kind = (uint8_t)kind;
+	message.event.count = count;
 	memcpy(message.event.public_key, server, sizeof server);
 	message.event.family = ADDRESS_V4;
 	memcpy(message.event.address, (uint8_t[]){192, 0, 2, 1}, 4);
 	message.event.port = 51820;
 	(void)snprintf(message.event.text, sizeof message.event.text, "%s", text);
 	stage_send(stage->net, &message, -1);
+}
+
+static void happen(struct stage *stage, enum process_event kind, const char *text) {
+	happen_for(stage, kind, 0, text);
 }
 
 static void test_who_is_let_in(void **state) {
@@ -75,6 +81,9 @@ static void test_who_is_let_in(void **state) {
 	happen(&stage, PROCESS_EVENT_REFUSED, "an earlier one");
 	assert_true(stage_is_quiet(stage.tool, 50));
 	stage_result(stage.net, &set, 0, "");
+	/* That passes, and is tried again without anybody's doing. */
+	happen_for(&stage, PROCESS_EVENT_REFUSED, PROCESS_REJECT_BUSY, "the server is busy");
+	assert_true(stage_is_quiet(stage.tool, 50));
 	happen(&stage, PROCESS_EVENT_CONNECTED, "");
 	assert_int_equal(stage_answer(&stage), 200);
 	stage_contains(&stage, "out is connected to 192.0.2.1:51820 as alice");
@@ -90,7 +99,7 @@ static void test_who_is_not(void **state) {
 	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"password\": \"x\"}");
 	struct process_message set = expect_lines(&stage, "name=bob\npassword=78\n");
 	stage_result(stage.net, &set, 0, "");
-	happen(&stage, PROCESS_EVENT_REFUSED, "wrong name or password");
+	happen_for(&stage, PROCESS_EVENT_REFUSED, PROCESS_REJECT_CREDENTIALS, "wrong name or password");
 	assert_int_equal(stage_answer(&stage), 403);
 	stage_contains(&stage, "wrong name or password");
 	/* Nobody waits any more. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handshake/phaze_client.h"
 #include "sim/logins.h"
 
 /*
@@ -181,6 +182,28 @@ static int say_password(const struct logins *logins, const char *hex) {
 					node_hex(logins->server_identity), hex);
 }
 
+/* "Going away" leads to the next endpoint at once. */
+static void test_next_endpoint(void **state) {
+	struct logins *logins = logins_up(56, &by_password);
+	const struct endpoint endpoint = {.address = logins->server->v6, .port = NODE_PORT};
+	char place[ENDPOINT_TEXT_SIZE], value[128];
+	endpoint_format(&endpoint, place);
+	(void)snprintf(value, sizeof value, "\nendpoint=%s\n", place);
+	assert_int_equal(node_set(logins->client, "public_key=%s\nendpoint=%s\n",
+							  node_hex(logins->server_identity), place),
+					 0);
+	logins_run(logins, 20 * CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	node_link(logins->server, false);
+	node_link(logins->server, true);
+	logins_run(logins, 400 * CLOCK_MILLISECOND);
+	logins_assert_talking(logins, 3);
+	char *text = node_get(logins->client);
+	assert_non_null(strstr(text, value));
+	free(text);
+	logins_free(logins);
+}
+
 /* Who logs in anew is judged anew; with nothing good the session of before stays. */
 static void test_again(void **state) {
 	struct logins *logins = logins_up(55, &by_password);
@@ -327,13 +350,83 @@ static void test_flood(void **state) {
 	logins_free(logins);
 }
 
+enum { CALLERS = 40 };
+
+static struct endpoint caller(size_t number) {
+	return (struct endpoint){.address = {.bytes = {198, 19, 0, 1}, .family = ADDRESS_V4},
+							 .port = (uint16_t)(1000 + number)};
+}
+
+static void send_all(struct logins *logins, struct phaze_client *const clients[static CALLERS]) {
+	const struct endpoint to = node_endpoint(logins->server);
+	for (size_t i = 0; i < CALLERS; i++) {
+		const struct endpoint from = caller(i);
+		struct slice packet;
+		assert_true(phaze_client_send(clients[i], &packet));
+		world_send(logins->world, &from, &to, packet);
+	}
+	world_run(logins->world, 3 * LOGINS_DELAY);
+}
+
+static void take_retries(const struct logins *logins,
+						 struct phaze_client *const clients[static CALLERS]) {
+	const struct tap *tap = &logins->world->tap;
+	size_t taken = 0;
+	for (size_t k = 0; k < tap->count; k++) {
+		const struct tap_record *record = tap->records[k];
+		for (size_t i = 0; i < CALLERS; i++) {
+			const struct endpoint at = caller(i);
+			if (!endpoint_equal(&record->to, &at))
+				continue;
+			assert_int_equal(phaze_client_receive(clients[i], world_now(logins->world),
+												  record->data, record->size),
+							 ERR_OK);
+			taken++;
+		}
+	}
+	assert_int_equal(taken, CALLERS);
+}
+
+/* Under load who shows his address begins no more than so many at a time. */
+static void test_source_limit(void **state) {
+	static const uint8_t ciphers[] = {PHAZE_CHACHA20_POLY1305};
+	enum { BURST = 5 };
+	struct logins *logins = logins_up(57, &by_password);
+	struct phaze_client *clients[CALLERS];
+	size_t half_open;
+	logins->refuses = ERR_LIMIT; /* for two seconds cookies are wanted */
+	assert_int_equal(say_password(logins, "736563726574"), 0);
+	logins_run(logins, 100 * CLOCK_MILLISECOND);
+	for (size_t i = 0; i < CALLERS; i++) {
+		const struct phaze_client_options options = {
+			.session_id = (uint32_t)(1 + i),
+			.ciphers = ciphers,
+			.cipher_count = sizeof ciphers,
+			.identity = phaze_trust_identity(logins->client->device->trust),
+			.random = engine_get_options(logins->client->engine)->random,
+		};
+		assert_int_equal(phaze_client_new(&options, world_now(logins->world), &clients[i]), ERR_OK);
+	}
+	send_all(logins, clients);
+	(void)phaze_gate_count(logins->server->device, &half_open);
+	assert_int_equal(half_open, 0);
+	take_retries(logins, clients);
+	send_all(logins, clients);
+	(void)phaze_gate_count(logins->server->device, &half_open);
+	assert_int_equal(half_open, BURST);
+	for (size_t i = 0; i < CALLERS; i++)
+		phaze_client_free(clients[i]);
+	logins_free(logins);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_status),
-		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_judge),
-		cmocka_unit_test(test_abandoned), cmocka_unit_test(test_given_up),
-		cmocka_unit_test(test_again),     cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_lossy),     cmocka_unit_test(test_links),
+		cmocka_unit_test(test_kinds),        cmocka_unit_test(test_status),
+		cmocka_unit_test(test_refused),      cmocka_unit_test(test_no_judge),
+		cmocka_unit_test(test_abandoned),    cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_again),        cmocka_unit_test(test_next_endpoint),
+		cmocka_unit_test(test_source_limit), cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_lossy),        cmocka_unit_test(test_links),
 		cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,6 +234,47 @@ static void test_more_is_demanded(void **state) {
 	logins_free(logins);
 }
 
+/* Under another key nothing of before can be opened; who stored it is told. */
+static void test_other_key(void **state) {
+	struct logins *logins = logins_up(92, &by_password);
+	logins_assert_talking(logins, 1);
+	assert_true(logins->server_host.has_ticket);
+	assert_int_equal(node_set(logins->server, "ticket_key=%s\n", node_hex(logins->server_identity)),
+					 0);
+	assert_false(logins->server_host.has_ticket);
+	logins_assert_talking(logins, 3);
+	logins_end_session(logins);
+	logins_come_back(logins, 5);
+	assert_int_equal(logins->judged, 2);
+	logins_free(logins);
+}
+
+static bool pass_handshakes(void *context, const struct endpoint *from, const struct endpoint *to,
+							struct slice datagram) {
+	return datagram.data[5] == PHAZE_HANDSHAKE;
+}
+
+/* A resumption is over with its first packet, and with its member. */
+static void test_handshakes_end(void **state) {
+	struct logins *logins = logins_up(93, &by_password);
+	size_t half_open;
+	logins_end_session(logins);
+	logins_run(logins, 20 * CLOCK_SECOND);
+	logins_come_back(logins, 1);
+	assert_int_equal(phaze_gate_count(logins->server->device, &half_open), 0);
+	logins_end_session(logins);
+	logins->world->tap.pass = pass_handshakes;
+	node_link(logins->client, true);
+	logins_run(logins, CLOCK_SECOND);
+	assert_int_equal(phaze_gate_count(logins->server->device, &half_open), 1);
+	assert_int_equal(half_open, 1);
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nremove=true\n", node_hex(logins->member_identity)),
+		0);
+	assert_int_equal(phaze_gate_count(logins->server->device, &half_open), 0);
+	logins_free(logins);
+}
+
 /* An end that comes between the verdict and the session's beginning holds for its ticket, too. */
 static void test_ended_at_once(void **state) {
 	struct logins *logins = logins_new(91, &by_password);
@@ -400,7 +441,8 @@ int main(void) {
 		cmocka_unit_test(test_replayed),        cmocka_unit_test(test_server_restarts),
 		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_kept_tickets),
 		cmocka_unit_test(test_ticket_ends),     cmocka_unit_test(test_more_is_demanded),
-		cmocka_unit_test(test_ended_at_once),   cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_ended_at_once),   cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_handshakes_end),  cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
 		cmocka_unit_test(test_until),           cmocka_unit_test(test_used),
 	};

@@ -110,7 +110,8 @@ static void add_tunnel(struct sockets *sockets, const struct config_tunnel *tunn
 					   const struct tree_node *node) {
 	struct socket socket = {.tunnel = node};
 	bool client = tunnel->role == CONFIG_CLIENT && !tunnel->role_absent;
-	if (config_has_shared(tunnel) && client)
+	/* Without a protocol, which is a fault that was told, nothing is known of its sockets. */
+	if (!tunnel->protocol || (config_has_shared(tunnel) && client))
 		return;
 	if (!tunnel->carries_streams || (!client && !tunnel->role_absent)) {
 		socket.at = &tunnel->listen;

@@ -218,6 +218,12 @@ static const struct {
 	 "datagrams have another mark; the same fwmark for both, or another port\n"
 	 "umbra.yaml:12: tunnels.four.fwmark: port 51821 is shared with the tunnel at umbra.yaml:7, "
 	 "whose datagrams have another mark; the same fwmark for both, or another port"},
+	{SERVER "  two: { protocol: oldies, listen: 51820 }\n"
+			"  three: { protocol: oldies, listen: 51820 }\n",
+	 "umbra.yaml:6: tunnels.two.protocol: \"oldies\" is not known; wireguard, phantom, mighty or "
+	 "phaze\n"
+	 "umbra.yaml:7: tunnels.three.protocol: \"oldies\" is not known; wireguard, phantom, mighty or "
+	 "phaze"},
 	/* Values */
 	{SERVER "    ciphers: [aes-128-gcm]\n"
 			"    rekey: { seconds: 0, packets: 999 }\n"

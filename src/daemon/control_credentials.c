@@ -16,6 +16,9 @@ enum { MESSAGE_SIZE = 512, USER_SIZE = CONFIG_LABEL_MAX + 1 };
 /* Less than the tool waits for an answer, and more than a login takes at the most. */
 #define PATIENCE (25 * CLOCK_SECOND)
 
+/* Far more than this host takes to give the interface what the server says. */
+#define SETTLING (2 * CLOCK_SECOND)
+
 struct control_credentials {
 	struct control_tunnel *tunnel; /* NULL: nobody waits any more */
 	struct ctl_request *request;
@@ -23,6 +26,8 @@ struct control_credentials {
 	uint64_t deadline;
 	bool taken; /* by the net process: what comes from now on is about this */
 	bool busy;  /* is what the server said so far: the net process asks it again */
+	bool connected;
+	struct endpoint endpoint; /* where to */
 };
 
 /* Off its tunnel, so that the answer is the only one. */
@@ -106,26 +111,40 @@ void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request 
 	}
 }
 
-static void connected(struct control_tunnel *tunnel, const struct endpoint *endpoint) {
+static void let_in(struct control_tunnel *tunnel) {
 	const struct control_credentials *credentials = tunnel->credentials;
 	char text[MESSAGE_SIZE], where[ENDPOINT_TEXT_SIZE] = "its server";
-	if (endpoint->address.family)
-		endpoint_format(endpoint, where);
+	if (credentials->endpoint.address.family)
+		endpoint_format(&credentials->endpoint, where);
 	(void)snprintf(text, sizeof text, "%s is connected to %s%s%s", tunnel->name, where,
 				   credentials->user[0] ? " as " : "", credentials->user);
 	ctl_answer_done(release(tunnel), text);
 }
 
+/* Whoever is told so sends at once, and without addresses that leads nowhere. */
+void control_credentials_settle(struct control_tunnel *tunnel) {
+	if (tunnel->credentials && tunnel->credentials->connected && tunnel->pushed)
+		let_in(tunnel);
+}
+
+static void connected(struct control_tunnel *tunnel, const struct process_message *message) {
+	struct control_credentials *credentials = tunnel->credentials;
+	credentials->connected = true;
+	credentials->deadline = clock_now() + SETTLING;
+	credentials->endpoint =
+		(struct endpoint){.port = message->event.port, .scope_id = message->event.scope};
+	if (message->event.family)
+		credentials->endpoint.address =
+			address_from_bytes((enum address_family)message->event.family, message->event.address);
+	control_credentials_settle(tunnel);
+}
+
 void control_credentials_event(struct control_tunnel *tunnel,
 							   const struct process_message *message) {
-	struct endpoint endpoint = {.port = message->event.port, .scope_id = message->event.scope};
 	if (!tunnel->credentials || !tunnel->credentials->taken)
 		return;
-	if (message->event.family)
-		endpoint.address =
-			address_from_bytes((enum address_family)message->event.family, message->event.address);
 	if (message->event.kind == PROCESS_EVENT_CONNECTED)
-		connected(tunnel, &endpoint);
+		connected(tunnel, message);
 	else if (message->event.count == PROCESS_REJECT_BUSY)
 		tunnel->credentials->busy = true;
 	else
@@ -138,7 +157,9 @@ uint64_t control_credentials_run(struct control *control, uint64_t now) {
 		struct control_tunnel *tunnel = &control->tunnels[i];
 		if (!tunnel->credentials)
 			continue;
-		if (now >= tunnel->credentials->deadline)
+		if (now >= tunnel->credentials->deadline && tunnel->credentials->connected)
+			let_in(tunnel);
+		else if (now >= tunnel->credentials->deadline)
 			refuse(tunnel, 504, "unavailable",
 				   tunnel->credentials->busy
 					   ? "the server is busy, as it is after wrong passwords; the daemon goes on "

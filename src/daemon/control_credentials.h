@@ -10,7 +10,8 @@ struct view_login_request;
 
 /*
  * Who a client logs in as, when a person says it: name and password go to the net process and are
- * kept nowhere else. The question is answered when the server has let the client in or has not.
+ * kept nowhere else. The question is answered when the server has let the client in, and the
+ * interface has what it gives, or has not.
  */
 
 /* Takes the place of one that still waits, of the same tunnel. */
@@ -19,6 +20,8 @@ void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request 
 /* The tunnel's server has let it in, or refused it. */
 void control_credentials_event(struct control_tunnel *tunnel,
 							   const struct process_message *message);
+/* The tunnel's interface has what its server gives. */
+void control_credentials_settle(struct control_tunnel *tunnel);
 /* Ends what is due, and returns the next deadline. */
 uint64_t control_credentials_run(struct control *control, uint64_t now);
 /* The tunnel is gone, or goes down. */

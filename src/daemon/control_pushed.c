@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_credentials.h"
 #include "daemon/shared_text.h"
 #include "tunnel/plan_pushed.h"
 #include "wire/process_settings.h"
@@ -46,6 +47,7 @@ void control_pushed_take(struct control *control, const struct channel_message *
 	tunnel->pushed = settings;
 	/* The name servers that this host asks may be the tunnel's now. */
 	control_names_refresh(control);
+	control_credentials_settle(tunnel);
 	if (same || !settings)
 		return;
 	char text[PLAN_PUSHED_TEXT_SIZE];

@@ -10,6 +10,7 @@
 #include "conf/all_kinds.h"
 #include "crypto/member.h"
 #include "daemon/stage.h"
+#include "wire/process_settings.h"
 
 #define TUNNEL(auth)                                                                  \
 	"tunnels:\n  out:\n    protocol: phaze\n    role: client\n"                       \
@@ -71,6 +72,20 @@ static void happen(struct stage *stage, enum process_event kind, const char *tex
 	happen_for(stage, kind, 0, text);
 }
 
+/* The privileged process: what the server gives is there. */
+static void give(struct stage *stage) {
+	struct process_message message = {.type = PROCESS_SETTINGS, .tunnel = SLOT};
+	struct interface_settings settings = {.mtu = 1400};
+	uint8_t data[PROCESS_SETTINGS_SIZE_MAX];
+	size_t size;
+	int descriptor;
+	memcpy(message.settings.public_key, server, sizeof server);
+	assert_int_equal(process_settings_encode(&settings, data, &size), ERR_OK);
+	assert_int_equal(shared_text_new(slice_of(data, size), &descriptor), ERR_OK);
+	stage_send(stage->privileged, &message, descriptor);
+	(void)close(descriptor);
+}
+
 static void test_who_is_let_in(void **state) {
 	static struct stage stage;
 	bring_up(&stage, TUNNEL(""));
@@ -85,6 +100,9 @@ static void test_who_is_let_in(void **state) {
 	happen_for(&stage, PROCESS_EVENT_REFUSED, PROCESS_REJECT_BUSY, "the server is busy");
 	assert_true(stage_is_quiet(stage.tool, 50));
 	happen(&stage, PROCESS_EVENT_CONNECTED, "");
+	/* Without addresses nothing could be sent. */
+	assert_true(stage_is_quiet(stage.tool, 50));
+	give(&stage);
 	assert_int_equal(stage_answer(&stage), 200);
 	stage_contains(&stage, "out is connected to 192.0.2.1:51820 as alice");
 	/* Later ones are nobody's. */
@@ -137,6 +155,8 @@ static void test_another_takes_the_place(void **state) {
 	happen(&stage, PROCESS_EVENT_CONNECTED, "");
 	assert_true(stage_is_quiet(stage.tool, 50));
 	stage_result(stage.net, &second, 0, "");
+	/* It has what the server gave before. */
+	give(&stage);
 	happen(&stage, PROCESS_EVENT_CONNECTED, "");
 	assert_int_equal(stage_answer(&stage), 200);
 	stage_contains(&stage, "as b");

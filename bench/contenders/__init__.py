@@ -9,6 +9,7 @@ from bench.contenders.fastd import Fastd
 from bench.contenders.mighty import Mighty
 from bench.contenders.none import NoVpn
 from bench.contenders.openvpn import OpenVpn, OpenVpnPassword
+from bench.contenders.phaze import Phaze
 from bench.contenders.tinc import Tinc
 from bench.contenders.wireguard import Umbra, WireguardGo
 
@@ -26,6 +27,8 @@ def all_contenders(programs: pathlib.Path) -> list[Contender]:
         Umbra("umbra-openssl", programs, aead="openssl"),
         Mighty(programs, "umbra-mighty-chacha20", "Umbra Mighty, ChaCha20", chacha20),
         Mighty(programs, "umbra-mighty-aes", "Umbra Mighty, AES-GCM", aes),
+        Phaze(programs, "umbra-phaze-chacha20", "Umbra Phaze, ChaCha20", chacha20),
+        Phaze(programs, "umbra-phaze-aes", "Umbra Phaze, AES-GCM", aes),
         WireguardGo(),
         OpenVpn(),
         OpenVpnPassword(),

@@ -256,6 +256,9 @@ static int bring_up(struct login *login, bool is_new) {
 static int log_in(struct login *login) {
 	struct view_login_request request = {.user = login->user,
 										 .password = login->secrets.password.text};
+	/* The tunnel has it, and is on its way. */
+	if (login->options->values[REMEMBER])
+		request = (struct view_login_request){.user = NULL};
 	char *body;
 	size_t size;
 	auto_free char *message = NULL;

@@ -69,8 +69,10 @@ static void put(const struct config_tunnel *config, const char *user, const char
 		uapi_put_bytes(text, "password", slice_of_text(password));
 }
 
+/* Where nothing is said, what the net process knows already is waited for. */
 static void begin(struct control_tunnel *tunnel, struct ctl_request *request, const char *user,
-				  const char *password) {
+				  const struct view_login_request *wanted) {
+	const bool says = wanted->user || wanted->password;
 	struct uapi_text text = {.data = NULL};
 	struct control_credentials *credentials = calloc(1, sizeof *credentials);
 	if (!credentials) {
@@ -78,12 +80,14 @@ static void begin(struct control_tunnel *tunnel, struct ctl_request *request, co
 		return;
 	}
 	*credentials = (struct control_credentials){
-		.tunnel = tunnel, .request = request, .deadline = clock_now() + PATIENCE};
+		.tunnel = tunnel, .request = request, .deadline = clock_now() + PATIENCE, .taken = !says};
 	(void)snprintf(credentials->user, sizeof credentials->user, "%s", user);
 	if (tunnel->credentials)
 		refuse(tunnel, 409, "exists", "another login took the place of this one");
 	tunnel->credentials = credentials;
-	put(tunnel->config, user, password, &text);
+	if (!says)
+		return;
+	put(tunnel->config, user, wanted->password, &text);
 	control_net_set(tunnel, &text, set_was_done, credentials);
 	uapi_text_done(&text);
 }
@@ -106,8 +110,11 @@ void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request 
 	else if (!control_tunnel_is_up(tunnel)) {
 		(void)snprintf(text, sizeof text, "%s is not up", tunnel->name);
 		ctl_answer_error(request, 503, "unavailable", text);
+	} else if (!wanted->user && !wanted->password && tunnel->condition == CONDITION_CONNECTED) {
+		(void)snprintf(text, sizeof text, "%s is connected", tunnel->name);
+		ctl_answer_done(request, text);
 	} else {
-		begin(tunnel, request, user ? user : "", wanted->password);
+		begin(tunnel, request, user ? user : "", wanted);
 	}
 }
 

@@ -14,7 +14,10 @@ struct view_login_request;
  * interface has what it gives, or has not.
  */
 
-/* Takes the place of one that still waits, of the same tunnel. */
+/*
+ * Takes the place of one that still waits, of the same tunnel. Without name and password what the
+ * configuration has of them is waited for.
+ */
 void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request *request,
 							  const struct view_login_request *wanted);
 /* The tunnel's server has let it in, or refused it. */

@@ -136,6 +136,18 @@ static void test_what_net_does_not_take(void **state) {
 	shut_down(&stage);
 }
 
+/* What the configuration has of name and password goes there without anybody's doing. */
+static void test_what_is_known_already(void **state) {
+	static struct stage stage;
+	bring_up(&stage, TUNNEL(", username: bob"));
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
+	assert_true(stage_is_quiet(stage.net, 50));
+	happen(&stage, PROCESS_EVENT_CONNECTED, "");
+	assert_int_equal(stage_answer(&stage), 200);
+	stage_contains(&stage, "out is connected to 192.0.2.1:51820 as bob");
+	shut_down(&stage);
+}
+
 /* Of two, the later one is what is asked for. */
 static void test_another_takes_the_place(void **state) {
 	static struct stage stage;
@@ -216,6 +228,7 @@ int main(void) {
 		cmocka_unit_test(test_another_takes_the_place),
 		cmocka_unit_test(test_the_tunnel_goes),
 		cmocka_unit_test(test_what_is_refused_at_once),
+		cmocka_unit_test(test_what_is_known_already),
 		cmocka_unit_test(test_what_net_does_not_take),
 		cmocka_unit_test(test_who_is_let_in),
 		cmocka_unit_test(test_who_is_not),

@@ -1,0 +1,154 @@
+"""Users who log in, from `umbra init` and `umbra user add` to the traffic of their machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness.lab import Lab
+from harness.nodes import outer
+from harness.phaze import Client, Server, inside, make_client, make_server, needs_phaze
+from harness.process import STALL, alive, wait_until
+from harness.traffic import BIG, assert_pings, transfer
+
+pytestmark = [pytest.mark.umbra, needs_phaze]
+
+PASSWORD = "p\u00e4ss word"
+
+
+@dataclasses.dataclass
+class World:
+    lab: Lab
+    server: Server
+    alice: Client
+    bob: Client
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[World]:
+    lab = Lab()
+    try:
+        yield make_world(lab)
+    finally:
+        lab.close()
+
+
+@pytest.fixture
+def world(made: World, request: pytest.FixtureRequest) -> World:
+    request.node.labs = [made.lab]
+    return made
+
+
+def make_world(lab: Lab) -> World:
+    hub, *spaces = (lab.namespace(name) for name in ("hub", "server", "alice", "bob"))
+    lab.bridge(hub, [(space, outer(n)) for n, space in enumerate(spaces, 1)])
+    server = make_server(lab, spaces[0], "--dns", inside(1, 4))
+    # So that who hears nothing says so soon; clients are told it.
+    server.add("keepalive: 1")
+    server.start()
+    server.add_user("alice", PASSWORD)
+    return World(lab, server, make_client(lab, spaces[1]), make_client(lab, spaces[2]))
+
+
+def test_login(world: World) -> None:
+    """Who has the right password is in: with what the server gives, both families and ways."""
+    server, alice = world.server, world.alice
+    let_in = alice.login(server, "alice", PASSWORD)
+    assert let_in.stdout == f"{alice.name} is connected to {server.where} as alice\n"
+    alice.wait()
+    given = [f"{inside(2, 4)}/24", f"{inside(2, 6)}/64"]
+    pushed = alice.shown()["pushed"]
+    assert alice.addresses() == set(given) == set(pushed["addresses"])
+    assert pushed["dns"] == [inside(1, 4)]
+    assert "10.99.0.0/24" in alice.namespace.run("ip", "route", "show", "dev", alice.name).stdout
+    assert server.members()["alice"]["state"] == "connected"
+    for family in (4, 6):
+        assert_pings(alice.namespace, inside(1, family))
+        assert_pings(server.namespace, inside(2, family))
+    transfer(alice.namespace, server.namespace, inside(1, 4), BIG // 5)
+    transfer(server.namespace, alice.namespace, inside(2, 6), BIG // 5)
+    # Nothing that is shown or kept has the password.
+    for node in (server, alice):
+        for words in (("status",), ("status", "--json"), ("peer", "list", node.name, "--json")):
+            assert PASSWORD not in node.umbra(*words).stdout
+        assert PASSWORD not in node.log_text()
+
+
+def kill_net(node: Client | Server) -> None:
+    os.kill(pid := node.part("net"), signal.SIGKILL)
+    wait_until(lambda: not alive(pid), 5, "its end")
+
+
+def kill_all(node: Client | Server) -> None:
+    node.kill()
+    node.start()
+
+
+@pytest.mark.parametrize("how", [kill_net, kill_all])
+@pytest.mark.parametrize("end", ["alice", "server"])
+def test_killed(world: World, end: str, how: Callable[[Client | Server], None]) -> None:
+    """kill -9 of the net process, or of all, of either end: a ticket brings the client back, as
+    nobody is there to say the password again."""
+    assert world.alice.works(), "the test before left it connected"
+    given = world.alice.addresses()
+    how(getattr(world, end))
+    wait_until(world.alice.works, 15, "traffic")
+    assert world.alice.addresses() == given
+    assert_pings(world.server.namespace, inside(2, 6))
+
+
+def test_disabled(world: World) -> None:
+    """`umbra user disable`: within a second nothing passes, and no ticket brings anybody back;
+    who may come again has to say the password."""
+    server, alice = world.server, world.alice
+    assert alice.works(), "the test before left it connected"
+    server.umbra("user", "disable", "alice")
+    wait_until(lambda: not alice.works(), 1 + STALL, "an end of traffic")
+    server.umbra("user", "enable", "alice")
+    assert not alice.works() and server.members()["alice"]["state"] != "connected"
+    alice.login(server, "alice", PASSWORD)
+    alice.wait()
+
+
+def test_wrong_password(world: World) -> None:
+    """It is told, by the tool and by status, and neither session nor ticket stands in for it."""
+    server, alice = world.server, world.alice
+    assert alice.works(), "the test before left it connected"
+    refused = alice.login(server, "alice", "another one", check=False)
+    assert refused.returncode == 1 and refused.stdout == ""
+    reason = "user name, password or certificate are not accepted"
+    assert refused.stderr == f"umbra: login: {reason}\n"
+    assert not alice.works() and server.members()["alice"]["state"] != "connected"
+    shown = alice.umbra("status").stdout
+    assert reason in shown and "another one" not in shown
+
+
+def test_certificate(world: World) -> None:
+    """Who shows a certificate needs no password, until it is revoked: `umbra ca revoke` and
+    `umbra reload` end the session within a second, and it brings nobody in again."""
+    server, bob = world.server, world.bob
+    text = server.configuration.read_text()
+    assert text.count("demands: [password]") == 1
+    server.configuration.write_text(text.replace("demands: [password]", "demands: [certificate]"))
+    server.umbra("reload")
+    server.add_user("bob", None)
+    authority = ("--directory", str(server.authority.parent))
+    server.umbra("ca", "issue", "client", "bob", *authority, "--output", str(bob.files))
+    (bob.files / "ca.pem").write_text(server.authority.read_text())
+    (bob.files / "tunnels" / "bob.yaml").write_text(
+        f"tunnels:\n  {bob.name}:\n    protocol: phaze\n    role: client\n"
+        f'    endpoints: ["{server.where}"]\n    auth: {{ ca_file: ../ca.pem,'
+        " certificate_file: ../bob.pem, key_file: ../bob.key }\n"
+    )
+    bob.umbra("reload")
+    bob.wait()
+    assert server.members()["bob"]["state"] == "connected"
+    server.umbra("ca", "revoke", "bob", *authority)
+    assert bob.works(), "a list that nobody has read yet"
+    server.umbra("reload")
+    wait_until(lambda: not bob.works(), 1 + STALL, "an end of traffic")
+    assert server.members()["bob"]["state"] != "connected"

@@ -121,8 +121,17 @@ static void add_rules(struct text_buffer *text, const char *rules, int indent,
 	text_buffer_add(text, "%zu\n", count);
 }
 
-/* Where there are several: the one in use is the endpoint. */
+/* Nothing is told of ways that nobody measures: the one in use is the endpoint. */
+static bool are_measured(const struct view_peer *peer) {
+	bool measured = peer->state != VIEW_PEER_CONNECTED;
+	for (size_t i = 0; i < peer->path_count; i++)
+		measured |= peer->paths[i].round_trip > 0;
+	return measured;
+}
+
 static void add_paths(struct text_buffer *text, const struct view_peer *peer, int indent) {
+	if (!are_measured(peer))
+		return;
 	for (size_t i = 0; i < peer->path_count; i++) {
 		char word[ENDPOINT_TEXT_SIZE];
 		const uint32_t us = peer->paths[i].round_trip;

@@ -432,6 +432,15 @@ static void test_paths(void **state) {
 	status_text_peer(&text, &peer, 0, &style);
 	assert_non_null(strstr(text.text, "  paths             192.0.2.1:4444, 12.3 ms\n"
 									  "                    [2001:db8::1]:1, no answer yet\n"));
+	/* Nobody measures them. */
+	text_buffer_done(&text);
+	text = (struct text_buffer){0};
+	peer.paths[0].round_trip = 0;
+	status_text_peer(&text, &peer, 0, &style);
+	assert_null(strstr(text.text, "paths"));
+	peer.state = VIEW_PEER_CONNECTING;
+	status_text_peer(&text, &peer, 0, &style);
+	assert_non_null(strstr(text.text, "  paths             192.0.2.1:4444, no answer yet\n"));
 }
 
 int main(void) {

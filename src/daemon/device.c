@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "daemon/device_connections.h"
 #include "daemon/device_engine.h"
 #include "daemon/device_logins.h"
 #include "daemon/device_port.h"
@@ -19,6 +21,7 @@ struct net_device {
 	struct net_start start;
 	struct device_engine *engine;
 	struct device_port port;
+	struct device_connections *connections; /* NULL: the protocol has none */
 	const struct device_ops *ops;
 	struct device *device;
 	struct device_host host;
@@ -115,6 +118,27 @@ static void host_used(void *context, const uint8_t public_key[static X25519_KEY_
 	device_logins_used(&device->start, public_key, bytes);
 }
 
+static enum err host_connect(void *context, const struct endpoint *to, uint64_t *out_connection) {
+	const struct net_device *device = context;
+	return device_connections_connect(device->connections, to, out_connection);
+}
+
+static enum err host_write(void *context, uint64_t connection, struct slice data) {
+	const struct net_device *device = context;
+	return device_connections_write(device->connections, connection, data);
+}
+
+static void host_close(void *context, uint64_t connection) {
+	const struct net_device *device = context;
+	device_connections_close(device->connections, connection);
+}
+
+static enum err host_hand_over(void *context, uint64_t connection,
+							   struct stream_transport *out_transport) {
+	const struct net_device *device = context;
+	return device_connections_hand_over(device->connections, connection, out_transport);
+}
+
 static bool save_all(void *context) {
 	struct net_device *device = context;
 	device->save_failed = false;
@@ -172,6 +196,7 @@ static void device_free(struct net_device *device) {
 	device_port_close(&device->port);
 	if (device->device)
 		device->ops->free(device->device);
+	device_connections_free(device->connections);
 	device_engine_release(device->engine);
 	net_journal_done(&device->journal);
 	free(device);
@@ -183,10 +208,9 @@ static void device_link(struct net_device *device, uint32_t mtu, bool up) {
 }
 
 static enum err device_new(const struct net_start *start, struct net_device **out_device) {
-	if (start->shards == 0 || start->stream_count > 0)
-		return ERR_UNSUPPORTED; /* packets take an interface, and nothing else */
 	const struct device_ops *ops = registry_find(start->protocol);
-	if (!ops)
+	/* Packets take an interface; what listens besides is a protocol's that has connections. */
+	if (start->shards == 0 || !ops || (start->stream_count > 0 && !ops->received))
 		return ERR_UNSUPPORTED;
 	struct net_device *device = calloc(1, sizeof *device);
 	if (!device)
@@ -207,17 +231,24 @@ static enum err device_new(const struct net_start *start, struct net_device **ou
 		.abandon = host_abandon,
 		.ticket = host_ticket,
 		.used = host_used,
+		.connect = host_connect,
+		.write = host_write,
+		.close = host_close,
+		.hand_over = host_hand_over,
 	};
 	enum err error = net_journal_open(&device->journal, &device->start);
 	if (error == ERR_OK)
 		error = device_engine_take(start, &device->engine);
 	if (error == ERR_OK)
 		error = open_device(device);
+	if (error == ERR_OK && ops->received)
+		error = device_connections_new(&device->start, ops, device->device, &device->connections);
 	if (error != ERR_OK) {
 		device_free(device);
 		return error;
 	}
 	close_all(start->queues, start->shards);
+	close_all(start->streams, start->stream_count);
 	(void)close(start->journal);
 	restore(device);
 	device_link(device, start->mtu, start->up);
@@ -252,8 +283,19 @@ static void device_verdict(struct net_device *device, const struct process_verdi
 		device_logins_judge(device->ops, device->device, verdict);
 }
 
+static void device_sockets(struct net_device *device, const struct process_sockets *answer,
+						   const int *descriptors, size_t count) {
+	if (device->connections)
+		device_connections_sockets(device->connections, answer, descriptors, count);
+	else
+		close_all(descriptors, count);
+}
+
 static uint64_t device_run(struct net_device *device, uint64_t now) {
+	const uint64_t accept =
+		device->connections ? device_connections_run(device->connections, now) : CLOCK_NEVER;
 	uint64_t next = device->ops->run(device->device, now);
+	next = accept < next ? accept : next;
 	net_journal_compact(&device->journal, save_all, device);
 	return next;
 }
@@ -269,4 +311,5 @@ const struct net_device_ops device_ops = {
 	.status = device_status,
 	.run = device_run,
 	.verdict = device_verdict,
+	.sockets = device_sockets,
 };

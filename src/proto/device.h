@@ -17,6 +17,8 @@
  * control thread alone. The registry lists them.
  */
 
+struct stream_transport;
+
 enum device_event_kind {
 	/* Keys were agreed on after more than 180 s without, for the first time, or after an attempt
 	 * that DEVICE_EVENT_UNANSWERED told of. */
@@ -132,6 +134,27 @@ struct device_host {
 	void (*ticket)(void *context, const struct device_ticket *ticket);
 	/* Bytes of both directions since it was told last. */
 	void (*used)(void *context, const uint8_t public_key[static X25519_KEY_SIZE], uint64_t bytes);
+
+	/*
+	 * Optional, together: connections (TCP), each with a number that no other has, until it is
+	 * closed here, handed over, or told of by device_ops.ended. This begins one; what is written
+	 * before it is made leaves then. ERR_NO_MEMORY, ERR_AGAIN, ERR_LIMIT: there are too many.
+	 */
+	enum err (*connect)(void *context, const struct endpoint *to, uint64_t *out_connection);
+	/* All of it or nothing; it never waits. ERR_LIMIT: too much is on its way. ERR_NOT_FOUND. */
+	enum err (*write)(void *context, uint64_t connection, struct slice data);
+	/* One that is there no more is fine. */
+	void (*close)(void *context, uint64_t connection);
+	/* For a shard. ERR_AGAIN: something was not written yet, and all is as before. */
+	enum err (*hand_over)(void *context, uint64_t connection,
+						  struct stream_transport *out_transport);
+};
+
+/* The other end of a connection. */
+struct device_caller {
+	uint64_t connection;
+	bool is_incoming;
+	struct endpoint from;
 };
 
 struct device_options {
@@ -187,6 +210,12 @@ struct device_ops {
 	 * was set before.
 	 */
 	void (*verdict)(struct device *device, const struct device_verdict *verdict);
+	/*
+	 * Optional, with device_host.connect and what follows it: bytes came, and one ended by itself.
+	 * What is to be done about them may be put off to run(), which follows.
+	 */
+	void (*received)(struct device *device, const struct device_caller *caller, struct slice data);
+	void (*ended)(struct device *device, uint64_t connection);
 	/* Does what is due (freeing, saving news) and returns when to be called again at the latest. */
 	uint64_t (*run)(struct device *device, uint64_t now);
 };

@@ -115,9 +115,13 @@ static void add_tunnel(struct sockets *sockets, const struct config_tunnel *tunn
 		return;
 	if (!tunnel->carries_streams || (!client && !tunnel->role_absent)) {
 		socket.at = &tunnel->listen;
+		socket.node = tree_get(node, "listen");
+		if (tunnel->logs_in && config_goes_over(tunnel, CONFIG_TCP)) {
+			socket.tcp = true;
+			add(sockets, &socket);
+		}
 		socket.tcp = tunnel->carries_streams;
 		socket.shares = tunnel->carries_streams ? NULL : tunnel;
-		socket.node = tree_get(node, "listen");
 		add(sockets, &socket);
 		return;
 	}
@@ -141,7 +145,7 @@ enum err check_sockets(const struct config *config, const struct tree_node *root
 	const struct tree_node *node = tunnels ? tunnels->first : NULL;
 	size_t count = 1;
 	for (size_t i = 0; i < config->tunnel_count; i++)
-		count += 1 + config->tunnels[i].forward_count;
+		count += 2 + config->tunnels[i].forward_count;
 	auto_free struct socket *items = calloc(count, sizeof *items);
 	if (!items)
 		return ERR_NO_MEMORY;

@@ -5,6 +5,10 @@
 #define AT(member) SCHEMA_SHARED_AT(member)
 #define AT_LOGIN(member) .offset = offsetof(struct config_tunnel, login.member)
 const char *const schema_demands[] = {"password", "certificate", NULL};
+const char *const schema_transports[] = {"udp", "tcp", NULL};
+_Static_assert(sizeof schema_transports / sizeof schema_transports[0] == CONFIG_TRANSPORTS_MAX + 1);
+/* As enum config_carriage. */
+const char *const schema_carriages[] = {"udp", "tcp", "auto", NULL};
 
 enum {
 	TICKETS_MIN = 60,

@@ -13,6 +13,7 @@
 
 extern const struct schema_row schema_auth_rows[], schema_rekey_rows[], schema_push_rows[];
 extern const char *const schema_ciphers[], *const schema_demands[];
+extern const char *const schema_transports[], *const schema_carriages[];
 
 #define SCHEMA_SHARED_AT(member) .offset = offsetof(struct config_tunnel, shared.member)
 #define SCHEMA_SHARED_GROUP(name, more, group_rows, text)                        \
@@ -32,6 +33,25 @@ extern const char *const schema_ciphers[], *const schema_demands[];
 	 .example = "[\"vpn.example.org:51820\"]",                                                   \
 	 .help = "Where the server is reached: names or addresses, and ports. Of several with one "  \
 			 "shared key the nearest that answers is used, otherwise the first."},               \
+		{.key = "transport",                                                                     \
+		 .type = SCHEMA_INDEX,                                                                   \
+		 .flags = SCHEMA_OF_LOGIN | SCHEMA_OF_CLIENT,                                            \
+		 .offset = offsetof(struct config_tunnel, login.transport),                              \
+		 .choices = schema_carriages,                                                            \
+		 .standard = "udp",                                                                      \
+		 .help = "What carries the tunnel to the server. tcp is for networks that let no UDP "   \
+				 "through, and slower. auto: TCP wherever UDP stays without an answer."},        \
+		{.key = "transports",                                                                    \
+		 .type = SCHEMA_WORDS,                                                                   \
+		 .flags = SCHEMA_OF_LOGIN | SCHEMA_OF_SERVER,                                            \
+		 .offset = offsetof(struct config_tunnel, login.transports),                             \
+		 .maximum = CONFIG_TRANSPORTS_MAX,                                                       \
+		 .choices = schema_transports,                                                           \
+		 .standard = "",                                                                         \
+		 .absent = "[udp, tcp]",                                                                 \
+		 .example = "[udp]",                                                                     \
+		 .help = "What clients may come by, to the one port of listen. Without udp nobody is "   \
+				 "answered there, though the socket is open."},                                  \
 		SCHEMA_SHARED_GROUP("auth", SCHEMA_SHARED_CLIENT, schema_auth_rows,                      \
 							"What the ends know each other by."),                                \
 		{.key = "ciphers",                                                                       \

@@ -241,8 +241,8 @@ static void listening_ready(void *context, uint32_t events) {
 	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
 		union socket_name name = {.any.sa_family = AF_UNSPEC};
 		socklen_t size = sizeof name;
-		const int descriptor = accept4(listening->descriptor, &name.any, &size,
-									   SOCK_NONBLOCK | SOCK_CLOEXEC);
+		const int descriptor =
+			accept4(listening->descriptor, &name.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (descriptor >= 0) {
 			const struct endpoint from = socket_name_endpoint(&name);
 			accepted(connections, descriptor, &from);
@@ -317,8 +317,7 @@ void device_connections_sockets(struct device_connections *connections,
 		else /* it was given up meanwhile */
 			(void)close(descriptors[i]);
 	}
-	struct connection *connection =
-		answer->error ? find_waiting(connections, answer->kind) : NULL;
+	struct connection *connection = answer->error ? find_waiting(connections, answer->kind) : NULL;
 	if (connection)
 		end(connection);
 }
@@ -332,8 +331,7 @@ enum err device_connections_write(struct device_connections *connections, uint64
 		return ERR_NOT_FOUND;
 	if (connection->unwritten_size + data.size > DEVICE_CONNECTIONS_WRITE_MAX)
 		return ERR_LIMIT;
-	uint8_t *unwritten =
-		realloc(connection->unwritten, connection->unwritten_size + data.size + 1);
+	uint8_t *unwritten = realloc(connection->unwritten, connection->unwritten_size + data.size + 1);
 	if (!unwritten)
 		return ERR_NO_MEMORY;
 	connection->unwritten = unwritten;

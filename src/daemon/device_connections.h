@@ -14,7 +14,7 @@
  */
 
 enum {
-	DEVICE_CONNECTIONS_IN_MAX = 256, /* the oldest makes room */
+	DEVICE_CONNECTIONS_IN_MAX = 256,    /* the oldest makes room */
 	DEVICE_CONNECTIONS_SOURCE_MAX = 16, /* of an IPv4 /24 or an IPv6 /64; no more are taken */
 	DEVICE_CONNECTIONS_OUT_MAX = 4,
 	DEVICE_CONNECTIONS_WRITE_MAX = 32 * 1024, /* bytes on their way: all messages of a handshake */

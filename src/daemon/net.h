@@ -60,8 +60,8 @@ struct net_callbacks {
 					const struct interface_settings *settings);
 
 	/*
-	 * None of these waits. TCP sockets, and UDP ones of tunnels that carry streams: they come by net_device_ops.sockets,
-	 * one answer a request. ERR_AGAIN: the channel is full; ERR_CLOSED.
+	 * None of these waits. TCP sockets, and UDP ones of tunnels that carry streams: they come by
+	 * net_device_ops.sockets, one answer a request. ERR_AGAIN: the channel is full; ERR_CLOSED.
 	 */
 	enum err (*sockets)(void *context, uint8_t kind, uint8_t count);
 

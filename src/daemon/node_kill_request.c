@@ -65,6 +65,16 @@ static enum err add_endpoint(struct node_kill_request *request, uint32_t mark, b
 	return ERR_OK;
 }
 
+/* By whatever the tunnel may reach it. */
+static enum err add_ways(struct node_kill_request *request, const struct config_tunnel *config,
+						 uint32_t mark, const struct endpoint *endpoint) {
+	const bool tcp =
+		config->logs_in ? config_goes_over(config, CONFIG_TCP) : config->carries_streams;
+	const bool udp = config->logs_in ? config_goes_over(config, CONFIG_UDP) : !tcp;
+	enum err error = udp ? add_endpoint(request, mark, false, endpoint) : ERR_OK;
+	return !error && tcp ? add_endpoint(request, mark, true, endpoint) : error;
+}
+
 static enum err add_endpoints(struct node_kill_request *request, const struct node *node,
 							  const struct config_tunnel *config, uint32_t mark) {
 	enum err error = ERR_OK;
@@ -72,15 +82,14 @@ static enum err add_endpoints(struct node_kill_request *request, const struct no
 		const struct config_hosts *others = &config->peers[i].others;
 		struct endpoint endpoint;
 		if (plan_endpoint(&config->peers[i].endpoint, &endpoint))
-			error = add_endpoint(request, mark, config->carries_streams, &endpoint);
+			error = add_ways(request, config, mark, &endpoint);
 		for (size_t j = 0; j < others->count && !error; j++)
 			if (plan_endpoint(&others->items[j], &endpoint))
-				error = add_endpoint(request, mark, config->carries_streams, &endpoint);
+				error = add_ways(request, config, mark, &endpoint);
 	}
 	const struct kill_memory_tunnel *memory = memory_of(node, config->name);
 	for (size_t i = 0; memory && i < memory->endpoint_count && !error; i++)
-		error =
-			add_endpoint(request, mark, config->carries_streams, &memory->endpoints[i].endpoint);
+		error = add_ways(request, config, mark, &memory->endpoints[i].endpoint);
 	return error;
 }
 

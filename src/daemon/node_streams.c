@@ -4,11 +4,28 @@
 #include "tunnel/plan.h"
 #include "tunnel/plan_streams.h"
 
+/* A server whose clients log in has its port over TCP as well; its interface is as any. */
+static void request_login(const struct node_tunnel *tunnel,
+						  struct stream_socket_request out_sockets[static STREAM_LISTENERS_MAX],
+						  struct attachment_request *request) {
+	const struct config_tunnel *config = tunnel->config;
+	if (config->role != CONFIG_SERVER || !config_goes_over(config, CONFIG_TCP))
+		return;
+	out_sockets[0] = (struct stream_socket_request){.mark = plan_mark(config, tunnel->slot),
+													.at = config->listen};
+	request->streams = out_sockets;
+	request->stream_count = 1;
+}
+
 void node_streams_request(const struct node_tunnel *tunnel,
 						  struct stream_socket_request out_sockets[static STREAM_LISTENERS_MAX],
 						  struct attachment_request *request) {
 	struct stream_listener listeners[STREAM_LISTENERS_MAX];
 	const struct config_tunnel *config = tunnel->config;
+	if (config->logs_in)
+		request_login(tunnel, out_sockets, request);
+	if (!config->carries_streams)
+		return;
 	size_t count = plan_streams_listeners(config, listeners);
 	for (size_t i = 0; i < count; i++)
 		out_sockets[i] = (struct stream_socket_request){
@@ -24,10 +41,24 @@ void node_streams_request(const struct node_tunnel *tunnel,
 	request->shards = plan_streams_has_interface(config) ? 1 : 0;
 }
 
+/* A client connects to its server. */
+static bool login_has_socket(const struct config_tunnel *tunnel,
+							 const struct stream_socket_request *request, uint8_t kind,
+							 struct stream_socket_request *out_request) {
+	if (tunnel->role != CONFIG_CLIENT || !config_goes_over(tunnel, CONFIG_TCP) ||
+		(kind != PROCESS_SOCKET_TCP_V4 && kind != PROCESS_SOCKET_TCP_V6))
+		return false;
+	*out_request = *request;
+	out_request->family = kind == PROCESS_SOCKET_TCP_V4 ? ADDRESS_V4 : ADDRESS_V6;
+	return true;
+}
+
 bool node_streams_has_socket(const struct config_tunnel *tunnel, uint16_t slot, uint8_t kind,
 							 struct stream_socket_request *out_request) {
 	bool server = tunnel->role == CONFIG_SERVER;
 	struct stream_socket_request request = {.mark = plan_mark(tunnel, slot)};
+	if (tunnel->logs_in)
+		return login_has_socket(tunnel, &request, kind, out_request);
 	if (!tunnel->carries_streams)
 		return false;
 	switch ((enum process_socket)kind) {

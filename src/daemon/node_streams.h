@@ -6,12 +6,18 @@
 #include "daemon/attachment.h"
 #include "tunnel/stream_options.h"
 
-/* Tunnels that carry streams, as the privileged process has them: their sockets. */
+/*
+ * Tunnels that carry streams, and those that packets go over TCP of, as the privileged process has
+ * them: their sockets.
+ */
 
 struct config_tunnel;
 struct node_tunnel;
 
-/* What is to be opened for it besides; the sockets are for as long as the request is. */
+/*
+ * What is to be opened for it besides, for any tunnel; the sockets are for as long as the request
+ * is.
+ */
 void node_streams_request(const struct node_tunnel *tunnel,
 						  struct stream_socket_request out_sockets[static STREAM_LISTENERS_MAX],
 						  struct attachment_request *request);

@@ -236,8 +236,7 @@ void node_tunnel_up(struct node *node, struct node_order *order) {
 		.more = plan_mtu_more(config),
 		.listen = config->listen.address,
 	};
-	if (config->carries_streams)
-		node_streams_request(tunnel, sockets, &request);
+	node_streams_request(tunnel, sockets, &request);
 	char problem[NODE_REASON_SIZE];
 	if (node_kill_switch_engage(node, tunnel, problem)) {
 		fail(node, tunnel, problem);

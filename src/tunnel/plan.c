@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/plan_login.h"
 #include "tunnel/plan_mtu.h"
 #include "tunnel/plan_streams.h"
 #include "tunnel/prefix_set.h"
@@ -189,5 +190,7 @@ bool plan_needs_restart(const struct config_tunnel *before, const struct config_
 	return strcmp(before->protocol, after->protocol) != 0 || moves_with_mark(before, after) ||
 		   (after->carries_streams && plan_streams_needs_restart(before, after)) ||
 		   (config_has_shared(after) && before->role != after->role) ||
+		   (after->logs_in && after->role == CONFIG_SERVER &&
+			plan_login_needs_restart(before, after)) ||
 		   !address_equal(&before->listen.address, &after->listen.address);
 }

@@ -124,11 +124,18 @@ void plan_login_put(const struct config_tunnel *before, const struct config_tunn
 	static plan_part *const of_server[] = {
 		put_authorities, put_revoked, put_certificates, put_demands, put_ticket_key,
 		put_tickets,     NULL};
-	static plan_part *const of_client[] = {put_authorities, put_revoked,    put_certificates,
-										   put_server,      put_ticket_key, NULL};
+	static plan_part *const of_client[] = {
+		put_authorities, put_revoked, put_certificates, put_server, put_ticket_key,
+		put_transport,   NULL};
 	plan_part *const *parts = tunnel->role == CONFIG_CLIENT ? of_client : of_server;
 	for (; *parts; parts++)
 		plan_part_put(*parts, before, NULL, tunnel, NULL, text);
+}
+
+bool plan_login_needs_restart(const struct config_tunnel *before,
+							  const struct config_tunnel *after) {
+	const bool was = config_goes_over(before, CONFIG_TCP), is = config_goes_over(after, CONFIG_TCP);
+	return was != is || (is && !endpoint_equal(&before->listen, &after->listen));
 }
 
 void plan_login_put_user(const struct config_tunnel *tunnel, const struct config_peer *peer,

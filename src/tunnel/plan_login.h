@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "conf/config.h"
 #include "wire/uapi.h"
 
@@ -15,3 +17,7 @@ void plan_login_put(const struct config_tunnel *before, const struct config_tunn
 /* A plan_part: who a client logs in as, so far as the configuration says. */
 void plan_login_put_user(const struct config_tunnel *tunnel, const struct config_peer *peer,
 						 struct uapi_text *text);
+
+/* Whether a server's listening sockets are others. */
+bool plan_login_needs_restart(const struct config_tunnel *before,
+							  const struct config_tunnel *after);

@@ -113,6 +113,8 @@ static inline void same_login(const struct config_login *left, const struct conf
 	same_text(left->certificate_file, right->certificate_file);
 	same_text(left->key_file, right->key_file);
 	same_text(left->ticket_key_file, right->ticket_key_file);
+	assert_int_equal(left->transport, right->transport);
+	same_texts(&left->transports, &right->transports);
 	same_texts(&left->demands, &right->demands);
 	same_texts(&left->groups, &right->groups);
 	same_choice(&left->tickets, &right->tickets);

@@ -20,6 +20,7 @@ static const char server[] =
 	"    addresses: [10.66.0.1/24, \"fd66::1/64\"]\n"
 	"    ciphers: [chacha20-poly1305]\n"
 	"    client_to_client: true\n"
+	"    transports: [udp]\n"
 	"    push: { routes: [10.66.0.0/24], dns: [10.66.0.1], domains: [Corp.Example], mtu: 1400 }\n"
 	"    auth:\n"
 	"      certificate_file: vpn.pem\n"
@@ -36,6 +37,7 @@ static const char client[] = "tunnels:\n"
 							 "    protocol: phaze\n"
 							 "    role: client\n"
 							 "    endpoints: [\"VPN.example.org:51820\", \"192.0.2.1:51821\"]\n"
+							 "    transport: auto\n"
 							 "    auth:\n"
 							 "      username: alice@example.org\n"
 							 "      password_file: p\n"
@@ -52,6 +54,7 @@ static void test_of_a_server(void **state) {
 	assert_int_equal(tunnel->peer_count, 0);
 	assert_string_equal(login->certificate_file, "/etc/umbra/vpn.pem");
 	assert_string_equal(login->crl_file, "/etc/umbra/crl.pem");
+	assert_true(config_goes_over(tunnel, CONFIG_UDP) && !config_goes_over(tunnel, CONFIG_TCP));
 	assert_int_equal(login->demands.count, 2);
 	assert_string_equal(login->demands.items[0], "certificate");
 	assert_int_equal(login->groups.count, 2);
@@ -112,6 +115,7 @@ static void test_defaults(void **state) {
 	assert_int_equal(tunnel->shared.rekey.seconds.value, 120);
 	assert_int_equal(tunnel->shared.rekey.packets.value, 1 << 30);
 	assert_int_equal(tunnel->shared.keepalive.value, 10);
+	assert_true(config_goes_over(tunnel, CONFIG_UDP) && config_goes_over(tunnel, CONFIG_TCP));
 	assert_int_equal(tunnel->login.demands.count, 1);
 	assert_string_equal(tunnel->login.demands.items[0], "password");
 	assert_int_equal(tunnel->login.groups.count, 0);
@@ -119,6 +123,31 @@ static void test_defaults(void **state) {
 	assert_int_equal(config->tunnels[1].shared.rekey.seconds.value, 600);
 	assert_false(config->tunnels[1].logs_in);
 	config_free(config);
+}
+
+/* By what a client goes. */
+static void test_transports_of_clients(void **state) {
+	static const struct {
+		const char *line;
+		bool udp, tcp;
+	} rows[] = {
+		{"", true, false},
+		{"    transport: udp\n", true, false},
+		{"    transport: tcp\n", false, true},
+		{"    transport: auto\n", true, true},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[512];
+		(void)snprintf(text, sizeof text,
+					   "tunnels:\n  out:\n    protocol: phaze\n    role: client\n"
+					   "    endpoints: [\"192.0.2.1:1\"]\n"
+					   "    auth: { username: a, password_file: p, ca_file: c }\n%s",
+					   rows[i].line);
+		struct config *config = loading_good(text);
+		assert_int_equal(config_goes_over(&config->tunnels[0], CONFIG_UDP), rows[i].udp);
+		assert_int_equal(config_goes_over(&config->tunnels[0], CONFIG_TCP), rows[i].tcp);
+		config_free(config);
+	}
 }
 
 /* The control process learns a configuration from its dump. */
@@ -186,13 +215,10 @@ static void test_of_what_tunnels_keys_are(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_client_has_one_peer),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_dumps),
-		cmocka_unit_test(test_names_of_servers),
-		cmocka_unit_test(test_of_a_server),
-		cmocka_unit_test(test_of_what_tunnels_keys_are),
-		cmocka_unit_test(test_the_example_loads),
+		cmocka_unit_test(test_a_client_has_one_peer),    cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_transports_of_clients),    cmocka_unit_test(test_dumps),
+		cmocka_unit_test(test_names_of_servers),         cmocka_unit_test(test_of_a_server),
+		cmocka_unit_test(test_of_what_tunnels_keys_are), cmocka_unit_test(test_the_example_loads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,15 @@ static const struct {
 	 "umbra.yaml:7: tunnels.vpn.auth.pin: of no use for a server; no such key, or another role\n"
 	 "umbra.yaml:7: tunnels.vpn.auth.server_name: of no use for a server; no such key, or another "
 	 "role"},
+	/* One port of TCP is of one tunnel, whatever shares those of UDP. */
+	{"tunnels:\n"
+	 "  web: { protocol: phantom, role: server, listen: 1, private_key_file: k,\n"
+	 "         tls: { certificate_file: c, key_file: k }, decoy: { folder: f } }\n"
+	 "  vpn: { protocol: phaze, role: server, listen: 1, addresses: [10.0.0.1/24],\n"
+	 "         auth: { certificate_file: c, key_file: k } }\n",
+	 "umbra.yaml:4: tunnels.vpn.listen: port 1 is taken by the tunnel at umbra.yaml:2; another "
+	 "port "
+	 "or address"},
 	{CLIENT(
 		 "ca_file: c, demands: [password], groups: [a], tickets: 60") "    listen: 1\n"
 																	  "    client_to_client: true\n"
@@ -177,6 +186,14 @@ static const struct {
 	 "umbra.yaml:6: tunnels.out.auth.pin: the list has 2 items; at most 1\n"
 	 "umbra.yaml:6: tunnels.out.auth.server_name: \"a b\" is neither a domain name nor an address; "
 	 "a domain name like vpn.example.org, or an address"},
+	{SERVER("") "    transports: [udp, tcp, udp, quic]\n    transport: tcp\n",
+	 "umbra.yaml:8: tunnels.vpn.transports: the list has 4 items; at most 2\n"
+	 "umbra.yaml:9: tunnels.vpn.transport: of no use for a server; no such key, or another role"},
+	{SERVER("") "    transports: [tcp, quic]\n",
+	 "umbra.yaml:8: tunnels.vpn.transports: \"quic\" is not known; a list of udp or tcp"},
+	{CLIENT("ca_file: c") "    transport: quic\n    transports: [udp]\n",
+	 "umbra.yaml:7: tunnels.out.transport: \"quic\" is not known; udp, tcp or auto\n"
+	 "umbra.yaml:8: tunnels.out.transports: of no use for a client; no such key, or another role"},
 	{CLIENT("pin: sha256/short"),
 	 "umbra.yaml:6: tunnels.out.auth.pin: \"sha256/short\" is not the base64 of 32 bytes behind "
 	 "sha256/; sha256/ and 44 characters of base64"},

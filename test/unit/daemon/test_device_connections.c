@@ -82,9 +82,9 @@ static int set_up(void **state) {
 	stage.start.streams = &stage.listening;
 	stage.start.stream_count = 1;
 	stage.start.callbacks.sockets = ask;
-	assert_int_equal(device_connections_new(&stage.start, &ops, (struct device *)&stage,
-											&stage.connections),
-					 ERR_OK);
+	assert_int_equal(
+		device_connections_new(&stage.start, &ops, (struct device *)&stage, &stage.connections),
+		ERR_OK);
 	return 0;
 }
 
@@ -159,8 +159,7 @@ static void slow_readers(void **state) {
 	const uint64_t number = stage.caller.connection;
 	while (!error && sent < ((size_t)64 << 20)) {
 		memset(chunk, (int)(sent / sizeof chunk), sizeof chunk);
-		error = device_connections_write(stage.connections, number,
-										 slice_of(chunk, sizeof chunk));
+		error = device_connections_write(stage.connections, number, slice_of(chunk, sizeof chunk));
 		sent += error ? 0 : sizeof chunk;
 	}
 	assert_int_equal(error, ERR_LIMIT);
@@ -190,18 +189,18 @@ static void handed_over(void **state) {
 	const int descriptor = call();
 	assert_int_equal(send(descriptor, "x", 1, 0), 1);
 	turns_until(&stage.received, 1);
-	assert_int_equal(device_connections_hand_over(stage.connections, stage.caller.connection,
-												  &transport),
-					 ERR_OK);
+	assert_int_equal(
+		device_connections_hand_over(stage.connections, stage.caller.connection, &transport),
+		ERR_OK);
 	assert_int_equal(send(descriptor, "yz", 2, 0), 2);
 	turn();
 	assert_int_equal(stage.received, 1);
 	assert_int_equal(transport.ops->read(transport.context, bytes, sizeof bytes, &size), ERR_OK);
 	assert_int_equal(size, 2);
 	assert_int_equal(transport.ops->read(transport.context, bytes, sizeof bytes, &size), ERR_AGAIN);
-	assert_int_equal(device_connections_hand_over(stage.connections, stage.caller.connection,
-												  &transport),
-					 ERR_NOT_FOUND);
+	assert_int_equal(
+		device_connections_hand_over(stage.connections, stage.caller.connection, &transport),
+		ERR_NOT_FOUND);
 	(void)close(descriptor);
 	assert_int_equal(transport.ops->read(transport.context, bytes, sizeof bytes, &size),
 					 ERR_CLOSED);
@@ -258,9 +257,9 @@ static void going_out(void **state) {
 	turns_until(&stage.heard_size, 5);
 	assert_memory_equal(stage.heard, "early", 5);
 	assert_int_not_equal(stage.caller.connection, number);
-	assert_int_equal(device_connections_write(stage.connections, stage.caller.connection,
-											  slice_of("answer", 6)),
-					 ERR_OK);
+	assert_int_equal(
+		device_connections_write(stage.connections, stage.caller.connection, slice_of("answer", 6)),
+		ERR_OK);
 	turns_until(&stage.heard_size, 11);
 	assert_int_equal(stage.caller.connection, number);
 	assert_false(stage.caller.is_incoming);
@@ -287,9 +286,9 @@ static void going_nowhere(void **state) {
 	assert_int_equal(stage.last_ended, numbers[0]);
 	for (size_t i = 0; i < DEVICE_CONNECTIONS_OUT_MAX; i++)
 		assert_int_equal(device_connections_connect(stage.connections, &to, &numbers[i]), ERR_OK);
-	assert_int_equal(device_connections_connect(stage.connections, &to,
-												&numbers[DEVICE_CONNECTIONS_OUT_MAX]),
-					 ERR_LIMIT);
+	assert_int_equal(
+		device_connections_connect(stage.connections, &to, &numbers[DEVICE_CONNECTIONS_OUT_MAX]),
+		ERR_LIMIT);
 	for (size_t i = 0; i < DEVICE_CONNECTIONS_OUT_MAX; i++)
 		device_connections_close(stage.connections, numbers[i]);
 	descriptor = socket_of(ADDRESS_V4);

@@ -43,6 +43,40 @@ static void test_kinds(void **state) {
 	assert_int_equal(kinds_of(&tunnel), 0);
 }
 
+static const char *const udp_and_tcp[] = {"udp", "tcp"};
+
+/* A client that logs in by TCP connects to its server, a server's clients come. */
+static void test_logins(void **state) {
+	struct config_tunnel config = {
+		.logs_in = true, .role = CONFIG_CLIENT, .listen = at("192.0.2.1:443")};
+	struct node_tunnel tunnel = {.config = &config, .slot = 5};
+	struct stream_socket_request sockets[STREAM_LISTENERS_MAX];
+	struct attachment_request request = {.shards = 4};
+	assert_int_equal(kinds_of(&config), 0);
+	config.login.transport = CONFIG_OVER_TCP;
+	assert_int_equal(kinds_of(&config), TCP);
+	config.fwmark.value = 77;
+	assert_true(node_streams_has_socket(&config, 5, PROCESS_SOCKET_TCP_V6, &sockets[0]));
+	assert_int_equal(sockets[0].mark, 77);
+	assert_int_equal(sockets[0].family, ADDRESS_V6);
+	config.login.transport = CONFIG_OVER_EITHER;
+	assert_int_equal(kinds_of(&config), TCP);
+	node_streams_request(&tunnel, sockets, &request);
+	assert_int_equal(request.stream_count, 0);
+	config.role = CONFIG_SERVER;
+	config.login.transports = (struct config_texts){udp_and_tcp, 1};
+	node_streams_request(&tunnel, sockets, &request);
+	assert_int_equal(request.stream_count, 0);
+	config.login.transports.count = 2;
+	assert_int_equal(kinds_of(&config), 0);
+	node_streams_request(&tunnel, sockets, &request);
+	assert_int_equal(request.stream_count, 1);
+	assert_int_equal(request.shards, 4);
+	assert_int_equal(sockets[0].mark, 77);
+	assert_true(endpoint_equal(&sockets[0].at, &config.listen));
+	assert_false(sockets[0].datagrams);
+}
+
 /* What goes to the server bears the tunnel's mark; what goes to programs here does not. */
 static void test_marks_and_addresses(void **state) {
 	struct config_tunnel tunnel = {.carries_streams = true, .role = CONFIG_CLIENT};
@@ -98,6 +132,7 @@ static void test_request(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_marks_and_addresses),
 		cmocka_unit_test(test_request),
 	};

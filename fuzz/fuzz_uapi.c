@@ -89,6 +89,9 @@ static void put_of_logins(struct uapi_text *text, const struct uapi_entry *entry
 	case UAPI_SERVER_NAME:
 		uapi_put_text(text, "server_name", entry->text);
 		break;
+	case UAPI_TRANSPORT:
+		uapi_put_text(text, "transport", entry->text);
+		break;
 	case UAPI_DEMANDS:
 		uapi_put_text(text, "demands", entry->text);
 		break;
@@ -233,6 +236,7 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_CERTIFICATE:
 	case UAPI_SERVER_NAME:
 	case UAPI_DEMANDS:
+	case UAPI_TRANSPORT:
 		return strcmp(left->text, right->text) == 0;
 	case UAPI_REPLACE_RULES:
 	case UAPI_REPLACE_PEERS:

@@ -5,6 +5,7 @@
 
 #include "base/wipe.h"
 #include "engine/interface.h"
+#include "engine/stream_link.h"
 #include "proto/phaze_ids.h"
 #include "proto/phaze_message.h"
 #include "proto/phaze_session.h"
@@ -93,11 +94,14 @@ static void run_session(struct shard *shard, struct command *base) {
 	const struct phaze_new_session *offer = &command->offer;
 	struct phaze_peer *peer = offer->peer;
 	struct phaze_session *session = command->session;
-	(void)lane_of(shard, offer->interface);
-	if (!peer->peer.lane || !peer->running || phaze_session_begin(session, offer) != ERR_OK)
+	struct lane *lane = lane_of(shard, offer->interface);
+	if (!peer->peer.lane || !peer->running || phaze_session_begin(session, offer) != ERR_OK) {
 		refuse(session);
-	else
+	} else {
+		if (session->link)
+			stream_link_attach(session->link, lane, &peer->peer);
 		phaze_peer_take(peer, session, offer->resumed);
+	}
 	wipe(command, sizeof *command);
 	free(command);
 }
@@ -153,6 +157,8 @@ enum err phaze_command_session(struct engine *engine, const struct phaze_new_ses
 	if (!command || !session || (is_guided && !guide)) {
 		free(guide);
 		free(command);
+		if (!session)
+			stream_link_free(offer->link);
 		phaze_session_free(session);
 		return ERR_NO_MEMORY;
 	}

@@ -17,6 +17,7 @@
 
 struct engine;
 struct interface;
+struct stream_link;
 
 /* Which parts of a change count. They are done in this order. */
 enum phaze_change {
@@ -68,6 +69,7 @@ struct phaze_new_session {
 	uint16_t keepalive;                    /* s; never 0 */
 	struct endpoint to;                    /* where the handshake was answered */
 	struct udp_source from;                /* ADDRESS_NONE: the kernel chooses */
+	struct stream_link *link; /* its connection, taken over also on failure; NULL: datagrams */
 };
 
 /*

@@ -43,6 +43,7 @@ struct phaze_settings {
 	uint32_t rekey_seconds, rekey_packets; /* never 0 */
 	uint16_t keepalive;                    /* s; never 0 */
 	struct parameters tells; /* a server's to all of its members: no addresses, no ticket */
+	uint8_t transports;      /* of enum phaze_transport: that clients come by, or it goes by */
 	uint8_t demands;         /* PHAZE_BY_*: a server's */
 	uint32_t ticket_seconds; /* a server's; 0: it gives out none */
 	uint8_t ticket_key[AEAD_KEY_SIZE]; /* zeros: none, and no ticket is stored */
@@ -50,6 +51,9 @@ struct phaze_settings {
 	uint8_t pin[CERTIFICATE_PIN_SIZE];
 	char server_name[PHAZE_SERVER_NAME_MAX + 1];
 };
+
+/* Bits. A client tries the first of both first. */
+enum phaze_transport { PHAZE_OVER_UDP = 1, PHAZE_OVER_TCP = 2 };
 
 /* PEM. */
 enum phaze_text { PHAZE_AUTHORITIES, PHAZE_REVOKED, PHAZE_CERTIFICATES, PHAZE_TEXTS };
@@ -121,6 +125,7 @@ struct device {
 	uint64_t next_sweep;        /* ns; CLOCK_NEVER: no need to */
 	struct phaze_gate *gate;
 	struct phaze_dial *dial;
+	struct list connections; /* whose handshakes go on: phaze_connections.c */
 };
 
 uint64_t phaze_control_now(const struct device *device);
@@ -165,7 +170,8 @@ void phaze_uapi_get(const struct device *device, struct uapi_text *out_text);
 void phaze_uapi_status(const struct device *device, struct uapi_text *out_text);
 /* All of the configuration as the lines of a set operation. */
 void phaze_uapi_dump(const struct device *device, struct uapi_text *out_text);
-/* "aes-256-gcm" and the like, "password" and "certificate"; ERR_INVALID for none, unknown ones or
- * one twice. */
+/* "aes-256-gcm" and the like, "password" and "certificate", "udp" and "tcp"; ERR_INVALID for none,
+ * unknown ones or one twice. */
 enum err phaze_uapi_parse_ciphers(const char *text, struct phaze_settings *settings);
 enum err phaze_uapi_parse_demands(const char *text, struct phaze_settings *settings);
+enum err phaze_uapi_parse_transport(const char *text, struct phaze_settings *settings);

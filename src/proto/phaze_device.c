@@ -7,6 +7,7 @@
 #include "base/wipe.h"
 #include "proto/device_lines.h"
 #include "proto/device_record.h"
+#include "proto/phaze_connections.h"
 #include "proto/phaze_control.h"
 #include "proto/phaze_dial.h"
 #include "proto/phaze_gate.h"
@@ -41,6 +42,7 @@ static void device_free(struct device *device) {
 	interface_free(device->interface);
 	engine_collect_all(device->engine);
 	phaze_gate_free(device->gate);
+	phaze_connections_done(device);
 	phaze_sessions_done(device);
 	list_for_each (link, &device->members) {
 		struct phaze_member *member = list_item(link, struct phaze_member, link);
@@ -73,6 +75,7 @@ static void init_settings(struct phaze_settings *settings) {
 		.rekey_seconds = REKEY_SECONDS,
 		.rekey_packets = REKEY_PACKETS,
 		.keepalive = KEEPALIVE_SECONDS,
+		.transports = PHAZE_OVER_UDP,
 		.demands = PHAZE_BY_PASSWORD,
 		.ticket_seconds = PHAZE_PASS_AGE_MAX,
 	};
@@ -84,6 +87,7 @@ static void init_lists(struct device *device) {
 	list_init(&device->changed);
 	list_init(&device->removed);
 	list_init(&device->offers);
+	phaze_connections_init(device);
 	key_table_init(&device->by_identity, random, HASH_SIZE);
 	key_table_init(&device->by_ticket, random, HASH_SIZE);
 	phaze_newsbox_init(&device->box, device->engine);
@@ -222,10 +226,12 @@ static void take_news(struct device *device, uint64_t now) {
 		next = phaze_news_next(news);
 		if (news->kind != PHAZE_NEWS_DATAGRAM)
 			phaze_sessions_news(device, (const struct phaze_news_session *)(const void *)news);
-		else if (!device_sockets_are_up(&device->sockets))
-			; /* of before */
+		else if (!device_sockets_are_up(&device->sockets) ||
+				 !(device->settings.transports & PHAZE_OVER_UDP))
+			; /* of before, or not wanted */
 		else if (device->settings.role == PHAZE_SERVER)
-			phaze_gate_receive(device, now, (const struct phaze_news_datagram *)(const void *)news);
+			(void)phaze_gate_receive(device, now,
+									 (const struct phaze_news_datagram *)(const void *)news);
 		else
 			phaze_dial_receive(device, now, (const struct phaze_news_datagram *)(const void *)news);
 		phaze_news_free(&device->box, news);
@@ -247,6 +253,7 @@ static uint64_t device_run(struct device *device, uint64_t now) {
 	next = earlier(next, device->sockets.next_listen);
 	next = earlier(next, phaze_sessions_run(device, now));
 	next = earlier(next, phaze_gate_run(device, now));
+	next = earlier(next, phaze_connections_run(device, now));
 	next = earlier(next, phaze_dial_run(device, now));
 	/* What those changed. */
 	if (phaze_control_commit(device))
@@ -270,5 +277,7 @@ const struct device_ops phaze_device_ops = {
 	.restore = device_restore,
 	.save_all = device_save_all,
 	.verdict = device_verdict,
+	.received = phaze_connections_received,
+	.ended = phaze_connections_ended,
 	.run = device_run,
 };

@@ -8,6 +8,7 @@
 #include "base/wipe.h"
 #include "crypto/processor.h"
 #include "handshake/phaze_client.h"
+#include "proto/phaze_connections.h"
 #include "proto/phaze_ids.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
@@ -36,6 +37,7 @@ struct phaze_dial {
 	struct endpoint connected_to;
 	bool is_moving; /* while the session lasts, to another that is wanted in its place */
 
+	bool over_tcp;     /* where both are allowed: UDP stayed without an answer */
 	size_t at;         /* the endpoint that is tried */
 	size_t tried;      /* of this round */
 	uint32_t in_a_row; /* attempts that nobody answered */
@@ -54,7 +56,7 @@ enum err phaze_dial_new(struct phaze_dial **out_dial) {
 	return ERR_OK;
 }
 
-static void hang_up(struct phaze_dial *dial) {
+static void forget_handshake(struct phaze_dial *dial) {
 	phaze_client_free(dial->client);
 	phaze_trust_release(dial->trust);
 	dial->client = NULL;
@@ -62,10 +64,17 @@ static void hang_up(struct phaze_dial *dial) {
 	wipe(&dial->pass, sizeof dial->pass);
 }
 
+static void hang_up(struct device *device) {
+	struct phaze_dial *dial = device->dial;
+	forget_handshake(dial);
+	phaze_connections_close(device, dial->way.connection);
+	dial->way.connection = 0;
+}
+
 void phaze_dial_free(struct phaze_dial *dial) {
 	if (!dial)
 		return;
-	hang_up(dial);
+	forget_handshake(dial);
 	wipe(dial, sizeof *dial);
 	free(dial);
 }
@@ -110,7 +119,8 @@ void phaze_dial_changed(struct device *device) {
 	struct phaze_dial *dial = device->dial;
 	if (device->settings.role != PHAZE_CLIENT)
 		return;
-	hang_up(dial);
+	hang_up(device);
+	dial->over_tcp = false;
 	dial->backoff = (struct retry_backoff){0};
 	dial->at = dial->tried = 0;
 	dial->in_a_row = 0;
@@ -121,7 +131,7 @@ void phaze_dial_changed(struct device *device) {
 }
 
 void phaze_dial_stop(struct device *device) {
-	hang_up(device->dial);
+	hang_up(device);
 	device->dial->next = CLOCK_NEVER;
 	device->dial->is_moving = false;
 }
@@ -155,8 +165,29 @@ static void send_all(const struct device *device) {
 	struct phaze_dial *dial = device->dial;
 	struct slice packet;
 	while (phaze_client_send(dial->client, &packet))
-		(void)phaze_command_send(device->engine, device->interface, &dial->way, packet.data,
-								 packet.size);
+		/* What cannot be sent is found by the silence that follows. */
+		if (dial->way.connection != 0)
+			(void)!phaze_connections_send(device, &dial->way, packet);
+		else
+			(void)phaze_command_send(device->engine, device->interface, &dial->way, packet.data,
+									 packet.size);
+}
+
+static bool goes_over_tcp(const struct device *device) {
+	return device->settings.transports == PHAZE_OVER_TCP ||
+		   ((device->settings.transports & PHAZE_OVER_TCP) && device->dial->over_tcp);
+}
+
+/* The way to the next endpoint. */
+static enum err find_way(const struct device *device, const struct phaze_member *server) {
+	struct phaze_dial *dial = device->dial;
+	const struct device_host *host = device->host;
+	dial->way = (struct phaze_way){.shard = server->shared.peer.owner,
+								   .to = server->profile.endpoints[dial->at]};
+	if (!goes_over_tcp(device))
+		return ERR_OK;
+	return host->connect ? host->connect(host->context, &dial->way.to, &dial->way.connection)
+						 : ERR_UNSUPPORTED;
 }
 
 static void begin(struct device *device, uint64_t now) {
@@ -168,6 +199,7 @@ static void begin(struct device *device, uint64_t now) {
 	const bool has_ticket = phaze_tickets_is_good(device, server) && !server->logs_in;
 	const struct phaze_client_options options = {
 		.session_id = phaze_ids_draw(random, server->shared.peer.owner),
+		.reliable = goes_over_tcp(device),
 		.aes = processor_has_aes(),
 		.ciphers = settings->ciphers,
 		.cipher_count = settings->cipher_count,
@@ -178,12 +210,15 @@ static void begin(struct device *device, uint64_t now) {
 		.random = random,
 	};
 	dial->at %= profile->endpoint_count;
-	dial->way =
-		(struct phaze_way){.shard = server->shared.peer.owner, .to = profile->endpoints[dial->at]};
+	if (find_way(device, server)) {
+		wait(device, now);
+		return;
+	}
 	dial->pass = server->pass;
 	if (phaze_client_new(&options, now, &dial->client)) {
 		device->host->warn(device->host->context, "cannot begin a login: out of memory, or "
 												  "certificates and names are too long");
+		hang_up(device);
 		wait(device, now);
 		return;
 	}
@@ -223,6 +258,19 @@ static void tell_unanswered(struct device *device) {
 		device->host->event(device->host->context, &event);
 }
 
+/* Nobody answers: by the other transport, where that is allowed, or at the next endpoint. */
+static void silent(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	const bool may_change = device->settings.transports == (PHAZE_OVER_UDP | PHAZE_OVER_TCP);
+	hang_up(device);
+	tell_unanswered(device);
+	dial->over_tcp = may_change && !dial->over_tcp;
+	if (dial->over_tcp)
+		dial->next = now;
+	else
+		try_next(device, now);
+}
+
 /* What a repetition may mend without anybody's doing. */
 static bool is_passing(enum phaze_end end) {
 	switch (end) {
@@ -243,7 +291,7 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	if (end == PHAZE_END_UNTRUSTED)
 		(void)snprintf(reason, sizeof reason, "the server's certificate %s",
 					   chain_fault_text(phaze_trust_fault(dial->trust)));
-	hang_up(dial);
+	hang_up(device);
 	tell_refused(device, end, reason);
 	if (is_passing(end)) {
 		try_next(device, now);
@@ -257,13 +305,10 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 static void over(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	const enum phaze_end end = phaze_client_end(dial->client, NULL);
-	if (end == PHAZE_END_SILENCE) {
-		hang_up(dial);
-		tell_unanswered(device);
-		try_next(device, now);
-	} else {
+	if (end == PHAZE_END_SILENCE)
+		silent(device, now);
+	else
 		refused(device, now, end);
-	}
 }
 
 /* The ticket that it brought; of which login only a server has to know. */
@@ -282,7 +327,7 @@ static void established(struct device *device, uint64_t now) {
 	const struct phaze_established *made = phaze_client_established(dial->client);
 	const struct parameters *told = phaze_client_parameters(dial->client);
 	fill_pass(device, made, told);
-	const struct phaze_offer offer = {
+	struct phaze_offer offer = {
 		.member = server,
 		.established = made,
 		.way = &dial->way,
@@ -290,9 +335,16 @@ static void established(struct device *device, uint64_t now) {
 		.has_ticket = made->has_ticket,
 		.pass = &dial->pass,
 	};
-	if (phaze_sessions_offer(device, &offer, &dial->number)) {
+	enum err error = ERR_OK;
+	if (dial->way.connection != 0)
+		error = phaze_connections_hand_over(device, &dial->way, &offer.link);
+	if (!error) {
+		dial->way.connection = 0;
+		error = phaze_sessions_offer(device, &offer, &dial->number);
+	}
+	if (error) {
 		dial->number = 0;
-		hang_up(dial);
+		hang_up(device);
 		wait(device, now);
 		return;
 	}
@@ -304,7 +356,7 @@ static void established(struct device *device, uint64_t now) {
 	dial->is_moving = false;
 	if (device->host->settings)
 		device->host->settings(device->host->context, server->shared.identity, &told->interface);
-	hang_up(dial);
+	hang_up(device);
 }
 
 /* After whatever happened to it. */
@@ -329,12 +381,19 @@ static void settle(struct device *device, uint64_t now) {
 void phaze_dial_receive(struct device *device, uint64_t now,
 						const struct phaze_news_datagram *datagram) {
 	struct phaze_dial *dial = device->dial;
-	if (!dial->client || !endpoint_equal(&datagram->way.to, &dial->way.to))
+	if (!dial->client || datagram->way.connection != dial->way.connection ||
+		!endpoint_equal(&datagram->way.to, &dial->way.to))
 		return;
 	enum err error = phaze_client_receive(dial->client, now, datagram->data, datagram->size);
 	if (error == ERR_OK || error == ERR_AGAIN)
 		dial->way.from = datagram->way.from;
 	settle(device, now);
+}
+
+void phaze_dial_left(struct device *device, uint64_t connection) {
+	const struct phaze_dial *dial = device->dial;
+	if (dial->client && connection != 0 && dial->way.connection == connection)
+		silent(device, phaze_control_now(device));
 }
 
 void phaze_dial_connected(struct device *device, uint64_t number) {
@@ -366,9 +425,7 @@ void phaze_dial_ended(struct device *device, const struct phaze_news_session *ne
 static void expire(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	if (dial->give_way <= now && phaze_client_state(dial->client) == PHAZE_CLIENT_GREETING) {
-		hang_up(dial);
-		tell_unanswered(device);
-		try_next(device, now);
+		silent(device, now);
 	} else if (phaze_client_deadline(dial->client) <= now) {
 		phaze_client_expire(dial->client, now);
 		settle(device, now);

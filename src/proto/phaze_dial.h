@@ -31,6 +31,8 @@ void phaze_dial_forget(struct device *device);
 /* A packet of type HANDSHAKE, of anybody's. */
 void phaze_dial_receive(struct device *device, uint64_t now,
 						const struct phaze_news_datagram *datagram);
+/* A connection is no more. */
+void phaze_dial_left(struct device *device, uint64_t connection);
 void phaze_dial_connected(struct device *device, uint64_t number);
 void phaze_dial_ended(struct device *device, const struct phaze_news_session *news);
 /* Does what is due; returns when to be called again. */

@@ -8,6 +8,7 @@
 #include "crypto/hash.h"
 #include "crypto/processor.h"
 #include "handshake/phaze_server.h"
+#include "proto/phaze_connections.h"
 #include "proto/phaze_ids.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
@@ -80,6 +81,7 @@ static void remove_handshake(struct phaze_handshake *handshake) {
 	struct phaze_gate *gate = device->gate;
 	if (handshake->login != 0 && device->host->abandon)
 		device->host->abandon(device->host->context, handshake->login);
+	phaze_connections_close(device, handshake->way.connection);
 	key_table_remove(&gate->by_digest, handshake->digest);
 	key_table_remove(&gate->by_id, handshake->id);
 	gate->half_open -= handshake->is_half_open ? 1 : 0;
@@ -184,6 +186,7 @@ static void check(void *context, struct phaze_server *server, const struct phaze
 		.user = login->user,
 		.password = login->password,
 		.by_certificate = login->by_certificate,
+		.stream = handshake->way.connection != 0,
 	};
 	(void)server;
 	handshake->pass = (struct phaze_pass){.by_password = login->password.size > 0,
@@ -218,7 +221,7 @@ static bool shows_nothing(const struct phaze_handshake *handshake) {
 	return state == PHAZE_SERVER_GREETED || state == PHAZE_SERVER_RESUMED;
 }
 
-/* The session comes before the packet that tells the client. */
+/* Where a connection goes to its session it is the handshake's no more. */
 static enum err bring_session(struct phaze_handshake *handshake) {
 	const struct phaze_established *established = phaze_server_established(handshake->server);
 	const struct parameters tells = {.interface = {.mtu = 0}};
@@ -228,7 +231,7 @@ static enum err bring_session(struct phaze_handshake *handshake) {
 		return ERR_NOT_FOUND;
 	if (established->has_ticket)
 		handshake->pass.ticket = established->ticket;
-	const struct phaze_offer offer = {
+	struct phaze_offer offer = {
 		.member = handshake->member,
 		.established = established,
 		.way = &handshake->way,
@@ -237,21 +240,50 @@ static enum err bring_session(struct phaze_handshake *handshake) {
 		.has_ticket = established->has_ticket,
 		.pass = &handshake->pass,
 	};
+	if (handshake->way.connection != 0) {
+		enum err error =
+			phaze_connections_hand_over(handshake->device, &handshake->way, &offer.link);
+		if (error)
+			return error;
+		handshake->way.connection = 0;
+	}
 	return phaze_sessions_offer(handshake->device, &offer, &handshake->number);
+}
+
+static enum err send_packets(struct phaze_handshake *handshake) {
+	const struct device *device = handshake->device;
+	enum err error = ERR_OK;
+	struct slice packet;
+	while (!error && phaze_server_send(handshake->server, &packet))
+		if (handshake->way.connection != 0)
+			error = phaze_connections_send(device, &handshake->way, packet);
+		else
+			(void)phaze_command_send(device->engine, device->interface, &handshake->way,
+									 packet.data, packet.size);
+	return error;
+}
+
+/*
+ * A session comes before the packet that tells the client, whose own may follow at once. By a
+ * connection they wait until the session has it, as does what the session sends.
+ */
+static enum err go_on(struct phaze_handshake *handshake) {
+	const bool by_connection = handshake->way.connection != 0;
+	enum err error = by_connection ? send_packets(handshake) : bring_session(handshake);
+	if (!error)
+		error = by_connection ? bring_session(handshake) : send_packets(handshake);
+	if (!error && by_connection && handshake->way.connection == 0)
+		error = ERR_CLOSED; /* all is said */
+	return error;
 }
 
 /* After whatever happened to it: brings its session, sends its packets; or it is gone. */
 static void settle(struct phaze_handshake *handshake) {
-	struct device *device = handshake->device;
-	struct phaze_gate *gate = device->gate;
-	struct slice packet;
-	if (bring_session(handshake)) {
+	struct phaze_gate *gate = handshake->device->gate;
+	if (go_on(handshake)) {
 		remove_handshake(handshake);
 		return;
 	}
-	while (phaze_server_send(handshake->server, &packet))
-		(void)phaze_command_send(device->engine, device->interface, &handshake->way, packet.data,
-								 packet.size);
 	const bool is_half_open = shows_nothing(handshake);
 	gate->half_open += is_half_open ? 1 : 0;
 	gate->half_open -= handshake->is_half_open ? 1 : 0;
@@ -316,6 +348,13 @@ static void send_retry(const struct device *device, const struct phaze_way *way,
 	(void)phaze_command_send(device->engine, device->interface, way, retry, PHAZE_RETRY_SIZE);
 }
 
+/* Who comes by a connection has shown where he is. */
+static bool may_begin(const struct phaze_handshake *handshake, uint64_t now) {
+	const struct phaze_way *way = &handshake->way;
+	return way->connection == 0 || !handshake->loaded ||
+		   rate_limiter_allow(handshake->device->gate->limiter, &way->to.address, now);
+}
+
 static void begin(struct device *device, uint64_t now, const struct phaze_news_datagram *datagram,
 				  const uint8_t digest[static HASH_SIZE]) {
 	struct phaze_gate *gate = device->gate;
@@ -345,10 +384,13 @@ static void begin(struct device *device, uint64_t now, const struct phaze_news_d
 		.data = datagram->data,
 		.size = datagram->size,
 		.now = now,
+		.reliable = handshake->way.connection != 0,
 		.loaded = handshake->loaded,
 		.session_id = draw_id(device, datagram->way.shard, handshake->id),
 	};
-	enum err error = phaze_server_open(&handshake->setup, &input, retry, &handshake->server);
+	enum err error = may_begin(handshake, now)
+						 ? phaze_server_open(&handshake->setup, &input, retry, &handshake->server)
+						 : ERR_RATE_LIMITED;
 	if (error == ERR_COOKIE_REQUIRED)
 		send_retry(device, &handshake->way, retry);
 	if (error || !make_room(gate) || enter(handshake))
@@ -382,8 +424,7 @@ static void receive(struct phaze_handshake *handshake, uint64_t now,
 	settle(handshake);
 }
 
-void phaze_gate_receive(struct device *device, uint64_t now,
-						const struct phaze_news_datagram *datagram) {
+static void take(struct device *device, uint64_t now, const struct phaze_news_datagram *datagram) {
 	const struct phaze_gate *gate = device->gate;
 	struct phaze_header header;
 	uint8_t digest[HASH_SIZE], id[ID_SIZE];
@@ -392,7 +433,7 @@ void phaze_gate_receive(struct device *device, uint64_t now,
 	if (header.session_id != 0) {
 		put_id(header.session_id, id);
 		struct phaze_handshake *handshake = key_table_find(&gate->by_id, id);
-		if (handshake)
+		if (handshake && handshake->way.connection == datagram->way.connection)
 			receive(handshake, now, datagram);
 		return;
 	}
@@ -400,10 +441,33 @@ void phaze_gate_receive(struct device *device, uint64_t now,
 	if (phaze_trust_identity(device->trust)->chain.count == 0 || !digest_of(datagram, digest))
 		return;
 	struct phaze_handshake *handshake = key_table_find(&gate->by_digest, digest);
-	if (handshake)
+	if (handshake && handshake->way.connection == datagram->way.connection)
 		receive(handshake, now, datagram);
-	else
+	else if (!handshake)
 		begin(device, now, datagram, digest);
+}
+
+static struct phaze_handshake *find_connection(const struct phaze_gate *gate, uint64_t connection) {
+	list_for_each (link, &gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (handshake->way.connection == connection)
+			return handshake;
+	}
+	return NULL;
+}
+
+void phaze_gate_left(struct device *device, uint64_t connection) {
+	struct phaze_handshake *handshake = find_connection(device->gate, connection);
+	if (handshake)
+		remove_handshake(handshake);
+}
+
+bool phaze_gate_receive(struct device *device, uint64_t now,
+						const struct phaze_news_datagram *datagram) {
+	const uint64_t connection = datagram->way.connection;
+	take(device, now, datagram);
+	return connection == 0 || find_connection(device->gate, connection) ||
+		   !phaze_connections_exists(device, connection);
 }
 
 static struct phaze_handshake *find_login(const struct phaze_gate *gate, uint64_t login) {

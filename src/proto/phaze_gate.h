@@ -17,8 +17,11 @@ enum {
 enum err phaze_gate_new(struct device *device, struct phaze_gate **out_gate);
 void phaze_gate_free(struct phaze_gate *gate); /* NULL is fine */
 
-/* A packet of type HANDSHAKE, of anybody's. */
-void phaze_gate_receive(struct device *device, uint64_t now,
+/*
+ * A packet of type HANDSHAKE, of anybody's. False: of a connection that no handshake goes on by,
+ * and that no session has.
+ */
+bool phaze_gate_receive(struct device *device, uint64_t now,
 						const struct phaze_news_datagram *datagram);
 void phaze_gate_verdict(struct device *device, uint64_t now, const struct device_verdict *verdict);
 /* Does what is due; returns when to be called again. */
@@ -28,6 +31,8 @@ uint64_t phaze_gate_run(struct device *device, uint64_t now);
 void phaze_gate_connected(struct device *device, uint64_t number);
 /* The member is removed. */
 void phaze_gate_forget(struct device *device, const struct phaze_member *member);
+/* A connection is no more. */
+void phaze_gate_left(struct device *device, uint64_t connection);
 /* All are given up. */
 void phaze_gate_close(struct device *device);
 

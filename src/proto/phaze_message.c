@@ -87,6 +87,10 @@ void phaze_message_close(struct phaze_peer *peer, enum phaze_close_code code) {
 void phaze_message_send(struct phaze_peer *peer, const struct phaze_keepalive *keepalive,
 						const struct endpoint *to, const struct udp_source *from) {
 	uint8_t plain[PHAZE_KEEPALIVE_SIZE], datagram[MESSAGE_SIZE_MAX];
+	if (peer->current && peer->current->link) {
+		send_keepalive(peer, keepalive);
+		return;
+	}
 	phaze_packet_encode_keepalive(keepalive, plain);
 	const size_t size = seal(peer, PHAZE_KEEPALIVE, plain, sizeof plain, datagram);
 	if (size == 0)

@@ -39,6 +39,7 @@ struct phaze_way {
 	uint16_t shard;
 	struct endpoint to;
 	struct udp_source from; /* ADDRESS_NONE: the kernel chooses */
+	uint64_t connection;    /* that it goes by instead: see phaze_connections.h; 0: none */
 };
 
 /* A packet of type HANDSHAKE, of anybody's. */

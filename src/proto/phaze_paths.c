@@ -29,7 +29,8 @@ static enum migration_place see(struct phaze_peer *peer, const struct endpoint *
 
 void phaze_paths_seen(struct phaze_peer *peer, const struct udp_received *origin, uint64_t sequence,
 					  size_t bytes) {
-	if (peer->is_client)
+	/* A connection has its ends. */
+	if (peer->is_client || peer->current->link)
 		return;
 	switch (see(peer, &origin->from, sequence, bytes)) {
 	case MIGRATION_UNKNOWN:
@@ -48,8 +49,9 @@ void phaze_paths_seen(struct phaze_peer *peer, const struct udp_received *origin
 void phaze_paths_pinged(struct phaze_peer *peer, const struct udp_received *origin,
 						uint64_t sequence, size_t bytes) {
 	const struct migration *migration = &peer->migration;
-	if (peer->is_client || (!endpoint_equal(&origin->from, &migration->home) &&
-							!endpoint_equal(&origin->from, &migration->candidate)))
+	if (peer->is_client || peer->current->link ||
+		(!endpoint_equal(&origin->from, &migration->home) &&
+		 !endpoint_equal(&origin->from, &migration->candidate)))
 		return;
 	if (see(peer, &origin->from, sequence, bytes) == MIGRATION_ELSEWHERE)
 		send_pings(peer);

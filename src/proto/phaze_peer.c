@@ -5,6 +5,7 @@
 #include "base/wipe.h"
 #include "engine/shard_out.h"
 #include "engine/staging.h"
+#include "engine/stream_link.h"
 #include "proto/phaze_message.h"
 #include "proto/phaze_protocol.h"
 #include "proto/phaze_renewal.h"
@@ -116,6 +117,8 @@ static void make_current(struct phaze_peer *peer, struct phaze_session *session)
 	end_current(peer, PHAZE_CLOSE_REPLACED, false);
 	session->stage = PHAZE_CURRENT;
 	peer->current = session;
+	if (session->link)
+		stream_link_use(session->link);
 	memcpy(peer->ticket, session->fresh, sizeof peer->ticket);
 	migration_begin(&peer->migration, &session->to);
 	publish(peer, session);
@@ -164,6 +167,21 @@ bool phaze_peer_heard(struct phaze_peer *peer, struct phaze_key *key) {
 	}
 	phaze_renewal_opened(peer, key);
 	return true;
+}
+
+void phaze_peer_link_lost(struct phaze_peer *peer, const struct stream_link *link) {
+	if (peer->current && peer->current->link == link) {
+		phaze_peer_lose(peer);
+		return;
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < peer->pending_count; i++)
+		if (peer->pending[i]->link == link)
+			phaze_session_end(peer->pending[i], PHAZE_CLOSE_DONE, false);
+		else
+			peer->pending[kept++] = peer->pending[i];
+	peer->pending_count = kept;
+	phaze_timers_pending(peer);
 }
 
 void phaze_peer_set_ticket(struct phaze_peer *peer, const uint8_t ticket[static HASH_SIZE]) {

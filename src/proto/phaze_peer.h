@@ -33,6 +33,7 @@
 
 struct phaze_ids;
 struct phaze_peer;
+struct stream_link;
 struct phaze_session;
 
 /* One generation of a session's keys. */
@@ -60,8 +61,9 @@ struct phaze_session {
 	struct phaze_rekey rekey;
 	struct phaze_rekey_limits limits;
 	struct phaze_key *newest;
-	struct phaze_key *old; /* NULL: there is none any more */
-	struct endpoint to;    /* where its handshake was answered */
+	struct phaze_key *old;    /* NULL: there is none any more */
+	struct stream_link *link; /* its connection; NULL: it has none, or none any more */
+	struct endpoint to;       /* where its handshake was answered */
 	struct udp_source from;
 	uint64_t arrived; /* ns */
 	uint64_t number;
@@ -168,6 +170,9 @@ void phaze_peer_expire_pending(struct phaze_peer *peer);
 
 /* Ends the current session where its peer has used up what it may send and get. */
 void phaze_peer_look_at_quota(struct phaze_peer *peer);
+
+/* A session's connection has ended by itself, and with it the session. */
+void phaze_peer_link_lost(struct phaze_peer *peer, const struct stream_link *link);
 
 /* There is no way to its endpoint: whoever knows another one is told, once a second at most. */
 void phaze_peer_unreachable(struct phaze_peer *peer);

@@ -11,6 +11,7 @@
 #include "proto/phaze_session.h"
 #include "proto/phaze_timers.h"
 #include "wire/ip.h"
+#include "wire/phaze_stream.h"
 
 static bool claims(const uint8_t *data, size_t size) {
 	struct phaze_header header;
@@ -185,6 +186,11 @@ static void no_route(struct lane *lane, struct peer *base) {
 	phaze_peer_unreachable(phaze_peer_of(base));
 }
 
+static void link_lost(struct lane *lane, struct peer *base, struct stream_link *link) {
+	(void)lane;
+	phaze_peer_link_lost(phaze_peer_of(base), link);
+}
+
 static void reconfigured(struct lane *lane, const struct snapshot *before) {
 	const struct phaze_config *old = before->protocol_config;
 	const bool is_other = old->role != phaze_lane_config(lane)->role;
@@ -242,6 +248,8 @@ const struct protocol_ops phaze_protocol = {
 	.frame = frame,
 	.sent = sent,
 	.message = phaze_message_take,
+	.packet_size = phaze_stream_size,
+	.link_lost = link_lost,
 	.permits = permits,
 	.expired = expired,
 	.no_route = no_route,

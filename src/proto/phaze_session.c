@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/wipe.h"
+#include "engine/stream_link.h"
 #include "proto/phaze_ids.h"
 
 static struct shard *shard_of(const struct phaze_session *session) {
@@ -60,6 +61,7 @@ struct phaze_session *phaze_session_new(const struct phaze_new_session *offer) {
 		phaze_session_free(session);
 		return NULL;
 	}
+	session->link = offer->link;
 	return session;
 }
 
@@ -68,6 +70,7 @@ void phaze_session_free(struct phaze_session *session) {
 		return;
 	free(session->current_news);
 	free(session->ended_news);
+	stream_link_free(session->link); /* it began nowhere */
 	phaze_rekey_done(&session->rekey);
 	wipe(session, sizeof *session);
 	free(session);
@@ -163,6 +166,8 @@ void phaze_session_end(struct phaze_session *session, enum phaze_close_code code
 	phaze_session_forget_old(session);
 	end_key(session->newest);
 	session->newest = NULL;
+	stream_link_end(session->link);
+	session->link = NULL;
 	if (session->reserved != 0)
 		phaze_ids_free_id(ids_of(session), shard->now, session->reserved);
 	news->was_current = session->stage == PHAZE_CURRENT;

@@ -8,7 +8,10 @@
  * session is current is phaze_peer's business.
  */
 
-/* Control thread: all that a session needs but its keys. NULL when memory is short. */
+/*
+ * Control thread: all that a session needs but its keys. NULL when memory is short, and then its
+ * connection is still the caller's.
+ */
 struct phaze_session *phaze_session_new(const struct phaze_new_session *offer);
 /* Control thread: one that no shard took. NULL is fine. */
 void phaze_session_free(struct phaze_session *session);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/wipe.h"
+#include "engine/stream_link.h"
 #include "proto/phaze_dial.h"
 #include "proto/phaze_gate.h"
 #include "proto/phaze_tickets.h"
@@ -71,11 +72,14 @@ enum err phaze_sessions_offer(struct device *device, const struct phaze_offer *o
 		.keepalive = offer->tells->keepalive ? offer->tells->keepalive : settings->keepalive,
 		.to = offer->way->to,
 		.from = offer->way->from,
+		.link = offer->link,
 	};
 	WIPE_ON_EXIT(session);
 	struct offered *offered = calloc(1, sizeof *offered);
 	enum err error = offered ? hash_ids(offer, &session) : ERR_NO_MEMORY;
-	if (!error)
+	if (error)
+		stream_link_free(offer->link);
+	else
 		error = phaze_command_session(device->engine, &session);
 	if (error) {
 		free(offered);

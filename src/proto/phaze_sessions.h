@@ -8,6 +8,8 @@
  * ended.
  */
 
+struct stream_link;
+
 /* A handshake's end. */
 struct phaze_offer {
 	struct phaze_member *member;
@@ -17,6 +19,7 @@ struct phaze_offer {
 	const uint8_t *used;            /* a server's: the id of the ticket that is used up, or NULL */
 	bool has_ticket;                /* a new one: */
 	const struct phaze_pass *pass;  /* that, and in any case of which login */
+	struct stream_link *link; /* its connection, taken over also on failure; NULL: datagrams */
 };
 
 /*

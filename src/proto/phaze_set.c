@@ -114,6 +114,8 @@ static int set_identity(struct operation *operation, const struct uapi_entry *li
 		return set_server_name(settings, line->text);
 	case UAPI_DEMANDS:
 		return device_lines_errno(phaze_uapi_parse_demands(line->text, settings));
+	case UAPI_TRANSPORT:
+		return device_lines_errno(phaze_uapi_parse_transport(line->text, settings));
 	case UAPI_TICKET_KEY:
 		memcpy(settings->ticket_key, line->bytes, sizeof settings->ticket_key);
 		return 0;

@@ -24,6 +24,12 @@ static const struct word demands[] = {
 };
 enum { DEMANDS = sizeof demands / sizeof *demands };
 
+static const struct word transports[] = {
+	{"udp", PHAZE_OVER_UDP},
+	{"tcp", PHAZE_OVER_TCP},
+};
+enum { TRANSPORTS = sizeof transports / sizeof *transports };
+
 /* Words with commas between them; each once. */
 static enum err parse_words(const char *text, const struct word *words, size_t count,
 							uint8_t *out_values, size_t *out_count) {
@@ -56,16 +62,26 @@ enum err phaze_uapi_parse_ciphers(const char *text, struct phaze_settings *setti
 	return ERR_OK;
 }
 
-enum err phaze_uapi_parse_demands(const char *text, struct phaze_settings *settings) {
-	uint8_t values[DEMANDS], all = 0;
+/* Words that stand for bits. */
+static enum err parse_bits(const char *text, const struct word *words, size_t word_count,
+						   uint8_t *out_bits) {
+	uint8_t values[DEMANDS + TRANSPORTS], all = 0;
 	size_t count;
-	enum err error = parse_words(text, demands, DEMANDS, values, &count);
+	enum err error = parse_words(text, words, word_count, values, &count);
 	if (error)
 		return error;
 	for (size_t i = 0; i < count; i++)
 		all |= values[i];
-	settings->demands = all;
+	*out_bits = all;
 	return ERR_OK;
+}
+
+enum err phaze_uapi_parse_demands(const char *text, struct phaze_settings *settings) {
+	return parse_bits(text, demands, DEMANDS, &settings->demands);
+}
+
+enum err phaze_uapi_parse_transport(const char *text, struct phaze_settings *settings) {
+	return parse_bits(text, transports, TRANSPORTS, &settings->transports);
 }
 
 static void add_word(char text[static UAPI_TEXT_MAX], const char *word) {
@@ -148,8 +164,18 @@ static void put_peers(const struct device *device, struct uapi_text *out_text) {
 		put_peer(device, list_item(link, struct phaze_member, link), out_text);
 }
 
+/* What is configured and does not show in what a tunnel does: its status has it not. */
+static void put_transports(const struct phaze_settings *settings, struct uapi_text *out_text) {
+	char text[UAPI_TEXT_MAX] = "";
+	for (size_t i = 0; i < TRANSPORTS; i++)
+		if (settings->transports & transports[i].value)
+			add_word(text, transports[i].name);
+	uapi_put_text(out_text, "transport", text);
+}
+
 void phaze_uapi_get(const struct device *device, struct uapi_text *out_text) {
 	put_interface(device, out_text);
+	put_transports(&device->settings, out_text);
 	put_peers(device, out_text);
 }
 
@@ -196,6 +222,7 @@ static void dump_identity(const struct device *device, struct uapi_text *out_tex
 void phaze_uapi_dump(const struct device *device, struct uapi_text *out_text) {
 	const struct uapi_password *password = phaze_dial_password(device);
 	put_interface(device, out_text);
+	put_transports(&device->settings, out_text);
 	dump_identity(device, out_text);
 	uapi_put_line(out_text, "replace_peers=true");
 	list_for_each (link, &device->members) {

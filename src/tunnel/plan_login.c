@@ -119,11 +119,18 @@ static void put_tickets(const struct config_tunnel *tunnel, const struct config_
 	uapi_put_number(text, "ticket_seconds", tickets->off ? 0 : tickets->value);
 }
 
+static void put_transport(const struct config_tunnel *tunnel, const struct config_peer *peer,
+						  struct uapi_text *text) {
+	const bool udp = config_goes_over(tunnel, CONFIG_UDP);
+	const bool tcp = config_goes_over(tunnel, CONFIG_TCP);
+	uapi_put_text(text, "transport", udp && tcp ? "udp,tcp" : tcp ? "tcp" : "udp");
+}
+
 void plan_login_put(const struct config_tunnel *before, const struct config_tunnel *tunnel,
 					struct uapi_text *text) {
 	static plan_part *const of_server[] = {
-		put_authorities, put_revoked, put_certificates, put_demands, put_ticket_key,
-		put_tickets,     NULL};
+		put_authorities, put_revoked, put_certificates, put_demands,
+		put_ticket_key,  put_tickets, put_transport,    NULL};
 	static plan_part *const of_client[] = {
 		put_authorities, put_revoked, put_certificates, put_server, put_ticket_key,
 		put_transport,   NULL};

@@ -70,6 +70,7 @@ static const struct row {
 	{"demands", UAPI_DEMANDS, KIND_TEXT, UAPI_TEXT_MAX},
 	{"ticket_key", UAPI_TICKET_KEY, KIND_BYTES, AEAD_KEY_SIZE},
 	{"ticket_seconds", UAPI_TICKET_SECONDS, KIND_NUMBER, UINT32_MAX},
+	{"transport", UAPI_TRANSPORT, KIND_TEXT, UAPI_TEXT_MAX},
 	{"public_key", UAPI_PUBLIC_KEY, KIND_BYTES, X25519_KEY_SIZE},
 	{"remove", UAPI_REMOVE, KIND_TRUE, 0},
 	{"update_only", UAPI_UPDATE_ONLY, KIND_TRUE, 0},

@@ -47,6 +47,7 @@ enum uapi_key {
 	UAPI_DEMANDS,
 	UAPI_TICKET_KEY,
 	UAPI_TICKET_SECONDS,
+	UAPI_TRANSPORT,  /* "udp", "tcp" or both: what clients come by, or go by in that order */
 	UAPI_PUBLIC_KEY, /* opens a peer; all keys below belong to it */
 	UAPI_REMOVE,
 	UAPI_UPDATE_ONLY,

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "daemon/device_connections.h"
 #include "loop/loop.h"
+#include "transport/stream_transport.h"
 
 enum { HEARD_MAX = 1 << 20 };
 

@@ -25,7 +25,7 @@
 #define NEW                                                                              \
 	"role=server\nciphers=chacha20-poly1305,aes-256-gcm\ndemands=password\n"             \
 	"rekey_seconds=120\nrekey_packets=1073741824\nkeepalive=10\nticket_seconds=604800\n" \
-	"client_to_client=false\n"
+	"client_to_client=false\ntransport=udp\n"
 
 static struct desk *desk_of_logins(void) {
 	return desk_new_of(DESK_SHARDS, &phaze_device_ops);
@@ -39,16 +39,18 @@ static void assert_state(const struct desk *desk, const char *expected) {
 
 #define OWN                                                                                   \
 	"role=server\nlisten_port=51820\nfwmark=7\nciphers=aes-256-gcm\n"                         \
-	"demands=password,certificate\nrekey_seconds=60\nrekey_packets=1000\nkeepalive=5\n"       \
+	"demands=password,certificate\nrekey_seconds=60\nrekey_packets="                          \
+	"1000\nkeepalive=5\n"                                                                     \
 	"ticket_seconds=3600\nclient_to_client=true\npush_route=10.0.0.0/8\npush_dns=10.0.0.53\n" \
-	"push_domain=example.org\npush_mtu=1380\n"
+	"push_domain=example.org\npush_mtu=1380\ntransport=udp,tcp\n"
 #define MEMBER_A                                                                                \
 	"public_key=" A "\n" FIGURES "name=alice\nallowed_ip=10.0.0.2/32\nallowed_ip=fd00::2/128\n" \
 	"address=10.0.0.2/24\naddress=fd00::2/64\nrate=1000000\nuntil=2000000000\nquota=5000\n"
 #define MEMBER_B "public_key=" B "\n" FIGURES "name=bob\nallowed_ip=10.0.0.3/32\n"
 
 static const char base[] =
-	"role=server\nlisten_port=51820\nfwmark=7\nciphers=aes-256-gcm\ndemands=certificate,password\n"
+	"role=server\nlisten_port=51820\nfwmark=7\nciphers=aes-256-gcm\ntransport=tcp,udp\n"
+	"demands=certificate,password\n"
 	"rekey_seconds=60\nrekey_packets=1000\nkeepalive=5\nticket_seconds=3600\n"
 	"client_to_client=true\nreplace_push=true\npush_route=10.0.0.0/8\npush_dns=10.0.0.53\n"
 	"push_domain=example.org\npush_mtu=1380\nticket_key=" KEY "\nreplace_peers=true\n"
@@ -91,8 +93,9 @@ static const struct {
 	{"role=client\nreplace_peers=true\nserver_name=vpn.example.org\npin=" KEY "\n"
 	 "public_key=" C "\nname=alice\npassword=736563726574\nendpoint=192.0.2.1:51820\n"
 	 "endpoint=[2001:db8::1]:51820\nendpoint=192.0.2.1:51820\nallowed_ip=0.0.0.0/0\n",
-	 "role=client\nlisten_port=51820\nfwmark=7\nciphers=aes-256-gcm\nrekey_seconds=60\n"
-	 "rekey_packets=1000\nkeepalive=5\nserver_name=vpn.example.org\n"
+	 "role=client\nlisten_port=51820\nfwmark=7\nciphers=aes-256-gcm\nrekey_"
+	 "seconds=60\n"
+	 "rekey_packets=1000\nkeepalive=5\nserver_name=vpn.example.org\ntransport=udp,tcp\n"
 	 "public_key=" C "\n" FIGURES "name=alice\nallowed_ip=0.0.0.0/0\npath=192.0.2.1:51820\n"
 	 "path=[2001:db8::1]:51820\n"},
 };
@@ -130,6 +133,8 @@ static const struct {
 	{"ciphers=aes-256-gcm,\n", EINVAL},
 	{"ciphers=rot13\n", EINVAL},
 	{"demands=nothing\n", EINVAL},
+	{"transport=quic\n", EINVAL},
+	{"transport=tcp,tcp\n", EINVAL},
 	{"demands=password,password\n", EINVAL},
 	{"rekey_seconds=0\n", EINVAL},
 	{"rekey_packets=0\n", EINVAL},

@@ -124,7 +124,8 @@ static void test_of_a_server(void **state) {
 				"replace_revoked=true\n"
 				"replace_certificates=true\n" PEM_LINES("certificate") "signing_key=" SEVENS "\n"
 																	   "demands=password\n"
-																	   "ticket_seconds=604800\n");
+																	   "ticket_seconds=604800\n"
+																	   "transport=udp,tcp\n");
 }
 
 static void test_of_a_client(void **state) {
@@ -140,7 +141,8 @@ static void test_of_a_client(void **state) {
 				   "replace_authorities=true\n" PEM_LINES("authority") "replace_revoked=true\n"
 																	   "replace_certificates=true\n"
 																	   "pin=" HEX_A "\n"
-																	   "server_name=vpn.example\n",
+																	   "server_name=vpn.example\n"
+																	   "transport=udp\n",
 				   peer_line(peer),
 				   "name=alice\n"
 				   "password=70c3a4207373\n"
@@ -182,6 +184,9 @@ static void test_changes_of_a_server(void **state) {
 				  "replace_authorities=true\n"
 				  "ticket_key=" EIGHTS "\n"
 				  "ticket_seconds=0\n");
+	check_changes(SERVER("", ""), SERVER("", "    transports: [tcp]\n"), no_change,
+				  "transport=tcp\n");
+	check_changes(SERVER("", ""), SERVER("", "    transports: [tcp, udp]\n"), no_change, "");
 	/* A certificate and its key are one thing. */
 	check_changes(SERVER("", ""), SERVER("", ""), new_signing_key,
 				  "replace_certificates=true\n" PEM_LINES("certificate") "signing_key=" EIGHTS

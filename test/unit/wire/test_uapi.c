@@ -192,6 +192,7 @@ static void test_of_logins(void **state) {
 			  {"certificate=MIIB+/==", UAPI_CERTIFICATE},
 			  {"server_name=vpn.example.org", UAPI_SERVER_NAME},
 			  {"demands=password,certificate", UAPI_DEMANDS},
+			  {"transport=udp,tcp", UAPI_TRANSPORT},
 		  },
 	  keys[] =
 		  {

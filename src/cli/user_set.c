@@ -69,8 +69,8 @@ const char user_rate_help[] =
 	"1024, such as 5M, or none.\n";
 
 const char user_devices_help[] =
-	"Sets how many devices of a user may have an address of a tunnel. Those that have one\n"
-	"keep it.\n";
+	"Sets how many devices of a user may have an address of a tunnel. Where there are more,\n"
+	"the last ones lose theirs and are logged out.\n";
 
 const char user_group_help[] =
 	"Sets the groups that a user is in, instead of those of before: names with commas between,\n"

@@ -310,7 +310,13 @@ struct condition_result control_view_condition(const struct control_view *view) 
 	} else if (view->state == PROCESS_STATE_UP) {
 		tunnel.connected = directory_totals(view->directory, view->now).connected;
 	}
-	return condition_of_tunnel(&tunnel);
+	struct condition_result result = condition_of_tunnel(&tunnel);
+	/* It knows no password and has no ticket. */
+	if (result.condition == CONDITION_IDLE && view->config->logs_in &&
+		view->config->role == CONFIG_CLIENT)
+		(void)snprintf(result.reason, sizeof result.reason, "'umbra login %s' is due",
+					   view->config->name);
+	return result;
 }
 
 static void fill_device(const struct control_view *view, struct view_tunnel *out) {

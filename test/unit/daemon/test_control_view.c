@@ -298,8 +298,25 @@ static void test_what_a_server_gives(void **state) {
 	directory_free(bench.directory);
 }
 
+static void test_a_login_that_is_due(void **state) {
+	struct bench bench;
+	set_up(&bench);
+	assert_string_equal(control_view_condition(&bench.view).reason, "");
+	bench.config.logs_in = true;
+	bench.config.role = CONFIG_SERVER;
+	assert_string_equal(control_view_condition(&bench.view).reason, "");
+	bench.config.role = CONFIG_CLIENT;
+	const struct condition_result idle = control_view_condition(&bench.view);
+	assert_int_equal(idle.condition, CONDITION_IDLE);
+	assert_string_equal(idle.reason, "'umbra login um0' is due");
+	update(&bench, "public_key=" KEY_1 "\nlast_handshake_time_sec=9900\n");
+	assert_string_equal(control_view_condition(&bench.view).reason, "");
+	directory_free(bench.directory);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_login_that_is_due),
 		cmocka_unit_test(test_what_a_server_gives),
 		cmocka_unit_test(test_the_data_path),
 		cmocka_unit_test(test_a_peer_of_the_file),

@@ -1,19 +1,33 @@
-#include <setjmp.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Also for who is no test of cmocka's. */
+static void must(bool is_so, const char *what) {
+	if (is_so)
+		return;
+	fprintf(stderr, "logins: %s\n", what);
+	abort();
+}
+#define MUST(condition) must(condition, #condition)
+#define assert_int_equal(left, right) MUST((left) == (right))
 
 #include "base/text.h"
 #include "crypto/member.h"
 #include "sim/logins.h"
 
-enum { STEP_MS = 50 };
+/* So long the judge thinks. */
+#define THINKING (50 * CLOCK_MILLISECOND)
+
+/* Made once, as each has a random key of the library's. */
+static struct {
+	bool made;
+	struct desk desk;
+	struct certificate_pair server, client;
+} cast;
 
 /* Hosts know their node alone. */
 static struct logins *present;
@@ -33,7 +47,7 @@ static enum err host_login(void *context, const struct device_login *login) {
 	(void)context;
 	if (logins->refuses)
 		return logins->refuses;
-	assert_true(logins->waiting_count < LOGINS_WAITING_MAX);
+	MUST(logins->waiting_count < LOGINS_WAITING_MAX);
 	struct logins_waiting *waiting = &logins->waiting[logins->waiting_count++];
 	waiting->id = login->id;
 	waiting->by_certificate = login->by_certificate;
@@ -58,7 +72,7 @@ static void host_ticket(void *context, const struct device_ticket *ticket) {
 	host->ticket_until = ticket->until;
 	memcpy(host->ticket.hash, ticket->hash, sizeof host->ticket.hash);
 	host->ticket.size = ticket->sealed.size;
-	assert_true(ticket->sealed.size <= sizeof host->ticket.sealed);
+	MUST(ticket->sealed.size <= sizeof host->ticket.sealed);
 	if (ticket->sealed.size > 0)
 		memcpy(host->ticket.sealed, ticket->sealed.data, ticket->sealed.size);
 }
@@ -66,21 +80,24 @@ static void host_ticket(void *context, const struct device_ticket *ticket) {
 static void host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
 					  uint64_t bytes) {
 	(void)public_key;
-	assert_true(bytes > 0);
+	MUST(bytes > 0);
 	host_of(context)->used += bytes;
 }
 
 static void host_settings(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
 						  const struct interface_settings *settings) {
 	struct logins_host *host = host_of(context);
-	assert_memory_equal(public_key, present->server_identity, HASH_SIZE);
+	MUST(memcmp(public_key, present->server_identity, HASH_SIZE) == 0);
 	host->settings++;
 	host->told = *settings;
 }
 
 static void host_event(void *context, const struct device_event *event) {
 	struct logins_host *host = host_of(context);
-	assert_true(host->event_count < LOGINS_EVENTS_MAX);
+	if (host->event_count == LOGINS_EVENTS_MAX) {
+		host->event_count--;
+		memmove(host->events, host->events + 1, host->event_count * sizeof *host->events);
+	}
 	host->events[host->event_count].kind = event->kind;
 	host->events[host->event_count].count = event->count;
 	(void)snprintf(host->events[host->event_count].text, sizeof host->events[0].text, "%s",
@@ -124,7 +141,7 @@ char *logins_pem_lines(const char *key, const char *pem) {
 		uapi_put_text(&text, key, value);
 	}
 	char *copy = calloc(1, text.size + 1);
-	assert_non_null(copy);
+	MUST(copy);
 	memcpy(copy, text.data, text.size);
 	uapi_text_done(&text);
 	return copy;
@@ -136,12 +153,12 @@ static void seed_of(const char *pem, char out_hex[static TEXT_KEY_HEX_SIZE]) {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint8_t der[DER_SIZE];
 	const char *line = strchr(pem, '\n');
-	assert_non_null(line);
+	MUST(line);
 	for (size_t i = 0; i < CHARACTERS; i += 4) {
 		uint32_t bits = 0;
 		for (size_t k = 0; k < 4; k++) {
 			const char *digit = strchr(digits, line[1 + i + k]);
-			assert_non_null(digit);
+			MUST(digit);
 			bits = bits << 6 | (uint32_t)(digit - digits);
 		}
 		for (size_t k = 0; k < 3; k++)
@@ -178,10 +195,13 @@ static const uint8_t ticket_keys[2][AEAD_KEY_SIZE] = {{1}, {2}};
 
 static void set_server(struct logins *logins, const struct logins_options *options) {
 	struct uapi_text text = {.data = NULL};
+	uapi_put_line(&text, "replace_peers=true");
 	uapi_put_line(&text, "role=server");
 	uapi_put_number(&text, "listen_port", NODE_PORT);
 	uapi_put_key(&text, "ticket_key", ticket_keys[0]);
 	uapi_put_text(&text, "demands", options->demands ? options->demands : "password");
+	uapi_put_line(&text, "ticket_seconds=604800");
+	uapi_put_line(&text, "replace_push=true");
 	uapi_put_line(&text, "push_route=10.0.0.0/8");
 	uapi_put_line(&text, "push_dns=10.0.0.53");
 	put_identity(&text, logins, &logins->server_pair);
@@ -193,6 +213,7 @@ static void set_server(struct logins *logins, const struct logins_options *optio
 static void set_client(struct logins *logins, const struct logins_options *options) {
 	struct uapi_text text = {.data = NULL};
 	const struct endpoint endpoint = node_endpoint(logins->server);
+	uapi_put_line(&text, "replace_peers=true");
 	uapi_put_line(&text, "role=client");
 	uapi_put_number(&text, "listen_port", NODE_PORT);
 	uapi_put_key(&text, "ticket_key", ticket_keys[1]);
@@ -213,8 +234,13 @@ static void set_client(struct logins *logins, const struct logins_options *optio
 	set(logins->client, &text);
 }
 
+void logins_configure(struct logins *logins, const struct logins_options *options) {
+	set_server(logins, options);
+	set_client(logins, options);
+}
+
 /* The world's clock begins where certificates do. */
-static struct certificate_pair issue(const struct logins *logins, enum authority_use use) {
+static struct certificate_pair issue(enum authority_use use) {
 	const char *names[] = {LOGINS_NAME};
 	const struct authority_request request = {
 		.use = use,
@@ -225,31 +251,39 @@ static struct certificate_pair issue(const struct logins *logins, enum authority
 		.valid_until = DESK_BORN + 30 * 24 * 60 * 60,
 	};
 	struct certificate_pair pair;
-	assert_int_equal(authority_issue(logins->desk.authority, &request, &pair), ERR_OK);
+	assert_int_equal(authority_issue(cast.desk.authority, &request, &pair), ERR_OK);
 	return pair;
+}
+
+static void make_cast(void) {
+	struct desk *desk = &cast.desk;
+	if (cast.made)
+		return;
+	MUST(authority_make("Example", DESK_BORN - 1000, DESK_END, &desk->own) == ERR_OK);
+	MUST(authority_load(slice_of_text(desk->own.certificate), slice_of_text(desk->own.key),
+						&desk->authority) == ERR_OK);
+	cast.server = issue(AUTHORITY_SERVER);
+	cast.client = issue(AUTHORITY_CLIENT);
+	cast.made = true;
 }
 
 struct logins *logins_new(uint64_t seed, const struct logins_options *options) {
 	struct logins *logins = calloc(1, sizeof *logins);
 	const struct sim_link link = {.delay = LOGINS_DELAY};
-	assert_non_null(logins);
+	MUST(logins);
 	present = logins;
 	logins->world = world_new(world_seed(seed));
 	world_set_link(logins->world, &link);
 	logins->world->tap.recording = true;
-	assert_int_equal(authority_make("Example", DESK_BORN - 1000, DESK_END, &logins->desk.own),
-					 ERR_OK);
-	assert_int_equal(authority_load(slice_of_text(logins->desk.own.certificate),
-									slice_of_text(logins->desk.own.key), &logins->desk.authority),
-					 ERR_OK);
-	logins->server_pair = issue(logins, AUTHORITY_SERVER);
-	logins->client_pair = issue(logins, AUTHORITY_CLIENT);
+	make_cast();
+	logins->desk = cast.desk;
+	logins->server_pair = cast.server;
+	logins->client_pair = cast.client;
 	assert_int_equal(member_identity("um0", "alice", 1, logins->member_identity), ERR_OK);
 	assert_int_equal(member_server_identity(LOGINS_NAME, logins->server_identity), ERR_OK);
 	logins->server = logins->server_host.node = add_node(logins, options->node);
 	logins->client = logins->client_host.node = add_node(logins, options->node);
-	set_server(logins, options);
-	set_client(logins, options);
+	logins_configure(logins, options);
 	world_run(logins->world, 0);
 	return logins;
 }
@@ -264,7 +298,6 @@ struct logins *logins_up(uint64_t seed, const struct logins_options *options) {
 
 void logins_free(struct logins *logins) {
 	world_free(logins->world);
-	desk_close(&logins->desk);
 	free(logins);
 	present = NULL;
 }
@@ -300,14 +333,22 @@ void logins_judge(struct logins *logins) {
 	}
 }
 
+static bool is_asked(void *context) {
+	const struct logins *logins = context;
+	return logins->waiting_count > 0 && !logins->silent;
+}
+
 void logins_run(struct logins *logins, uint64_t duration) {
 	const uint64_t end = world_now(logins->world) + duration;
-	while (world_now(logins->world) < end) {
+	for (;;) {
+		if (!world_run_while(logins->world, end - world_now(logins->world), is_asked, logins))
+			return;
 		const uint64_t left = end - world_now(logins->world);
-		const uint64_t step = STEP_MS * CLOCK_MILLISECOND;
-		world_run(logins->world, left < step ? left : step);
-		if (!logins->silent)
+		world_run(logins->world, left < THINKING ? left : THINKING);
+		if (is_asked(logins))
 			logins_judge(logins);
+		if (world_now(logins->world) >= end)
+			break;
 	}
 	world_run(logins->world, 0);
 }
@@ -330,15 +371,15 @@ bool logins_is_connected(const struct logins *logins) {
 }
 
 void logins_assert_talking(struct logins *logins, uint32_t number) {
-	assert_true(logins_is_connected(logins));
-	assert_true(world_packet_arrives(logins->client, logins->server, number, CLOCK_SECOND));
-	assert_true(world_packet_arrives(logins->server, logins->client, number + 1, CLOCK_SECOND));
+	MUST(logins_is_connected(logins));
+	MUST(world_packet_arrives(logins->client, logins->server, number, CLOCK_SECOND));
+	MUST(world_packet_arrives(logins->server, logins->client, number + 1, CLOCK_SECOND));
 }
 
 void logins_assert_apart(struct logins *logins, uint32_t number) {
-	assert_false(logins_is_connected(logins));
-	assert_false(world_packet_arrives(logins->client, logins->server, number, CLOCK_SECOND));
-	assert_false(world_packet_arrives(logins->server, logins->client, number + 1, CLOCK_SECOND));
+	MUST(!logins_is_connected(logins));
+	MUST(!world_packet_arrives(logins->client, logins->server, number, CLOCK_SECOND));
+	MUST(!world_packet_arrives(logins->server, logins->client, number + 1, CLOCK_SECOND));
 }
 
 size_t logins_sent(const struct logins *logins, const struct node *from, uint8_t type) {
@@ -358,7 +399,7 @@ size_t logins_sent(const struct logins *logins, const struct node *from, uint8_t
 void logins_end_session(struct logins *logins) {
 	node_link(logins->client, false);
 	logins_run(logins, CLOCK_SECOND);
-	assert_false(logins_is_connected(logins));
+	MUST(!logins_is_connected(logins));
 	const struct logins_host *host = &logins->server_host;
 	assert_int_equal(host->events[host->event_count - 1].kind, DEVICE_EVENT_ENDED);
 }
@@ -385,7 +426,7 @@ void logins_give_ticket(struct logins *logins, const struct uapi_ticket *ticket,
 	uapi_put_ticket(&text, "ticket", ticket);
 	uapi_put_text(&text, "name", "alice");
 	char *copy = calloc(1, text.size + 1);
-	assert_non_null(copy);
+	MUST(copy);
 	memcpy(copy, text.data, text.size);
 	assert_int_equal(logins_set(logins->client, copy), 0);
 	free(copy);
@@ -396,7 +437,7 @@ void logins_assert_ended(const struct logins *logins, enum phaze_close_code code
 	const struct logins_host *hosts[] = {&logins->server_host, &logins->client_host};
 	for (size_t i = 0; i < 2; i++) {
 		const long event = logins_last_event(hosts[i], DEVICE_EVENT_ENDED);
-		assert_true(event >= 0);
+		MUST(event >= 0);
 		assert_int_equal(hosts[i]->events[event].count, code);
 	}
 }
@@ -413,9 +454,9 @@ struct slice logins_last_hello(const struct logins *logins) {
 	size_t at = tap->count;
 	while (at > 0 && tap->records[at - 1]->size != PHAZE_CLIENT_HELLO_SIZE)
 		at--;
-	assert_true(at > 0);
+	MUST(at > 0);
 	uint8_t *data = malloc(PHAZE_CLIENT_HELLO_SIZE);
-	assert_non_null(data);
+	MUST(data);
 	memcpy(data, tap->records[at - 1]->data, PHAZE_CLIENT_HELLO_SIZE);
 	return slice_of(data, PHAZE_CLIENT_HELLO_SIZE);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Include after cmocka.h: a server whose clients log in, and such a client, both whole devices. */
+/* Include behind assert_int_equal(), as cmocka.h has it: a server whose clients log in, and such a
+ * client, both whole devices. */
 
 #include "crypto/authority_desk.h"
 #include "crypto/chain.h"
@@ -25,7 +26,7 @@ struct logins_host {
 	size_t abandoned;
 	size_t settings;
 	struct interface_settings told;
-	size_t event_count;
+	size_t event_count; /* the last ones */
 	struct {
 		enum device_event_kind kind;
 		uint32_t count;
@@ -72,11 +73,13 @@ struct logins_options {
 
 /* Both are configured and down. The judge lets alice in with "secret". */
 struct logins *logins_new(uint64_t seed, const struct logins_options *options);
+/* Once more, in place of what lines changed since. */
+void logins_configure(struct logins *logins, const struct logins_options *options);
 /* Both go up, and a second passes. */
 struct logins *logins_up(uint64_t seed, const struct logins_options *options);
 void logins_free(struct logins *logins);
 
-/* Time passes; the judge answers within 50 ms. */
+/* Time passes; the judge answers after 50 ms. */
 void logins_run(struct logins *logins, uint64_t duration);
 /* He answers all that wait now. */
 void logins_judge(struct logins *logins);

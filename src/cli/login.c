@@ -281,11 +281,13 @@ static int log_in(struct login *login) {
 static int run(struct login *login) {
 	int status = find_tunnel(login);
 	const bool is_new = !login->tunnel;
+	/* Nobody is there who could use it, and it is kept only if that was asked for. */
+	const bool says_password = !login->no_daemon || login->options->values[REMEMBER];
 	if (status == STATUS_OK)
 		status = check_options(login);
 	if (status == STATUS_OK)
 		status = take_user(login);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && says_password)
 		status = password_input_read(login->streams, name, login->options->values[PASSWORD_FILE],
 									 login->user, false, &login->secrets.password);
 	if (status == STATUS_OK && is_new)

@@ -160,7 +160,8 @@ static void test_what_is_missing_for_a_new_one(void **state) {
 	folder_init(&folder);
 	fake.server = NULL;
 	fake.error = ERR_NOT_FOUND;
-	assert_int_equal(RUN(&folder, "x\n", &capture, "192.0.2.1", "--user", "a", "--pin", PIN,
+	/* Nobody is asked for a password that nobody takes. */
+	assert_int_equal(RUN(&folder, "", &capture, "192.0.2.1", "--user", "a", "--pin", PIN,
 						 "--directory", "%/one"),
 					 STATUS_NO_DAEMON);
 	assert_true(folder_has(&folder, "one/umbra.yaml"));

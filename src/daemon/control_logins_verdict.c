@@ -43,11 +43,20 @@ static enum process_reject judge(const struct control_login *login, struct store
 /* The user's leases of the tunnel, those used last first. */
 struct choice {
 	const struct control_tunnel *tunnel;
+	const struct endpoint *from;
 	uint32_t devices;
 	bool taken[STORE_DEVICES_MAX + 1]; /* by number */
-	bool found;
+	bool found, is_same;
 	struct store_lease lease;
 };
+
+/*
+ * Who comes from the very address and port that a session has is the device that has it, and has
+ * lost it, or gave it up unheard.
+ */
+static bool is_same(const struct choice *choice, const struct directory_peer *member) {
+	return member && endpoint_equal(&member->watched.from, choice->from);
+}
 
 static enum err look(void *context, const char *tunnel, const struct store_lease *lease) {
 	struct choice *choice = context;
@@ -58,17 +67,34 @@ static enum err look(void *context, const char *tunnel, const struct store_lease
 		directory_find_key(choice->tunnel->directory, lease->member);
 	bool is_busy =
 		member && (member->watched.session || clock_now() < member->watched.reserved_until);
-	if (choice->found || is_busy || lease->number > choice->devices)
+	const bool same = is_same(choice, member);
+	if (choice->is_same || (!same && (choice->found || is_busy)) || lease->number > choice->devices)
 		return ERR_OK;
 	choice->found = true;
+	choice->is_same = same;
 	choice->lease = *lease;
 	return ERR_OK;
 }
 
+/* Those that directory_next_addresses() would give: not the first of a network, nor the last of a
+ * v4 one. */
+static bool is_in(const struct prefix *network, const struct address *address) {
+	const size_t size = address_size(address), bits = 8 * size;
+	const struct prefix whole = {*address, (uint8_t)bits};
+	struct prefix first = {*address, network->length}, last = first;
+	if (!prefix_covers(network, &whole) || address_equal(&network->address, address))
+		return false;
+	prefix_mask(&first);
+	for (size_t i = network->length; i < bits; i++)
+		last.address.bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	return network->length + 1U >= bits ||
+		   (!address_equal(&first.address, address) &&
+			!(address->family == ADDRESS_V4 && address_equal(&last.address, address)));
+}
+
 static bool is_in_pool(const struct config_prefixes *pool, const struct address *address) {
-	const struct prefix whole = {*address, (uint8_t)(8 * address_size(address))};
 	for (size_t i = 0; i < pool->count; i++)
-		if (prefix_covers(&pool->items[i], &whole))
+		if (is_in(&pool->items[i], address))
 			return true;
 	return false;
 }
@@ -126,10 +152,11 @@ static enum err keep(struct control *control, const char *tunnel, const struct s
 	return error;
 }
 
-static enum process_reject choose(struct control_tunnel *tunnel, const struct store_user *user,
+static enum process_reject choose(const struct control_login *login, const struct store_user *user,
 								  struct store_lease *out_lease) {
-	struct control *control = tunnel->control;
-	struct choice choice = {.tunnel = tunnel, .devices = user->devices};
+	struct control *control = login->control;
+	struct control_tunnel *tunnel = login->tunnel;
+	struct choice choice = {.tunnel = tunnel, .from = &login->from, .devices = user->devices};
 	if (store_leases_of(control->store, tunnel->name, user->id, look, &choice))
 		return PROCESS_REJECT_BUSY;
 	const bool is_new = !choice.found;
@@ -180,7 +207,7 @@ static enum process_reject let_in(struct control_login *login, const struct stor
 	struct control_tunnel *tunnel = login->tunnel;
 	struct directory_peer *member = NULL;
 	struct store_lease lease;
-	enum process_reject reject = choose(tunnel, user, &lease);
+	enum process_reject reject = choose(login, user, &lease);
 	if (reject)
 		return reject;
 	enum err error =
@@ -188,6 +215,7 @@ static enum process_reject let_in(struct control_login *login, const struct stor
 	if (error || !member)
 		return error == ERR_NO_MEMORY ? PROCESS_REJECT_BUSY : PROCESS_REJECT_ADDRESS;
 	member->watched.reserved_until = clock_now() + CONTROL_LOGINS_RESERVED;
+	member->watched.from = login->from;
 	memcpy(login->member, lease.member, sizeof login->member);
 	login->state = CONTROL_LOGIN_SETTING;
 	struct uapi_text text = {.data = NULL};

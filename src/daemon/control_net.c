@@ -333,8 +333,10 @@ void control_net_event(void *context, struct channel_message *message) {
 		return;
 	struct endpoint endpoint = endpoint_of(body);
 	char where[ENDPOINT_TEXT_SIZE] = "an unknown address";
-	if (endpoint.address.family)
+	if (endpoint.address.family) {
 		endpoint_format(&endpoint, where);
+		peer->watched.from = endpoint;
+	}
 	switch ((enum process_event)body->event.kind) {
 	case PROCESS_EVENT_CONNECTED:
 		control_endpoints_seen(tunnel, peer->public_key, &endpoint);

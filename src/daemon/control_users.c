@@ -422,6 +422,8 @@ void control_users_ask(struct control *control, struct ctl_request *request,
 					   const struct ctl_question *question) {
 	if (!has_store(control, request))
 		return;
+	/* What users have used is what the store says. */
+	control_logins_flush(control);
 	switch (question->kind) {
 	case CTL_USERS:
 		list(control, request);

@@ -63,9 +63,10 @@ static void end_current(struct phaze_peer *peer, enum phaze_close_code code, boo
 	if (!current)
 		return;
 	peer->current = NULL;
+	/* Before anybody is told: who hears of it may look. */
+	atomic_store_explicit(&peer->connected, false, memory_order_relaxed);
 	phaze_session_end(current, code, by_peer);
 	phaze_timers_lost(peer);
-	atomic_store_explicit(&peer->connected, false, memory_order_relaxed);
 }
 
 void phaze_peer_close(struct phaze_peer *peer, enum phaze_close_code code) {

@@ -117,17 +117,21 @@ static void test_devices(void **state) {
 	struct store_user user = logins_desk_user("alice");
 	user.devices = 2;
 	logins_desk_add(desk, &user);
-	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:1"), PROCESS_ACCEPTED);
 	assert_non_null(strstr(desk->set, "name=alice\n"));
 	/* Who was let in, and is yet to begin, has his member as well. */
-	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:2"), PROCESS_ACCEPTED);
 	assert_non_null(strstr(desk->set, "name=alice/2\n"));
 	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.3/32\n"));
 	logins_desk_begins(desk, "alice");
 	logins_desk_begins(desk, "alice/2");
-	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_REJECT_DEVICES);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"),
+					 PROCESS_REJECT_DEVICES);
+	/* One that comes again from where it was is no other. */
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:1"), PROCESS_ACCEPTED);
+	assert_non_null(strstr(desk->set, "name=alice\n"));
 	control_logins_ended(desk->tunnel, logins_desk_member(desk, "alice/2"), 0);
-	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"), PROCESS_ACCEPTED);
 	assert_non_null(strstr(desk->set, "name=alice/2\n"));
 	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.3/32\n"));
 }
@@ -162,6 +166,34 @@ static void test_full_pool(void **state) {
 	logins_desk_add(desk, &two);
 	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
 	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_REJECT_ADDRESS);
+}
+
+/* What is left of a network that was larger may be no address for anybody. */
+static void test_smaller_pool(void **state) {
+	static const struct {
+		const char *own;
+		uint8_t length;
+		enum process_reject alice, bob;
+	} cases[] = {
+		{"10.66.0.1", 29, PROCESS_ACCEPTED, PROCESS_ACCEPTED},
+		{"10.66.0.1", 30, PROCESS_ACCEPTED, PROCESS_REJECT_ADDRESS}, /* its broadcast address */
+		{"10.66.0.3", 31, PROCESS_ACCEPTED, PROCESS_REJECT_ADDRESS}, /* the server's own */
+	};
+	struct logins_desk *desk = *state;
+	struct store_user one = logins_desk_user("alice"), two = logins_desk_user("bob");
+	logins_desk_add(desk, &one);
+	logins_desk_add(desk, &two);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_ACCEPTED);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_int_equal(address_parse(cases[i].own, &desk->pool[0].address), ERR_OK);
+		desk->pool[0].length = cases[i].length;
+		logins_desk_end(desk);
+		logins_desk_begin(desk);
+		assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), cases[i].alice);
+		assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.2/32\n"));
+		assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), cases[i].bob);
+	}
 }
 
 static void test_wrong_guesses_wait(void **state) {
@@ -239,11 +271,17 @@ static void test_busy(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		row(test_let_in),       row(test_wrong_credentials),
-		row(test_certificates), row(test_accounts_at_their_end),
-		row(test_devices),      row(test_leases_stay),
-		row(test_full_pool),    row(test_wrong_guesses_wait),
-		row(test_abandoned),    row(test_bounds),
+		row(test_let_in),
+		row(test_wrong_credentials),
+		row(test_certificates),
+		row(test_accounts_at_their_end),
+		row(test_devices),
+		row(test_leases_stay),
+		row(test_full_pool),
+		row(test_smaller_pool),
+		row(test_wrong_guesses_wait),
+		row(test_abandoned),
+		row(test_bounds),
 		row(test_busy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

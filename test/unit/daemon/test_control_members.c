@@ -77,7 +77,7 @@ static void test_limits(void **state) {
 static void test_fewer_devices(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice");
-	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:2"), PROCESS_ACCEPTED);
 	struct directory_peer *second = logins_desk_member(desk, "alice/2");
 	char line[128], hex[TEXT_KEY_HEX_SIZE];
 	uint8_t key[TEXT_KEY_SIZE];
@@ -170,7 +170,7 @@ static void test_usage(void **state) {
 static void test_quota(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice");
-	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:2"), PROCESS_ACCEPTED);
 	user.quota = 1000;
 	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
 	use(desk, "alice", 400);

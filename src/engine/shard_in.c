@@ -254,10 +254,9 @@ static bool take_share(struct shard *shard, struct peer *peer, size_t size) {
 }
 
 /* Behind a parse() that found data: to be opened with the next chunk. */
-static inline void take_job(struct shard *shard, struct shard_in *in,
+static inline void take_job(struct shard *shard, struct shard_in *in, struct peer *peer,
 							const struct udp_received *origin, size_t size) {
-	if (fair_share_is_limited(&shard->share) &&
-		!take_share(shard, in->incoming[in->count].peer, size))
+	if (fair_share_is_limited(&shard->share) && !take_share(shard, peer, size))
 		return;
 	in->origins[in->count] = origin;
 	in->count++;
@@ -276,7 +275,7 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 	case INCOMING_DROP:
 		break;
 	case INCOMING_DATA:
-		take_job(shard, in, received, size);
+		take_job(shard, in, incoming->peer, received, size);
 		break;
 	case INCOMING_HANDSHAKE:
 		lane_count(handshake_queue_push(lane->handshakes, &received->from, &received->to, data,
@@ -291,6 +290,10 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 	}
 }
 
+void shard_in_begin(struct shard *shard) {
+	shard->in->failed = false;
+}
+
 bool shard_in_take(struct shard *shard, struct lane *lane, const struct peer *peer,
 				   const struct udp_received *origin, uint8_t *data, size_t size) {
 	struct shard_in *in = shard->in;
@@ -299,7 +302,7 @@ bool shard_in_take(struct shard *shard, struct lane *lane, const struct peer *pe
 	case INCOMING_DATA:
 		if (incoming->peer != peer)
 			return false;
-		take_job(shard, in, origin, size);
+		take_job(shard, in, incoming->peer, origin, size);
 		return true;
 	case INCOMING_DROP: /* of a session that has just ended, or come by other ways before */
 		return true;
@@ -314,9 +317,7 @@ bool shard_in_finish(struct shard *shard, struct lane *lane) {
 	struct shard_in *in = shard->in;
 	open_chunk(shard, in);
 	coalescer_flush(lane->coalescer);
-	const bool opened = !in->failed;
-	in->failed = false;
-	return opened;
+	return !in->failed;
 }
 
 static size_t receive_once(struct shard *shard, struct listener *listener,

@@ -24,11 +24,13 @@ void shard_in_free(struct shard_in *in);
  */
 bool shard_in_receive(struct shard *shard, struct listener *listener);
 
+/* Packets of one connection follow, of no other and no datagrams, until shard_in_finish(). */
+void shard_in_begin(struct shard *shard);
 /*
  * One packet of a peer's connection, to be opened together with others of it; data stays where it
  * is until then, and origin too. False: it is not the peer's.
  */
 bool shard_in_take(struct shard *shard, struct lane *lane, const struct peer *peer,
 				   const struct udp_received *origin, uint8_t *data, size_t size);
-/* Opens and delivers what was taken. False: something since the last time did not open. */
+/* Opens and delivers what was taken. False: something since the beginning did not open. */
 bool shard_in_finish(struct shard *shard, struct lane *lane);

@@ -140,6 +140,7 @@ static bool take_packets(struct stream_link *link, uint8_t *data, size_t size) {
 	struct lane *lane = link->out.lane;
 	size_t at = 0, packet = 0;
 	bool good = true;
+	shard_in_begin(link->shard);
 	/* What comes in may end the link. */
 	while (good && link->out.peer) {
 		const enum err error = lane->protocol->packet_size(data + at, size - at, &packet);

@@ -225,6 +225,22 @@ static void test_passed_over(void **state) {
 	end(&way);
 }
 
+/* Whoever sends datagrams that do not open ends nobody's connection. */
+static void test_forged_datagrams(void **state) {
+	struct way way = begin();
+	const struct endpoint from = rig_endpoint(70);
+	uint8_t sealed[2048];
+	const uint32_t size = seal(way.session, 7, sealed);
+	sealed[WIRE - 1] ^= 1;
+	fake_transport_put(way.rig->v4[0], &from, sealed, size, size);
+	put(&way, 0);
+	rig_turn(way.rig);
+	assert_int_equal(rig_lane(way.rig, 0)->counters.forged, 1);
+	assert_int_equal(way.rig->peers[1]->links_lost, 0);
+	assert_written(way.rig, 1);
+	end(&way);
+}
+
 /* Its session ends in the middle of what is read, and with it the link. */
 static void test_ends_in_received(void **state) {
 	struct way way = begin();
@@ -331,6 +347,7 @@ int main(void) {
 		cmocka_unit_test(test_ends_in_received),
 		cmocka_unit_test(test_fairness),
 		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_forged_datagrams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

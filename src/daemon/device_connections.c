@@ -34,6 +34,7 @@ struct connection {
 	struct loop_source source;
 	struct device_caller caller; /* of one that is outgoing, where it leads to */
 	int descriptor;              /* -1: it was asked for */
+	uint64_t silent_until;       /* ns; CLOCK_NEVER: it has said something, or is not to */
 	bool connecting;
 	bool watched;
 	uint8_t *unwritten; /* NULL: nothing */
@@ -148,10 +149,13 @@ static void receive(struct connection *connection) {
 	const ssize_t got = recv(connection->descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got <= 0)
+	if (got <= 0) {
 		end(connection);
-	else /* it may be gone when this returns */
-		connections->ops->received(connections->device, &caller, slice_of(bytes, (size_t)got));
+		return;
+	}
+	connection->silent_until = CLOCK_NEVER;
+	/* It may be gone when this returns. */
+	connections->ops->received(connections->device, &caller, slice_of(bytes, (size_t)got));
 }
 
 static void ready(void *context, uint32_t events) {
@@ -179,6 +183,7 @@ static struct connection *add(struct device_connections *connections,
 				   .is_incoming = is_incoming,
 				   .from = *endpoint},
 		.descriptor = -1,
+		.silent_until = is_incoming ? clock_now() + DEVICE_CONNECTIONS_SILENCE : CLOCK_NEVER,
 	};
 	list_append(&connections->items, &connection->link);
 	*(is_incoming ? &connections->incoming : &connections->outgoing) += 1;
@@ -258,12 +263,26 @@ static void listening_ready(void *context, uint32_t events) {
 	}
 }
 
+/* When the next of them has been silent for too long. */
+static uint64_t end_silent(struct device_connections *connections, uint64_t now) {
+	uint64_t next = CLOCK_NEVER;
+	list_for_each (link, &connections->items) {
+		struct connection *connection = connection_of(link);
+		if (connection->silent_until <= now)
+			drop(connection); /* the device does not know it */
+		else if (connection->silent_until < next)
+			next = connection->silent_until;
+	}
+	return next;
+}
+
 uint64_t device_connections_run(struct device_connections *connections, uint64_t now) {
 	if (now >= connections->accept_again) {
 		connections->accept_again = CLOCK_NEVER;
 		listen_to(connections, EPOLLIN);
 	}
-	return connections->accept_again;
+	const uint64_t silence = end_silent(connections, now);
+	return silence < connections->accept_again ? silence : connections->accept_again;
 }
 
 /* Going out: */

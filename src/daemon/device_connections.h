@@ -10,7 +10,7 @@
  * Connections (TCP) of a tunnel of packets on the main thread, from when they are made until a
  * shard has them: those that come to its listening sockets, of which there are only so many at
  * once, of one source as well, and those that it makes itself. What they say the device makes out,
- * and it closes who takes too long.
+ * and it closes who takes too long from then on.
  */
 
 enum {
@@ -19,6 +19,9 @@ enum {
 	DEVICE_CONNECTIONS_OUT_MAX = 4,
 	DEVICE_CONNECTIONS_WRITE_MAX = 32 * 1024, /* bytes on their way: all messages of a handshake */
 };
+
+/* Whoever comes says something within this time, ns. */
+#define DEVICE_CONNECTIONS_SILENCE (UINT64_C(15) * 1000 * 1000 * 1000)
 
 struct device_connections;
 
@@ -42,5 +45,5 @@ enum err device_connections_hand_over(struct device_connections *connections, ui
 void device_connections_sockets(struct device_connections *connections,
 								const struct process_sockets *answer, const int *descriptors,
 								size_t count);
-/* When to be called again. */
+/* Ends who says nothing; when to be called again. */
 uint64_t device_connections_run(struct device_connections *connections, uint64_t now);

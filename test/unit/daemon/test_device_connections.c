@@ -237,6 +237,24 @@ static void crowds(void **state) {
 	turns_until(&stage.ended, DEVICE_CONNECTIONS_IN_MAX + 1);
 }
 
+/* Who says nothing is closed, who has said something is the device's to judge. */
+static void silent(void **state) {
+	const int quiet = call(), loud = call();
+	assert_int_equal(send(loud, "x", 1, 0), 1);
+	turns_until(&stage.received, 1);
+	const uint64_t now = clock_now();
+	const uint64_t next = device_connections_run(stage.connections, now);
+	assert_true(next > now && next <= now + DEVICE_CONNECTIONS_SILENCE);
+	assert_int_equal(device_connections_run(stage.connections, next - 1), next);
+	assert_false(is_closed(quiet));
+	assert_int_equal(device_connections_run(stage.connections, next), CLOCK_NEVER);
+	assert_true(is_closed(quiet));
+	assert_false(is_closed(loud));
+	assert_int_equal(stage.ended, 0);
+	(void)close(quiet);
+	(void)close(loud);
+}
+
 static int socket_of(enum address_family family) {
 	return socket(family == ADDRESS_V4 ? AF_INET : AF_INET6,
 				  SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -305,6 +323,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(slow_readers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(handed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(crowds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(silent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(going_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(going_nowhere, set_up, tear_down),
 	};

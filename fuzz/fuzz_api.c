@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "ctl/examples.h"
 #include "ctl/server.h"
+#include "ctl/view_login.h"
 #include "expect.h"
 #include "loop/control_loop.h"
 
@@ -51,6 +52,7 @@ static void check_question(const struct ctl_question *question) {
 				question->kind == CTL_USER_REMOVE;
 	expect((question->user != NULL) == user && (question->user_request != NULL) == said);
 	expect(!said || (question->user_request->name != NULL) == !user);
+	expect((question->login != NULL) == (question->kind == CTL_LOGIN));
 	expect(!question->tunnel || question->tunnel[0] != '\0');
 }
 
@@ -108,6 +110,9 @@ static void ask(void *context, struct ctl_request *request, const struct ctl_que
 		break;
 	case CTL_PEER_REMOVE:
 		ctl_answer_error(request, 404, "not_found", question->peer);
+		break;
+	case CTL_LOGIN:
+		ctl_answer_done(request, question->login->user ? question->login->user : "logged in");
 		break;
 	case CTL_RELOAD:
 	case CTL_LOG:

@@ -176,7 +176,6 @@ enum control_logins_end control_logins_standing(const struct control_tunnel *tun
 struct pushing {
 	struct control_tunnel *tunnel;
 	struct uapi_text text;
-	uint64_t now; /* seconds since the Unix epoch */
 };
 
 static enum err push(void *context, const struct store_lease *lease) {
@@ -203,10 +202,11 @@ static enum err push(void *context, const struct store_lease *lease) {
 	error = store_tickets_find(store, tunnel->name, lease->member, &ticket);
 	if (error && error != ERR_NOT_FOUND)
 		return error;
-	const bool has_ticket = !error && ticket.until > pushing->now;
-	if (has_ticket || member->known)
+	/* A device that goes on knows its tickets, perhaps a newer one. */
+	const bool goes_on = member->known || member->watched.session;
+	if (!error || goes_on)
 		control_logins_put_member(&pushing->text, tunnel, &s.user, lease);
-	if (has_ticket)
+	if (!error && !goes_on)
 		put_ticket(&pushing->text, &ticket);
 	return ERR_OK;
 }
@@ -222,8 +222,9 @@ static void remove_others(const struct control_tunnel *tunnel, struct uapi_text 
 
 static enum err push_server(void *context, const struct store_ticket *ticket) {
 	struct pushing *pushing = context;
-	if (ticket->until <= pushing->now ||
-		!directory_find_key(pushing->tunnel->directory, ticket->member))
+	const struct directory_peer *server =
+		directory_find_key(pushing->tunnel->directory, ticket->member);
+	if (!server || server->watched.session)
 		return ERR_OK;
 	uapi_put_key(&pushing->text, "public_key", ticket->member);
 	uapi_put_line(&pushing->text, "update_only=true");
@@ -233,10 +234,12 @@ static enum err push_server(void *context, const struct store_ticket *ticket) {
 
 void control_logins_push(struct control_tunnel *tunnel) {
 	struct store *store = tunnel->control->store;
-	struct pushing pushing = {.tunnel = tunnel, .now = clock_wall_now() / CLOCK_SECOND};
-	enum err error = ERR_OK;
+	struct pushing pushing = {.tunnel = tunnel};
 	if (!store || !tunnel->control->logins)
 		return;
+	enum err error = store_tickets_trim(store, clock_wall_now() / CLOCK_SECOND);
+	if (error)
+		log_error("tickets that are old stay in the store: %s", err_text(error));
 	if (control_logins_is_server(tunnel)) {
 		remove_others(tunnel, &pushing.text);
 		error = store_leases_each(store, tunnel->name, push, &pushing);

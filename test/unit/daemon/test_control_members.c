@@ -212,6 +212,7 @@ static void test_push(void **state) {
 	assert_null(strstr(desk->set, "name=dave"));
 	assert_null(strstr(desk->set, "remove"));
 	assert_false(has_ticket(desk, "bob"));
+	assert_false(has_ticket(desk, "carol"));
 	assert_int_equal(store_users_find(desk->bench->store, "bob", &user), ERR_OK);
 }
 
@@ -220,6 +221,7 @@ static void test_push_to_one_that_goes_on(void **state) {
 	struct logins_desk *desk = *state;
 	(void)logged_in(desk, "alice");
 	struct store_user locked = logged_in(desk, "bob");
+	take_ticket(desk, "alice", 4102444800);
 	char status[512], alice[TEXT_KEY_HEX_SIZE], bob[TEXT_KEY_HEX_SIZE];
 	static const char gone[] = "0202020202020202020202020202020202020202020202020202020202020202";
 	text_hex_encode(logins_desk_member(desk, "alice")->public_key, TEXT_KEY_SIZE, alice);
@@ -242,6 +244,9 @@ static void test_push_to_one_that_goes_on(void **state) {
 	(void)snprintf(line, sizeof line, "public_key=%s\nupdate_only=true\nend=2\n", bob);
 	assert_non_null(strstr(desk->set, line));
 	assert_non_null(strstr(desk->set, "name=alice\n"));
+	/* It knows her ticket, or a newer one. */
+	assert_null(strstr(desk->set, "ticket="));
+	assert_true(has_ticket(desk, "alice"));
 }
 
 /* A client has the one ticket of its server. */

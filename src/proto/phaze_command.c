@@ -42,9 +42,10 @@ static void apply(struct lane *lane, const struct phaze_peer_change *change) {
 	if (change->changes & PHAZE_CHANGE_TICKET)
 		phaze_peer_set_ticket(peer, change->ticket);
 	if (change->changes & PHAZE_CHANGE_RATE) {
+		token_bucket_take(&peer->outgoing, peer->framed - peer->charged, now);
+		peer->charged = peer->framed;
 		token_bucket_set(&peer->incoming, change->rate, now);
 		token_bucket_set(&peer->outgoing, change->rate, now);
-		peer->charged = peer->framed;
 	}
 	if (change->changes & PHAZE_CHANGE_QUOTA) {
 		peer->quota_end = change->quota_end;
@@ -82,7 +83,7 @@ struct session_command {
 	struct phaze_new_session offer;
 };
 
-/* A session that never begins is told of, too: only its peer's lane is missing. */
+/* A session that never begins is told of, too. */
 static void refuse(struct phaze_session *session) {
 	phaze_newsbox_put_session(session->peer->box, session->ended_news);
 	session->ended_news = NULL;
@@ -95,7 +96,10 @@ static void run_session(struct shard *shard, struct command *base) {
 	struct phaze_peer *peer = offer->peer;
 	struct phaze_session *session = command->session;
 	struct lane *lane = lane_of(shard, offer->interface);
-	if (!peer->peer.lane || !peer->running || phaze_session_begin(session, offer) != ERR_OK) {
+	/* Without a place it takes no session id, which would rest after it. */
+	if (!peer->peer.lane || !peer->running ||
+		!phaze_peer_has_place(peer, session, offer->resumed) ||
+		phaze_session_begin(session, offer) != ERR_OK) {
 		refuse(session);
 	} else {
 		if (session->link)

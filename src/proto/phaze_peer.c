@@ -136,13 +136,14 @@ static bool may_pend(const struct phaze_peer *peer, const struct phaze_session *
 			now_of(peer) >= peer->pending[0]->arrived + PHAZE_PENDING_LEAST);
 }
 
+bool phaze_peer_has_place(const struct phaze_peer *peer, const struct phaze_session *session,
+						  bool resumed) {
+	return peer->is_client || !resumed || may_pend(peer, session);
+}
+
 void phaze_peer_take(struct phaze_peer *peer, struct phaze_session *session, bool resumed) {
 	if (peer->is_client || !resumed) {
 		make_current(peer, session);
-		return;
-	}
-	if (!may_pend(peer, session)) {
-		phaze_session_end(session, PHAZE_CLOSE_DONE, false);
 		return;
 	}
 	if (peer->pending_count == PHAZE_PENDING_MAX) {

@@ -149,8 +149,10 @@ void phaze_peer_stop(struct phaze_peer *peer, enum phaze_close_code code);
 /* Wipes all sessions without a word. */
 void phaze_peer_wipe(struct phaze_peer *peer);
 
-/* A session that just came: current at once, or pending; or it ends, as there is no place for it.
- */
+/* Whether the peer could take a session that has not begun. */
+bool phaze_peer_has_place(const struct phaze_peer *peer, const struct phaze_session *session,
+						  bool resumed);
+/* A session that just began, and has a place: current at once, or pending. */
 void phaze_peer_take(struct phaze_peer *peer, struct phaze_session *session, bool resumed);
 /*
  * Something authentic came under the key: a pending session becomes the current one. False for a

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "proto/phaze_ids.h"
 #include "sim/phaze.h"
 
 /* Sessions of Phaze between shards: how they begin, follow each other and end, and who is told. */
@@ -224,6 +225,42 @@ static void test_pending(void **state) {
 	phaze_pair_free(&pair);
 }
 
+static enum phaze_ids_kind kind_of(const struct phaze_pair *pair, uint32_t id) {
+	const struct lane *lane = pair->server_peer->peer.lane;
+	struct phaze_key *key;
+	uint16_t shard;
+	return phaze_ids_find(phaze_lane_of(lane)->ids, world_now(pair->world), id, &key, &shard);
+}
+
+/* Who does not get a place takes no session id, which would rest for minutes. */
+static void test_no_place(void **state) {
+	struct phaze_pair pair = phaze_pair_new(26, NULL);
+	struct phaze_new_session offer = {
+		.resumed = true,
+		.algorithm = AEAD_CHACHA20_POLY1305,
+		.client_id = 1,
+		.rekey_seconds = 120,
+		.rekey_packets = 1000,
+		.keepalive = 10,
+		.to = node_endpoint(pair.client),
+	};
+	set_ticket(&pair, 1);
+	for (uint8_t i = 0; i < PHAZE_PENDING_MAX + 2; i++) {
+		const bool is_wrong = i == 0, is_late = i > PHAZE_PENDING_MAX;
+		offer.number = 1 + i;
+		offer.server_id = phaze_ids_draw(sim_random(pair.world->network), 0);
+		memset(offer.used, is_wrong ? 2 : 1, sizeof offer.used);
+		phaze_sim_session(pair.server, pair.server_peer, offer);
+		world_run(pair.world, CLOCK_MILLISECOND);
+		const bool has_place = !is_wrong && !is_late;
+		assert_int_equal(kind_of(&pair, offer.server_id),
+						 has_place ? PHAZE_ID_KEY : PHAZE_ID_UNKNOWN);
+		assert_int_equal(has_ended(pair.server, offer.number, PHAZE_CLOSE_DONE, false), !has_place);
+	}
+	assert_int_equal(pair.server_peer->pending_count, PHAZE_PENDING_MAX);
+	phaze_pair_free(&pair);
+}
+
 /* The last login counts, and its ticket is the only one. */
 static void test_login_again(void **state) {
 	struct phaze_pair pair = phaze_pair_up(30, NULL);
@@ -432,13 +469,14 @@ static void test_datagrams(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_login),          cmocka_unit_test(test_greetings),
-		cmocka_unit_test(test_resumed),        cmocka_unit_test(test_first_packet_is_data),
-		cmocka_unit_test(test_tickets),        cmocka_unit_test(test_pending),
-		cmocka_unit_test(test_login_again),    cmocka_unit_test(test_guide),
-		cmocka_unit_test(test_guide_of_ended), cmocka_unit_test(test_guide_to_nobody),
-		cmocka_unit_test(test_close),          cmocka_unit_test(test_down_and_up),
-		cmocka_unit_test(test_dead),           cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_login),           cmocka_unit_test(test_greetings),
+		cmocka_unit_test(test_resumed),         cmocka_unit_test(test_first_packet_is_data),
+		cmocka_unit_test(test_tickets),         cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_no_place),        cmocka_unit_test(test_login_again),
+		cmocka_unit_test(test_guide),           cmocka_unit_test(test_guide_of_ended),
+		cmocka_unit_test(test_guide_to_nobody), cmocka_unit_test(test_close),
+		cmocka_unit_test(test_down_and_up),     cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_datagrams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

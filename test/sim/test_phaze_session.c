@@ -402,6 +402,23 @@ static void test_rate(void **state) {
 	phaze_pair_free(&pair);
 }
 
+/* Told the same rate again and again, the server sends no more than that. */
+static void test_rate_again(void **state) {
+	struct phaze_pair pair = phaze_pair_up(74, NULL);
+	const size_t size = 1000, seconds = 3, rate = 100000;
+	const struct phaze_peer_change change = {.changes = PHAZE_CHANGE_RATE, .rate = rate};
+	for (uint32_t number = 0; number < 1000 * seconds; number++) {
+		const struct inner inner = {
+			.from = pair.server->number, .to = pair.client->number, .number = number, .size = size};
+		phaze_sim_change(pair.server, pair.server_peer, change);
+		node_inject(pair.server, &inner);
+		world_run(pair.world, CLOCK_MILLISECOND);
+	}
+	const size_t all = (seconds * rate + (size_t)TOKEN_BUCKET_BURST_MIN) / (size + PHAZE_OVERHEAD);
+	assert_in_range(node_arrived_from(pair.client, pair.server), all - 20, all + 20);
+	phaze_pair_free(&pair);
+}
+
 /* Who sent too much is still understood where it says that it goes. */
 static void test_close_beyond_rate(void **state) {
 	struct phaze_pair pair = phaze_pair_up(71, NULL);
@@ -516,6 +533,7 @@ int main(void) {
 		cmocka_unit_test(test_migration_and_rekey),
 		cmocka_unit_test(test_forged_migration),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_rate_again),
 		cmocka_unit_test(test_close_beyond_rate),
 		cmocka_unit_test(test_quota_one_way),
 		cmocka_unit_test(test_quota),

@@ -112,10 +112,10 @@ static void host_ticket(void *context, const struct device_ticket *ticket) {
 	device_logins_ticket(&device->start, ticket);
 }
 
-static void host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
-					  uint64_t bytes) {
+static enum err host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
+						  uint64_t bytes) {
 	const struct net_device *device = context;
-	device_logins_used(&device->start, public_key, bytes);
+	return device_logins_used(&device->start, public_key, bytes);
 }
 
 static enum err host_connect(void *context, const struct endpoint *to, uint64_t *out_connection) {

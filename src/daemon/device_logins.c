@@ -43,12 +43,6 @@ void device_logins_abandon(const struct net_callbacks *callbacks, uint64_t id) {
 	(void)callbacks->tell(callbacks->context, &message, -1);
 }
 
-static void tell(const struct net_start *start, struct process_message *message, const char *what) {
-	enum err error = start->callbacks.tell(start->callbacks.context, message, -1);
-	if (error)
-		log_debug("%s%s was not kept: %s", start->prefix, what, err_text(error));
-}
-
 void device_logins_ticket(const struct net_start *start, const struct device_ticket *ticket) {
 	struct process_message message = {.type = PROCESS_TICKET};
 	struct process_ticket *told = &message.ticket;
@@ -59,15 +53,16 @@ void device_logins_ticket(const struct net_start *start, const struct device_tic
 		told->size = (uint8_t)ticket->sealed.size;
 		memcpy(told->sealed, ticket->sealed.data, ticket->sealed.size);
 	}
-	tell(start, &message, "a ticket");
+	enum err error = start->callbacks.tell(start->callbacks.context, &message, -1);
+	if (error)
+		log_debug("%sa ticket was not kept: %s", start->prefix, err_text(error));
 }
 
-void device_logins_used(const struct net_start *start,
-						const uint8_t public_key[static X25519_KEY_SIZE], uint64_t bytes) {
+enum err device_logins_used(const struct net_start *start,
+							const uint8_t public_key[static X25519_KEY_SIZE], uint64_t bytes) {
 	struct process_message message = {.type = PROCESS_USED, .used = {.bytes = bytes}};
 	memcpy(message.used.public_key, public_key, sizeof message.used.public_key);
-	if (bytes > 0)
-		tell(start, &message, "what a peer used");
+	return bytes > 0 ? start->callbacks.tell(start->callbacks.context, &message, -1) : ERR_OK;
 }
 
 void device_logins_judge(const struct device_ops *ops, struct device *device,

@@ -132,8 +132,9 @@ struct device_host {
 	void (*abandon)(void *context, uint64_t id);
 	/* Takes the place of what was told before of the peer. */
 	void (*ticket)(void *context, const struct device_ticket *ticket);
-	/* Bytes of both directions since it was told last. */
-	void (*used)(void *context, const uint8_t public_key[static X25519_KEY_SIZE], uint64_t bytes);
+	/* Bytes of both directions since that was told last. Any error: it was not; as login(). */
+	enum err (*used)(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
+					 uint64_t bytes);
 
 	/*
 	 * Optional, together: connections (TCP), each with a number that no other has, until it is

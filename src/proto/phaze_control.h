@@ -78,6 +78,7 @@ struct phaze_member {
 	uint64_t quota_end;
 	enum phaze_close_code end;
 	uint64_t told_bytes; /* of all that was sent and received, that the host knows of */
+	unsigned told_in;    /* the round of telling all of them */
 
 	/* Its one ticket: see phaze_tickets.h. */
 	bool ticket_known; /* in this run: what others stored is older */
@@ -122,7 +123,9 @@ struct device {
 	struct phaze_newsbox box;   /* likewise */
 	struct list offers;         /* sessions that are not known to be current: phaze_sessions.c */
 	uint64_t last_number;       /* of sessions */
-	uint64_t next_sweep;        /* ns; CLOCK_NEVER: no need to */
+	uint64_t next_sweep;        /* ns, for whose time is over; CLOCK_NEVER: no need to */
+	uint64_t next_tell;         /* likewise, what members used */
+	unsigned telling;           /* the round of that */
 	struct phaze_gate *gate;
 	struct phaze_dial *dial;
 	struct list connections; /* whose handshakes go on: phaze_connections.c */

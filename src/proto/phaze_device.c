@@ -98,7 +98,8 @@ static void init_lists(struct device *device) {
 	device->news.context = device;
 	/* No time is so long: sessions are told of as they come. */
 	device->news.apart = UINT64_MAX / 2;
-	device->next_sweep = CLOCK_NEVER;
+	device->next_sweep = device->next_tell = CLOCK_NEVER;
+	device->telling = 1;
 }
 
 static enum err init_state(struct device *device) {

@@ -313,6 +313,7 @@ static bool is_another_login(const struct phaze_draft *draft) {
 static void apply_parts(struct device *device, const struct phaze_draft *draft) {
 	struct phaze_member *member = draft->member;
 	const bool redial = is_another_login(draft);
+	const bool has_other_end = draft->profile.until != member->profile.until;
 	member->profile = draft->profile;
 	if (draft->parts & PHAZE_DRAFT_END)
 		phaze_sessions_end(device, member, (enum phaze_close_code)draft->end);
@@ -320,7 +321,7 @@ static void apply_parts(struct device *device, const struct phaze_draft *draft) 
 		phaze_control_change(device, member, PHAZE_CHANGE_RATE);
 	if (draft->parts & PHAZE_DRAFT_QUOTA)
 		phaze_sessions_set_quota(device, member, draft->quota);
-	if (draft->parts & PHAZE_DRAFT_UNTIL)
+	if (has_other_end && member->number != 0)
 		device->next_sweep = 0;
 	if (draft->parts & PHAZE_DRAFT_PASSWORD) {
 		phaze_dial_set_password(device, draft->password);

@@ -11,6 +11,10 @@
 #include "proto/phaze_tickets.h"
 
 /* What members used is told so often. */
+#define TELL_INTERVAL (10 * CLOCK_SECOND)
+/* But where too much of that waits, it goes on after so long. */
+#define TELL_PAUSE (100 * CLOCK_MILLISECOND)
+/* Whose time will be over is looked at so often: the wall clock may be set meanwhile. */
 #define SWEEP_INTERVAL (10 * CLOCK_SECOND)
 
 /* One that is not known to be current, and not over. */
@@ -19,7 +23,7 @@ struct offered {
 	uint64_t number;
 	struct phaze_member *member; /* NULL: it was removed */
 	unsigned kills;              /* the member's, when it was brought */
-	bool has_ticket;
+	bool resumed, has_ticket;
 	struct phaze_pass pass;
 };
 
@@ -88,6 +92,7 @@ enum err phaze_sessions_offer(struct device *device, const struct phaze_offer *o
 	offered->number = session.number;
 	offered->member = offer->member;
 	offered->kills = offer->member->kills;
+	offered->resumed = session.resumed;
 	offered->has_ticket = offer->has_ticket;
 	offered->pass = *offer->pass;
 	list_init(&offered->link);
@@ -113,14 +118,42 @@ static uint64_t bytes_of(const struct phaze_member *member) {
 		   atomic_load_explicit(&published->received_bytes, memory_order_relaxed);
 }
 
-static void tell_used(const struct device *device, struct phaze_member *member) {
+/* What could not be told is told with what follows. */
+static enum err tell_used(const struct device *device, struct phaze_member *member) {
+	const struct device_host *host = device->host;
 	const uint64_t sum = bytes_of(member);
 	if (device->settings.role != PHAZE_SERVER || sum == member->told_bytes)
-		return;
-	if (device->host->used)
-		device->host->used(device->host->context, member->shared.identity,
-						   sum - member->told_bytes);
-	member->told_bytes = sum;
+		return ERR_OK;
+	enum err error =
+		host->used ? host->used(host->context, member->shared.identity, sum - member->told_bytes)
+				   : ERR_OK;
+	if (!error)
+		member->told_bytes = sum;
+	return error;
+}
+
+static void tell_by(struct device *device, uint64_t time) {
+	if (time < device->next_tell)
+		device->next_tell = time;
+}
+
+/* Where it fails it goes on later with those who were not told of yet. */
+static void tell_all(struct device *device, uint64_t now) {
+	bool any = false;
+	list_for_each (link, &device->members) {
+		struct phaze_member *member = list_item(link, struct phaze_member, link);
+		any |= member->number != 0;
+		if (member->told_in == device->telling)
+			continue;
+		enum err error = tell_used(device, member);
+		if (error) {
+			device->next_tell = now + (error == ERR_LIMIT ? TELL_PAUSE : TELL_INTERVAL);
+			return;
+		}
+		member->told_in = device->telling;
+	}
+	device->telling++;
+	device->next_tell = any ? now + TELL_INTERVAL : CLOCK_NEVER;
 }
 
 void phaze_sessions_set_quota(struct device *device, struct phaze_member *member, uint64_t left) {
@@ -130,18 +163,42 @@ void phaze_sessions_set_quota(struct device *device, struct phaze_member *member
 	phaze_control_change(device, member, PHAZE_CHANGE_QUOTA);
 }
 
+/* Seconds since 1970 when a connected member's session is over; 0: never. */
+static uint64_t end_of(const struct phaze_member *member) {
+	const uint64_t until = member->profile.until;
+	if (!member->by_certificate)
+		return until;
+	const uint64_t valid = member->mark.valid_until > 0 ? (uint64_t)member->mark.valid_until : 1;
+	return until > 0 && until < valid ? until : valid;
+}
+
+static void look_at_end(struct device *device, struct phaze_member *member, uint64_t now) {
+	const uint64_t end = end_of(member), wall = phaze_control_wall(device);
+	uint64_t next = now + SWEEP_INTERVAL;
+	if (device->settings.role != PHAZE_SERVER || member->number == 0 || end == 0)
+		return;
+	if (end <= wall)
+		phaze_sessions_end(device, member, PHAZE_CLOSE_EXPIRED);
+	else if (end - wall < SWEEP_INTERVAL / CLOCK_SECOND)
+		next = now + (end - wall) * CLOCK_SECOND;
+	if (next < device->next_sweep)
+		device->next_sweep = next;
+}
+
 /* Its ticket is the only one from now on, unless tickets of before its end were to be none. */
 static void became_current(struct device *device, const struct offered *offered) {
 	struct phaze_member *member = offered->member;
+	const uint64_t now = phaze_control_now(device);
 	member->number = offered->number;
 	member->by_certificate = offered->pass.by_certificate;
 	member->mark = offered->pass.mark;
 	if (offered->kills == member->kills)
 		phaze_tickets_set(device, member, offered->has_ticket ? &offered->pass : NULL);
-	device->next_sweep = 0;
 	phaze_sessions_tell(device, member, DEVICE_EVENT_CONNECTED, 0, NULL);
 	phaze_dial_connected(device, offered->number);
 	phaze_gate_connected(device, offered->number);
+	look_at_end(device, member, now);
+	tell_by(device, now + TELL_INTERVAL);
 }
 
 /* One that another takes the place of is no end of its member's. */
@@ -149,7 +206,8 @@ static void ended(struct device *device, struct phaze_member *member,
 				  const struct phaze_news_session *news) {
 	const bool replaced = news->code == PHAZE_CLOSE_REPLACED && !news->by_peer;
 	member->number = 0;
-	tell_used(device, member);
+	if (tell_used(device, member))
+		tell_by(device, phaze_control_now(device) + TELL_PAUSE);
 	if (!replaced)
 		phaze_sessions_tell(device, member, DEVICE_EVENT_ENDED, news->code, NULL);
 }
@@ -183,7 +241,7 @@ void phaze_sessions_forget(struct device *device, struct phaze_member *member) {
 		if (offered->member == member)
 			offered->member = NULL;
 	}
-	tell_used(device, member);
+	(void)tell_used(device, member); /* nobody asks for it any more */
 	phaze_tickets_forget(device, member);
 	phaze_gate_forget(device, member);
 	phaze_dial_forget(device);
@@ -214,36 +272,18 @@ void phaze_sessions_recheck(struct device *device) {
 	}
 }
 
-/* Seconds since 1970 when a connected member's session is over; 0: never. */
-static uint64_t end_of(const struct phaze_member *member) {
-	const uint64_t until = member->profile.until;
-	if (!member->by_certificate)
-		return until;
-	const uint64_t valid = member->mark.valid_until > 0 ? (uint64_t)member->mark.valid_until : 1;
-	return until > 0 && until < valid ? until : valid;
-}
-
 static void sweep(struct device *device, uint64_t now) {
-	const uint64_t wall = phaze_control_wall(device);
 	device->next_sweep = CLOCK_NEVER;
-	list_for_each (link, &device->members) {
-		struct phaze_member *member = list_item(link, struct phaze_member, link);
-		const uint64_t end = end_of(member);
-		uint64_t next = now + SWEEP_INTERVAL;
-		tell_used(device, member);
-		if (member->number == 0)
-			continue;
-		if (end > 0 && end <= wall)
-			phaze_sessions_end(device, member, PHAZE_CLOSE_EXPIRED);
-		else if (end > 0 && end - wall < SWEEP_INTERVAL / CLOCK_SECOND)
-			next = now + (end - wall) * CLOCK_SECOND;
-		if (next < device->next_sweep)
-			device->next_sweep = next;
-	}
+	list_for_each (link, &device->members)
+		look_at_end(device, list_item(link, struct phaze_member, link), now);
 }
 
 uint64_t phaze_sessions_run(struct device *device, uint64_t now) {
-	if (device->settings.role == PHAZE_SERVER && device->next_sweep <= now)
+	if (device->settings.role != PHAZE_SERVER)
+		return CLOCK_NEVER;
+	if (device->next_sweep <= now)
 		sweep(device, now);
-	return device->settings.role == PHAZE_SERVER ? device->next_sweep : CLOCK_NEVER;
+	if (device->next_tell <= now)
+		tell_all(device, now);
+	return device->next_sweep < device->next_tell ? device->next_sweep : device->next_tell;
 }

@@ -77,11 +77,17 @@ static void host_ticket(void *context, const struct device_ticket *ticket) {
 		memcpy(host->ticket.sealed, ticket->sealed.data, ticket->sealed.size);
 }
 
-static void host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
-					  uint64_t bytes) {
+static enum err host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
+						  uint64_t bytes) {
+	struct logins_host *host = host_of(context);
 	(void)public_key;
 	MUST(bytes > 0);
-	host_of(context)->used += bytes;
+	host->tellings++;
+	if (host->no_room && host->room == 0)
+		return host->no_room;
+	host->room -= host->no_room ? 1 : 0;
+	host->used += bytes;
+	return ERR_OK;
 }
 
 static void host_settings(void *context, const uint8_t public_key[static X25519_KEY_SIZE],

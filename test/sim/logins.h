@@ -23,6 +23,9 @@ struct logins_host {
 	struct uapi_ticket ticket;
 	uint64_t ticket_until;
 	uint64_t used;
+	size_t tellings;  /* of that, those in vain included */
+	enum err no_room; /* what comes of them but for the next so many; ERR_OK: all are taken */
+	size_t room;
 	size_t abandoned;
 	size_t settings;
 	struct interface_settings told;

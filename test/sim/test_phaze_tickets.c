@@ -435,6 +435,90 @@ static void test_used(void **state) {
 	logins_free(logins);
 }
 
+static uint64_t bytes_of(const struct phaze_member *member) {
+	const struct peer_published *published = &member->shared.peer.published;
+	return published->sent_bytes + published->received_bytes;
+}
+
+static struct phaze_member *add_member(const struct logins *logins, uint8_t number) {
+	const uint8_t identity[HASH_SIZE] = {number};
+	assert_int_equal(node_set(logins->server, "public_key=%s\nname=bob\n", node_hex(identity)), 0);
+	struct phaze_member *member = phaze_control_find(logins->server->device, identity);
+	assert_non_null(member);
+	member->shared.peer.published.sent_bytes += 1000;
+	return member;
+}
+
+/* Time alone has it told: not what is set of a member, nor that another one comes. */
+static void test_used_in_time(void **state) {
+	struct logins *logins = logins_up(91, &by_password);
+	const unsigned long long wall = WORLD_WALL_START / CLOCK_SECOND;
+	const struct phaze_member *bob = add_member(logins, 1);
+	assert_int_equal(node_set(logins->client, "public_key=%s\npassword=736563726574\n",
+							  node_hex(logins->server_identity)),
+					 0);
+	logins_run(logins, CLOCK_SECOND);
+	assert_int_equal(logins->judged, 2);
+	assert_int_equal(bob->told_bytes, 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		world_packet(logins->client, logins->server, 10 + i);
+		world_packet(logins->server, logins->client, 10 + i);
+		assert_int_equal(node_set(logins->server, "public_key=%s\nquota=100000000\nuntil=%llu\n",
+								  node_hex(logins->member_identity), wall + 1000 + i),
+						 0);
+		logins_run(logins, 100 * CLOCK_MILLISECOND);
+	}
+	assert_int_equal(bob->told_bytes, 1000);
+	/* At the end of alice's first session, and twice in time. */
+	assert_in_range(logins->server_host.tellings, 3, 4);
+	logins_assert_talking(logins, 1000);
+	logins_free(logins);
+}
+
+/* What could not be told counts as not told, and those of whom nothing was come first. */
+static void test_used_untold(void **state) {
+	enum { OTHERS = 3 };
+	struct logins *logins = logins_up(92, &by_password);
+	struct logins_host *host = &logins->server_host;
+	struct phaze_member *alice = logins_member(logins), *others[OTHERS];
+	uint64_t sum = 0;
+	host->no_room = ERR_LIMIT;
+	for (uint8_t i = 0; i < OTHERS; i++)
+		others[i] = add_member(logins, 1 + i);
+	logins_assert_talking(logins, 1);
+	logins_run(logins, 11 * CLOCK_SECOND);
+	assert_int_equal(host->used, 0);
+	/* Ten a second, which end with the first. */
+	assert_in_range(host->tellings, 5, 22);
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nquota=20000\n", node_hex(logins->member_identity)),
+		0);
+	assert_int_equal(alice->quota_end, 20000);
+	for (size_t i = 0; i < 2; i++) {
+		host->room = 2;
+		logins_run(logins, 200 * CLOCK_MILLISECOND);
+		assert_int_equal(others[0]->told_bytes, 1000);
+		for (size_t k = 1; k < OTHERS; k++)
+			assert_int_equal(others[k]->told_bytes, i ? 1000 : 0);
+		assert_in_range(alice->told_bytes, 1, bytes_of(alice));
+		others[0]->shared.peer.published.sent_bytes += 1000;
+	}
+	host->no_room = ERR_OK;
+	logins_run(logins, 21 * CLOCK_SECOND);
+	for (size_t i = 0; i < OTHERS; i++)
+		sum += others[i]->told_bytes;
+	assert_int_equal(sum, (OTHERS + 2) * 1000);
+	assert_int_equal(host->used, sum + alice->told_bytes);
+	/* Who hears nothing at all is asked no more often than when he does. */
+	host->tellings = 0;
+	host->no_room = ERR_CLOSED;
+	host->room = 0;
+	others[0]->shared.peer.published.sent_bytes += 1000;
+	logins_run(logins, 30 * CLOCK_SECOND);
+	assert_in_range(host->tellings, 2, 4);
+	logins_free(logins);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ticket),          cmocka_unit_test(test_ticket_without_password),
@@ -445,6 +529,7 @@ int main(void) {
 		cmocka_unit_test(test_handshakes_end),  cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
 		cmocka_unit_test(test_until),           cmocka_unit_test(test_used),
+		cmocka_unit_test(test_used_in_time),    cmocka_unit_test(test_used_untold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,12 +103,15 @@ static void test_ticket(void **state) {
 }
 
 static void test_used(void **state) {
-	device_logins_used(&start, key, 0);
+	assert_int_equal(device_logins_used(&start, key, 0), ERR_OK);
 	assert_int_equal(count, 0);
-	device_logins_used(&start, key, 4096);
+	assert_int_equal(device_logins_used(&start, key, 4096), ERR_OK);
 	assert_int_equal(told.type, PROCESS_USED);
 	assert_memory_equal(told.used.public_key, key, sizeof key);
 	assert_int_equal(told.used.bytes, 4096);
+	/* Who counts learns that it was not told. */
+	answer = ERR_LIMIT;
+	assert_int_equal(device_logins_used(&start, key, 1), ERR_LIMIT);
 }
 
 static struct device_verdict judged;

@@ -21,6 +21,15 @@
 
 enum { ID_SIZE = 4 };
 
+/* What is lost with a handshake, the least first: those make room for others. */
+enum standing {
+	STANDING_REFUSED,
+	STANDING_HALF_OPEN, /* it has shown nothing yet */
+	STANDING_ANSWERED,
+	STANDING_WAITING, /* for its verdict: it stays */
+	STANDINGS,
+};
+
 struct phaze_handshake {
 	struct list link; /* the oldest first */
 	struct device *device;
@@ -30,7 +39,7 @@ struct phaze_handshake {
 	struct phaze_way way;      /* of the last packet that was of use */
 	uint8_t digest[HASH_SIZE]; /* of its ClientHello and where that came from */
 	uint8_t id[ID_SIZE];       /* our session id */
-	bool is_half_open;         /* as it is counted */
+	enum standing standing;    /* as it is counted */
 	bool is_busy;              /* it takes a packet: whoever brought that goes on */
 	bool loaded;               /* when it began */
 	uint64_t login;            /* whose verdict it waits for; 0: none */
@@ -44,7 +53,7 @@ struct phaze_handshake {
 struct phaze_gate {
 	struct list handshakes;
 	struct key_table by_digest, by_id;
-	size_t half_open;
+	size_t counts[STANDINGS];
 	struct source_cookie cookies;
 	struct rate_limiter *limiter;
 	uint64_t last_login;
@@ -84,7 +93,7 @@ static void remove_handshake(struct phaze_handshake *handshake) {
 	phaze_connections_close(device, handshake->way.connection);
 	key_table_remove(&gate->by_digest, handshake->digest);
 	key_table_remove(&gate->by_id, handshake->id);
-	gate->half_open -= handshake->is_half_open ? 1 : 0;
+	gate->counts[handshake->standing]--;
 	list_remove(&handshake->link);
 	free_handshake(handshake);
 }
@@ -107,7 +116,7 @@ void phaze_gate_free(struct phaze_gate *gate) {
 }
 
 size_t phaze_gate_count(const struct device *device, size_t *out_half_open) {
-	*out_half_open = device->gate->half_open;
+	*out_half_open = device->gate->counts[STANDING_HALF_OPEN];
 	return device->gate->by_id.count;
 }
 
@@ -216,9 +225,20 @@ static void put_id(uint32_t id, uint8_t out_bytes[static ID_SIZE]) {
 	writer_u32_be(&writer, id);
 }
 
-static bool shows_nothing(const struct phaze_handshake *handshake) {
-	const enum phaze_server_state state = phaze_server_state(handshake->server);
-	return state == PHAZE_SERVER_GREETED || state == PHAZE_SERVER_RESUMED;
+static enum standing standing_of(const struct phaze_handshake *handshake) {
+	switch (phaze_server_state(handshake->server)) {
+	case PHAZE_SERVER_GREETED:
+	case PHAZE_SERVER_RESUMED:
+		return STANDING_HALF_OPEN;
+	case PHAZE_SERVER_CHECKING:
+	case PHAZE_SERVER_ACCEPTED:
+		return handshake->login != 0 ? STANDING_WAITING : STANDING_ANSWERED;
+	case PHAZE_SERVER_REFUSING:
+	case PHAZE_SERVER_REFUSED:
+	case PHAZE_SERVER_ENDED:
+		break;
+	}
+	return STANDING_REFUSED;
 }
 
 /* Where a connection goes to its session it is the handshake's no more. */
@@ -284,18 +304,20 @@ static void settle(struct phaze_handshake *handshake) {
 		remove_handshake(handshake);
 		return;
 	}
-	const bool is_half_open = shows_nothing(handshake);
-	gate->half_open += is_half_open ? 1 : 0;
-	gate->half_open -= handshake->is_half_open ? 1 : 0;
-	handshake->is_half_open = is_half_open;
+	gate->counts[handshake->standing]--;
+	handshake->standing = standing_of(handshake);
+	gate->counts[handshake->standing]++;
 	if (phaze_server_state(handshake->server) == PHAZE_SERVER_ENDED)
 		remove_handshake(handshake);
 }
 
 /* Coming in */
 
+/* Who is refused without a judge costs as much as who shows nothing. */
 static bool is_loaded(const struct phaze_gate *gate, uint64_t now) {
-	return gate->half_open > PHAZE_GATE_HALF_OPEN_MAX || now < gate->judge_rests;
+	const size_t *counts = gate->counts;
+	return counts[STANDING_HALF_OPEN] + counts[STANDING_REFUSED] > PHAZE_GATE_HALF_OPEN_MAX ||
+		   now < gate->judge_rests;
 }
 
 /* One that is nobody else's; of the shard that the packet came to, where it will go on. */
@@ -309,23 +331,23 @@ static uint32_t draw_id(const struct device *device, uint16_t shard,
 	}
 }
 
-/* The oldest that has shown nothing; failing that, the oldest that has its answer. */
+/* The oldest of those with whom the least is lost. */
 static bool make_room(struct phaze_gate *gate) {
-	struct phaze_handshake *answered = NULL;
+	enum standing least = STANDING_REFUSED;
 	if (gate->by_id.count < PHAZE_GATE_MAX)
 		return true;
+	while (gate->counts[least] == 0)
+		least++;
+	if (least == STANDING_WAITING)
+		return false;
 	list_for_each (link, &gate->handshakes) {
 		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (handshake->is_half_open) {
-			remove_handshake(handshake);
-			return true;
-		}
-		if (!answered && handshake->login == 0)
-			answered = handshake;
+		if (handshake->standing != least)
+			continue;
+		remove_handshake(handshake);
+		break;
 	}
-	if (answered)
-		remove_handshake(answered);
-	return answered != NULL;
+	return true;
 }
 
 /* Takes it up among the others. */
@@ -340,6 +362,8 @@ static enum err enter(struct phaze_handshake *handshake) {
 		return error;
 	}
 	list_append(&gate->handshakes, &handshake->link);
+	handshake->standing = standing_of(handshake);
+	gate->counts[handshake->standing]++;
 	return ERR_OK;
 }
 

@@ -4,9 +4,10 @@
 
 /*
  * A server's handshakes, from ClientHello to the session's first packet. Under load, which is more
- * than PHAZE_GATE_HALF_OPEN_MAX that have shown nothing yet or a judge who is loaded, cookies are
- * wanted of everybody, and a source with one begins only so many. There is never more than
- * PHAZE_GATE_MAX: the oldest that has shown nothing makes room.
+ * than PHAZE_GATE_HALF_OPEN_MAX that have shown nothing yet or are refused, or a judge who is
+ * loaded, cookies are wanted of everybody, and a source with one begins only so many. There is
+ * never more than PHAZE_GATE_MAX: the oldest that is refused makes room, failing that the oldest
+ * that has shown nothing.
  */
 
 enum {

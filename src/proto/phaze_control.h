@@ -89,7 +89,8 @@ struct phaze_member {
 	bool logs_in;   /* a client's server: who logs in was said after the ticket came */
 
 	/* Its session, as far as the owner has told. */
-	uint64_t number; /* 0: there is none */
+	uint64_t number;     /* 0: there is none */
+	uint64_t resumes_at; /* ns: the next one by a ticket, at the earliest */
 	bool by_certificate;
 	struct chain_mark mark;
 };

@@ -48,6 +48,7 @@ struct phaze_handshake {
 	struct phaze_member *member;
 	struct phaze_pass pass; /* the new ticket's, and in any case the login's */
 	bool has_ticket;        /* a new one */
+	bool is_early;          /* its ticket may be used, but not yet */
 };
 
 struct phaze_gate {
@@ -176,6 +177,7 @@ static bool resume(void *context, const uint8_t id[static PHAZE_TICKET_ID_SIZE],
 	struct phaze_handshake *handshake = context;
 	(void)id;
 	handshake->pass = handshake->member->pass;
+	handshake->is_early = phaze_control_now(handshake->device) < handshake->member->resumes_at;
 	return tell_member(handshake, out_parameters) == ERR_OK;
 }
 
@@ -417,7 +419,8 @@ static void begin(struct device *device, uint64_t now, const struct phaze_news_d
 						 : ERR_RATE_LIMITED;
 	if (error == ERR_COOKIE_REQUIRED)
 		send_retry(device, &handshake->way, retry);
-	if (error || !make_room(gate) || enter(handshake))
+	/* Who resumes too often gets no answer: he asks again, and is not sent to the judge. */
+	if (error || handshake->is_early || !make_room(gate) || enter(handshake))
 		free_handshake(handshake);
 	else
 		settle(handshake);

@@ -16,6 +16,8 @@ enum {
 #define PHAZE_PENDING_TIME (15 * CLOCK_SECOND)
 /* But makes no room for another one sooner than this. */
 #define PHAZE_PENDING_LEAST (2 * CLOCK_SECOND)
+/* A member resumes no more often: each time its ticket is stored anew. */
+#define PHAZE_RESUME_INTERVAL (1 * CLOCK_SECOND)
 /* A freed session id is nobody's for so long. */
 #define PHAZE_ID_REST (180 * CLOCK_SECOND)
 /*

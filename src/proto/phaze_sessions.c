@@ -190,6 +190,8 @@ static void became_current(struct device *device, const struct offered *offered)
 	struct phaze_member *member = offered->member;
 	const uint64_t now = phaze_control_now(device);
 	member->number = offered->number;
+	if (offered->resumed)
+		member->resumes_at = now + PHAZE_RESUME_INTERVAL;
 	member->by_certificate = offered->pass.by_certificate;
 	member->mark = offered->pass.mark;
 	if (offered->kills == member->kills)

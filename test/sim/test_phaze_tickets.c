@@ -57,6 +57,24 @@ static void test_ticket(void **state) {
 	}
 }
 
+/* Who comes and goes all the time is let in once a second, and never judged for it. */
+static void test_restless(void **state) {
+	struct logins *logins = logins_up(93, &by_password);
+	logins_assert_talking(logins, 1);
+	const size_t before = logins->server_host.tickets;
+	for (int i = 0; i < 25; i++) {
+		node_link(logins->client, false);
+		logins_run(logins, 100 * CLOCK_MILLISECOND);
+		node_link(logins->client, true);
+		logins_run(logins, 100 * CLOCK_MILLISECOND);
+	}
+	assert_in_range(logins->server_host.tickets - before, 3, 6);
+	logins_run(logins, 3 * CLOCK_SECOND);
+	logins_assert_talking(logins, 3);
+	assert_int_equal(logins->judged, 1);
+	logins_free(logins);
+}
+
 /* A ticket that was not used up is as good as before; whoever takes it, takes it alone. */
 static void test_ticket_without_password(void **state) {
 	struct logins *logins = logins_up(62, &by_password);
@@ -521,15 +539,25 @@ static void test_used_untold(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ticket),          cmocka_unit_test(test_ticket_without_password),
-		cmocka_unit_test(test_replayed),        cmocka_unit_test(test_server_restarts),
-		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_kept_tickets),
-		cmocka_unit_test(test_ticket_ends),     cmocka_unit_test(test_more_is_demanded),
-		cmocka_unit_test(test_ended_at_once),   cmocka_unit_test(test_other_key),
-		cmocka_unit_test(test_handshakes_end),  cmocka_unit_test(test_ended),
-		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
-		cmocka_unit_test(test_until),           cmocka_unit_test(test_used),
-		cmocka_unit_test(test_used_in_time),    cmocka_unit_test(test_used_untold),
+		cmocka_unit_test(test_ticket),
+		cmocka_unit_test(test_ticket_without_password),
+		cmocka_unit_test(test_restless),
+		cmocka_unit_test(test_replayed),
+		cmocka_unit_test(test_server_restarts),
+		cmocka_unit_test(test_client_restarts),
+		cmocka_unit_test(test_kept_tickets),
+		cmocka_unit_test(test_ticket_ends),
+		cmocka_unit_test(test_more_is_demanded),
+		cmocka_unit_test(test_ended_at_once),
+		cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_handshakes_end),
+		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_revoked_meanwhile),
+		cmocka_unit_test(test_until),
+		cmocka_unit_test(test_used),
+		cmocka_unit_test(test_used_in_time),
+		cmocka_unit_test(test_used_untold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

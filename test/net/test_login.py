@@ -96,8 +96,8 @@ def counted(server: Server, result: str) -> int:
 
 
 def test_strangers_cost_the_same(world: World) -> None:
-    """Who is no user meets the same words, after as many seconds, and has the server work as much,
-    as who mistypes his password."""
+    """Who is no user meets the same words as who mistypes his password, and has the server work as
+    much; neither hears them at once."""
     server, client = world.server, world.one
     control = server.part("control")
     costs, waits = [], []
@@ -107,8 +107,8 @@ def test_strangers_cost_the_same(world: World) -> None:
         waits.append(time.monotonic() - begun)
         costs.append(processor_time(control) - before)
     assert min(costs) > 0.05 and max(costs) < 3 * min(costs), costs
-    # At a whole second, the second at the earliest.
-    assert min(waits) >= 2 and max(waits) < 2 + 1 + STALL, waits
+    # Not sooner than two seconds after the password was there, whatever it cost to look at it.
+    assert min(waits) >= 2, waits
     assert counted(server, "credentials") == 2
     # The name may be a password that was typed in the wrong place.
     assert "mallory" not in server.log_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +23,21 @@ class Group:
     metrics: tuple[Metric, ...]
 
 
+def less(key: str, title: str, unit: str, digits: int) -> Metric:
+    """The less of it the better."""
+    return Metric(key, title, unit, digits, more_is_better=False)
+
+
+def by_key(groups: Sequence[Group]) -> dict[str, Metric]:
+    return {metric.key: metric for group in groups for metric in group.metrics}
+
+
 def _tcp(prefix: str) -> tuple[Metric, ...]:
     return (
         Metric(f"{prefix}tcp1", "1 stream", "Gbit/s", 2),
         Metric(f"{prefix}tcp8", "8 streams", "Gbit/s", 2),
         Metric(f"{prefix}rev", "reverse", "Gbit/s", 2),
-        Metric(f"{prefix}cpu", "CPU s/GB", "s/GB", 2, more_is_better=False),
+        less(f"{prefix}cpu", "CPU s/GB", "s/GB", 2),
     )
 
 
@@ -41,21 +51,21 @@ GROUPS = (
     Group(
         "Round trip, ms; under load: beside one TCP stream that fills the tunnel (lost: 1000)",
         (
-            Metric("rtt_idle", "idle", "ms", 3, more_is_better=False),
-            Metric("rtt_p50", "load, p50", "ms", 2, more_is_better=False),
-            Metric("rtt_p99", "load, p99", "ms", 2, more_is_better=False),
-            Metric("rtt_lost", "load, lost %", "%", 1, more_is_better=False),
+            less("rtt_idle", "idle", "ms", 3),
+            less("rtt_p50", "load, p50", "ms", 2),
+            less("rtt_p99", "load, p99", "ms", 2),
+            less("rtt_lost", "load, lost %", "%", 1),
         ),
     ),
     Group(
         "Own processes of the busier end",
         (
-            Metric("paced_cores", "cores at 1 Gbit/s", "cores", 2, more_is_better=False),
-            Metric("memory", "peak MiB", "MiB", 1, more_is_better=False),
+            less("paced_cores", "cores at 1 Gbit/s", "cores", 2),
+            less("memory", "peak MiB", "MiB", 1),
         ),
     ),
 )
-METRICS = {metric.key: metric for group in GROUPS for metric in group.metrics}
+METRICS = by_key(GROUPS)
 
 # Of the line that ends a run: the figure's name there, and its key.
 SUMMARY = (

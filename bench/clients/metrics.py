@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from bench.goals import Goal
-from bench.metrics import Group, Metric
-
-
-def _less(key: str, title: str, unit: str, digits: int) -> Metric:
-    return Metric(key, title, unit, digits, more_is_better=False)
-
+from bench.metrics import Group, Metric, by_key, less
 
 GROUPS = (
     Group(
@@ -26,26 +21,26 @@ GROUPS = (
         "Handshakes, without the clients' own arithmetic",
         (
             Metric("handshakes", "a second", "1/s", 0),
-            _less("handshake_us", "server's µs for one", "µs", 0),
+            less("handshake_us", "server's µs for one", "µs", 0),
         ),
     ),
     Group(
         "Memory, bytes more: a configured peer, an active one, and after it renewed its session",
         (
-            _less("peer_net", "configured", "B", 0),
-            _less("active_net", "active", "B", 0),
-            _less("renewed_net", "renewed", "B", 0),
-            _less("peer_control", "configured, control", "B", 0),
-            _less("peer_privileged", "privileged", "B", 0),
-            _less("start_mib", "at first, MiB", "MiB", 1),
+            less("peer_net", "configured", "B", 0),
+            less("active_net", "active", "B", 0),
+            less("renewed_net", "renewed", "B", 0),
+            less("peer_control", "configured, control", "B", 0),
+            less("peer_privileged", "privileged", "B", 0),
+            less("start_mib", "at first, MiB", "MiB", 1),
         ),
     ),
     Group(
         "20,000 peers by wg(8), ms",
         (
-            _less("show", "wg show", "ms", 0),
-            _less("dump", "wg show dump", "ms", 0),
-            _less("configure_seconds", "adding them, s", "s", 2),
+            less("show", "wg show", "ms", 0),
+            less("dump", "wg show dump", "ms", 0),
+            less("configure_seconds", "adding them, s", "s", 2),
         ),
     ),
     Group(
@@ -56,28 +51,28 @@ GROUPS = (
             Metric("flooded", "flood", "Mbit/s", 0),
             Metric("kept", "kept %", "%", 1),
             Metric("delivered", "of sent %", "%", 1),
-            _less("calm_p99", "p99 ms, no flood", "ms", 1),
-            _less("flooded_p99", "flood", "ms", 1),
+            less("calm_p99", "p99 ms, no flood", "ms", 1),
+            less("flooded_p99", "flood", "ms", 1),
         ),
     ),
     Group(
         "The same, what it takes",
         (
             Metric("flood_rate", "flood, thousands/s", "kpps", 1),
-            _less("flood_cores", "its own cores", "cores", 2),
-            _less("calm_cores", "server's cores, no flood", "cores", 2),
-            _less("flooded_cores", "flood", "cores", 2),
+            less("flood_cores", "its own cores", "cores", 2),
+            less("calm_cores", "server's cores, no flood", "cores", 2),
+            less("flooded_cores", "flood", "cores", 2),
         ),
     ),
     Group(
         "New clients beside flood and session, s until connected: median, worst (12: not at all)",
         (
-            _less("own", "same make", "s", 2),
-            _less("own_worst", "worst", "s", 2),
-            _less("stock", "cookie kept for the next try", "s", 2),
-            _less("stock_worst", "worst", "s", 2),
-            _less("prompt", "cookie used at once", "s", 2),
-            _less("prompt_worst", "worst", "s", 2),
+            less("own", "same make", "s", 2),
+            less("own_worst", "worst", "s", 2),
+            less("stock", "cookie kept for the next try", "s", 2),
+            less("stock_worst", "worst", "s", 2),
+            less("prompt", "cookie used at once", "s", 2),
+            less("prompt_worst", "worst", "s", 2),
         ),
     ),
     Group(
@@ -85,15 +80,15 @@ GROUPS = (
         (
             Metric("others_calm", "arrives %, alone", "%", 1),
             Metric("others_share", "beside it", "%", 1),
-            _less("others_calm_p99", "p99 ms, alone", "ms", 1),
-            _less("others_p50", "p50 ms, beside", "ms", 1),
-            _less("others_p99", "p99 ms", "ms", 1),
-            _less("others_lost", "echoes lost %", "%", 1),
+            less("others_calm_p99", "p99 ms, alone", "ms", 1),
+            less("others_p50", "p50 ms, beside", "ms", 1),
+            less("others_p99", "p99 ms", "ms", 1),
+            less("others_lost", "echoes lost %", "%", 1),
             Metric("greedy", "that one, Mbit/s", "Mbit/s", 0),
         ),
     ),
 )
-METRICS = {metric.key: metric for group in GROUPS for metric in group.metrics}
+METRICS = by_key(GROUPS)
 
 GOALS = (
     Goal("umbra", "ratio32", least=80),

@@ -55,13 +55,12 @@ def describe(program: pathlib.Path, protocol: str, count: int) -> list[str]:
 class Generator:
     """One process for all orders, as its clients keep what they got. Ends with the lab."""
 
-    def __init__(
-        self, program: pathlib.Path, end: End, protocol: str, server: str, count: int
-    ) -> None:
+    def __init__(self, program: pathlib.Path, end: End, protocol: str, *words: str) -> None:
+        """words: server, number of clients, and as many more as there are."""
         self.log = end.folder / "arrivals.log"
         with open(self.log, "wb") as errors:
             self.popen = subprocess.Popen(
-                end.command(str(program), "run", protocol, server, str(count)),
+                end.command(str(program), "run", protocol, *words),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

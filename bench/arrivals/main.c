@@ -4,10 +4,12 @@
  *
  *   arrivals describe PROTOCOL COUNT
  *       a line a client: what the server has to know of it
- *   arrivals run PROTOCOL ADDRESS:PORT COUNT [FOLDER]
+ *   arrivals run PROTOCOL ADDRESS:PORT COUNT [FOLDER [SOURCE]]
+ *       each from SOURCE and the /24s behind it;
  *       reads orders, a line each: WAY FIRST COUNT WINDOW EVERY-US LIMIT-MS
  *       and prints what became of each as one line of JSON
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +27,7 @@ enum { CLIENTS_MAX = 60000, WAY_SIZE = 32 };
 
 static int usage(void) {
 	(void)fputs("usage: arrivals describe PROTOCOL COUNT\n"
-				"       arrivals run PROTOCOL ADDRESS:PORT COUNT [FOLDER]\n"
+				"       arrivals run PROTOCOL ADDRESS:PORT COUNT [FOLDER [SOURCE]]\n"
 				"orders of run: WAY FIRST COUNT WINDOW EVERY-US LIMIT-MS\n",
 				stderr);
 	return 2;
@@ -94,18 +96,34 @@ static void carry_out(struct run *run, const struct arrival_ops *ops, uint32_t c
 	free(result.times);
 }
 
-static void serve(const struct arrival_ops *ops, const char *server, uint32_t count,
-				  const char *folder) {
+static struct in_addr address_of(const char *text) {
+	struct in_addr place;
+	struct address address;
+	errno = 0;
+	must(address_parse(text, &address) == ERR_OK && address.family == ADDRESS_V4,
+		 "an address (IPv4)");
+	memcpy(&place, address.bytes, sizeof place);
+	return place;
+}
+
+/* words: ADDRESS:PORT COUNT [FOLDER [SOURCE]] */
+static void serve(const struct arrival_ops *ops, int count, char **words) {
 	struct endpoint endpoint;
-	must(endpoint_parse(server, &endpoint) == ERR_OK && endpoint.address.family == ADDRESS_V4,
+	must(endpoint_parse(words[0], &endpoint) == ERR_OK && endpoint.address.family == ADDRESS_V4,
 		 "the server's address (IPv4)");
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(endpoint.port)};
-	memcpy(&at.sin_addr, endpoint.address.bytes, sizeof at.sin_addr);
+	struct run_setup setup = {
+		.ops = ops,
+		.folder = count > 2 ? words[2] : NULL,
+		.server = {.sin_family = AF_INET, .sin_port = htons(endpoint.port)},
+		.source = count > 3 ? address_of(words[3]) : (struct in_addr){0},
+		.count = count_of(words[1]),
+	};
+	memcpy(&setup.server.sin_addr, endpoint.address.bytes, sizeof setup.server.sin_addr);
 	struct run *run;
-	run_new(ops, folder, &at, count, &run);
+	run_new(&setup, &run);
 	char line[256];
 	while (fgets(line, sizeof line, stdin))
-		carry_out(run, ops, count, line);
+		carry_out(run, ops, setup.count, line);
 	run_free(run);
 }
 
@@ -115,8 +133,8 @@ int main(int count, char **words) {
 		return usage();
 	if (count == 4 && strcmp(words[1], "describe") == 0)
 		describe(ops, count_of(words[3]));
-	else if ((count == 5 || count == 6) && strcmp(words[1], "run") == 0)
-		serve(ops, words[3], count_of(words[4]), words[5]);
+	else if (count >= 5 && count <= 7 && strcmp(words[1], "run") == 0)
+		serve(ops, count - 3, words + 3);
 	else
 		return usage();
 	return ferror(stdout) || fflush(stdout) ? 1 : 0;

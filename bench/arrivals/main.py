@@ -11,8 +11,10 @@ import pathlib
 from collections.abc import Sequence
 
 from bench import goals, report
-from bench.arrivals.kinds import Kind, all_kinds
-from bench.arrivals.measures import MEASURES, Bed, Effort
+from bench.arrivals.effort import Effort
+from bench.arrivals.kind import Kind
+from bench.arrivals.kinds import all_kinds
+from bench.arrivals.measures import MEASURES, Bed
 from bench.arrivals.metrics import GOALS, GROUPS, METRICS
 from bench.lab import Lab, is_root, isolate
 from bench.main import REPOSITORY, chosen, look_around, until_interrupted, whose_programs_are_there
@@ -50,7 +52,7 @@ def one_round(
     """Each with a server that has seen none of them."""
     with Lab() as lab:
         bed = Bed(lab, kind, effort, tools)
-        for measure in MEASURES:
+        for measure in [one for one in MEASURES if one.name in kind.measures]:
             for key, value in measure.take(bed).items():
                 figures.setdefault(key, []).append(value)
 

@@ -37,6 +37,18 @@ GROUPS = (
         ),
     ),
     Group(
+        "Logins with passwords, all at once, and the round trip of one that is there",
+        (
+            less("password_seconds", "all there, s", "s", 2),
+            less("password_p50", "p50 s", "s", 1),
+            less("password_p99", "p99", "s", 1),
+            less("password_ms", "server's ms for one", "ms", 0),
+            less("password_calm_p99", "trip p99 ms, alone", "ms", 2),
+            less("password_beside_p99", "beside", "ms", 2),
+            less("password_beside", "×", "times", 2),
+        ),
+    ),
+    Group(
         "Memory",
         (
             less("net_mib", "net, all there, MiB", "MiB", 1),
@@ -51,4 +63,9 @@ METRICS = by_key(GROUPS)
 GOALS = (
     Goal("umbra-mighty", "paced_p99", most=100),
     Goal("umbra-mighty", "beside", most=2),
+    Goal("umbra-phaze", "paced_p99", most=100),
+    Goal("umbra-phaze", "beside", most=2),
+    Goal("umbra-phaze", "once_seconds", most=10),
+    Goal("umbra-phaze-password", "password_seconds", most=30),
+    Goal("umbra-phaze-password", "password_beside", most=2),
 )

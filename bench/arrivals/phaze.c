@@ -1,138 +1,49 @@
 #include "bench/arrivals/phaze.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/wipe.h"
+#include "bench/arrivals/phaze_users.h"
 #include "crypto/csprng.h"
-#include "crypto/ed25519.h"
 #include "handshake/phaze_client.h"
 #include "proto/phaze_trust.h"
+#include "session/retry_backoff.h"
 
 /* Until something came back under the new keys. */
 #define CONFIRM_INTERVAL (250 * CLOCK_MILLISECOND)
 
-enum {
-	FILE_SIZE_MAX = 16384,
-	PATH_SIZE = 512,
-	USER_SIZE_MAX = 256,
-	CONFIRMATION_SIZE = PHAZE_OVERHEAD + PHAZE_KEEPALIVE_SIZE,
-};
-
-struct common {
-	struct phaze_trust *trust;
-	size_t name_size, password_size;
-	char name[USER_SIZE_MAX], password[USER_SIZE_MAX];
-};
+enum { CONFIRMATION_SIZE = PHAZE_OVERHEAD + PHAZE_KEEPALIVE_SIZE };
 
 struct client {
-	const struct common *common;
-	struct phaze_client *handshake; /* NULL once it is over */
+	const struct phaze_user *user;
+	struct phaze_client *handshake; /* NULL: it is over, or the next one waits */
 	struct phaze_established session;
-	bool has_ticket;
+	bool by_ticket, has_ticket;
 	struct phaze_ticket ticket;
 	enum arrival_state state;
 	uint32_t session_id, sequence;
-	uint64_t deadline; /* of the confirmation, once the handshake is over */
+	bool waits; /* for the next handshake */
+	struct retry_backoff backoff;
+	uint64_t deadline; /* without a handshake: the next one's, or of the confirmation */
 	bool confirms;     /* one is to be sent */
 	uint8_t confirmation[CONFIRMATION_SIZE];
 };
 
 static const char *const ways[] = {"login", "ticket", NULL};
 
-static uint64_t wall_now(void *context) {
-	return clock_wall_now();
-}
-
-static uint64_t steady_now(void *context) {
-	return clock_now();
-}
-
-static const struct engine_clock engine_clock = {.now = steady_now, .wall_now = wall_now};
-
-/* With a NUL behind it. A file that is not there is empty. */
-static enum err read_file(const char *folder, const char *name,
-						  char out_text[static FILE_SIZE_MAX + 1]) {
-	char path[PATH_SIZE];
-	out_text[0] = 0;
-	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
-		return ERR_LIMIT;
-	auto_close int file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0)
-		return ERR_OK;
-	ssize_t size = read(file, out_text, FILE_SIZE_MAX + 1);
-	if (size < 0 || size > FILE_SIZE_MAX)
-		return ERR_LIMIT;
-	out_text[size] = 0;
-	return ERR_OK;
-}
-
-struct texts {
-	char authority[FILE_SIZE_MAX + 1], certificate[FILE_SIZE_MAX + 1], key[FILE_SIZE_MAX + 1];
-	char user[FILE_SIZE_MAX + 1];
-};
-
-static enum err take_user(const char *text, struct common *common) {
-	const size_t name_size = strcspn(text, "\n");
-	const char *password = text[name_size] ? text + name_size + 1 : "";
-	const size_t password_size = strcspn(password, "\n");
-	if (name_size > USER_SIZE_MAX || password_size > USER_SIZE_MAX)
-		return ERR_LIMIT;
-	memcpy(common->name, text, name_size);
-	memcpy(common->password, password, password_size);
-	common->name_size = name_size;
-	common->password_size = password_size;
-	return ERR_OK;
-}
-
-static enum err take_texts(const struct texts *texts, struct common *common) {
-	struct phaze_trust_options options = {
-		.is_client = true,
-		.authorities = slice_of_text(texts->authority),
-		.certificates = slice_of_text(texts->certificate),
-		.server_name = PHAZE_SERVER,
-		.clock = &engine_clock,
-	};
-	if (!texts->authority[0])
-		return ERR_NOT_FOUND;
-	enum err error = texts->certificate[0]
-						 ? ed25519_read(slice_of_text(texts->key), options.signing_key)
-						 : ERR_OK;
-	return error ?: take_user(texts->user, common) ?: phaze_trust_new(&options, &common->trust);
-}
-
-static void close_common(void *memory) {
-	struct common *common = memory;
-	if (!common)
-		return;
-	phaze_trust_release(common->trust);
-	wipe(common, sizeof *common);
-	free(common);
-}
-
-static enum err open_common(const char *folder, void **out_common) {
-	struct texts *texts = calloc(1, sizeof *texts);
-	struct common *common = calloc(1, sizeof *common);
-	enum err error = texts && common ? ERR_OK : ERR_NO_MEMORY;
+static enum err open_users(const char *folder, void **out_users) {
+	struct phaze_users *users;
+	enum err error = phaze_users_open(folder, PHAZE_SERVER, &users);
 	if (!error)
-		error = read_file(folder, "ca.pem", texts->authority)
-					?: read_file(folder, "client.pem", texts->certificate)
-					?: read_file(folder, "client.key", texts->key)
-					?: read_file(folder, "user", texts->user) ?: take_texts(texts, common);
-	if (texts)
-		wipe(texts, sizeof *texts);
-	free(texts);
-	if (error) {
-		close_common(common);
-		return error;
-	}
-	*out_common = common;
-	return ERR_OK;
+		*out_users = users;
+	return error;
+}
+
+static void close_users(void *users) {
+	phaze_users_close(users);
 }
 
 /* They are told apart by their tickets and session ids alone. */
@@ -143,7 +54,7 @@ static enum err describe(uint32_t number, char out_line[static ARRIVAL_LINE_SIZE
 
 static enum err init(void *memory, uint32_t number, void *common) {
 	struct client *client = memory;
-	client->common = common;
+	client->user = phaze_users_of(common, number);
 	client->session_id = number + 1;
 	client->deadline = CLOCK_NEVER;
 	return ERR_OK;
@@ -160,30 +71,33 @@ static void done(void *memory) {
 	wipe(client, sizeof *client);
 }
 
-static enum err begin(void *memory, const char *way, uint64_t now, uint64_t wall) {
+static enum err attempt(struct client *client, uint64_t now) {
 	static const uint8_t ciphers[] = {PHAZE_CHACHA20_POLY1305};
-	struct client *client = memory;
-	const struct common *common = client->common;
-	const bool by_ticket = strcmp(way, "ticket") == 0;
-	if (by_ticket && !client->has_ticket)
-		return ERR_NOT_FOUND;
+	const struct phaze_user *user = client->user;
 	const struct phaze_client_options options = {
 		.session_id = client->session_id,
 		.ciphers = ciphers,
 		.cipher_count = sizeof ciphers,
-		.name = slice_of(common->name, common->name_size),
-		.password = slice_of(common->password, common->password_size),
-		.ticket = by_ticket ? &client->ticket : NULL,
-		.identity = phaze_trust_identity(common->trust),
+		.name = slice_of_text(user->name),
+		.password = slice_of_text(user->password),
+		.ticket = client->by_ticket ? &client->ticket : NULL,
+		.identity = phaze_trust_identity(user->trust),
 		.random = &csprng,
 	};
 	end_handshake(client);
 	client->deadline = CLOCK_NEVER;
-	client->confirms = false;
+	client->waits = client->confirms = false;
 	client->sequence = 0;
-	enum err error = phaze_client_new(&options, now, &client->handshake);
-	/* It serves once. */
-	client->has_ticket = false;
+	return phaze_client_new(&options, now, &client->handshake);
+}
+
+static enum err begin(void *memory, const char *way, uint64_t now, uint64_t wall) {
+	struct client *client = memory;
+	client->by_ticket = strcmp(way, "ticket") == 0;
+	if (client->by_ticket && !client->has_ticket)
+		return ERR_NOT_FOUND;
+	client->backoff = (struct retry_backoff){0};
+	enum err error = attempt(client, now);
 	if (!error)
 		client->state = ARRIVAL_UNDER_WAY;
 	return error;
@@ -221,21 +135,41 @@ static enum err confirm(struct client *client, uint64_t now) {
 						  client->confirmation + PHAZE_FRONT);
 }
 
+static void refused(struct client *client, uint64_t now) {
+	const enum phaze_end end = phaze_client_end(client->handshake, NULL);
+	end_handshake(client);
+	client->waits = end == PHAZE_END_BUSY || end == PHAZE_END_SILENCE;
+	if (client->waits)
+		client->deadline = now + retry_backoff_next(&client->backoff, &csprng);
+	else
+		client->state = ARRIVAL_REFUSED;
+}
+
+static void established(struct client *client, uint64_t now) {
+	client->session = *phaze_client_established(client->handshake);
+	client->has_ticket = false; /* it serves once */
+	end_handshake(client);
+	if (confirm(client, now) != ERR_OK)
+		client->state = ARRIVAL_IDLE;
+}
+
 /* What has become of the handshake. */
 static void follow(struct client *client, uint64_t now) {
 	switch (phaze_client_state(client->handshake)) {
 	case PHAZE_CLIENT_GREETING:
-	case PHAZE_CLIENT_SHOWING:
 		return;
-	case PHAZE_CLIENT_ENDED:
+	case PHAZE_CLIENT_SHOWING:
+		/* A login in the ticket's place is not what is measured. */
+		if (!client->by_ticket)
+			return;
 		client->state = ARRIVAL_REFUSED;
 		end_handshake(client);
 		return;
+	case PHAZE_CLIENT_ENDED:
+		refused(client, now);
+		return;
 	case PHAZE_CLIENT_ESTABLISHED:
-		client->session = *phaze_client_established(client->handshake);
-		end_handshake(client);
-		if (confirm(client, now) != ERR_OK)
-			client->state = ARRIVAL_IDLE;
+		established(client, now);
 		return;
 	}
 }
@@ -264,7 +198,8 @@ static void receive(void *memory, const uint8_t *data, size_t size, uint64_t now
 	if (client->state != ARRIVAL_UNDER_WAY)
 		return;
 	if (!client->handshake) {
-		take_sealed(client, data, size);
+		if (!client->waits)
+			take_sealed(client, data, size);
 		return;
 	}
 	/* What is of no use is dropped, and another answer waited for. */
@@ -274,12 +209,17 @@ static void receive(void *memory, const uint8_t *data, size_t size, uint64_t now
 
 static void expire(void *memory, uint64_t now, uint64_t wall) {
 	struct client *client = memory;
+	enum err error = ERR_OK;
 	if (client->handshake) {
 		phaze_client_expire(client->handshake, now);
 		follow(client, now);
-	} else if (confirm(client, now) != ERR_OK) {
-		client->state = ARRIVAL_IDLE;
+	} else if (client->waits) {
+		error = attempt(client, now);
+	} else {
+		error = confirm(client, now);
 	}
+	if (error)
+		client->state = ARRIVAL_IDLE;
 }
 
 static uint64_t deadline(const void *memory) {
@@ -297,8 +237,8 @@ const struct arrival_ops arrival_phaze = {
 	.ways = ways,
 	.size = sizeof(struct client),
 	.describe = describe,
-	.open = open_common,
-	.close = close_common,
+	.open = open_users,
+	.close = close_users,
 	.init = init,
 	.done = done,
 	.begin = begin,

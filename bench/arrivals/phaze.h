@@ -3,11 +3,12 @@
 #include "bench/arrivals/arrival.h"
 
 /*
- * Clients of Phaze, all of one user's. The folder has ca.pem, whose authority issued the server's
- * certificate for PHAZE_SERVER; `user`, a line with the name and one with the password; and for
- * servers that demand certificates client.pem and client.key.
+ * Clients of Phaze: devices of the users in the folder (phaze_users.h), who take turns. The
+ * server's certificate is for PHAZE_SERVER.
  *
- * Ways: "login", by whatever the server demands, and "ticket", with the one of the last arrival.
+ * Ways: "login", by whatever the server demands, and "ticket", with the one of the last arrival and
+ * by nothing else. Who is told that the server is busy, or hears nothing, comes again as a tunnel
+ * does: after a second, then twice as long each time.
  */
 
 #define PHAZE_SERVER "server.bench"

@@ -14,7 +14,12 @@
 /* How often deadlines are looked at. */
 #define LOOK (2 * CLOCK_MILLISECOND)
 
-enum { READY = 64, DATAGRAM_MAX = 2048, DESCRIPTORS = 64 };
+enum {
+	READY = 64,
+	DATAGRAM_MAX = 2048,
+	DESCRIPTORS = 64,
+	NETWORK_SIZE = 256, /* addresses of a /24 */
+};
 
 struct run {
 	const struct arrival_ops *ops;
@@ -44,17 +49,23 @@ static void raise_limit(uint32_t sockets) {
 	must(limit.rlim_max >= sockets + DESCRIPTORS, "not so many sockets (ulimit -Hn)");
 }
 
-static int open_socket(int poll, const struct sockaddr_in *server, uint32_t number) {
+static int open_socket(int poll, const struct run_setup *setup, uint32_t number) {
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	int made = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	must(made >= 0, "socket");
-	must(connect(made, (const struct sockaddr *)server, sizeof *server) == 0, "connect");
+	if (setup->source.s_addr != 0)
+		from.sin_addr.s_addr = htonl(ntohl(setup->source.s_addr) + number * NETWORK_SIZE);
+	must(bind(made, (const struct sockaddr *)&from, sizeof from) == 0, "a client's address");
+	must(connect(made, (const struct sockaddr *)&setup->server, sizeof setup->server) == 0,
+		 "connect");
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
 	must(epoll_ctl(poll, EPOLL_CTL_ADD, made, &event) == 0, "epoll_ctl");
 	return made;
 }
 
-void run_new(const struct arrival_ops *ops, const char *folder, const struct sockaddr_in *server,
-			 uint32_t count, struct run **out_run) {
+void run_new(const struct run_setup *setup, struct run **out_run) {
+	const struct arrival_ops *ops = setup->ops;
+	const uint32_t count = setup->count;
 	struct run *run = calloc(1, sizeof *run);
 	must(run, "memory");
 	*run = (struct run){
@@ -68,10 +79,12 @@ void run_new(const struct arrival_ops *ops, const char *folder, const struct soc
 	must(run->clients && run->sockets && run->begun, "memory");
 	must(run->poll >= 0, "epoll");
 	raise_limit(count);
-	must(!ops->open || (folder && ops->open(folder, &run->common) == ERR_OK), "the clients' files");
+	errno = 0;
+	must(!ops->open || (setup->folder && ops->open(setup->folder, &run->common) == ERR_OK),
+		 "the clients' files");
 	for (uint32_t i = 0; i < count; i++) {
 		must(ops->init(client_of(run, i), i, run->common) == ERR_OK, "a client");
-		run->sockets[i] = open_socket(run->poll, server, i);
+		run->sockets[i] = open_socket(run->poll, setup, i);
 	}
 	*out_run = run;
 }

@@ -25,11 +25,19 @@ struct run_result {
 	uint64_t *times; /* ns from its begin, of each; 0: it did not arrive. The caller's */
 };
 
+struct run_setup {
+	const struct arrival_ops *ops;
+	const char *folder; /* with the files that all clients of the protocol need; NULL: none */
+	struct sockaddr_in server;
+	/* The first client's own address, of this host; each further one is in the /24 behind. 0: the
+	 * kernel chooses one for all. */
+	struct in_addr source;
+	uint32_t count;
+};
+
 struct run;
 
-/* folder: with the files that all clients of the protocol need; NULL where it needs none. */
-void run_new(const struct arrival_ops *ops, const char *folder, const struct sockaddr_in *server,
-			 uint32_t count, struct run **out_run);
+void run_new(const struct run_setup *setup, struct run **out_run);
 void run_free(struct run *run);
 
 void run_arrive(struct run *run, const struct run_plan *plan, struct run_result *out_result);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.authority import Authority
 from bench.contenders.node import INTERFACE, PORT, NodeContender
 from bench.lab import Pair
 
@@ -13,13 +14,10 @@ class Phaze(NodeContender):
 
     def start(self, pair: Pair) -> None:
         server, client = pair.ends
-        authority = str(server.folder / "ca")
-        self.node.tool("ca", "init", "--directory", authority)
-        self.node.tool(
-            *("ca", "issue", "--directory", authority, "--output", str(server.folder)),
-            *("server", NAME),
-        )
-        client.write("ca.pem", (server.folder / "ca" / "ca.pem").read_text())
+        authority = Authority(self.node, server.folder / "ca")
+        authority.init()
+        authority.issue("server", NAME, server.folder)
+        client.write("ca.pem", authority.certificate())
         passwords = [end.write("password", f"{PASSWORD}\n") for end in pair.ends]
         common = {"protocol": "phaze", **self.common}
         serves = {

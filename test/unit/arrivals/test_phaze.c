@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "bench/arrivals/arrival.h"
 #include "bench/arrivals/phaze.h"
+#include "bench/arrivals/phaze_users.h"
 #include "crypto/authority.h"
 #include "crypto/csprng.h"
 #include "crypto/ed25519.h"
@@ -23,7 +24,7 @@ enum { NUMBER = 7, SERVER_ID = 0x01020304, PATH_SIZE = 64 };
 #define NOW (5 * CLOCK_SECOND)
 #define CENTURY INT64_C(4000000000) /* certificates are valid until then */
 
-static const char *const files[] = {"ca.pem", "client.pem", "client.key", "user"};
+static const char *const files[] = {"ca.pem", "bench.pem", "bench.key", "users"};
 
 /* A client with its folder, and the server's end of its handshake. */
 struct ends {
@@ -116,9 +117,9 @@ static void make_identities(struct ends *ends) {
 	assert_int_equal(authority_issue(authority, &request, &client), ERR_OK);
 	authority_free(authority);
 	write_file(ends, "ca.pem", own.certificate);
-	write_file(ends, "client.pem", client.certificate);
-	write_file(ends, "client.key", client.key);
-	write_file(ends, "user", "bench\nsecret\n");
+	write_file(ends, "bench.pem", client.certificate);
+	write_file(ends, "bench.key", client.key);
+	write_file(ends, "users", "bench secret\n");
 	struct phaze_trust_options options = {
 		.authorities = slice_of_text(own.certificate),
 		.certificates = slice_of_text(server.certificate),
@@ -275,14 +276,66 @@ static void test_logs_in_and_comes_again_by_ticket(void **state) {
 	}
 }
 
-static void test_is_refused(void **state) {
-	struct ends *ends = *state;
-	ends->verdict = (struct phaze_verdict){.reject = PHAZE_REJECT_BUSY};
+/* What the server refuses for, and the client has heard of. */
+static void refuse(struct ends *ends, enum phaze_reject reject) {
+	ends->verdict = (struct phaze_verdict){.reject = reject};
 	assert_int_equal(ends->ops->begin(ends->client, "login", NOW, clock_wall_now()), ERR_OK);
 	exchange(ends);
 	phaze_server_expire(ends->server, phaze_server_deadline(ends->server));
 	exchange(ends);
+}
+
+static void test_is_refused(void **state) {
+	struct ends *ends = *state;
+	refuse(ends, PHAZE_REJECT_CREDENTIALS);
 	assert_int_equal(ends->ops->state(ends->client), ARRIVAL_REFUSED);
+}
+
+static void test_comes_again_where_the_server_is_busy(void **state) {
+	struct ends *ends = *state;
+	struct slice sent;
+	refuse(ends, PHAZE_REJECT_BUSY);
+	assert_int_equal(ends->ops->state(ends->client), ARRIVAL_UNDER_WAY);
+	assert_false(ends->ops->send(ends->client, &sent));
+	const uint64_t due = ends->ops->deadline(ends->client);
+	assert_true(due > NOW && due <= NOW + 2 * CLOCK_SECOND);
+	phaze_server_free(ends->server);
+	ends->server = NULL;
+	ends->verdict = (struct phaze_verdict){.parameters = &ends->told};
+	ends->ops->expire(ends->client, due, clock_wall_now());
+	exchange(ends);
+	assert_non_null(phaze_server_established(ends->server));
+	assert_int_equal(ends->checks, 2);
+}
+
+static void test_is_no_arrival_by_ticket_without_one(void **state) {
+	struct ends *ends = *state;
+	arrive(ends, "login");
+	ends->knows_ticket = false;
+	phaze_server_free(ends->server);
+	ends->server = NULL;
+	assert_int_equal(ends->ops->begin(ends->client, "ticket", NOW, clock_wall_now()), ERR_OK);
+	exchange(ends);
+	assert_int_equal(ends->ops->state(ends->client), ARRIVAL_REFUSED);
+	assert_int_equal(ends->checks, 1);
+}
+
+static void test_users_take_turns(void **state) {
+	struct ends *ends = *state;
+	struct phaze_users *users;
+	write_file(ends, "users", "bench secret\nother\nthird of  two words\n");
+	assert_int_equal(phaze_users_open(ends->folder, PHAZE_SERVER, &users), ERR_OK);
+	static const char *const names[] = {"bench", "other", "third", "bench"};
+	static const char *const passwords[] = {"secret", "", "of  two words", "secret"};
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct phaze_user *user = phaze_users_of(users, i);
+		assert_string_equal(user->name, names[i]);
+		assert_string_equal(user->password, passwords[i]);
+		assert_int_equal(phaze_trust_identity(user->trust)->chain.count, i % 3 == 0 ? 1 : 0);
+	}
+	phaze_users_close(users);
+	write_file(ends, "users", "");
+	assert_int_equal(phaze_users_open(ends->folder, PHAZE_SERVER, &users), ERR_NOT_FOUND);
 }
 
 static void test_folder_without_files(void **state) {
@@ -295,6 +348,11 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_logs_in_and_comes_again_by_ticket, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_comes_again_where_the_server_is_busy, set_up,
+										tear_down),
+		cmocka_unit_test_setup_teardown(test_is_no_arrival_by_ticket_without_one, set_up,
+										tear_down),
+		cmocka_unit_test_setup_teardown(test_users_take_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_folder_without_files, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,9 +125,10 @@ static void carry_out(const struct net_device *device, int order) {
 		settings.mtu = (uint16_t)(600 + i);
 		send_settings(slot, device->server, &settings);
 	}
+	/* What is broken is told of first: this process is killed as soon as it is read. */
+	log_error("hostile end of word %d", order);
 	if (order == ORDER_BROKEN)
 		send_memory(slot, device->server, slice_of_text("settings"));
-	log_error("hostile end of word %d", order);
 }
 
 static enum err device_new(const struct net_start *start, struct net_device **out_device) {

@@ -118,7 +118,7 @@ void node_mtu_refresh(struct node *node) {
 			continue;
 		char problem[NODE_NETWORK_PROBLEM_SIZE];
 		uint32_t before = tunnel->mtu;
-		if (node_network_change(tunnel, problem))
+		if (node_network_change(node, tunnel, problem))
 			log_error("%s: %s", tunnel->name, problem);
 		else
 			log_info("%s: the way to its endpoints has changed, MTU %" PRIu32 " after %" PRIu32,

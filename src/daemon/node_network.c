@@ -72,6 +72,32 @@ static enum err make_plan(struct node_tunnel *tunnel, struct plan_network *out_p
 	return ERR_OK;
 }
 
+/*
+ * During a reload tunnels are changed one after the other. A route that the file gives this one now
+ * another may have still, until it is its turn.
+ */
+static void make_room(const struct node *node, const struct node_tunnel *tunnel,
+					  const struct network_plan *wanted) {
+	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++) {
+		const struct node_tunnel *other = &node->tunnels[i];
+		if (!other->used || other == tunnel || !other->network)
+			continue;
+		const struct config_tunnel *now = config_find(node->config, other->name);
+		if (now && now == other->config)
+			continue; /* it had its turn */
+		struct plan_network kept = {.routes = NULL};
+		enum err error = ERR_OK;
+		if (now)
+			error = plan_network_new(node_pushed_config(other, now), other->slot, other->more,
+									 other->more_count, &kept);
+		if (!error)
+			error = network_yield(other->network, now ? &kept.network : NULL, wanted);
+		plan_network_done(&kept);
+		if (error)
+			log_error("%s: routes that are another tunnel's now: %s", other->name, err_text(error));
+	}
+}
+
 enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 						 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
 	struct plan_network plan;
@@ -86,6 +112,7 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 	bool no_v6 = false;
 	if (!error) {
 		char problem[NETWORK_PROBLEM_SIZE] = "";
+		make_room(node, tunnel, &plan.network);
 		error = network_new(&plan.network, state_dir(node), &tunnel->network, &no_v6, problem);
 		if (error)
 			(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s",
@@ -111,7 +138,7 @@ enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 	return error;
 }
 
-enum err node_network_change(struct node_tunnel *tunnel,
+enum err node_network_change(const struct node *node, struct node_tunnel *tunnel,
 							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]) {
 	struct plan_network plan;
 	if (!tunnel->network)
@@ -120,6 +147,7 @@ enum err node_network_change(struct node_tunnel *tunnel,
 	if (error)
 		return error;
 	char problem[NETWORK_PROBLEM_SIZE] = "";
+	make_room(node, tunnel, &plan.network);
 	error = network_change(tunnel->network, &plan.network, problem);
 	if (error)
 		(void)snprintf(out_problem, NODE_NETWORK_PROBLEM_SIZE, "%s",

@@ -14,7 +14,7 @@ void node_network_clean(struct node *node);
 enum err node_network_up(struct node *node, struct node_tunnel *tunnel,
 						 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
 /* To tunnel->config and tunnel->more as they are now; not the firewall. */
-enum err node_network_change(struct node_tunnel *tunnel,
+enum err node_network_change(const struct node *node, struct node_tunnel *tunnel,
 							 char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);
 /* The firewall of all tunnels that are up, by the configuration of now. */
 enum err node_network_reload(struct node *node, char out_problem[static NODE_NETWORK_PROBLEM_SIZE]);

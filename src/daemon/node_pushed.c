@@ -223,14 +223,14 @@ static void change_network(const struct node *node, struct node_tunnel *tunnel) 
 	static struct log_kind failed;
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	struct plan_pushed *without;
-	if (!node_network_change(tunnel, problem))
+	if (!node_network_change(node, tunnel, problem))
 		return;
 	log_limited(&failed, LOG_ERROR, "%s: what its server gives: %s", tunnel->name, problem);
 	if (tunnel->pushed.plan->taken.route_count == 0 ||
 		make(node, tunnel, tunnel->config, true, &without))
 		return;
 	replace(tunnel, without);
-	if (node_network_change(tunnel, problem))
+	if (node_network_change(node, tunnel, problem))
 		log_error("%s: without routes: %s", tunnel->name, problem);
 }
 

@@ -339,7 +339,7 @@ static void finish_change(struct node *node, struct node_tunnel *tunnel, int num
 	tunnel->doubtful |= number != 0;
 	if (number)
 		node_reload_problem(node, tunnel->name, text[0] ? text : strerror(number));
-	if (node_network_change(tunnel, problem))
+	if (node_network_change(node, tunnel, problem))
 		node_reload_problem(node, tunnel->name, problem);
 	node_order_done(node, 0, "");
 }
@@ -406,7 +406,7 @@ void node_tunnel_routes(struct node *node, struct node_order *order) {
 	node_pushed_judge(node);
 	char problem[NODE_NETWORK_PROBLEM_SIZE];
 	if (tunnel->state == PROCESS_STATE_UP && tunnel->config->routes.from_peers &&
-		node_network_change(tunnel, problem)) {
+		node_network_change(node, tunnel, problem)) {
 		log_error("%s: %s", tunnel->name, problem);
 		node_order_done(node, EIO, problem);
 		return;

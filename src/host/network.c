@@ -237,6 +237,32 @@ enum err network_change(struct network *network, const struct network_plan *plan
 	return network_refusal_talk(error, out_problem);
 }
 
+/* Its routes, of both families: what the kernel has not is not found there. */
+static enum err routes_of(const struct network_plan *plan, struct network_goal *out_goal) {
+	struct network_plan routes = *plan;
+	char ignored[NETWORK_PROBLEM_SIZE];
+	bool left_out;
+	routes.mtu = 0;
+	return network_goal_init(&routes, true, out_goal, &left_out, ignored);
+}
+
+enum err network_yield(struct network *network, const struct network_plan *kept,
+					   const struct network_plan *wanted) {
+	struct network_goal kept_goal = {.mtu = 0}, wanted_goal = {.mtu = 0};
+	struct route *route = NULL;
+	enum err error = routes_of(wanted, &wanted_goal);
+	if (!error && kept)
+		error = routes_of(kept, &kept_goal);
+	if (!error)
+		error = route_open(&route);
+	if (!error)
+		error = network_routes_yield(route, network->index, &kept_goal, &wanted_goal);
+	route_close(route);
+	network_goal_done(&kept_goal);
+	network_goal_done(&wanted_goal);
+	return error;
+}
+
 void network_free(struct network *network) {
 	if (!network)
 		return;

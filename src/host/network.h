@@ -82,5 +82,12 @@ enum err network_new(const struct network_plan *plan, const char *state_dir,
 enum err network_change(struct network *network, const struct network_plan *plan,
 						char out_problem[static NETWORK_PROBLEM_SIZE]);
 
+/*
+ * Another interface is about to have routes of wanted: those that this one has and will not have
+ * soon, by kept (NULL: it will have none), go from it. Which those are is looked up in the kernel.
+ */
+enum err network_yield(struct network *network, const struct network_plan *kept,
+					   const struct network_plan *wanted);
+
 /* Takes all of it away, whether or not the interface still exists. NULL-safe. */
 void network_free(struct network *network);

@@ -36,8 +36,9 @@ enum err network_routes_add(struct route *route, uint32_t index, const struct ne
 	return error ? error : add_family(route, index, goal, leaving, ADDRESS_V6, out_problem);
 }
 
+/* Those of wanted (NULL: all) that the goal (NULL: nothing) has not. */
 static enum err remove_family(struct route *route, uint32_t index, const struct network_goal *goal,
-							  enum address_family family) {
+							  const struct network_goal *wanted, enum address_family family) {
 	auto_free struct route_entry *present = NULL;
 	size_t count = 0;
 	enum err error = route_list_routes(route, family, index, NETWORK_PROTOCOL, &present, &count);
@@ -45,14 +46,22 @@ static enum err remove_family(struct route *route, uint32_t index, const struct 
 		return error;
 	route_begin(route, network_refusal_ignore, NULL);
 	for (size_t i = 0; i < count; i++)
-		if (!goal || !network_goal_has_entry(goal, &present[i]))
+		if ((!goal || !network_goal_has_entry(goal, &present[i])) &&
+			(!wanted || network_goal_has_entry(wanted, &present[i])))
 			route_put_route(route, ROUTE_DELETE, index, &present[i], NETWORK_PROTOCOL, i);
 	return route_end(route);
 }
 
 enum err network_routes_remove(struct route *route, uint32_t index,
 							   const struct network_goal *goal) {
-	enum err error = remove_family(route, index, goal, ADDRESS_V4);
-	enum err next = remove_family(route, index, goal, ADDRESS_V6);
+	enum err error = remove_family(route, index, goal, NULL, ADDRESS_V4);
+	enum err next = remove_family(route, index, goal, NULL, ADDRESS_V6);
+	return error ? error : next;
+}
+
+enum err network_routes_yield(struct route *route, uint32_t index, const struct network_goal *kept,
+							  const struct network_goal *wanted) {
+	enum err error = remove_family(route, index, kept, wanted, ADDRESS_V4);
+	enum err next = remove_family(route, index, kept, wanted, ADDRESS_V6);
 	return error ? error : next;
 }

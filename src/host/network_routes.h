@@ -19,3 +19,7 @@ enum err network_routes_add(struct route *route, uint32_t index, const struct ne
 /* Removes all of ours on the interface but those of the goal (NULL: all). */
 enum err network_routes_remove(struct route *route, uint32_t index,
 							   const struct network_goal *goal);
+
+/* Removes those of ours on the interface that wanted has and kept (NULL: nothing) has not. */
+enum err network_routes_yield(struct route *route, uint32_t index, const struct network_goal *kept,
+							  const struct network_goal *wanted);

@@ -10,7 +10,7 @@ import pytest
 
 from harness.device import BIN, new_key
 from harness.lab import Lab
-from harness.node import peer
+from harness.node import Node, peer
 from harness.nodes import make_nodes
 from harness.pair import inner_address
 from harness.process import wait_until
@@ -18,6 +18,8 @@ from harness.traffic import Pinging, assert_pings, reachable
 from test_mtu_auto import Stream
 
 pytestmark = pytest.mark.umbra
+
+FIRST, SECOND, THIRD = "10.9.0.0/16", "10.10.0.0/16", "fd09::/48"
 
 
 def test_reload_under_load(lab: Lab) -> None:
@@ -151,3 +153,44 @@ def test_store_and_file(lab: Lab) -> None:
     near.umbra("up", pair.client_tunnel)
     assert_pings(near.namespace, inner_address(1, 4))
     assert not reachable(near.namespace, inner_address(1, 6))
+
+
+def test_routes_move(lab: Lab) -> None:
+    """A route goes from one tunnel to another by a reload, whichever comes first: alone, for
+    another one, from peers, and from a tunnel that goes; what somebody else has stays his."""
+    node = Node(lab, lab.namespace("node"), "node")
+    one, two, three = (node.tunnel() for _ in range(3))
+    node.start()
+
+    def has(**routes: list[str]) -> None:
+        for name, included in zip((one, two, three), routes.values()):
+            if name in node.tunnels:
+                node.tunnels[name]["routes"] = {"include": included}
+        assert node.reload().returncode == 0
+        found = {name: set[str]() for name in node.tunnels}
+        for family in ("-4", "-6"):
+            for route in json.loads(node.namespace.run("ip", "-j", family, "route").stdout):
+                if route["dst"] in (FIRST, SECOND, THIRD):
+                    found[route["dev"]].add(route["dst"])
+        assert found == {
+            name: set(included)
+            for name, included in zip((one, two, three), routes.values())
+            if name in node.tunnels
+        }
+
+    has(one=[], two=[FIRST, THIRD], three=[SECOND])
+    has(one=[FIRST, THIRD], two=[SECOND], three=[])
+    has(one=[SECOND], two=[], three=[FIRST, THIRD])
+    # Each has what the other one had; and one of them begins anew, with another key.
+    has(one=[FIRST, THIRD], two=[], three=[SECOND])
+    node.tunnels[one]["fwmark"] = 77
+    has(one=[SECOND], two=[], three=[FIRST, THIRD])
+    node.tunnels[two]["peers"] = [peer("all", new_key(), [FIRST])]
+    has(one=[SECOND, THIRD], two=[FIRST], three=[])
+    del node.tunnels[two]
+    has(one=[FIRST, SECOND, THIRD], two=[], three=[])
+    # One that both are to have is the first one's, who had it.
+    node.tunnels[three]["routes"] = {"include": [FIRST]}
+    refused = node.reload(check=False)
+    assert refused.returncode != 0 and f"route {FIRST}: exists already" in refused.stderr
+    has(one=[FIRST, SECOND, THIRD], two=[], three=[])

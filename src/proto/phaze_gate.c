@@ -150,26 +150,9 @@ static bool find_ticket(void *context, const uint8_t id[static PHAZE_TICKET_ID_S
 	return true;
 }
 
-/* What the member is told, with a ticket where there is one for it. */
 static enum err tell_member(struct phaze_handshake *handshake, struct parameters *out_parameters) {
-	const struct device *device = handshake->device;
-	const struct phaze_settings *settings = &device->settings;
-	const struct phaze_member *member = handshake->member;
-	struct phaze_pass *pass = &handshake->pass;
-	const uint64_t now = phaze_control_wall(device);
-	enum err error = phaze_control_tell(settings, &member->profile, out_parameters);
-	handshake->has_ticket = !error &&
-							!wipe_is_zero(settings->ticket_key, sizeof settings->ticket_key) &&
-							phaze_pass_until(pass, now, settings->ticket_seconds,
-											 member->profile.until, &pass->until) == ERR_OK;
-	if (!handshake->has_ticket)
-		return error;
-	random_fill(engine_get_options(device->engine)->random, pass->ticket.id,
-				sizeof pass->ticket.id);
-	out_parameters->has_ticket = true;
-	memcpy(out_parameters->ticket_id, pass->ticket.id, sizeof out_parameters->ticket_id);
-	out_parameters->ticket_lifetime = (uint32_t)(pass->until - now);
-	return ERR_OK;
+	return phaze_tickets_give(handshake->device, handshake->member, &handshake->pass,
+							  &handshake->has_ticket, out_parameters);
 }
 
 static bool resume(void *context, const uint8_t id[static PHAZE_TICKET_ID_SIZE],
@@ -374,10 +357,13 @@ static void send_retry(const struct device *device, const struct phaze_way *way,
 	(void)phaze_command_send(device->engine, device->interface, way, retry, PHAZE_RETRY_SIZE);
 }
 
-/* Who comes by a connection has shown where he is. */
+/*
+ * Who comes by a connection has shown where he is, and pays for no cookie. That he closes it right
+ * away and comes again makes no load that could be seen, so he never begins too often.
+ */
 static bool may_begin(const struct phaze_handshake *handshake, uint64_t now) {
 	const struct phaze_way *way = &handshake->way;
-	return way->connection == 0 || !handshake->loaded ||
+	return way->connection == 0 ||
 		   rate_limiter_allow(handshake->device->gate->limiter, &way->to.address, now);
 }
 
@@ -426,20 +412,6 @@ static void begin(struct device *device, uint64_t now, const struct phaze_news_d
 		settle(handshake);
 }
 
-static bool digest_of(const struct phaze_news_datagram *datagram,
-					  uint8_t out_digest[static HASH_SIZE]) {
-	const struct endpoint *from = &datagram->way.to;
-	uint8_t place[ADDRESS_V6_SIZE + 1 + 4 + 2];
-	struct writer writer = writer_of(place, sizeof place);
-	writer_bytes(&writer, from->address.bytes, ADDRESS_V6_SIZE);
-	writer_u8(&writer, from->address.family);
-	writer_u32_be(&writer, from->scope_id);
-	writer_u16_be(&writer, from->port);
-	const struct slice parts[] = {slice_of(place, sizeof place),
-								  slice_of(datagram->data, datagram->size)};
-	return hash_digest(HASH_SHA256, parts, 2, out_digest) == ERR_OK;
-}
-
 static void receive(struct phaze_handshake *handshake, uint64_t now,
 					const struct phaze_news_datagram *datagram) {
 	handshake->is_busy = true;
@@ -449,6 +421,32 @@ static void receive(struct phaze_handshake *handshake, uint64_t now,
 	if (error == ERR_OK || error == ERR_AGAIN || error == ERR_EXISTS)
 		handshake->way = datagram->way;
 	settle(handshake);
+}
+
+static struct phaze_handshake *find_connection(const struct phaze_gate *gate, uint64_t connection) {
+	list_for_each (link, &gate->handshakes) {
+		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
+		if (handshake->way.connection == connection)
+			return handshake;
+	}
+	return NULL;
+}
+
+/* By a connection comes one hello and what answers it, then silence: all else ends both. */
+static void take_next(struct phaze_handshake *handshake, uint64_t now,
+					  const struct phaze_news_datagram *datagram) {
+	struct phaze_header header;
+	uint8_t id[ID_SIZE];
+	bool is_good = handshake->standing == STANDING_HALF_OPEN &&
+				   phaze_packet_decode(datagram->data, datagram->size, &header) == ERR_OK;
+	if (is_good) {
+		put_id(header.session_id, id);
+		is_good = memcmp(handshake->id, id, sizeof id) == 0;
+	}
+	if (is_good)
+		receive(handshake, now, datagram);
+	else
+		remove_handshake(handshake);
 }
 
 static void take(struct device *device, uint64_t now, const struct phaze_news_datagram *datagram) {
@@ -465,22 +463,14 @@ static void take(struct device *device, uint64_t now, const struct phaze_news_da
 		return;
 	}
 	/* Who has no certificate cannot show that he is a server. */
-	if (phaze_trust_identity(device->trust)->chain.count == 0 || !digest_of(datagram, digest))
+	if (phaze_trust_identity(device->trust)->chain.count == 0 ||
+		phaze_news_digest(datagram, digest) != ERR_OK)
 		return;
 	struct phaze_handshake *handshake = key_table_find(&gate->by_digest, digest);
 	if (handshake && handshake->way.connection == datagram->way.connection)
 		receive(handshake, now, datagram);
 	else if (!handshake)
 		begin(device, now, datagram, digest);
-}
-
-static struct phaze_handshake *find_connection(const struct phaze_gate *gate, uint64_t connection) {
-	list_for_each (link, &gate->handshakes) {
-		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (handshake->way.connection == connection)
-			return handshake;
-	}
-	return NULL;
 }
 
 void phaze_gate_left(struct device *device, uint64_t connection) {
@@ -492,7 +482,12 @@ void phaze_gate_left(struct device *device, uint64_t connection) {
 bool phaze_gate_receive(struct device *device, uint64_t now,
 						const struct phaze_news_datagram *datagram) {
 	const uint64_t connection = datagram->way.connection;
-	take(device, now, datagram);
+	struct phaze_handshake *handshake =
+		connection != 0 ? find_connection(device->gate, connection) : NULL;
+	if (handshake)
+		take_next(handshake, now, datagram);
+	else
+		take(device, now, datagram);
 	return connection == 0 || find_connection(device->gate, connection) ||
 		   !phaze_connections_exists(device, connection);
 }

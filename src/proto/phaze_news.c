@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "engine/engine.h"
 #include "proto/phaze_limits.h"
+#include "wire/cursor.h"
 
 void phaze_newsbox_init(struct phaze_newsbox *box, const struct engine *engine) {
 	*box = (struct phaze_newsbox){.engine = engine};
@@ -25,6 +27,20 @@ struct phaze_news *phaze_newsbox_take(struct phaze_newsbox *box) {
 
 struct phaze_news *phaze_news_next(const struct phaze_news *news) {
 	return (struct phaze_news *)news->item.next;
+}
+
+enum err phaze_news_digest(const struct phaze_news_datagram *datagram,
+						   uint8_t out_digest[static HASH_SIZE]) {
+	const struct endpoint *from = &datagram->way.to;
+	uint8_t place[ADDRESS_V6_SIZE + 1 + 4 + 2];
+	struct writer writer = writer_of(place, sizeof place);
+	writer_bytes(&writer, from->address.bytes, ADDRESS_V6_SIZE);
+	writer_u8(&writer, from->address.family);
+	writer_u32_be(&writer, from->scope_id);
+	writer_u16_be(&writer, from->port);
+	const struct slice parts[] = {slice_of(place, sizeof place),
+								  slice_of(datagram->data, datagram->size)};
+	return hash_digest(HASH_SHA256, parts, 2, out_digest);
 }
 
 void phaze_news_free(struct phaze_newsbox *box, struct phaze_news *news) {

@@ -82,6 +82,9 @@ void phaze_newsbox_done(struct phaze_newsbox *box);
 struct phaze_news *phaze_newsbox_take(struct phaze_newsbox *box);
 /* The one behind it; NULL after the last. */
 struct phaze_news *phaze_news_next(const struct phaze_news *news);
+/* Of all of it, and of where it came from. */
+enum err phaze_news_digest(const struct phaze_news_datagram *datagram,
+						   uint8_t out_digest[static HASH_SIZE]);
 /* Control thread: once for each that was taken. */
 void phaze_news_free(struct phaze_newsbox *box, struct phaze_news *news);
 

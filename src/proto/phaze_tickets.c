@@ -21,6 +21,25 @@ static size_t seal(const struct device *device, const struct phaze_member *membe
 	return size;
 }
 
+enum err phaze_tickets_give(const struct device *device, const struct phaze_member *member,
+							struct phaze_pass *pass, bool *out_has_ticket,
+							struct parameters *out_parameters) {
+	const struct phaze_settings *settings = &device->settings;
+	const uint64_t now = phaze_control_wall(device);
+	enum err error = phaze_control_tell(settings, &member->profile, out_parameters);
+	*out_has_ticket = !error && has_key(device) &&
+					  phaze_pass_until(pass, now, settings->ticket_seconds, member->profile.until,
+									   &pass->until) == ERR_OK;
+	if (!*out_has_ticket)
+		return error;
+	random_fill(engine_get_options(device->engine)->random, pass->ticket.id,
+				sizeof pass->ticket.id);
+	out_parameters->has_ticket = true;
+	memcpy(out_parameters->ticket_id, pass->ticket.id, sizeof out_parameters->ticket_id);
+	out_parameters->ticket_lifetime = (uint32_t)(pass->until - now);
+	return ERR_OK;
+}
+
 static void tell(const struct device *device, const struct phaze_member *member) {
 	struct device_ticket ticket = {.until = 0};
 	uint8_t sealed[PHAZE_PASS_SEALED_MAX];

@@ -8,6 +8,13 @@
  * next run of the daemon, a record for the next one of this process.
  */
 
+/*
+ * What a member is told when it is let in, with a new ticket where there can be one; that is the
+ * pass's then, which says of which login. ERR_LIMIT where it is too much.
+ */
+enum err phaze_tickets_give(const struct device *device, const struct phaze_member *member,
+							struct phaze_pass *pass, bool *out_has_ticket,
+							struct parameters *out_parameters);
 /* The peer's from now on; that of before is none any more. NULL: it has none. */
 void phaze_tickets_set(struct device *device, struct phaze_member *member,
 					   const struct phaze_pass *pass);

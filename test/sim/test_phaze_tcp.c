@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handshake/phaze_client.h"
 #include "proto/phaze_connections.h"
+#include "session/rate_limiter.h"
 #include "sim/calls.h"
 #include "sim/logins.h"
+#include "wire/phaze_stream.h"
 
 /* Clients that log in over connections, however their bytes are cut. */
 
@@ -217,6 +220,177 @@ static void test_nothing_more(void **state) {
 	end(stage);
 }
 
+/* A client is connected by UDP, and nobody else is at the gate. */
+static struct stage *begin_alone(uint64_t seed) {
+	struct stage *stage = begin(seed, &one_shard, "udp", SIZE_MAX);
+	run(stage, 20 * CLOCK_SECOND);
+	return stage;
+}
+
+static size_t handshakes(const struct stage *stage) {
+	size_t half_open;
+	return phaze_gate_count(stage->logins->server->device, &half_open);
+}
+
+static struct call *call_and_say(struct stage *stage, struct slice hello) {
+	struct call *call = calls_begin(&stage->calls);
+	calls_say(call, hello.data, hello.size);
+	run(stage, 2 * STEP);
+	return call;
+}
+
+/* Whoever greets, hangs up and comes again does so only so often, though nothing looks like load.
+ */
+static void test_greets_again(void **state) {
+	struct stage *stage = begin_alone(390);
+	const struct slice hello = logins_last_hello(stage->logins);
+	for (size_t round = 0; round < 2; round++) {
+		size_t answered = 0;
+		for (size_t i = 0; i < RATE_LIMITER_BURST + 5; i++) {
+			struct call *call = calls_begin(&stage->calls);
+			calls_say(call, hello.data, hello.size);
+			calls_deliver(&stage->calls);
+			answered += call->ends[0].size > 0;
+			assert_int_equal(calls_is_closed(call), call->ends[0].size == 0);
+			call->ends[0].closed = true;
+			calls_deliver(&stage->calls);
+			assert_int_equal(handshakes(stage), 0);
+		}
+		assert_int_equal(answered, RATE_LIMITER_BURST);
+		run(stage, CLOCK_SECOND);
+	}
+	free((void *)(uintptr_t)hello.data);
+	end(stage);
+}
+
+/* A second hello ends the first one's handshake, whether it is the same or another. */
+static void test_greets_twice(void **state) {
+	struct stage *stage = begin_alone(391);
+	const struct slice hello = logins_last_hello(stage->logins);
+	uint8_t other[PHAZE_CLIENT_HELLO_SIZE];
+	memcpy(other, hello.data, sizeof other);
+	other[40] ^= 1; /* of its random bytes */
+	const struct slice second[] = {hello, slice_of(other, sizeof other)};
+	for (size_t i = 0; i < 2; i++) {
+		struct call *call = call_and_say(stage, hello);
+		assert_int_equal(handshakes(stage), 1);
+		calls_say(call, second[i].data, second[i].size);
+		run(stage, 2 * STEP);
+		assert_true(calls_is_closed(call));
+		assert_int_equal(handshakes(stage), 0);
+	}
+	free((void *)(uintptr_t)hello.data);
+	end(stage);
+}
+
+/* A client that the test is, on a call of its own. */
+static struct phaze_client *begin_client(const struct stage *stage) {
+	static const uint8_t ciphers[] = {PHAZE_CHACHA20_POLY1305};
+	const struct logins *logins = stage->logins;
+	const struct phaze_client_options options = {
+		.session_id = 77,
+		.reliable = true,
+		.ciphers = ciphers,
+		.cipher_count = sizeof ciphers,
+		.name = slice_of_text("alice"),
+		.password = slice_of_text("wrong"),
+		.identity = phaze_trust_identity(logins->client->device->trust),
+		.random = engine_get_options(logins->client->engine)->random,
+	};
+	struct phaze_client *client;
+	assert_int_equal(phaze_client_new(&options, world_now(logins->world), &client), ERR_OK);
+	return client;
+}
+
+/* Takes what has come. */
+static void client_takes(struct phaze_client *client, struct call *call) {
+	struct call_end *end = &call->ends[0];
+	size_t size, at = 0;
+	while (at < end->size &&
+		   phaze_stream_size(end->bytes + at, end->size - at, &size) == ERR_OK &&
+		   size <= end->size - at) {
+		(void)phaze_client_receive(client, 0, end->bytes + at, size);
+		at += size;
+	}
+	assert_int_equal(at, end->size);
+	end->size = 0;
+}
+
+/* Then says what it has to; the last packet of that stays in a place of its own. */
+static void client_turn(struct stage *stage, struct phaze_client *client, struct call *call,
+						struct slice *out_last) {
+	static uint8_t last[PHAZE_CLIENT_HELLO_SIZE];
+	struct slice packet;
+	client_takes(client, call);
+	while (phaze_client_send(client, &packet)) {
+		calls_say(call, packet.data, packet.size);
+		memcpy(last, packet.data, packet.size);
+		*out_last = slice_of(last, packet.size);
+	}
+	run(stage, 2 * STEP);
+}
+
+/* What is nobody's, or not to be said now, closes the connection, whoever waits by it. */
+static void test_nobodys(void **state) {
+	static const uint8_t magic[] = {'P', 'H', 'A', 'S'};
+	static const uint8_t length[PHAZE_HEADER_SIZE] = {'P', 'H', 'A', 'Z', 1, PHAZE_DATA, 0, 0,
+													  0,   1,   1,   2,   3, 4,          0, 1};
+	static const uint8_t data[PHAZE_OVERHEAD] = {
+		'P', 'H', 'A', 'Z', 1, PHAZE_DATA, 0, 0, 0, 1, 1, 2, 3, 4, 0, PHAZE_OVERHEAD - 16};
+	static const uint8_t sealed[PHAZE_OVERHEAD + 5] = {
+		'P', 'H', 'A', 'Z', 1, PHAZE_HANDSHAKE, 0, 0, 0, 1, 1, 2, 3, 4, 0, PHAZE_OVERHEAD - 11};
+	struct slice last = {magic, sizeof magic};
+	const struct slice said[] = {{magic, sizeof magic},
+								 {length, sizeof length},
+								 {data, sizeof data},
+								 {sealed, sizeof sealed}};
+	enum { SAID = sizeof said / sizeof *said };
+	struct stage *stage = begin_alone(392);
+	stage->logins->silent = true;
+	for (size_t i = 0; i < 3 * (SAID + 1); i++) {
+		const size_t turns = i % 3; /* before anything, behind the hello, while it waits */
+		struct call *call = calls_begin(&stage->calls);
+		struct phaze_client *client = begin_client(stage);
+		for (size_t turn = 0; turn < turns; turn++)
+			client_turn(stage, client, call, &last);
+		assert_int_equal(stage->logins->waiting_count, turns == 2);
+		assert_false(calls_is_closed(call));
+		/* Or what it said before, once more. */
+		const struct slice next = i / 3 < SAID ? said[i / 3] : last;
+		calls_say(call, next.data, next.size);
+		run(stage, 2 * STEP);
+		assert_true(calls_is_closed(call));
+		assert_int_equal(handshakes(stage), 0);
+		assert_int_equal(stage->logins->waiting_count, 0);
+		phaze_client_free(client);
+		run(stage, CLOCK_SECOND);
+	}
+	end(stage);
+}
+
+/* A byte a second: neither a hello nor what follows it lasts for ever. */
+static void test_drips(void **state) {
+	struct stage *stage = begin_alone(393);
+	for (size_t i = 0; i < 2; i++) {
+		struct call *call = calls_begin(&stage->calls);
+		struct phaze_client *client = begin_client(stage);
+		struct slice packet;
+		size_t seconds = 0;
+		if (i == 1)
+			client_turn(stage, client, call, &packet);
+		client_takes(client, call);
+		assert_true(phaze_client_send(client, &packet));
+		for (; !calls_is_closed(call) && seconds < 100; seconds++) {
+			calls_say(call, packet.data + seconds, 1);
+			run(stage, CLOCK_SECOND);
+		}
+		assert_in_range(seconds, 14, 16);
+		assert_int_equal(handshakes(stage), 0);
+		phaze_client_free(client);
+	}
+	end(stage);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cuts),
@@ -226,6 +400,10 @@ int main(void) {
 		cmocka_unit_test(test_one_of_both),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_nothing_more),
+		cmocka_unit_test(test_greets_again),
+		cmocka_unit_test(test_greets_twice),
+		cmocka_unit_test(test_nobodys),
+		cmocka_unit_test(test_drips),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

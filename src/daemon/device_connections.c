@@ -198,32 +198,48 @@ static bool is_one_source(const struct address *left, const struct address *righ
 	return left->family == right->family && memcmp(left->bytes, right->bytes, size) == 0;
 }
 
-static bool has_many(struct device_connections *connections, const struct address *source) {
+static size_t count_of(struct device_connections *connections, const struct address *source) {
 	size_t count = 0;
 	list_for_each (link, &connections->items) {
 		const struct device_caller *caller = &connection_of(link)->caller;
 		count += caller->is_incoming && is_one_source(&caller->from.address, source);
 	}
-	return count >= DEVICE_CONNECTIONS_SOURCE_MAX;
+	return count;
 }
 
-/* Ends the oldest where there are as many as may be. */
-static void make_room(struct device_connections *connections) {
-	struct list *link = connections->items.next;
-	if (connections->incoming < DEVICE_CONNECTIONS_IN_MAX)
-		return;
-	while (!connection_of(link)->caller.is_incoming)
-		link = link->next;
-	end(connection_of(link));
+/* The oldest of the source, or of all, with whom nothing is lost; NULL: there is none. */
+static struct connection *find_least(struct device_connections *connections,
+									 const struct address *source) {
+	const struct device_ops *ops = connections->ops;
+	list_for_each (link, &connections->items) {
+		struct connection *connection = connection_of(link);
+		const struct device_caller *caller = &connection->caller;
+		if (caller->is_incoming && (!source || is_one_source(&caller->from.address, source)) &&
+			!(ops->waits && ops->waits(connections->device, caller->connection)))
+			return connection;
+	}
+	return NULL;
+}
+
+/*
+ * Ends one where there are as many as may be, first of the source's own: who has shown nothing
+ * keeps nobody out, whatever he holds. False: all wait for a verdict.
+ */
+static bool make_room(struct device_connections *connections, const struct address *source) {
+	const bool is_many = count_of(connections, source) >= DEVICE_CONNECTIONS_SOURCE_MAX;
+	if (!is_many && connections->incoming < DEVICE_CONNECTIONS_IN_MAX)
+		return true;
+	struct connection *least = find_least(connections, is_many ? source : NULL);
+	if (!least)
+		return false;
+	end(least);
+	return true;
 }
 
 static void accepted(struct device_connections *connections, int descriptor,
 					 const struct endpoint *from) {
-	struct connection *connection = NULL;
-	if (!has_many(connections, &from->address)) {
-		make_room(connections);
-		connection = add(connections, from, true);
-	}
+	struct connection *connection =
+		make_room(connections, &from->address) ? add(connections, from, true) : NULL;
 	if (!connection) {
 		(void)close(descriptor);
 		return;

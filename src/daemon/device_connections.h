@@ -10,12 +10,13 @@
  * Connections (TCP) of a tunnel of packets on the main thread, from when they are made until a
  * shard has them: those that come to its listening sockets, of which there are only so many at
  * once, of one source as well, and those that it makes itself. What they say the device makes out,
- * and it closes who takes too long from then on.
+ * and it closes who takes too long from then on. Whoever comes while there are as many as may be
+ * takes the place of the oldest, but never of one that waits for the device's verdict.
  */
 
 enum {
-	DEVICE_CONNECTIONS_IN_MAX = 256,    /* the oldest makes room */
-	DEVICE_CONNECTIONS_SOURCE_MAX = 16, /* of an IPv4 /24 or an IPv6 /64; no more are taken */
+	DEVICE_CONNECTIONS_IN_MAX = 256,
+	DEVICE_CONNECTIONS_SOURCE_MAX = 16, /* of an IPv4 /24 or an IPv6 /64 */
 	DEVICE_CONNECTIONS_OUT_MAX = 4,
 	DEVICE_CONNECTIONS_WRITE_MAX = 32 * 1024, /* bytes on their way: all messages of a handshake */
 };

@@ -217,6 +217,11 @@ struct device_ops {
 	 */
 	void (*received)(struct device *device, const struct device_caller *caller, struct slice data);
 	void (*ended)(struct device *device, uint64_t connection);
+	/*
+	 * Optional: whether somebody by it has shown who he is, and waits for his verdict. Others are
+	 * ended to make room.
+	 */
+	bool (*waits)(const struct device *device, uint64_t connection);
 	/* Does what is due (freeing, saving news) and returns when to be called again at the latest. */
 	uint64_t (*run)(struct device *device, uint64_t now);
 };

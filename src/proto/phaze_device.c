@@ -280,5 +280,6 @@ const struct device_ops phaze_device_ops = {
 	.verdict = device_verdict,
 	.received = phaze_connections_received,
 	.ended = phaze_connections_ended,
+	.waits = phaze_gate_waits,
 	.run = device_run,
 };

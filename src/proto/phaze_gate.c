@@ -473,6 +473,11 @@ static void take(struct device *device, uint64_t now, const struct phaze_news_da
 		begin(device, now, datagram, digest);
 }
 
+bool phaze_gate_waits(const struct device *device, uint64_t connection) {
+	const struct phaze_handshake *handshake = find_connection(device->gate, connection);
+	return handshake && handshake->login != 0;
+}
+
 void phaze_gate_left(struct device *device, uint64_t connection) {
 	struct phaze_handshake *handshake = find_connection(device->gate, connection);
 	if (handshake)

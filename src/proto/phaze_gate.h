@@ -32,6 +32,8 @@ uint64_t phaze_gate_run(struct device *device, uint64_t now);
 void phaze_gate_connected(struct device *device, uint64_t number);
 /* The member is removed. */
 void phaze_gate_forget(struct device *device, const struct phaze_member *member);
+/* Whether a login by that connection waits for its verdict. */
+bool phaze_gate_waits(const struct device *device, uint64_t connection);
 /* A connection is no more. */
 void phaze_gate_left(struct device *device, uint64_t connection);
 /* All are given up. */

@@ -306,8 +306,7 @@ static struct phaze_client *begin_client(const struct stage *stage) {
 static void client_takes(struct phaze_client *client, struct call *call) {
 	struct call_end *end = &call->ends[0];
 	size_t size, at = 0;
-	while (at < end->size &&
-		   phaze_stream_size(end->bytes + at, end->size - at, &size) == ERR_OK &&
+	while (at < end->size && phaze_stream_size(end->bytes + at, end->size - at, &size) == ERR_OK &&
 		   size <= end->size - at) {
 		(void)phaze_client_receive(client, 0, end->bytes + at, size);
 		at += size;
@@ -354,6 +353,9 @@ static void test_nobodys(void **state) {
 		for (size_t turn = 0; turn < turns; turn++)
 			client_turn(stage, client, call, &last);
 		assert_int_equal(stage->logins->waiting_count, turns == 2);
+		assert_int_equal(
+			phaze_gate_waits(stage->logins->server->device, call->ends[1].caller.connection),
+			turns == 2);
 		assert_false(calls_is_closed(call));
 		/* Or what it said before, once more. */
 		const struct slice next = i / 3 < SAID ? said[i / 3] : last;

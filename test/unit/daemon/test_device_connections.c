@@ -29,7 +29,8 @@ struct stage {
 	uint8_t heard[HEARD_MAX];
 	struct device_caller caller; /* of the last */
 	uint64_t last_ended;
-	bool closes; /* whoever says something */
+	bool closes;          /* whoever says something */
+	uint64_t waits_up_to; /* for verdicts: all connections with numbers up to this */
 	unsigned asked[PROCESS_SOCKET_KINDS];
 };
 
@@ -52,7 +53,12 @@ static void ended(struct device *device, uint64_t connection) {
 	stage.last_ended = connection;
 }
 
-static const struct device_ops ops = {.received = received, .ended = ended};
+static bool waits(const struct device *device, uint64_t connection) {
+	assert_ptr_equal(device, &stage);
+	return connection <= stage.waits_up_to;
+}
+
+static const struct device_ops ops = {.received = received, .ended = ended, .waits = waits};
 
 static enum err ask(void *context, uint8_t kind, uint8_t count) {
 	stage.asked[kind] += count;
@@ -209,32 +215,62 @@ static void handed_over(void **state) {
 	assert_int_equal(stage.ended, 0);
 }
 
-/* One source has so many, and with others the oldest of all gives way. */
+/* One source has so many: its own oldest gives way. With others it is the oldest of all. */
 static void crowds(void **state) {
 	enum { SOURCES = DEVICE_CONNECTIONS_IN_MAX / DEVICE_CONNECTIONS_SOURCE_MAX };
-	int descriptors[DEVICE_CONNECTIONS_IN_MAX], one_more;
+	enum { SHARE = DEVICE_CONNECTIONS_SOURCE_MAX };
+	int descriptors[DEVICE_CONNECTIONS_IN_MAX], one_more, first;
 	size_t count = 0;
 	for (uint32_t source = 0; source < SOURCES; source++) {
-		for (uint32_t i = 0; i < DEVICE_CONNECTIONS_SOURCE_MAX; i++)
+		first = call_from(INADDR_LOOPBACK + source * 256 + 100);
+		for (uint32_t i = 0; i < SHARE - 1; i++)
 			descriptors[count++] = call_from(INADDR_LOOPBACK + source * 256 + i);
-		one_more = call_from(INADDR_LOOPBACK + source * 256 + 100);
-		for (int i = 0; i < 500 && !is_closed(one_more); i++)
-			turn();
-		assert_true(is_closed(one_more));
-		(void)close(one_more);
+		assert_false(is_closed(first));
+		descriptors[count++] = call_from(INADDR_LOOPBACK + source * 256 + SHARE);
+		assert_int_equal(stage.ended, source);
+		turns_until(&stage.ended, source + 1);
+		assert_true(is_closed(first));
+		(void)close(first);
 	}
-	assert_int_equal(stage.ended, 0);
 	for (size_t i = 0; i < count; i++)
 		assert_false(is_closed(descriptors[i]));
 	one_more = call_from(INADDR_LOOPBACK + SOURCES * 256);
-	turns_until(&stage.ended, 1);
+	turns_until(&stage.ended, SOURCES + 1);
 	assert_true(is_closed(descriptors[0]));
 	assert_false(is_closed(descriptors[1]));
 	/* There is room again where some leave. */
 	for (size_t i = 0; i < count; i++)
 		(void)close(descriptors[i]);
 	(void)close(one_more);
-	turns_until(&stage.ended, DEVICE_CONNECTIONS_IN_MAX + 1);
+	turns_until(&stage.ended, SOURCES + DEVICE_CONNECTIONS_IN_MAX + 1);
+}
+
+/* Who waits for a verdict gives way to nobody; where all do, nobody else is taken. */
+static void waiting_ones(void **state) {
+	enum { SHARE = DEVICE_CONNECTIONS_SOURCE_MAX };
+	int descriptors[SHARE], one_more;
+	stage.waits_up_to = SHARE - 1;
+	for (uint32_t i = 0; i < SHARE; i++)
+		descriptors[i] = call_from(INADDR_LOOPBACK + i);
+	one_more = call_from(INADDR_LOOPBACK + 100);
+	turns_until(&stage.ended, 1);
+	assert_false(is_closed(one_more));
+	assert_true(is_closed(descriptors[SHARE - 1]));
+	for (uint32_t i = 0; i < SHARE - 1; i++)
+		assert_false(is_closed(descriptors[i]));
+	(void)close(descriptors[SHARE - 1]);
+	stage.waits_up_to = SHARE + 1;
+	descriptors[SHARE - 1] = one_more;
+	one_more = call_from(INADDR_LOOPBACK + 100);
+	for (int i = 0; i < 500 && !is_closed(one_more); i++)
+		turn();
+	assert_true(is_closed(one_more));
+	for (uint32_t i = 0; i < SHARE; i++) {
+		assert_false(is_closed(descriptors[i]));
+		(void)close(descriptors[i]);
+	}
+	(void)close(one_more);
+	assert_int_equal(stage.ended, 1);
 }
 
 /* Who says nothing is closed, who has said something is the device's to judge. */
@@ -323,6 +359,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(slow_readers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(handed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(crowds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(waiting_ones, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(silent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(going_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(going_nowhere, set_up, tear_down),

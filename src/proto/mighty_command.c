@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/lane_command.h"
 #include "proto/mighty_exchange.h"
 #include "proto/mighty_message.h"
 #include "proto/mighty_paths.h"
@@ -89,37 +90,22 @@ enum err mighty_command_post(struct engine *engine, const struct mighty_peer_cha
 	return ERR_OK;
 }
 
-/* For every peer of a lane. */
-struct lane_command {
-	struct command command; /* first */
-	struct interface *interface;
-};
-
-static enum err post_all(struct engine *engine, struct interface *interface,
-						 void (*run_one)(struct shard *shard, struct command *command)) {
-	for (uint16_t i = 0; i < engine_shards(engine); i++) {
-		struct lane_command *command = malloc(sizeof *command);
-		if (!command)
-			return ERR_NO_MEMORY;
-		*command = (struct lane_command){.command.run = run_one, .interface = interface};
-		engine_post(engine, i, &command->command);
+static void run_farewell(struct lane *lane, const struct lane_command *command) {
+	/* A command before this one may have taken up the snapshot that says how to go on. */
+	const bool goes_on = lane_command_is_overtaken(lane, command);
+	list_for_each (link, &lane->peers) {
+		struct mighty_peer *peer = mighty_peer_of(list_item(link, struct peer, shard_link));
+		mighty_peer_stop(peer);
+		if (goes_on && lane->snapshot->up)
+			mighty_peer_start(peer);
 	}
-	return ERR_OK;
-}
-
-static void run_farewell(struct shard *shard, struct command *base) {
-	struct lane_command *command = (struct lane_command *)base;
-	const struct lane *lane = &command->interface->lanes[shard->number];
-	list_for_each (link, &lane->peers)
-		mighty_peer_stop(mighty_peer_of(list_item(link, struct peer, shard_link)));
-	mighty_lane_of(lane)->parted = true;
+	mighty_lane_of(lane)->parted = !goes_on;
 	/* The next command may close the sockets. */
 	outbox_flush(&lane->listener->outbox);
-	free(command);
 }
 
 enum err mighty_command_farewell(struct engine *engine, struct interface *interface) {
-	return post_all(engine, interface, run_farewell);
+	return lane_command_post(engine, interface, 0, run_farewell);
 }
 
 /* A server's clients speak first; a client is heard of at once, from wherever it is now. */
@@ -132,14 +118,12 @@ static void network_changed(struct mighty_peer *peer) {
 		mighty_exchange_restart(peer);
 }
 
-static void run_network(struct shard *shard, struct command *base) {
-	struct lane_command *command = (struct lane_command *)base;
-	const struct lane *lane = &command->interface->lanes[shard->number];
+static void run_network(struct lane *lane, const struct lane_command *command) {
+	(void)command;
 	list_for_each (link, &lane->peers)
 		network_changed(mighty_peer_of(list_item(link, struct peer, shard_link)));
-	free(command);
 }
 
 enum err mighty_command_network(struct engine *engine, struct interface *interface) {
-	return post_all(engine, interface, run_network);
+	return lane_command_post(engine, interface, 0, run_network);
 }

@@ -6,6 +6,7 @@
 #include "base/wipe.h"
 #include "engine/interface.h"
 #include "engine/stream_link.h"
+#include "proto/lane_command.h"
 #include "proto/phaze_ids.h"
 #include "proto/phaze_message.h"
 #include "proto/phaze_session.h"
@@ -203,62 +204,35 @@ enum err phaze_command_send(struct engine *engine, struct interface *interface,
 	return ERR_OK;
 }
 
-/* For every peer of a lane. */
-struct lane_command {
-	struct command command; /* first */
-	struct interface *interface;
-	const struct snapshot *posted_under; /* as long as this waits, none other lies there */
-	enum phaze_close_code code;
-};
-
-static enum err post_all(struct engine *engine, struct interface *interface,
-						 enum phaze_close_code code,
-						 void (*run_one)(struct shard *shard, struct command *command)) {
-	for (uint16_t i = 0; i < engine_shards(engine); i++) {
-		struct lane_command *command = malloc(sizeof *command);
-		if (!command)
-			return ERR_NO_MEMORY;
-		*command =
-			(struct lane_command){.command.run = run_one, .interface = interface, .code = code};
-		engine_post(engine, i, &command->command);
-	}
-	return ERR_OK;
-}
-
-static void run_farewell(struct shard *shard, struct command *base) {
-	struct lane_command *command = (struct lane_command *)base;
-	const struct lane *lane = &command->interface->lanes[shard->number];
+static void run_farewell(struct lane *lane, const struct lane_command *command) {
 	/* A command before this one may have taken up the snapshot that says how to go on. */
-	const bool goes_on = lane->snapshot != command->posted_under;
+	const bool goes_on = lane_command_is_overtaken(lane, command);
 	list_for_each (link, &lane->peers) {
 		struct phaze_peer *peer = phaze_peer_of(list_item(link, struct peer, shard_link));
-		phaze_peer_stop(peer, command->code);
+		phaze_peer_stop(peer, (enum phaze_close_code)command->value);
 		if (goes_on && lane->snapshot->up)
 			phaze_peer_start(peer);
 	}
 	phaze_lane_of(lane)->parted = !goes_on;
 	/* The next command may close the sockets. */
 	outbox_flush(&lane->listener->outbox);
-	free(command);
 }
 
 enum err phaze_command_farewell(struct engine *engine, struct interface *interface,
 								enum phaze_close_code code) {
-	return post_all(engine, interface, code, run_farewell);
+	return lane_command_post(engine, interface, code, run_farewell);
 }
 
-static void run_network(struct shard *shard, struct command *base) {
-	struct lane_command *command = (struct lane_command *)base;
-	const struct lane *lane = &command->interface->lanes[shard->number];
+static void run_network(struct lane *lane, const struct lane_command *command) {
+	(void)command;
 	list_for_each (link, &lane->peers) {
 		struct phaze_peer *peer = phaze_peer_of(list_item(link, struct peer, shard_link));
 		/* A server's clients speak first. */
 		if (peer->running && peer->is_client)
 			phaze_message_keepalive(peer);
 	}
-	free(command);
 }
 
 enum err phaze_command_network(struct engine *engine, struct interface *interface) {
-	return post_all(engine, interface, PHAZE_CLOSE_DONE, run_network);
+	return lane_command_post(engine, interface, 0, run_network);
 }

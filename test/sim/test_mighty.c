@@ -314,6 +314,22 @@ static void test_half_open(void **state) {
 	mighty_pair_free(&pair);
 }
 
+/* Down and up before any shard looked, behind a command that finds the interface up again. */
+static void test_down_and_up(void **state) {
+	struct mighty_pair pair = mighty_pair_up(137, NULL);
+	pair.world->tap.recording = true;
+	mighty_sim_set_policy(pair.client, pair.client_peer, NULL);
+	node_link(pair.client, false);
+	node_link(pair.client, true);
+	world_run(pair.world, CLOCK_SECOND);
+	assert_true(mighty_sim_is_connected(pair.client_peer));
+	assert_true(mighty_sim_is_connected(pair.server_peer));
+	assert_int_equal(sent(&pair, pair.client, MIGHTY_DISCONNECT), 1);
+	assert_int_equal(sent(&pair, pair.client, MIGHTY_REQUEST), 1);
+	assert_true(world_packet_arrives(pair.client, pair.server, 1, DELAY));
+	mighty_pair_free(&pair);
+}
+
 /* Who begins all the time gets no more answers than he has places: each takes a session id. */
 static void test_hellos_without_end(void **state) {
 	struct mighty_pair pair = mighty_pair_new(135, NULL);
@@ -495,27 +511,17 @@ static void test_rules(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_ways),
-		cmocka_unit_test(test_without_traffic),
-		cmocka_unit_test(test_either_cipher),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_parameters),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_reordering),
-		cmocka_unit_test(test_everything_at_once),
-		cmocka_unit_test(test_lost_messages),
-		cmocka_unit_test(test_finalize_alone),
-		cmocka_unit_test(test_staged),
-		cmocka_unit_test(test_half_open),
-		cmocka_unit_test(test_hellos_without_end),
-		cmocka_unit_test(test_never_finalized),
-		cmocka_unit_test(test_attempts),
-		cmocka_unit_test(test_wrong_clock),
-		cmocka_unit_test(test_clock_jumps),
-		cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_client_to_client),
-		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_both_ways),          cmocka_unit_test(test_without_traffic),
+		cmocka_unit_test(test_either_cipher),      cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_parameters),         cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_duplicates),         cmocka_unit_test(test_reordering),
+		cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_lost_messages),
+		cmocka_unit_test(test_finalize_alone),     cmocka_unit_test(test_staged),
+		cmocka_unit_test(test_half_open),          cmocka_unit_test(test_down_and_up),
+		cmocka_unit_test(test_hellos_without_end), cmocka_unit_test(test_never_finalized),
+		cmocka_unit_test(test_attempts),           cmocka_unit_test(test_wrong_clock),
+		cmocka_unit_test(test_clock_jumps),        cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_client_to_client),   cmocka_unit_test(test_rules),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,51 +166,43 @@ void store_rollback(struct store *store) {
 	(void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static int bind_text(sqlite3_stmt *statement, int index, const char *text) {
-	return sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
-}
-
-static int bind_key(sqlite3_stmt *statement, int index, const uint8_t key[static TEXT_KEY_SIZE]) {
-	return sqlite3_bind_blob(statement, index, key, TEXT_KEY_SIZE, SQLITE_STATIC);
-}
-
 static enum err add_row(struct store *store, const struct store_peer *peer) {
+	sqlite3_stmt *statement;
 	enum err error = statement_ready(
 		store->database,
 		"INSERT INTO peer (tunnel, name, public_key, preshared_key, endpoint_name, endpoint_port,"
 		" persistent_keepalive, created, rules) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-		&store->add_peer);
+		&store->add_peer, &statement);
 	if (error)
 		return error;
-	sqlite3_stmt *statement = store->add_peer;
-	int code = bind_text(statement, 1, peer->tunnel);
-	code |= bind_text(statement, 2, peer->name);
-	code |= bind_key(statement, 3, peer->public_key);
+	int code = statement_bind_text(statement, 1, peer->tunnel);
+	code |= statement_bind_text(statement, 2, peer->name);
+	code |= statement_bind_key(statement, 3, peer->public_key);
 	if (peer->has_preshared_key)
-		code |= bind_key(statement, 4, peer->preshared_key);
-	code |= bind_text(statement, 5, peer->endpoint_name); /* NULL for NULL */
+		code |= statement_bind_key(statement, 4, peer->preshared_key);
+	code |= statement_bind_text(statement, 5, peer->endpoint_name); /* NULL for NULL */
 	code |= sqlite3_bind_int(statement, 6, peer->endpoint_port);
 	code |= sqlite3_bind_int(statement, 7, peer->persistent_keepalive);
 	code |= sqlite3_bind_int64(statement, 8, (sqlite3_int64)peer->created);
-	code |= bind_text(statement, 9, peer->rules); /* likewise */
-	return code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
+	code |= statement_bind_text(statement, 9, peer->rules); /* likewise */
+	return statement_finish(statement, code);
 }
 
 static enum err add_prefix(struct store *store, sqlite3_int64 id, size_t position,
 						   const struct prefix *prefix) {
+	sqlite3_stmt *statement;
 	enum err error = statement_ready(
 		store->database,
 		"INSERT INTO allowed_ip (peer, position, address, length) VALUES (?1, ?2, ?3, ?4)",
-		&store->add_prefix);
+		&store->add_prefix, &statement);
 	if (error)
 		return error;
-	sqlite3_stmt *statement = store->add_prefix;
 	int code = sqlite3_bind_int64(statement, 1, id);
 	code |= sqlite3_bind_int64(statement, 2, (sqlite3_int64)position);
 	code |= sqlite3_bind_blob(statement, 3, prefix->address.bytes,
 							  (int)address_size(&prefix->address), SQLITE_STATIC);
 	code |= sqlite3_bind_int(statement, 4, prefix->length);
-	return code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
+	return statement_finish(statement, code);
 }
 
 static enum err check_peer(const struct store_peer *peer) {
@@ -243,19 +235,15 @@ enum err store_add_peer(struct store *store, const struct store_peer *peer) {
 
 enum err store_remove_peer(struct store *store, const char *tunnel,
 						   const uint8_t public_key[static TEXT_KEY_SIZE]) {
+	sqlite3_stmt *statement;
 	enum err error =
 		statement_ready(store->database, "DELETE FROM peer WHERE tunnel = ?1 AND public_key = ?2",
-						&store->remove_peer);
+						&store->remove_peer, &statement);
 	if (error)
 		return error;
-	int code = bind_text(store->remove_peer, 1, tunnel);
-	code |= bind_key(store->remove_peer, 2, public_key);
-	if (code)
-		return statement_end(store->remove_peer, SQLITE_NOMEM);
-	error = statement_finish(store->remove_peer);
-	if (!error && sqlite3_changes(store->database) == 0)
-		error = ERR_NOT_FOUND;
-	return error;
+	int code = statement_bind_text(statement, 1, tunnel);
+	code |= statement_bind_key(statement, 2, public_key);
+	return statement_change(statement, code);
 }
 
 /* One row is one allowed IP with its peer, or a peer without any. */
@@ -275,50 +263,38 @@ enum column {
 
 /* The peer whose rows are being read. */
 struct reading {
+	const char *tunnel;
+	enum err (*take)(void *context, const struct store_peer *peer);
+	void *context;
+	bool any;
+	sqlite3_int64 id;
 	struct store_peer peer;
 	char name[STORE_TEXT_MAX + 1], host[STORE_TEXT_MAX + 1], rules[STORE_RULES_MAX + 1];
 	struct prefix prefixes[STORE_ALLOWED_IPS_MAX];
 };
 
-static enum err read_text(sqlite3_stmt *row, int column, char *out_text, size_t most) {
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	size_t size = (size_t)sqlite3_column_bytes(row, column);
-	if (!text || size > most || strlen(text) != size)
-		return ERR_MALFORMED;
-	memcpy(out_text, text, size + 1);
-	return ERR_OK;
-}
-
-static enum err read_key(sqlite3_stmt *row, int column, uint8_t out_key[static TEXT_KEY_SIZE]) {
-	const void *key = sqlite3_column_blob(row, column);
-	if (!key || sqlite3_column_bytes(row, column) != TEXT_KEY_SIZE)
-		return ERR_MALFORMED;
-	memcpy(out_key, key, TEXT_KEY_SIZE);
-	return ERR_OK;
-}
-
-static enum err read_peer(sqlite3_stmt *row, const char *tunnel, struct reading *reading) {
+static enum err read_peer(sqlite3_stmt *row, struct reading *reading) {
 	struct store_peer *peer = &reading->peer;
 	*peer = (struct store_peer){
-		.tunnel = tunnel,
+		.tunnel = reading->tunnel,
 		.name = reading->name,
 		.allowed_ips = reading->prefixes,
 		.endpoint_port = (uint16_t)sqlite3_column_int(row, PORT),
 		.persistent_keepalive = (uint16_t)sqlite3_column_int(row, KEEPALIVE),
 		.created = (uint64_t)sqlite3_column_int64(row, CREATED),
 	};
-	enum err error = read_text(row, NAME, reading->name, STORE_TEXT_MAX);
+	enum err error = statement_read_text(row, NAME, STORE_TEXT_MAX, reading->name);
 	if (!error)
-		error = read_key(row, PUBLIC_KEY, peer->public_key);
+		error = statement_read_key(row, PUBLIC_KEY, peer->public_key);
 	peer->has_preshared_key = sqlite3_column_type(row, PRESHARED_KEY) != SQLITE_NULL;
 	if (!error && peer->has_preshared_key)
-		error = read_key(row, PRESHARED_KEY, peer->preshared_key);
+		error = statement_read_key(row, PRESHARED_KEY, peer->preshared_key);
 	if (!error && sqlite3_column_type(row, HOST) != SQLITE_NULL) {
-		error = read_text(row, HOST, reading->host, STORE_TEXT_MAX);
+		error = statement_read_text(row, HOST, STORE_TEXT_MAX, reading->host);
 		peer->endpoint_name = reading->host;
 	}
 	if (!error && sqlite3_column_type(row, RULES) != SQLITE_NULL) {
-		error = read_text(row, RULES, reading->rules, STORE_RULES_MAX);
+		error = statement_read_text(row, RULES, STORE_RULES_MAX, reading->rules);
 		peer->rules = reading->rules;
 	}
 	return error;
@@ -341,77 +317,72 @@ static enum err read_prefix(sqlite3_stmt *row, struct reading *reading) {
 	return ERR_OK;
 }
 
-static enum err each_row(sqlite3_stmt *rows, const char *tunnel, struct reading *reading,
-						 enum err (*take)(void *context, const struct store_peer *peer),
-						 void *context) {
-	sqlite3_int64 present = 0;
-	bool any = false;
+/* A peer is whole when the first row of the next one is there, or none. */
+static enum err take_row(void *context, sqlite3_stmt *row) {
+	struct reading *reading = context;
+	sqlite3_int64 id = sqlite3_column_int64(row, ID);
+	const bool is_next = !reading->any || id != reading->id;
 	enum err error = ERR_OK;
-	int code = SQLITE_DONE;
-	while (!error && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-		sqlite3_int64 id = sqlite3_column_int64(rows, ID);
-		if (any && id != present)
-			error = take(context, &reading->peer);
-		if (!error && (!any || id != present))
-			error = read_peer(rows, tunnel, reading);
-		if (!error)
-			error = read_prefix(rows, reading);
-		any = true;
-		present = id;
-	}
-	if (!error)
-		error = statement_error(code);
-	if (!error && any)
-		error = take(context, &reading->peer);
-	return error;
+	if (reading->any && is_next)
+		error = reading->take(reading->context, &reading->peer);
+	if (!error && is_next)
+		error = read_peer(row, reading);
+	reading->any = true;
+	reading->id = id;
+	return error ? error : read_prefix(row, reading);
 }
 
 enum err store_each_peer(struct store *store, const char *tunnel,
 						 enum err (*take)(void *context, const struct store_peer *peer),
 						 void *context) {
+	sqlite3_stmt *statement;
 	enum err error = statement_ready(
 		store->database,
 		"SELECT peer.id, name, public_key, preshared_key, endpoint_name, endpoint_port,"
 		" persistent_keepalive, created, rules, address, allowed_ip.length"
 		" FROM peer LEFT JOIN allowed_ip ON allowed_ip.peer = peer.id"
 		" WHERE tunnel = ?1 ORDER BY peer.id, position",
-		&store->each);
+		&store->each, &statement);
 	if (error)
 		return error;
 	auto_free struct reading *reading = malloc(sizeof *reading);
 	if (!reading)
 		return ERR_NO_MEMORY;
-	if (bind_text(store->each, 1, tunnel))
-		error = ERR_NO_MEMORY;
-	else
-		error = each_row(store->each, tunnel, reading, take, context);
-	enum err ended = statement_end(store->each, SQLITE_DONE);
+	reading->tunnel = tunnel;
+	reading->take = take;
+	reading->context = context;
+	reading->any = false;
+	error = statement_each(statement, statement_bind_text(statement, 1, tunnel), take_row, reading);
+	if (!error && reading->any)
+		error = take(context, &reading->peer);
 	wipe(reading, sizeof *reading);
-	return error ? error : ended;
+	return error;
 }
 
 enum err store_set_down(struct store *store, const char *tunnel, bool down) {
-	sqlite3_stmt **kept = down ? &store->set_down : &store->set_up;
+	sqlite3_stmt *statement;
 	enum err error = statement_ready(store->database,
 									 down ? "INSERT OR IGNORE INTO tunnel_down VALUES (?1)"
 										  : "DELETE FROM tunnel_down WHERE tunnel = ?1",
-									 kept);
-	if (error)
-		return error;
-	if (bind_text(*kept, 1, tunnel))
-		return statement_end(*kept, SQLITE_NOMEM);
-	return statement_finish(*kept);
+									 down ? &store->set_down : &store->set_up, &statement);
+	return error ? error : statement_finish(statement, statement_bind_text(statement, 1, tunnel));
+}
+
+static enum err take_nothing(void *context, sqlite3_stmt *row) {
+	(void)context;
+	(void)row;
+	return ERR_OK;
 }
 
 enum err store_get_down(struct store *store, const char *tunnel, bool *out_down) {
+	sqlite3_stmt *statement;
 	enum err error = statement_ready(store->database, "SELECT 1 FROM tunnel_down WHERE tunnel = ?1",
-									 &store->get_down);
+									 &store->get_down, &statement);
 	if (error)
 		return error;
-	int code = bind_text(store->get_down, 1, tunnel) ? SQLITE_NOMEM : sqlite3_step(store->get_down);
-	bool found = code == SQLITE_ROW;
-	error = statement_end(store->get_down, found ? SQLITE_DONE : code);
-	if (!error)
-		*out_down = found;
-	return error;
+	error = statement_one(statement, statement_bind_text(statement, 1, tunnel), take_nothing, NULL);
+	if (error && error != ERR_NOT_FOUND)
+		return error;
+	*out_down = !error;
+	return ERR_OK;
 }

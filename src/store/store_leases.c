@@ -25,16 +25,12 @@ static const char *const texts[STORE_LEASES_STATEMENTS] = {
 };
 
 static enum err ready(struct store *store, enum statement which, sqlite3_stmt **out_statement) {
-	enum err error = statement_ready(store->database, texts[which], &store->leases[which]);
-	if (!error)
-		*out_statement = store->leases[which];
-	return error;
+	return statement_ready(store->database, texts[which], &store->leases[which], out_statement);
 }
 
 static int bind_key(sqlite3_stmt *statement, const char *tunnel,
 					const uint8_t member[static TEXT_KEY_SIZE]) {
-	return sqlite3_bind_text(statement, 1, tunnel, -1, SQLITE_STATIC) |
-		   sqlite3_bind_blob(statement, 2, member, TEXT_KEY_SIZE, SQLITE_STATIC);
+	return statement_bind_text(statement, 1, tunnel) | statement_bind_key(statement, 2, member);
 }
 
 static int bind_address(sqlite3_stmt *statement, int index, const struct address *address) {
@@ -74,13 +70,7 @@ enum err store_leases_add(struct store *store, const char *tunnel,
 	int code = bind_lease(statement, tunnel, lease);
 	code |= sqlite3_bind_int64(statement, 6, lease->user);
 	code |= sqlite3_bind_int64(statement, 7, lease->number);
-	return code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
-}
-
-/* Ends a statement of one lease whose values are bound, or could not be. */
-static enum err finish(struct store *store, sqlite3_stmt *statement, int code) {
-	enum err error = code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
-	return !error && sqlite3_changes(store->database) == 0 ? ERR_NOT_FOUND : error;
+	return statement_finish(statement, code);
 }
 
 enum err store_leases_change(struct store *store, const char *tunnel,
@@ -89,14 +79,14 @@ enum err store_leases_change(struct store *store, const char *tunnel,
 	enum err error = check(tunnel, lease);
 	if (!error)
 		error = ready(store, CHANGE, &statement);
-	return error ? error : finish(store, statement, bind_lease(statement, tunnel, lease));
+	return error ? error : statement_change(statement, bind_lease(statement, tunnel, lease));
 }
 
 enum err store_leases_remove(struct store *store, const char *tunnel,
 							 const uint8_t member[static TEXT_KEY_SIZE]) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, REMOVE, &statement);
-	return error ? error : finish(store, statement, bind_key(statement, tunnel, member));
+	return error ? error : statement_change(statement, bind_key(statement, tunnel, member));
 }
 
 static enum err read_address(sqlite3_stmt *row, int column, enum address_family family,
@@ -112,16 +102,14 @@ static enum err read_address(sqlite3_stmt *row, int column, enum address_family 
 }
 
 static enum err read_lease(sqlite3_stmt *row, struct store_lease *out_lease) {
-	const void *member = sqlite3_column_blob(row, MEMBER);
-	if (!member || sqlite3_column_bytes(row, MEMBER) != TEXT_KEY_SIZE)
-		return ERR_MALFORMED;
 	struct store_lease lease = {
 		.user = sqlite3_column_int64(row, USER),
 		.number = (uint32_t)sqlite3_column_int64(row, NUMBER),
 		.used = (uint64_t)sqlite3_column_int64(row, USED),
 	};
-	memcpy(lease.member, member, sizeof lease.member);
-	enum err error = read_address(row, V4, ADDRESS_V4, &lease.v4);
+	enum err error = statement_read_key(row, MEMBER, lease.member);
+	if (!error)
+		error = read_address(row, V4, ADDRESS_V4, &lease.v4);
 	if (!error)
 		error = read_address(row, V6, ADDRESS_V6, &lease.v6);
 	if (!error)
@@ -129,67 +117,64 @@ static enum err read_lease(sqlite3_stmt *row, struct store_lease *out_lease) {
 	return error;
 }
 
+static enum err take_one(void *context, sqlite3_stmt *row) {
+	return read_lease(row, context);
+}
+
 enum err store_leases_find(struct store *store, const char *tunnel,
 						   const uint8_t member[static TEXT_KEY_SIZE],
 						   struct store_lease *out_lease) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, FIND, &statement);
-	if (error)
-		return error;
-	if (bind_key(statement, tunnel, member))
-		return statement_end(statement, SQLITE_NOMEM);
+	return error
+			   ? error
+			   : statement_one(statement, bind_key(statement, tunnel, member), take_one, out_lease);
+}
+
+/* Who takes leases: those of one tunnel, or with the tunnel's name. */
+struct taking {
+	enum err (*take)(void *context, const struct store_lease *lease);
+	enum err (*take_of)(void *context, const char *tunnel, const struct store_lease *lease);
+	void *context;
+};
+
+static enum err take_each(void *context, sqlite3_stmt *row) {
+	const struct taking *taking = context;
 	struct store_lease lease;
-	int code = sqlite3_step(statement);
-	error = code == SQLITE_ROW    ? read_lease(statement, &lease)
-			: code == SQLITE_DONE ? ERR_NOT_FOUND
-								  : ERR_OK;
-	enum err ended = statement_end(statement, code == SQLITE_ROW ? SQLITE_DONE : code);
-	error = error ? error : ended;
-	if (!error)
-		*out_lease = lease;
-	return error;
+	enum err error = read_lease(row, &lease);
+	return error ? error : taking->take(taking->context, &lease);
 }
 
 enum err store_leases_each(struct store *store, const char *tunnel,
 						   enum err (*take)(void *context, const struct store_lease *lease),
 						   void *context) {
+	struct taking taking = {.take = take, .context = context};
 	sqlite3_stmt *statement;
 	enum err error = ready(store, EACH, &statement);
-	if (error)
-		return error;
-	if (sqlite3_bind_text(statement, 1, tunnel, -1, SQLITE_STATIC))
-		return statement_end(statement, SQLITE_NOMEM);
-	int code = SQLITE_DONE;
-	while (!error && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct store_lease lease;
-		error = read_lease(statement, &lease);
-		if (!error)
-			error = take(context, &lease);
-	}
-	enum err ended = statement_end(statement, error ? SQLITE_DONE : code);
-	return error ? error : ended;
+	return error ? error
+				 : statement_each(statement, statement_bind_text(statement, 1, tunnel), take_each,
+								  &taking);
+}
+
+static enum err take_of(void *context, sqlite3_stmt *row) {
+	const struct taking *taking = context;
+	struct store_lease lease;
+	const char *tunnel = (const char *)sqlite3_column_text(row, TUNNEL);
+	enum err error = tunnel ? read_lease(row, &lease) : ERR_MALFORMED;
+	return error ? error : taking->take_of(taking->context, tunnel, &lease);
 }
 
 enum err store_leases_of(struct store *store, const char *tunnel, int64_t user,
 						 enum err (*take)(void *context, const char *tunnel,
 										  const struct store_lease *lease),
 						 void *context) {
+	struct taking taking = {.take_of = take, .context = context};
 	sqlite3_stmt *statement;
 	enum err error = ready(store, tunnel ? OF_TUNNEL : OF_ALL, &statement);
 	if (error)
 		return error;
 	int code = sqlite3_bind_int64(statement, 2, user);
 	if (tunnel)
-		code |= sqlite3_bind_text(statement, 1, tunnel, -1, SQLITE_STATIC);
-	if (code)
-		return statement_end(statement, SQLITE_NOMEM);
-	while (!error && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct store_lease lease;
-		const char *name = (const char *)sqlite3_column_text(statement, TUNNEL);
-		error = name ? read_lease(statement, &lease) : ERR_MALFORMED;
-		if (!error)
-			error = take(context, name, &lease);
-	}
-	enum err ended = statement_end(statement, error ? SQLITE_DONE : code);
-	return error ? error : ended;
+		code |= statement_bind_text(statement, 1, tunnel);
+	return statement_each(statement, code, take_of, &taking);
 }

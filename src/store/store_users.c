@@ -61,25 +61,14 @@ static const char *const texts[STORE_USERS_STATEMENTS] = {
 };
 
 static enum err ready(struct store *store, enum statement which, sqlite3_stmt **out_statement) {
-	enum err error = statement_ready(store->database, texts[which], &store->users[which]);
-	if (!error)
-		*out_statement = store->users[which];
-	return error;
+	return statement_ready(store->database, texts[which], &store->users[which], out_statement);
 }
 
 /* Runs a statement that has the id alone. ERR_NOT_FOUND where it changed nothing. */
 static enum err run_for(struct store *store, enum statement which, int64_t id) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, which, &statement);
-	if (error)
-		return error;
-	error = sqlite3_bind_int64(statement, 1, id) ? statement_end(statement, SQLITE_NOMEM)
-												 : statement_finish(statement);
-	return !error && sqlite3_changes(store->database) == 0 ? ERR_NOT_FOUND : error;
-}
-
-static int bind_text(sqlite3_stmt *statement, int index, const char *text) {
-	return sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+	return error ? error : statement_change(statement, sqlite3_bind_int64(statement, 1, id));
 }
 
 static int bind_number(sqlite3_stmt *statement, int index, uint64_t number) {
@@ -113,15 +102,15 @@ static enum err add_groups(struct store *store, int64_t id, const struct store_u
 	enum err error = ready(store, ADD_GROUP, &statement);
 	for (size_t i = 0; i < user->group_count && !error; i++) {
 		int code = bind_number(statement, 1, (uint64_t)id);
-		code |= bind_text(statement, 2, user->groups[i]);
-		error = code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
+		code |= statement_bind_text(statement, 2, user->groups[i]);
+		error = statement_finish(statement, code);
 	}
 	return error;
 }
 
 /* From ?2 on, as ADD and CHANGE have them. */
 static int bind_settings(sqlite3_stmt *statement, const struct store_user *user) {
-	int code = bind_text(statement, 2, user->password);
+	int code = statement_bind_text(statement, 2, user->password);
 	code |= bind_number(statement, 3, user->disabled);
 	code |= bind_number(statement, 4, user->expires);
 	code |= bind_number(statement, 5, user->quota);
@@ -135,11 +124,11 @@ static enum err add_row(struct store *store, const struct store_user *user) {
 	enum err error = ready(store, ADD, &statement);
 	if (error)
 		return error;
-	int code = bind_text(statement, 1, user->name);
+	int code = statement_bind_text(statement, 1, user->name);
 	code |= bind_settings(statement, user);
 	code |= bind_number(statement, 8, user->created);
 	code |= bind_number(statement, 9, user->used);
-	return code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
+	return statement_finish(statement, code);
 }
 
 static enum err change_row(struct store *store, const struct store_user *user) {
@@ -149,8 +138,7 @@ static enum err change_row(struct store *store, const struct store_user *user) {
 		return error;
 	int code = bind_number(statement, 1, (uint64_t)user->id);
 	code |= bind_settings(statement, user);
-	error = code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
-	return !error && sqlite3_changes(store->database) == 0 ? ERR_NOT_FOUND : error;
+	return statement_change(statement, code);
 }
 
 /* A savepoint is a transaction of its own, or a part of the caller's. */
@@ -198,15 +186,6 @@ enum err store_users_remove(struct store *store, int64_t id) {
 	return run_for(store, REMOVE, id);
 }
 
-static enum err read_text(sqlite3_stmt *row, int column, char *out_text, size_t most) {
-	const char *text = (const char *)sqlite3_column_text(row, column);
-	size_t size = (size_t)sqlite3_column_bytes(row, column);
-	if (!text || size > most || strlen(text) != size)
-		return ERR_MALFORMED;
-	memcpy(out_text, text, size + 1);
-	return ERR_OK;
-}
-
 static enum err read_groups(sqlite3_stmt *row, struct store_user *user) {
 	const char *text = (const char *)sqlite3_column_text(row, GROUPS);
 	while (text && *text) {
@@ -237,79 +216,72 @@ static enum err read_user(sqlite3_stmt *row, struct store_user *user) {
 		.created = read_number(row, CREATED),
 		.seen = read_number(row, SEEN),
 	};
-	enum err error = read_text(row, NAME, user->name, STORE_USER_NAME_MAX);
+	enum err error = statement_read_text(row, NAME, STORE_USER_NAME_MAX, user->name);
 	if (!error)
-		error = read_text(row, PASSWORD, user->password, STORE_PASSWORD_MAX);
+		error = statement_read_text(row, PASSWORD, STORE_PASSWORD_MAX, user->password);
 	return error ? error : read_groups(row, user);
 }
 
-/* Takes the one row of a statement whose values are bound. */
-static enum err read_one(sqlite3_stmt *statement, struct store_user *out_user) {
+static enum err take_one(void *context, sqlite3_stmt *row) {
 	struct {
 		struct store_user user;
 	} s;
 	WIPE_ON_EXIT(s);
-	int code = sqlite3_step(statement);
-	enum err error = code == SQLITE_ROW    ? read_user(statement, &s.user)
-					 : code == SQLITE_DONE ? ERR_NOT_FOUND
-										   : ERR_OK;
-	enum err ended = statement_end(statement, code == SQLITE_ROW ? SQLITE_DONE : code);
-	error = error ? error : ended;
+	enum err error = read_user(row, &s.user);
 	if (!error)
-		*out_user = s.user;
+		*(struct store_user *)context = s.user;
 	return error;
 }
 
 enum err store_users_find(struct store *store, const char *name, struct store_user *out_user) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, FIND, &statement);
-	if (error)
-		return error;
-	return bind_text(statement, 1, name) ? statement_end(statement, SQLITE_NOMEM)
-										 : read_one(statement, out_user);
+	return error ? error
+				 : statement_one(statement, statement_bind_text(statement, 1, name), take_one,
+								 out_user);
 }
 
 enum err store_users_get(struct store *store, int64_t id, struct store_user *out_user) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, GET, &statement);
-	if (error)
-		return error;
-	return sqlite3_bind_int64(statement, 1, id) ? statement_end(statement, SQLITE_NOMEM)
-												: read_one(statement, out_user);
+	return error
+			   ? error
+			   : statement_one(statement, sqlite3_bind_int64(statement, 1, id), take_one, out_user);
+}
+
+struct taking {
+	enum err (*take)(void *context, const struct store_user *user);
+	void *context;
+};
+
+static enum err take_each(void *context, sqlite3_stmt *row) {
+	const struct taking *taking = context;
+	struct {
+		struct store_user user;
+	} s;
+	WIPE_ON_EXIT(s);
+	enum err error = read_user(row, &s.user);
+	return error ? error : taking->take(taking->context, &s.user);
 }
 
 enum err store_users_each(struct store *store,
 						  enum err (*take)(void *context, const struct store_user *user),
 						  void *context) {
-	struct {
-		struct store_user user;
-	} s;
-	WIPE_ON_EXIT(s);
+	struct taking taking = {.take = take, .context = context};
 	sqlite3_stmt *statement;
 	enum err error = ready(store, EACH, &statement);
-	if (error)
-		return error;
-	int code = SQLITE_DONE;
-	while (!error && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		error = read_user(statement, &s.user);
-		if (!error)
-			error = take(context, &s.user);
-	}
-	enum err ended = statement_end(statement, error ? SQLITE_DONE : code);
-	return error ? error : ended;
+	return error ? error : statement_each(statement, 0, take_each, &taking);
+}
+
+static enum err take_count(void *context, sqlite3_stmt *row) {
+	*(uint64_t *)context = (uint64_t)sqlite3_column_int64(row, 0);
+	return ERR_OK;
 }
 
 enum err store_users_count(struct store *store, uint64_t *out_count) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, COUNT, &statement);
-	if (error)
-		return error;
-	int code = sqlite3_step(statement);
-	uint64_t count = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-	error = statement_end(statement, code == SQLITE_ROW ? SQLITE_DONE : code);
-	if (!error)
-		*out_count = count;
-	return error;
+	return error ? error : statement_one(statement, 0, take_count, out_count);
 }
 
 enum err store_users_use(struct store *store, int64_t id, uint64_t bytes, uint64_t seen) {
@@ -320,7 +292,7 @@ enum err store_users_use(struct store *store, int64_t id, uint64_t bytes, uint64
 	int code = sqlite3_bind_int64(statement, 1, id);
 	code |= bind_number(statement, 2, bytes < INT64_MAX ? bytes : INT64_MAX);
 	code |= bind_number(statement, 3, seen < INT64_MAX ? seen : INT64_MAX);
-	return code ? statement_end(statement, SQLITE_NOMEM) : statement_finish(statement);
+	return statement_finish(statement, code);
 }
 
 enum err store_users_reset(struct store *store, int64_t id) {

@@ -146,9 +146,8 @@ static void put_profile(const struct phaze_member *member, struct uapi_text *out
 static void put_peer(const struct device *device, const struct phaze_member *member,
 					 struct uapi_text *out_text) {
 	uapi_put_key(out_text, "public_key", member->shared.identity);
-	uapi_put_text(out_text, "connected",
-				  atomic_load_explicit(&member->shared.connected, memory_order_relaxed) ? "true"
-																						: "false");
+	uapi_put_number(out_text, "session",
+					atomic_load_explicit(&member->shared.connected, memory_order_relaxed));
 	device_lines_put_figures(&member->shared.peer, out_text);
 	put_profile(member, out_text);
 	if (device->settings.role != PHAZE_CLIENT)

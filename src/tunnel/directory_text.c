@@ -46,7 +46,6 @@ enum key {
 	KEY_ADDRESS, /* that the peer is told to have */
 	KEY_RULE,
 	KEY_PATH,
-	KEY_CONNECTED,
 	KEY_REFUSED,
 	KEY_NAME,
 	KEY_RATE,
@@ -97,7 +96,6 @@ static const struct {
 	[KEY_ADDRESS] = ROW("address"),
 	[KEY_RULE] = ROW("rule"),
 	[KEY_PATH] = ROW("path"),
-	[KEY_CONNECTED] = ROW("connected"),
 	[KEY_REFUSED] = ROW("refused"),
 	[KEY_NAME] = ROW("name"),
 	[KEY_RATE] = ROW("rate"),
@@ -301,10 +299,6 @@ static enum err read_peer_value(struct reading *reading, enum key key, const cha
 	case KEY_QUOTA:
 	case KEY_UNTIL:
 		return ERR_OK;
-	case KEY_CONNECTED:
-		figures->tells_session = true;
-		figures->has_session = strcmp(text, "true") == 0;
-		return figures->has_session || strcmp(text, "false") == 0 ? ERR_OK : ERR_MALFORMED;
 	case KEY_REFUSED:
 		return read_problem(&reading->device, text, size);
 	case KEY_PATH:

@@ -70,7 +70,7 @@ static void test_status(void **state) {
 	struct logins *logins = logins_up(20, &by_password);
 	logins_assert_talking(logins, 1);
 	char *text = node_get(logins->server);
-	(void)snprintf(value, sizeof value, "public_key=%s\nconnected=true\nendpoint=192.0.2.%u:%u\n",
+	(void)snprintf(value, sizeof value, "public_key=%s\nsession=1\nendpoint=192.0.2.%u:%u\n",
 				   node_hex(logins->member_identity), logins->client->number, NODE_PORT);
 	assert_non_null(strstr(text, value));
 	assert_non_null(strstr(text, "name=alice\n"));
@@ -79,7 +79,7 @@ static void test_status(void **state) {
 	assert_null(strstr(text, "_key=0"));
 	free(text);
 	text = node_get(logins->client);
-	assert_non_null(strstr(text, "connected=true\n"));
+	assert_non_null(strstr(text, "session=1\n"));
 	assert_null(strstr(text, "password="));
 	assert_null(strstr(text, "refused="));
 	free(text);

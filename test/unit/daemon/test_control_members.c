@@ -231,8 +231,8 @@ static void test_push_to_one_that_goes_on(void **state) {
 	logins_desk_end(desk);
 	logins_desk_begin(desk);
 	(void)snprintf(status, sizeof status,
-				   "public_key=%s\nconnected=true\npublic_key=%s\nconnected=true\n"
-				   "public_key=%s\nconnected=false\n",
+				   "public_key=%s\nsession=1\npublic_key=%s\nsession=1\n"
+				   "public_key=%s\nsession=0\n",
 				   alice, bob, gone);
 	assert_int_equal(directory_update(desk->tunnel->directory, slice_of_text(status)), ERR_OK);
 	assert_true(logins_desk_member(desk, "alice")->watched.session);

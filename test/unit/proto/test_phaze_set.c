@@ -19,8 +19,8 @@
 #define C "00000000000000000000000000000000000000000000000000000000000000cc"
 #define KEY "1111111111111111111111111111111111111111111111111111111111111111"
 
-#define FIGURES                                                                            \
-	"connected=false\nlast_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\n" \
+#define FIGURES                                                                      \
+	"session=0\nlast_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\n" \
 	"rx_bytes=0\n"
 #define NEW                                                                              \
 	"role=server\nciphers=chacha20-poly1305,aes-256-gcm\ndemands=password\n"             \

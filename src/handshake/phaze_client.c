@@ -14,7 +14,7 @@ struct phaze_client {
 	enum phaze_end end, doubt; /* doubt: why the last candidate was dropped */
 	enum err cause, doubt_cause;
 
-	bool reliable, has_ticket;
+	bool reliable, has_ticket, ticket_alone;
 	const struct phaze_identity *identity;
 	const struct random_source *random;
 	size_t name_size, password_size;
@@ -145,6 +145,7 @@ enum err phaze_client_new(const struct phaze_client_options *options, uint64_t n
 	if (client->password_size > 0)
 		memcpy(client->password, options->password.data, client->password_size);
 	client->has_ticket = hello.has_ticket = options->ticket != NULL;
+	client->ticket_alone = options->ticket_alone;
 	if (options->ticket) {
 		client->ticket = *options->ticket;
 		memcpy(hello.ticket_id, options->ticket->id, sizeof hello.ticket_id);
@@ -295,6 +296,8 @@ static enum err show(struct phaze_client *client, uint64_t now, struct phaze_can
 		.sealer = {.algorithm = candidate->algorithm, .receiver = candidate->hello.session_id}};
 	WIPE_ON_EXIT(scratch);
 	const bool named = client->name_size > 0 || (demands & PHAZE_BY_CERTIFICATE);
+	if (client->ticket_alone)
+		return end(client, PHAZE_END_TICKET, ERR_PERMISSION);
 	if ((demands & PHAZE_BY_PASSWORD) && (client->password_size == 0 || !named))
 		return end(client, PHAZE_END_NEEDS_PASSWORD, ERR_PERMISSION);
 	if ((demands & PHAZE_BY_CERTIFICATE) && client->identity->chain.count == 0)

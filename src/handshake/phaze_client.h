@@ -42,6 +42,7 @@ enum phaze_client_state {
 	X(PHAZE_END_UNTRUSTED, "the server's certificate is not trusted")                 \
 	X(PHAZE_END_FORGED, "the server's signature is wrong")                            \
 	X(PHAZE_END_MALFORMED, "the server breaks the rules of the protocol")             \
+	X(PHAZE_END_TICKET, "the server does not take the ticket")                        \
 	X(PHAZE_END_NEEDS_PASSWORD, "the server wants a password")                        \
 	X(PHAZE_END_NEEDS_CERTIFICATE, "the server wants a certificate")                  \
 	X(PHAZE_END_CREDENTIALS, "user name, password or certificate are not accepted")   \
@@ -65,8 +66,9 @@ struct phaze_client_options {
 	bool aes;               /* this processor has instructions for it */
 	const uint8_t *ciphers; /* enum phaze_cipher */
 	size_t cipher_count;
-	struct slice name, password;           /* empty: none; copied */
-	const struct phaze_ticket *ticket;     /* NULL: none; copied */
+	struct slice name, password;       /* empty: none; copied */
+	const struct phaze_ticket *ticket; /* NULL: none; copied */
+	bool ticket_alone; /* where it is not taken nothing else is shown: PHAZE_END_TICKET */
 	const struct phaze_identity *identity; /* this and random outlive the client */
 	const struct random_source *random;
 };

@@ -54,8 +54,8 @@ struct phaze_new_session {
 	struct interface *interface;
 	uint64_t number; /* that news have of it; never 0, of no session of the device before */
 	/*
-	 * Server: opens packets only, until the first one did, and is dropped unless used is the
-	 * member's ticket. Otherwise it is current at once.
+	 * By a ticket. Server: opens packets only, until the first one did, and is dropped unless used
+	 * is the member's ticket. Otherwise it is current at once.
 	 */
 	bool resumed;
 	enum aead_algorithm algorithm;

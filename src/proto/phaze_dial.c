@@ -24,13 +24,18 @@ enum { REASON_SIZE = 256 };
 struct phaze_dial {
 	bool has_password;
 	struct uapi_password password;
+	/* The server takes none of what the user is known by: tickets alone are shown until something
+	 * changes. */
+	bool is_withheld;
+	size_t turn; /* of the server's tickets, the one that is shown; beyond them: none */
 
 	/* The handshake that is under way. */
 	struct phaze_client *client; /* NULL: there is none */
 	struct phaze_trust *trust;
 	struct phaze_way way;
 	uint64_t give_way; /* ns: to the next endpoint, unless something came; CLOCK_NEVER */
-	struct phaze_pass pass;
+	bool shows_ticket;
+	struct phaze_pass pass; /* that of the ticket; then what came of it */
 
 	uint64_t number;       /* of the session that came of one; 0: there is none */
 	uint64_t connected_at; /* ns */
@@ -44,6 +49,7 @@ struct phaze_dial {
 	struct retry_backoff backoff;
 	uint64_t next; /* ns; CLOCK_NEVER: not before something changes */
 	bool is_refused;
+	enum phaze_end refusal; /* the last one */
 	char reason[REASON_SIZE];
 };
 
@@ -95,14 +101,24 @@ const char *phaze_dial_refused(const struct device *device) {
 	return device->dial->is_refused ? device->dial->reason : NULL;
 }
 
+/* Besides tickets, something that may be good. */
+static bool has_credentials(const struct device *device) {
+	return !device->dial->is_withheld &&
+		   (device->dial->has_password || phaze_trust_identity(device->trust)->chain.count > 0);
+}
+
+/* The ticket whose turn it is. */
+static const struct phaze_ticket *ticket_of(const struct device *device,
+											const struct phaze_member *server) {
+	return server->logs_in ? NULL : phaze_tickets_nth(device, server, device->dial->turn);
+}
+
 /* Whether there is somebody to dial, and something to show. */
 static bool can_dial(const struct device *device) {
-	const struct phaze_dial *dial = device->dial;
 	const struct phaze_member *server = phaze_control_only(device);
 	return device->settings.role == PHAZE_CLIENT && device_sockets_are_up(&device->sockets) &&
 		   server && server->profile.endpoint_count > 0 &&
-		   (dial->has_password || phaze_trust_identity(device->trust)->chain.count > 0 ||
-			phaze_tickets_is_good(device, server));
+		   (has_credentials(device) || ticket_of(device, server));
 }
 
 /* Whether the session is with an end that is not configured any more. */
@@ -121,8 +137,9 @@ void phaze_dial_changed(struct device *device) {
 		return;
 	hang_up(device);
 	dial->over_tcp = false;
+	dial->is_withheld = false;
 	dial->backoff = (struct retry_backoff){0};
-	dial->at = dial->tried = 0;
+	dial->at = dial->tried = dial->turn = 0;
 	dial->in_a_row = 0;
 	const bool can = can_dial(device);
 	dial->is_moving =
@@ -139,7 +156,7 @@ void phaze_dial_stop(struct device *device) {
 void phaze_dial_forget(struct device *device) {
 	phaze_dial_stop(device);
 	device->dial->number = 0;
-	device->dial->is_refused = false;
+	device->dial->is_refused = device->dial->is_withheld = false;
 	phaze_dial_set_password(device, NULL);
 }
 
@@ -156,6 +173,7 @@ static void try_next(const struct device *device, uint64_t now) {
 	const struct phaze_member *server = phaze_control_only(device);
 	const size_t count = server->profile.endpoint_count;
 	dial->at = (dial->at + 1) % count;
+	dial->turn = 0;
 	dial->next = now;
 	if (++dial->tried >= count)
 		wait(device, now);
@@ -190,14 +208,26 @@ static enum err find_way(const struct device *device, const struct phaze_member 
 						 : ERR_UNSUPPORTED;
 }
 
+/* The one behind it may be good where it is not, and a password that was refused is no help. */
+static void show_ticket(const struct device *device, const struct phaze_member *server,
+						struct phaze_client_options *options) {
+	struct phaze_dial *dial = device->dial;
+	options->ticket = ticket_of(device, server);
+	options->ticket_alone =
+		options->ticket && (dial->is_withheld || phaze_tickets_nth(device, server, dial->turn + 1));
+	dial->shows_ticket = options->ticket != NULL;
+	dial->pass = server->pass;
+	if (options->ticket == &server->pass.next)
+		phaze_pass_take_next(&dial->pass);
+}
+
 static void begin(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	const struct phaze_settings *settings = &device->settings;
 	const struct random_source *random = engine_get_options(device->engine)->random;
 	const struct phaze_member *server = phaze_control_only(device);
 	const struct phaze_profile *profile = &server->profile;
-	const bool has_ticket = phaze_tickets_is_good(device, server) && !server->logs_in;
-	const struct phaze_client_options options = {
+	struct phaze_client_options options = {
 		.session_id = phaze_ids_draw(random, server->shared.peer.owner),
 		.reliable = goes_over_tcp(device),
 		.aes = processor_has_aes(),
@@ -205,7 +235,6 @@ static void begin(struct device *device, uint64_t now) {
 		.cipher_count = settings->cipher_count,
 		.name = slice_of_text(profile->name),
 		.password = slice_of(dial->password.bytes, dial->password.size),
-		.ticket = has_ticket ? &server->pass.ticket : NULL,
 		.identity = phaze_trust_identity(device->trust),
 		.random = random,
 	};
@@ -214,7 +243,7 @@ static void begin(struct device *device, uint64_t now) {
 		wait(device, now);
 		return;
 	}
-	dial->pass = server->pass;
+	show_ticket(device, server, &options);
 	if (phaze_client_new(&options, now, &dial->client)) {
 		device->host->warn(device->host->context, "cannot begin a login: out of memory, or "
 												  "certificates and names are too long");
@@ -240,7 +269,9 @@ static enum device_reject reject_of(enum phaze_end end) {
 
 static void tell_refused(struct device *device, enum phaze_end end, const char *reason) {
 	struct phaze_dial *dial = device->dial;
-	(void)snprintf(dial->reason, sizeof dial->reason, "%s", reason);
+	if (reason != dial->reason)
+		(void)snprintf(dial->reason, sizeof dial->reason, "%s", reason);
+	dial->refusal = end;
 	dial->is_refused = true;
 	phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED, reject_of(end),
 						dial->reason);
@@ -284,6 +315,30 @@ static bool is_passing(enum phaze_end end) {
 	}
 }
 
+/* The server knows another one, or none: where nothing else may be shown it was refused before. */
+static void not_taken(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	hang_up(device);
+	dial->turn++;
+	if (can_dial(device))
+		dial->next = now;
+	else if (!dial->is_refused)
+		tell_refused(device, dial->refusal, dial->reason);
+}
+
+/* What there is stays: the session; and tickets, of which one may be good. */
+static void give_up(struct device *device, uint64_t now) {
+	struct phaze_dial *dial = device->dial;
+	dial->is_moving = false;
+	dial->is_withheld = true;
+	phaze_control_only(device)->logs_in = false;
+	if (dial->number != 0 || dial->shows_ticket)
+		return;
+	dial->turn = 0;
+	if (can_dial(device))
+		dial->next = now;
+}
+
 static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	struct phaze_dial *dial = device->dial;
 	char reason[REASON_SIZE];
@@ -293,13 +348,10 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 					   chain_fault_text(phaze_trust_fault(dial->trust)));
 	hang_up(device);
 	tell_refused(device, end, reason);
-	if (is_passing(end)) {
+	if (is_passing(end))
 		try_next(device, now);
-	} else {
-		/* What there is stays: the session, and the ticket for when it ends. */
-		dial->is_moving = false;
-		phaze_control_only(device)->logs_in = false;
-	}
+	else
+		give_up(device, now);
 }
 
 static void over(struct device *device, uint64_t now) {
@@ -307,18 +359,32 @@ static void over(struct device *device, uint64_t now) {
 	const enum phaze_end end = phaze_client_end(dial->client, NULL);
 	if (end == PHAZE_END_SILENCE)
 		silent(device, now);
+	else if (end == PHAZE_END_TICKET)
+		not_taken(device, now);
 	else
 		refused(device, now, end);
 }
 
-/* The ticket that it brought; of which login only a server has to know. */
-static void fill_pass(const struct device *device, const struct phaze_established *established,
+/*
+ * The ticket that it brought. A resumption's comes behind the one that was shown, and before the
+ * server hears of the session.
+ */
+static void fill_pass(struct device *device, const struct phaze_established *established,
 					  const struct parameters *told) {
 	struct phaze_pass *pass = &device->dial->pass;
-	const uint64_t now = phaze_control_wall(device);
-	*pass = (struct phaze_pass){.login = now, .until = now + told->ticket_lifetime};
-	if (established->has_ticket)
-		pass->ticket = established->ticket;
+	const uint64_t now = phaze_control_wall(device), until = now + told->ticket_lifetime;
+	if (!established->resumed) {
+		*pass = (struct phaze_pass){.login = now, .until = until};
+		if (established->has_ticket)
+			pass->ticket = established->ticket;
+		return;
+	}
+	pass->has_next = established->has_ticket;
+	if (established->has_ticket) {
+		pass->next = established->ticket;
+		pass->next_until = until;
+	}
+	phaze_tickets_set(device, phaze_control_only(device), pass);
 }
 
 static void established(struct device *device, uint64_t now) {
@@ -326,12 +392,14 @@ static void established(struct device *device, uint64_t now) {
 	struct phaze_member *server = phaze_control_only(device);
 	const struct phaze_established *made = phaze_client_established(dial->client);
 	const struct parameters *told = phaze_client_parameters(dial->client);
+	const uint8_t *used = dial->pass.ticket.id;
 	fill_pass(device, made, told);
 	struct phaze_offer offer = {
 		.member = server,
 		.established = made,
 		.way = &dial->way,
 		.tells = told,
+		.used = made->resumed ? used : NULL,
 		.has_ticket = made->has_ticket,
 		.pass = &dial->pass,
 	};
@@ -349,8 +417,9 @@ static void established(struct device *device, uint64_t now) {
 		return;
 	}
 	dial->is_refused = false;
+	dial->is_withheld &= made->resumed;
 	dial->in_a_row = 0;
-	dial->tried = 0;
+	dial->tried = dial->turn = 0;
 	dial->connected_at = now;
 	dial->connected_to = dial->way.to;
 	dial->is_moving = false;
@@ -409,6 +478,7 @@ void phaze_dial_ended(struct device *device, const struct phaze_news_session *ne
 	if (dial->number == 0 || dial->number != news->number)
 		return;
 	dial->number = 0;
+	dial->turn = 0;
 	if (!can_dial(device) || dial->is_moving)
 		return;
 	const bool was_short = !news->was_heard || now - dial->connected_at < SHORT_SESSION;

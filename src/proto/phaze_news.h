@@ -26,6 +26,7 @@ struct engine;
 enum phaze_news_kind {
 	PHAZE_NEWS_DATAGRAM, /* struct phaze_news_datagram */
 	PHAZE_NEWS_CURRENT,  /* struct phaze_news_session: its packets count from now on */
+	PHAZE_NEWS_HEARD,    /* likewise, of a client's that was resumed: its server is there */
 	PHAZE_NEWS_ENDED,    /* likewise: once for every session, the last that is told of it */
 };
 
@@ -55,8 +56,8 @@ struct phaze_news_session {
 	uint8_t identity[HASH_SIZE];
 	uint64_t number; /* the session's */
 	/*
-	 * SHA-256 of ticket ids; zeros: none. CURRENT: the ticket that was used up, and the one that is
-	 * the member's only one from now on.
+	 * SHA-256 of ticket ids; zeros: none. CURRENT, at a client HEARD: the ticket that was used up,
+	 * and the one that is the member's only one from now on.
 	 */
 	uint8_t used[HASH_SIZE], fresh[HASH_SIZE];
 	/* ENDED: */

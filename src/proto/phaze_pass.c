@@ -13,12 +13,15 @@
  *   | nonce 12 | sealed: kinds 1 | id 16 | PSK 32 | login 8 | until 8 |
  *                        with PHAZE_BY_CERTIFICATE: | anchor 32 | issuer 32 | valid until 8 | size
  * 1 | serial |
+ *                        with HAS_NEXT: | its id 16 | PSK 32 | until: s after the login 4 |
  */
 
 enum {
 	FIXED_SIZE = 1 + PHAZE_TICKET_ID_SIZE + PHAZE_SECRET_SIZE + 8 + 8,
 	MARK_SIZE_MAX = HASH_SIZE + HASH_SIZE + 8 + 1 + CHAIN_SERIAL_SIZE_MAX,
-	PLAIN_SIZE_MAX = FIXED_SIZE + MARK_SIZE_MAX,
+	NEXT_SIZE = PHAZE_TICKET_ID_SIZE + PHAZE_SECRET_SIZE + 4,
+	PLAIN_SIZE_MAX = FIXED_SIZE + MARK_SIZE_MAX + NEXT_SIZE,
+	HAS_NEXT = PHAZE_BY_BOTH + 1, /* a bit of kinds */
 	LABEL_SIZE = 12,
 };
 _Static_assert(AEAD_NONCE_SIZE + PLAIN_SIZE_MAX + AEAD_TAG_SIZE <= PHAZE_PASS_SEALED_MAX,
@@ -28,6 +31,14 @@ enum err phaze_pass_hash(const uint8_t id[static PHAZE_TICKET_ID_SIZE],
 						 uint8_t out_hash[static HASH_SIZE]) {
 	const struct slice part = slice_of(id, PHAZE_TICKET_ID_SIZE);
 	return hash_digest(HASH_SHA256, &part, 1, out_hash);
+}
+
+void phaze_pass_take_next(struct phaze_pass *pass) {
+	pass->ticket = pass->next;
+	pass->until = pass->next_until;
+	pass->has_next = false;
+	pass->next_until = 0;
+	wipe(&pass->next, sizeof pass->next);
 }
 
 static uint64_t least(uint64_t left, uint64_t right) {
@@ -72,6 +83,19 @@ static void read_mark(struct reader *reader, struct chain_mark *mark) {
 		reader_bytes(reader, mark->serial, mark->serial_size);
 }
 
+static void write_next(struct writer *writer, const struct phaze_pass *pass) {
+	const uint64_t seconds = pass->next_until > pass->login ? pass->next_until - pass->login : 0;
+	writer_bytes(writer, pass->next.id, sizeof pass->next.id);
+	writer_bytes(writer, pass->next.psk, sizeof pass->next.psk);
+	writer_u32_be(writer, (uint32_t)least(seconds, UINT32_MAX));
+}
+
+static void read_next(struct reader *reader, struct phaze_pass *pass) {
+	reader_bytes(reader, pass->next.id, sizeof pass->next.id);
+	reader_bytes(reader, pass->next.psk, sizeof pass->next.psk);
+	pass->next_until = pass->login + reader_u32_be(reader);
+}
+
 enum err phaze_pass_seal(const struct phaze_pass *pass, const uint8_t key[static AEAD_KEY_SIZE],
 						 const uint8_t identity[static HASH_SIZE],
 						 const struct random_source *random,
@@ -83,13 +107,16 @@ enum err phaze_pass_seal(const struct phaze_pass *pass, const uint8_t key[static
 	uint8_t room[LABEL_SIZE + HASH_SIZE], nonce[AEAD_NONCE_SIZE];
 	struct writer writer = writer_of(scratch.plain, sizeof scratch.plain);
 	writer_u8(&writer, (uint8_t)((pass->by_password ? PHAZE_BY_PASSWORD : 0) |
-								 (pass->by_certificate ? PHAZE_BY_CERTIFICATE : 0)));
+								 (pass->by_certificate ? PHAZE_BY_CERTIFICATE : 0) |
+								 (pass->has_next ? HAS_NEXT : 0)));
 	writer_bytes(&writer, pass->ticket.id, sizeof pass->ticket.id);
 	writer_bytes(&writer, pass->ticket.psk, sizeof pass->ticket.psk);
 	writer_u64_be(&writer, pass->login);
 	writer_u64_be(&writer, pass->until);
 	if (pass->by_certificate)
 		write_mark(&writer, &pass->mark);
+	if (pass->has_next)
+		write_next(&writer, pass);
 	const size_t size = writer_size(&writer);
 	random_fill(random, nonce, sizeof nonce);
 	memcpy(out_sealed, nonce, sizeof nonce);
@@ -107,7 +134,7 @@ static enum err decode(struct reader *reader, struct phaze_pass *out_pass) {
 	WIPE_ON_EXIT(scratch);
 	struct phaze_pass *pass = &scratch.pass;
 	const uint8_t kinds = reader_u8(reader);
-	reader_expect(reader, kinds <= PHAZE_BY_BOTH);
+	reader_expect(reader, kinds <= (PHAZE_BY_BOTH | HAS_NEXT));
 	reader_bytes(reader, pass->ticket.id, sizeof pass->ticket.id);
 	reader_bytes(reader, pass->ticket.psk, sizeof pass->ticket.psk);
 	pass->login = reader_u64_be(reader);
@@ -116,6 +143,9 @@ static enum err decode(struct reader *reader, struct phaze_pass *out_pass) {
 	pass->by_certificate = kinds & PHAZE_BY_CERTIFICATE;
 	if (pass->by_certificate)
 		read_mark(reader, &pass->mark);
+	pass->has_next = kinds & HAS_NEXT;
+	if (pass->has_next)
+		read_next(reader, pass);
 	enum err error = reader_finish(reader);
 	if (!error)
 		*out_pass = *pass;

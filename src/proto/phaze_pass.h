@@ -27,11 +27,21 @@ struct phaze_pass {
 	bool by_password;           /* what the login was by */
 	bool by_certificate;        /* likewise, with its mark: */
 	struct chain_mark mark;
+	/*
+	 * A client's: what a session brought that it has heard nothing in. Whether the server knows
+	 * this one by now, or the other still, nobody can say; the login is the same.
+	 */
+	bool has_next;
+	struct phaze_ticket next; /* secret */
+	uint64_t next_until;      /* s since 1970 */
 };
 
 /* SHA-256 of a ticket's id, by which it is known everywhere else. */
 enum err phaze_pass_hash(const uint8_t id[static PHAZE_TICKET_ID_SIZE],
 						 uint8_t out_hash[static HASH_SIZE]);
+
+/* The next one, which there is, takes the place of the first. */
+void phaze_pass_take_next(struct phaze_pass *pass);
 
 /*
  * When a ticket ends that is given out now, for so many seconds at most: before the login is too

@@ -165,6 +165,8 @@ bool phaze_peer_heard(struct phaze_peer *peer, struct phaze_key *key) {
 		return false; /* its quota was used up before it began */
 	if (!session->heard) {
 		session->heard = true;
+		if (peer->is_client)
+			phaze_session_tell_heard(session);
 		phaze_timers_heard(peer);
 	}
 	phaze_renewal_opened(peer, key);

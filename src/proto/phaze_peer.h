@@ -70,7 +70,7 @@ struct phaze_session {
 	uint8_t used[HASH_SIZE], fresh[HASH_SIZE];
 	uint32_t reserved; /* a session id for the next key; 0: none yet */
 	/* The box's once they are told. */
-	struct phaze_news_session *current_news, *ended_news;
+	struct phaze_news_session *current_news, *heard_news, *ended_news;
 };
 
 enum phaze_timer {

@@ -56,8 +56,10 @@ struct phaze_session *phaze_session_new(const struct phaze_new_session *offer) {
 	memcpy(session->used, offer->used, sizeof session->used);
 	memcpy(session->fresh, offer->fresh, sizeof session->fresh);
 	session->current_news = make_news(offer, PHAZE_NEWS_CURRENT);
+	session->heard_news = offer->resumed ? make_news(offer, PHAZE_NEWS_HEARD) : NULL;
 	session->ended_news = make_news(offer, PHAZE_NEWS_ENDED);
-	if (!session->current_news || !session->ended_news) {
+	if (!session->current_news || !session->ended_news ||
+		(offer->resumed && !session->heard_news)) {
 		phaze_session_free(session);
 		return NULL;
 	}
@@ -69,6 +71,7 @@ void phaze_session_free(struct phaze_session *session) {
 	if (!session)
 		return;
 	free(session->current_news);
+	free(session->heard_news);
 	free(session->ended_news);
 	stream_link_free(session->link); /* it began nowhere */
 	phaze_rekey_done(&session->rekey);
@@ -158,6 +161,12 @@ uint32_t phaze_session_reserve(struct phaze_session *session) {
 void phaze_session_tell_current(struct phaze_session *session) {
 	phaze_newsbox_put_session(session->peer->box, session->current_news);
 	session->current_news = NULL;
+}
+
+void phaze_session_tell_heard(struct phaze_session *session) {
+	if (session->heard_news)
+		phaze_newsbox_put_session(session->peer->box, session->heard_news);
+	session->heard_news = NULL;
 }
 
 void phaze_session_end(struct phaze_session *session, enum phaze_close_code code, bool by_peer) {

@@ -28,6 +28,8 @@ uint32_t phaze_session_reserve(struct phaze_session *session);
 
 /* Tells the control thread that it is current, at last. */
 void phaze_session_tell_current(struct phaze_session *session);
+/* A client's: that its server was heard in it, where it came of a ticket. */
+void phaze_session_tell_heard(struct phaze_session *session);
 /* Off the table of ids and told now, wiped at the turn's end. */
 void phaze_session_end(struct phaze_session *session, enum phaze_close_code code, bool by_peer);
 

@@ -54,7 +54,7 @@ static uint32_t less(uint32_t own, uint32_t told) {
 static enum err hash_ids(const struct phaze_offer *offer, struct phaze_new_session *session) {
 	enum err error = offer->used ? phaze_pass_hash(offer->used, session->used) : ERR_OK;
 	if (!error && offer->has_ticket)
-		error = phaze_pass_hash(offer->pass->ticket.id, session->fresh);
+		error = phaze_pass_hash(offer->established->ticket.id, session->fresh);
 	return error;
 }
 
@@ -185,6 +185,11 @@ static void look_at_end(struct device *device, struct phaze_member *member, uint
 		device->next_sweep = next;
 }
 
+/* A client whose server is not heard may have to go back to the ticket that it used. */
+static bool is_decided(const struct device *device, const struct offered *offered) {
+	return device->settings.role == PHAZE_SERVER || !offered->resumed;
+}
+
 /* Its ticket is the only one from now on, unless tickets of before its end were to be none. */
 static void became_current(struct device *device, const struct offered *offered) {
 	struct phaze_member *member = offered->member;
@@ -194,7 +199,7 @@ static void became_current(struct device *device, const struct offered *offered)
 		member->resumes_at = now + PHAZE_RESUME_INTERVAL;
 	member->by_certificate = offered->pass.by_certificate;
 	member->mark = offered->pass.mark;
-	if (offered->kills == member->kills)
+	if (offered->kills == member->kills && is_decided(device, offered))
 		phaze_tickets_set(device, member, offered->has_ticket ? &offered->pass : NULL);
 	phaze_sessions_tell(device, member, DEVICE_EVENT_CONNECTED, 0, NULL);
 	phaze_dial_connected(device, offered->number);
@@ -216,12 +221,16 @@ static void ended(struct device *device, struct phaze_member *member,
 
 void phaze_sessions_news(struct device *device, const struct phaze_news_session *news) {
 	struct offered *offered = find_offered(device, news->number);
+	struct phaze_member *member = phaze_control_find(device, news->identity);
+	const bool is_present = member && member->number == news->number;
 	if (news->news.kind == PHAZE_NEWS_CURRENT) {
 		if (offered && offered->member)
 			became_current(device, offered);
+	} else if (news->news.kind == PHAZE_NEWS_HEARD) {
+		if (is_present)
+			phaze_tickets_heard(device, member, news);
 	} else {
-		struct phaze_member *member = phaze_control_find(device, news->identity);
-		if (member && member->number == news->number)
+		if (is_present)
 			ended(device, member, news);
 		phaze_dial_ended(device, news);
 	}

@@ -16,7 +16,7 @@ struct phaze_offer {
 	const struct phaze_established *established;
 	const struct phaze_way *way;    /* whom it was with */
 	const struct parameters *tells; /* what the server said */
-	const uint8_t *used;            /* a server's: the id of the ticket that is used up, or NULL */
+	const uint8_t *used;            /* the id of the ticket that is used up, or NULL */
 	bool has_ticket;                /* a new one: */
 	const struct phaze_pass *pass;  /* that, and in any case of which login */
 	struct stream_link *link; /* its connection, taken over also on failure; NULL: datagrams */

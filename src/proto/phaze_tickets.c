@@ -40,6 +40,11 @@ enum err phaze_tickets_give(const struct device *device, const struct phaze_memb
 	return ERR_OK;
 }
 
+/* Of both, where there are two. */
+static uint64_t last_until(const struct phaze_pass *pass) {
+	return pass->has_next && pass->next_until > pass->until ? pass->next_until : pass->until;
+}
+
 static void tell(const struct device *device, const struct phaze_member *member) {
 	struct device_ticket ticket = {.until = 0};
 	uint8_t sealed[PHAZE_PASS_SEALED_MAX];
@@ -49,7 +54,7 @@ static void tell(const struct device *device, const struct phaze_member *member)
 	ticket.sealed = slice_of(sealed, seal(device, member, sealed));
 	if (ticket.sealed.size > 0) {
 		memcpy(ticket.hash, member->ticket_hash, sizeof ticket.hash);
-		ticket.until = member->pass.until;
+		ticket.until = last_until(&member->pass);
 	}
 	device->host->ticket(device->host->context, &ticket);
 }
@@ -99,6 +104,27 @@ void phaze_tickets_set(struct device *device, struct phaze_member *member,
 	tell(device, member);
 }
 
+void phaze_tickets_heard(struct device *device, struct phaze_member *member,
+						 const struct phaze_news_session *news) {
+	struct {
+		struct phaze_pass pass;
+	} scratch = {.pass = member->pass};
+	WIPE_ON_EXIT(scratch);
+	struct phaze_pass *pass = &scratch.pass;
+	uint8_t next[HASH_SIZE];
+	if (!member->has_ticket || memcmp(member->ticket_hash, news->used, sizeof news->used) != 0)
+		return;
+	if (wipe_is_zero(news->fresh, sizeof news->fresh)) {
+		phaze_tickets_set(device, member, NULL);
+		return;
+	}
+	if (!pass->has_next || phaze_pass_hash(pass->next.id, next) ||
+		memcmp(next, news->fresh, sizeof next) != 0)
+		return;
+	phaze_pass_take_next(pass);
+	phaze_tickets_set(device, member, pass);
+}
+
 /* Of somebody's keeping: sealed for this peer, and not over yet. */
 static enum err open_kept(const struct device *device, const struct phaze_member *member,
 						  const uint8_t hash[static HASH_SIZE], struct slice sealed,
@@ -113,7 +139,7 @@ static enum err open_kept(const struct device *device, const struct phaze_member
 		return error;
 	if (memcmp(own, hash, sizeof own) != 0)
 		return ERR_MALFORMED;
-	return out_pass->until > phaze_control_wall(device) ? ERR_OK : ERR_EXPIRED;
+	return last_until(out_pass) > phaze_control_wall(device) ? ERR_OK : ERR_EXPIRED;
 }
 
 static void take_kept(struct device *device, struct phaze_member *member,
@@ -152,12 +178,28 @@ static bool shows_enough(const struct device *device, const struct phaze_pass *p
 		   (!(demands & PHAZE_BY_CERTIFICATE) || pass->by_certificate);
 }
 
-bool phaze_tickets_is_good(const struct device *device, const struct phaze_member *member) {
+static bool is_good_until(const struct device *device, const struct phaze_member *member,
+						  uint64_t pass_until) {
 	const struct phaze_pass *pass = &member->pass;
 	const uint64_t until = member->profile.until, now = phaze_control_wall(device);
-	return member->has_ticket && pass->until > now && (until == 0 || until > now) &&
+	return member->has_ticket && pass_until > now && (until == 0 || until > now) &&
 		   shows_enough(device, pass) &&
 		   (!pass->by_certificate || phaze_trust_still_is(device->trust, &pass->mark));
+}
+
+bool phaze_tickets_is_good(const struct device *device, const struct phaze_member *member) {
+	return is_good_until(device, member, member->pass.until);
+}
+
+const struct phaze_ticket *phaze_tickets_nth(const struct device *device,
+											 const struct phaze_member *member, size_t n) {
+	const struct phaze_pass *pass = &member->pass;
+	const bool is_first = is_good_until(device, member, pass->until);
+	if (is_first && n == 0)
+		return &pass->ticket;
+	return pass->has_next && n == is_first && is_good_until(device, member, pass->next_until)
+			   ? &pass->next
+			   : NULL;
 }
 
 struct phaze_member *phaze_tickets_find(const struct device *device,

@@ -18,6 +18,9 @@ enum err phaze_tickets_give(const struct device *device, const struct phaze_memb
 /* The peer's from now on; that of before is none any more. NULL: it has none. */
 void phaze_tickets_set(struct device *device, struct phaze_member *member,
 					   const struct phaze_pass *pass);
+/* A client has heard its server in a session by a ticket: which one is good is known. */
+void phaze_tickets_heard(struct device *device, struct phaze_member *member,
+						 const struct phaze_news_session *news);
 /* What the host kept: nothing where this run knows better, or where it is none. */
 void phaze_tickets_offer(struct device *device, struct phaze_member *member,
 						 const struct uapi_ticket *ticket);
@@ -26,6 +29,10 @@ struct phaze_member *phaze_tickets_find(const struct device *device,
 										const uint8_t id[static PHAZE_TICKET_ID_SIZE]);
 /* Whether it may be used, as far as time and certificates go. */
 bool phaze_tickets_is_good(const struct device *device, const struct phaze_member *member);
+/* Those that a client has of its server, and may use, in that order; NULL: there are not so many.
+ */
+const struct phaze_ticket *phaze_tickets_nth(const struct device *device,
+											 const struct phaze_member *member, size_t n);
 /* The peer is removed. */
 void phaze_tickets_forget(struct device *device, struct phaze_member *member);
 /* All are worth nothing: their key changed. */

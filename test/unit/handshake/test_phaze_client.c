@@ -229,6 +229,29 @@ static void bad_server_hellos_are_dropped(void **state) {
 	desk_done(&desk);
 }
 
+/* A ticket that is not taken by a server who is who it should be: it hears of nobody. */
+static void nothing_but_a_ticket(void **state) {
+	static struct desk desk;
+	static struct desk_packets packets;
+	for (unsigned i = 0; i < 2; i++) {
+		desk_init(&desk, DESK_FORGOTTEN);
+		desk.options.ticket_alone = true;
+		desk_start(&desk);
+		desk_take_client(&desk, &packets);
+		assert_int_equal(desk_open(&desk, packets.bytes, packets.size), ERR_OK);
+		desk_take_server(&desk, &packets);
+		desk.trust[0].error = i ? ERR_EXPIRED : ERR_OK;
+		assert_int_equal(desk_to_client(&desk, &packets), i ? ERR_EXPIRED : ERR_PERMISSION);
+		assert_int_equal(desk_take_client(&desk, &packets), 0);
+		if (i) {
+			assert_int_equal(phaze_client_state(desk.client), PHAZE_CLIENT_GREETING);
+			desk_done(&desk);
+		} else {
+			assert_ended(&desk, PHAZE_END_TICKET, ERR_PERMISSION);
+		}
+	}
+}
+
 /* Whose certificate is bad, or signed by another, is dropped; its cause is told in the end. */
 static void untrusted_servers_are_dropped(void **state) {
 	static struct desk desk;
@@ -426,6 +449,7 @@ int main(void) {
 		cmocka_unit_test(retries_are_followed),
 		cmocka_unit_test(the_right_candidate_is_found),
 		cmocka_unit_test(bad_server_hellos_are_dropped),
+		cmocka_unit_test(nothing_but_a_ticket),
 		cmocka_unit_test(untrusted_servers_are_dropped),
 		cmocka_unit_test(demands_that_cannot_be_met_end_it),
 		cmocka_unit_test(each_refusal_has_its_words),

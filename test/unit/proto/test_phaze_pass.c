@@ -18,7 +18,7 @@ static void fill(void *context, void *out_data, size_t size) {
 
 static const struct random_source random_source = {fill, NULL};
 
-static struct phaze_pass pass_of(bool by_certificate) {
+static struct phaze_pass pass_of(bool by_certificate, bool has_next) {
 	struct phaze_pass pass;
 	memset(&pass, 0, sizeof pass);
 	memset(&pass.ticket, 0x11, sizeof pass.ticket);
@@ -26,6 +26,11 @@ static struct phaze_pass pass_of(bool by_certificate) {
 	pass.until = 1700000100;
 	pass.by_password = !by_certificate;
 	pass.by_certificate = by_certificate;
+	pass.has_next = has_next;
+	if (has_next) {
+		memset(&pass.next, 0x55, sizeof pass.next);
+		pass.next_until = 1700000200;
+	}
 	if (!by_certificate)
 		return pass;
 	memset(pass.mark.anchor, 0x22, sizeof pass.mark.anchor);
@@ -37,8 +42,8 @@ static struct phaze_pass pass_of(bool by_certificate) {
 }
 
 static void test_sealed(void **state) {
-	for (unsigned i = 0; i < 2; i++) {
-		const struct phaze_pass pass = pass_of(i);
+	for (unsigned i = 0; i < 4; i++) {
+		const struct phaze_pass pass = pass_of(i & 1, i & 2);
 		struct phaze_pass opened, before;
 		uint8_t sealed[PHAZE_PASS_SEALED_MAX + 1];
 		size_t size;
@@ -72,6 +77,15 @@ static void test_sealed(void **state) {
 		assert_int_equal(opened.by_password, pass.by_password);
 		assert_int_equal(opened.by_certificate, pass.by_certificate);
 		assert_memory_equal(&opened.mark, &pass.mark, sizeof pass.mark);
+		assert_int_equal(opened.has_next, pass.has_next);
+		assert_memory_equal(&opened.next, &pass.next, sizeof pass.next);
+		assert_int_equal(opened.next_until, pass.next_until);
+		if (!opened.has_next)
+			continue;
+		phaze_pass_take_next(&opened);
+		assert_memory_equal(&opened.ticket, &pass.next, sizeof pass.next);
+		assert_int_equal(opened.until, pass.next_until);
+		assert_false(opened.has_next);
 	}
 }
 

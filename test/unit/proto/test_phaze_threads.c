@@ -147,6 +147,10 @@ static void take_news(struct bench *bench) {
 			assert_int_equal(bench->ended[session->number], 0);
 			bench->current[session->number]++;
 			break;
+		case PHAZE_NEWS_HEARD:
+			assert_int_equal(bench->current[session->number], 1);
+			assert_int_equal(bench->ended[session->number], 0);
+			break;
 		case PHAZE_NEWS_ENDED:
 			bench->ended[session->number]++;
 			break;

@@ -18,7 +18,7 @@ enum err control_logins_open(struct control *control) {
 	logins->running_max = half < 1                            ? 1
 						  : half > CONTROL_LOGINS_RUNNING_MAX ? CONTROL_LOGINS_RUNNING_MAX
 															  : half;
-	logins->flush_at = logins->expire_at = CLOCK_NEVER;
+	logins->flush_at = logins->weigh_at = logins->expire_at = CLOCK_NEVER;
 	logins->expired = clock_wall_now() / CLOCK_SECOND;
 	enum err error = guess_delay_new(&csprng, &logins->delay);
 	if (error)

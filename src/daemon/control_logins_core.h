@@ -62,6 +62,7 @@ struct control_logins {
 	struct list items; /* struct control_login, in order of arrival */
 	size_t count, running, running_max;
 	uint64_t flush_at;  /* ns; CLOCK_NEVER: the store has all */
+	uint64_t weigh_at;  /* ns: when to look at what users with a quota used */
 	uint64_t expire_at; /* ns: when to look who has expired */
 	uint64_t expired;   /* seconds since the Unix epoch: that was done up to here */
 	struct log_kind refused, unanswered, unkept;
@@ -92,17 +93,30 @@ void control_logins_member_name(const struct store_user *user, uint32_t number,
 enum err control_logins_add_member(struct directory *directory, const struct config_tunnel *tunnel,
 								   const struct store_user *user, const struct store_lease *lease,
 								   struct directory_peer **out_peer);
+/* Lines for the devices, by their tunnels' places. */
+struct control_logins_orders {
+	struct uapi_text texts[CONFIG_TUNNELS_MAX];
+};
+
+/* While it is down nobody has a session; when it comes up, all is pushed. The lines are freed. */
+void control_logins_send(struct control_tunnel *tunnel, struct uapi_text *text);
+void control_logins_send_all(struct control *control, struct control_logins_orders *orders);
 /* All lines of it. */
 void control_logins_put_member(struct uapi_text *text, const struct control_tunnel *tunnel,
 							   const struct store_user *user, const struct store_lease *lease);
+void control_logins_put_end(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
+							enum control_logins_end code);
 /* Why the user's sessions in this tunnel have to end, if they have. */
 enum control_logins_end control_logins_standing(const struct control_tunnel *tunnel,
 												const struct store_user *user);
 /* All sessions of the user end, and the tickets are void. */
 void control_logins_end_user(struct control *control, const struct store_user *user,
-							 enum control_logins_end code);
+							 enum control_logins_end code, struct control_logins_orders *orders);
 /* Rates, ends and what is left of the quota are told anew. */
-void control_logins_limit_user(struct control *control, const struct store_user *user);
+void control_logins_limit_user(struct control *control, const struct store_user *user,
+							   struct control_logins_orders *orders);
+/* Members of the user, in all tunnels. */
+size_t control_logins_devices(const struct control *control, const struct store_user *user);
 void control_logins_ticket(struct control *control, const struct process_message *message);
 
 /* control_logins_usage.c */

@@ -38,6 +38,7 @@ enum err control_logins_add_member(struct directory *directory, const struct con
 	struct prefix prefixes[DIRECTORY_ADDRESSES_MAX];
 	struct directory_peer *peer = directory_find_key(directory, lease->member);
 	if (peer && peer->origin == DIRECTORY_STORE) {
+		peer->watched.has_quota = user->quota > 0;
 		*out_peer = peer;
 		return ERR_OK;
 	}
@@ -58,6 +59,8 @@ enum err control_logins_add_member(struct directory *directory, const struct con
 					peer->shadowed == DIRECTORY_NAME ? "name" : "address");
 		peer = NULL;
 	}
+	if (peer)
+		peer->watched.has_quota = user->quota > 0;
 	*out_peer = peer;
 	return ERR_OK;
 }
@@ -77,10 +80,9 @@ static void put_address(struct uapi_text *text, const struct config_prefixes *po
 	uapi_put_prefix(text, "address", &told);
 }
 
-static void put_limits(struct uapi_text *text, const struct control *control,
-					   const struct store_user *user) {
+static void put_limits(struct uapi_text *text, const struct store_user *user, uint64_t left) {
 	uapi_put_number(text, "rate", user->rate);
-	uapi_put_number(text, "quota", control_logins_left(control, user));
+	uapi_put_number(text, "quota", left);
 	uapi_put_number(text, "until", user->expires);
 }
 
@@ -95,60 +97,25 @@ void control_logins_put_member(struct uapi_text *text, const struct control_tunn
 	uapi_put_line(text, "replace_allowed_ips=true");
 	for (size_t i = 0; i < count; i++)
 		put_address(text, &tunnel->config->addresses, &prefixes[i]);
-	put_limits(text, tunnel->control, user);
+	put_limits(text, user, control_logins_left(tunnel->control, user));
 }
 
-static void put_end(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
-					enum control_logins_end code) {
+void control_logins_put_end(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
+							enum control_logins_end code) {
 	uapi_put_key(text, "public_key", key);
 	uapi_put_line(text, "update_only=true");
 	uapi_put_number(text, "end", code);
 }
 
-static void put_ticket(struct uapi_text *text, const struct store_ticket *ticket) {
-	struct uapi_ticket told = {.size = ticket->size};
-	memcpy(told.hash, ticket->hash, sizeof told.hash);
-	memcpy(told.sealed, ticket->sealed, ticket->size);
-	uapi_put_ticket(text, "ticket", &told);
-}
-
-/* While it is down nobody has a session; when it comes up, all is pushed. */
-static void send(struct control_tunnel *tunnel, struct uapi_text *text) {
+void control_logins_send(struct control_tunnel *tunnel, struct uapi_text *text) {
 	if ((text->size > 0 || text->error) && control_tunnel_is_up(tunnel) && tunnel->synced)
 		control_net_set(tunnel, text, NULL, NULL);
 	uapi_text_done(text);
 }
 
-/* Loading: */
-
-struct loading {
-	struct control *control;
-	const struct config_tunnel *tunnel;
-	struct directory *directory;
-};
-
-static enum err load(void *context, const struct store_lease *lease) {
-	const struct loading *loading = context;
-	struct directory_peer *peer;
-	struct {
-		struct store_user user;
-	} s;
-	WIPE_ON_EXIT(s);
-	enum err error = store_users_get(loading->control->store, lease->user, &s.user);
-	if (!error)
-		error =
-			control_logins_add_member(loading->directory, loading->tunnel, &s.user, lease, &peer);
-	if (!error)
-		control_logins_expires(loading->control, s.user.expires);
-	return error;
-}
-
-enum err control_logins_load(struct control *control, const struct config_tunnel *tunnel,
-							 struct directory *directory) {
-	struct loading loading = {control, tunnel, directory};
-	if (!tunnel->logs_in || tunnel->role != CONFIG_SERVER || !control->store)
-		return ERR_OK;
-	return store_leases_each(control->store, tunnel->name, load, &loading);
+void control_logins_send_all(struct control *control, struct control_logins_orders *orders) {
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
+		control_logins_send(&control->tunnels[i], &orders->texts[i]);
 }
 
 /* Standing: */
@@ -161,149 +128,81 @@ static bool is_in(const struct config_texts *groups, const struct store_user *us
 	return groups->count == 0;
 }
 
-enum control_logins_end control_logins_standing(const struct control_tunnel *tunnel,
-												const struct store_user *user) {
+static enum control_logins_end standing(const struct control_tunnel *tunnel,
+										const struct store_user *user, uint64_t left) {
 	if (user->disabled || !is_in(&tunnel->config->login.groups, user))
 		return CONTROL_LOGINS_REVOKED;
 	if (user->expires > 0 && user->expires <= clock_wall_now() / CLOCK_SECOND)
 		return CONTROL_LOGINS_EXPIRED;
-	return control_logins_left(tunnel->control, user) > 0 ? CONTROL_LOGINS_STAYS
-														  : CONTROL_LOGINS_QUOTA;
+	return left > 0 ? CONTROL_LOGINS_STAYS : CONTROL_LOGINS_QUOTA;
 }
 
-/* The device begins: */
-
-struct pushing {
-	struct control_tunnel *tunnel;
-	struct uapi_text text;
-};
-
-static enum err push(void *context, const struct store_lease *lease) {
-	struct pushing *pushing = context;
-	const struct control_tunnel *tunnel = pushing->tunnel;
-	struct store *store = tunnel->control->store;
-	const struct directory_peer *member = directory_find_key(tunnel->directory, lease->member);
-	struct store_ticket ticket;
-	struct {
-		struct store_user user;
-	} s;
-	WIPE_ON_EXIT(s);
-	if (!member || member->origin != DIRECTORY_STORE)
-		return ERR_OK;
-	enum err error = store_users_get(store, lease->user, &s.user);
-	if (error)
-		return error;
-	const enum control_logins_end code = control_logins_standing(tunnel, &s.user);
-	if (code) {
-		if (member->known)
-			put_end(&pushing->text, lease->member, code);
-		return store_tickets_remove(store, tunnel->name, lease->member);
-	}
-	error = store_tickets_find(store, tunnel->name, lease->member, &ticket);
-	if (error && error != ERR_NOT_FOUND)
-		return error;
-	/* A device that goes on knows its tickets, perhaps a newer one. */
-	const bool goes_on = member->known || member->watched.session;
-	if (!error || goes_on)
-		control_logins_put_member(&pushing->text, tunnel, &s.user, lease);
-	if (!error && !goes_on)
-		put_ticket(&pushing->text, &ticket);
-	return ERR_OK;
-}
-
-/* Users went while nobody could tell the device. */
-static void remove_others(const struct control_tunnel *tunnel, struct uapi_text *text) {
-	list_for_each (link, directory_peers(tunnel->directory)) {
-		const struct directory_peer *peer = list_item(link, struct directory_peer, link);
-		if (peer->origin == DIRECTORY_DEVICE)
-			directory_put_removal(text, peer->public_key);
-	}
-}
-
-static enum err push_server(void *context, const struct store_ticket *ticket) {
-	struct pushing *pushing = context;
-	const struct directory_peer *server =
-		directory_find_key(pushing->tunnel->directory, ticket->member);
-	if (!server || server->watched.session)
-		return ERR_OK;
-	uapi_put_key(&pushing->text, "public_key", ticket->member);
-	uapi_put_line(&pushing->text, "update_only=true");
-	put_ticket(&pushing->text, ticket);
-	return ERR_OK;
-}
-
-void control_logins_push(struct control_tunnel *tunnel) {
-	struct store *store = tunnel->control->store;
-	struct pushing pushing = {.tunnel = tunnel};
-	if (!store || !tunnel->control->logins)
-		return;
-	enum err error = store_tickets_trim(store, clock_wall_now() / CLOCK_SECOND);
-	if (error)
-		log_error("tickets that are old stay in the store: %s", err_text(error));
-	if (control_logins_is_server(tunnel)) {
-		remove_others(tunnel, &pushing.text);
-		error = store_leases_each(store, tunnel->name, push, &pushing);
-	} else {
-		error = store_tickets_each(store, tunnel->name, push_server, &pushing);
-	}
-	if (error)
-		log_error("%s: leases and tickets of the store: %s", tunnel->name, err_text(error));
-	send(tunnel, &pushing.text);
-}
-
-void control_logins_recheck(struct control_tunnel *tunnel) {
-	if (tunnel->synced && control_logins_is_server(tunnel))
-		control_logins_push(tunnel);
+enum control_logins_end control_logins_standing(const struct control_tunnel *tunnel,
+												const struct store_user *user) {
+	return standing(tunnel, user, control_logins_left(tunnel->control, user));
 }
 
 /* A user is another: */
 
-/* Calls visit() for each member of the user that there is anywhere. */
-static void each_member(struct control *control, const struct store_user *user,
-						void (*visit)(struct control_tunnel *tunnel, struct directory_peer *member,
-									  uint32_t number, const struct store_user *user,
-									  enum control_logins_end code, struct uapi_text *text),
-						enum control_logins_end code) {
+static struct directory_peer *find_member(const struct control_tunnel *tunnel,
+										  const struct store_user *user, uint32_t number) {
 	char name[CONTROL_LOGINS_MEMBER_SIZE];
-	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
-		struct control_tunnel *tunnel = &control->tunnels[i];
-		struct uapi_text text = {.data = NULL};
-		if (!control_logins_is_server(tunnel))
-			continue;
-		for (uint32_t number = 1; number <= STORE_DEVICES_MAX; number++) {
-			control_logins_member_name(user, number, name);
-			struct directory_peer *member = directory_find_name(tunnel->directory, name);
-			if (member && member->origin == DIRECTORY_STORE)
-				visit(tunnel, member, number, user, code, &text);
-		}
-		send(tunnel, &text);
-	}
+	control_logins_member_name(user, number, name);
+	struct directory_peer *member = directory_find_name(tunnel->directory, name);
+	return member && member->origin == DIRECTORY_STORE ? member : NULL;
 }
 
-static void end_member(struct control_tunnel *tunnel, struct directory_peer *member,
-					   uint32_t number, const struct store_user *user, enum control_logins_end code,
-					   struct uapi_text *text) {
-	put_end(text, member->public_key, code);
+size_t control_logins_devices(const struct control *control, const struct store_user *user) {
+	size_t count = 0;
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
+		for (uint32_t number = 1;
+			 control_logins_is_server(&control->tunnels[i]) && number <= STORE_DEVICES_MAX;
+			 number++)
+			count += find_member(&control->tunnels[i], user, number) != NULL;
+	return count;
 }
 
-void control_logins_end_user(struct control *control, const struct store_user *user,
-							 enum control_logins_end code) {
-	each_member(control, user, end_member, code);
-	enum err error = store_tickets_remove_user(control->store, user->id);
+static void void_tickets(const struct control *control, const struct store_user *user,
+						 const char *tunnel) {
+	enum err error = store_tickets_remove_user(control->store, user->id, tunnel);
 	if (error)
 		log_error("tickets of %s stay in the store: %s", user->name, err_text(error));
 }
 
-static void remove_member(struct control_tunnel *tunnel, struct directory_peer *member,
-						  uint32_t number, const struct store_user *user,
-						  enum control_logins_end code, struct uapi_text *text) {
-	directory_put_removal(text, member->public_key);
-	directory_remove(tunnel->directory, member);
+void control_logins_end_user(struct control *control, const struct store_user *user,
+							 enum control_logins_end code, struct control_logins_orders *orders) {
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		const struct control_tunnel *tunnel = &control->tunnels[i];
+		if (!control_logins_is_server(tunnel))
+			continue;
+		for (uint32_t number = 1; number <= STORE_DEVICES_MAX; number++) {
+			const struct directory_peer *member = find_member(tunnel, user, number);
+			if (member)
+				control_logins_put_end(&orders->texts[i], member->public_key, code);
+		}
+	}
+	void_tickets(control, user, NULL);
+}
+
+static void remove_user(struct control *control, const struct store_user *user,
+						struct control_logins_orders *orders) {
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		const struct control_tunnel *tunnel = &control->tunnels[i];
+		if (!control_logins_is_server(tunnel))
+			continue;
+		for (uint32_t number = 1; number <= STORE_DEVICES_MAX; number++) {
+			struct directory_peer *member = find_member(tunnel, user, number);
+			if (!member)
+				continue;
+			directory_put_removal(&orders->texts[i], member->public_key);
+			directory_remove(tunnel->directory, member);
+		}
+	}
 }
 
 /* More than he may have now: the last ones go, with their leases. */
-static void drop_member(struct control_tunnel *tunnel, struct directory_peer *member,
-						const struct store_user *user, struct uapi_text *text) {
+static void drop_member(const struct control_tunnel *tunnel, struct directory_peer *member,
+						struct uapi_text *text) {
 	enum err error = store_leases_remove(tunnel->control->store, tunnel->name, member->public_key);
 	if (error && error != ERR_NOT_FOUND) {
 		log_error("%s: the lease of %s stays: %s", tunnel->name, member->name, err_text(error));
@@ -313,49 +212,56 @@ static void drop_member(struct control_tunnel *tunnel, struct directory_peer *me
 	directory_remove(tunnel->directory, member);
 }
 
-static void limit_member(struct control_tunnel *tunnel, struct directory_peer *member,
-						 uint32_t number, const struct store_user *user,
-						 enum control_logins_end code, struct uapi_text *text) {
-	if (number > user->devices) {
-		drop_member(tunnel, member, user, text);
-		return;
+static void limit_in(const struct control_tunnel *tunnel, const struct store_user *user,
+					 uint64_t left, struct uapi_text *text) {
+	const enum control_logins_end code = standing(tunnel, user, left);
+	for (uint32_t number = 1; number <= STORE_DEVICES_MAX; number++) {
+		struct directory_peer *member = find_member(tunnel, user, number);
+		if (!member)
+			continue;
+		member->watched.has_quota = user->quota > 0;
+		member->watched.weighs = false;
+		if (number > user->devices) {
+			drop_member(tunnel, member, text);
+		} else if (code) {
+			control_logins_put_end(text, member->public_key, code);
+		} else {
+			uapi_put_key(text, "public_key", member->public_key);
+			uapi_put_line(text, "update_only=true");
+			put_limits(text, user, left);
+		}
 	}
-	code = control_logins_standing(tunnel, user);
-	if (code) {
-		put_end(text, member->public_key, code);
-		enum err error =
-			store_tickets_remove(tunnel->control->store, tunnel->name, member->public_key);
-		if (error)
-			log_error("%s: the ticket of %s stays in the store: %s", tunnel->name, member->name,
-					  err_text(error));
-		return;
-	}
-	uapi_put_key(text, "public_key", member->public_key);
-	uapi_put_line(text, "update_only=true");
-	put_limits(text, tunnel->control, user);
+	if (code)
+		void_tickets(tunnel->control, user, tunnel->name);
 }
 
-void control_logins_limit_user(struct control *control, const struct store_user *user) {
-	each_member(control, user, limit_member, CONTROL_LOGINS_STAYS);
+void control_logins_limit_user(struct control *control, const struct store_user *user,
+							   struct control_logins_orders *orders) {
+	const uint64_t left = control_logins_left(control, user);
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
+		if (control_logins_is_server(&control->tunnels[i]))
+			limit_in(&control->tunnels[i], user, left, &orders->texts[i]);
 }
 
 void control_logins_changed(struct control *control, const struct store_user *user,
 							enum control_users_change change) {
+	struct control_logins_orders orders = {0};
 	if (!control->logins || !control->store)
 		return;
 	control_logins_expires(control, user->expires);
 	switch (change) {
 	case CONTROL_USERS_LIMITS:
-		control_logins_limit_user(control, user);
+		control_logins_limit_user(control, user, &orders);
 		break;
 	case CONTROL_USERS_LOCKED:
-		control_logins_limit_user(control, user);
-		control_logins_end_user(control, user, CONTROL_LOGINS_REVOKED);
+		control_logins_limit_user(control, user, &orders);
+		control_logins_end_user(control, user, CONTROL_LOGINS_REVOKED, &orders);
 		break;
 	case CONTROL_USERS_REMOVING:
-		each_member(control, user, remove_member, CONTROL_LOGINS_REVOKED);
+		remove_user(control, user, &orders);
 		break;
 	}
+	control_logins_send_all(control, &orders);
 }
 
 /* Tickets: */

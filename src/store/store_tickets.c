@@ -19,7 +19,8 @@ static const char *const texts[STORE_TICKETS_STATEMENTS] = {
 	[PUT_SERVER] = "INSERT OR REPLACE INTO ticket (tunnel, member, hash, sealed, until)"
 				   " VALUES (?1, ?2, ?3, ?4, ?5)",
 	[REMOVE] = "DELETE FROM ticket WHERE tunnel = ?1 AND member = ?2",
-	[REMOVE_USER] = "DELETE FROM ticket WHERE lease IN (SELECT id FROM lease WHERE user = ?1)",
+	[REMOVE_USER] = "DELETE FROM ticket WHERE lease IN"
+					" (SELECT id FROM lease WHERE user = ?1 AND tunnel = coalesce(?2, tunnel))",
 	[TRIM] = "DELETE FROM ticket WHERE until <= ?1",
 	[FIND] = COLUMNS "WHERE tunnel = ?1 AND member = ?2",
 	[EACH] = COLUMNS "WHERE tunnel = ?1",
@@ -69,10 +70,15 @@ enum err store_tickets_remove(struct store *store, const char *tunnel,
 	return error ? error : statement_finish(statement, bind_key(statement, tunnel, member));
 }
 
-enum err store_tickets_remove_user(struct store *store, int64_t user) {
+enum err store_tickets_remove_user(struct store *store, int64_t user, const char *tunnel) {
 	sqlite3_stmt *statement;
 	enum err error = ready(store, REMOVE_USER, &statement);
-	return error ? error : statement_finish(statement, sqlite3_bind_int64(statement, 1, user));
+	if (error)
+		return error;
+	int code = sqlite3_bind_int64(statement, 1, user);
+	if (tunnel)
+		code |= statement_bind_text(statement, 2, tunnel);
+	return statement_finish(statement, code);
 }
 
 enum err store_tickets_trim(struct store *store, uint64_t now) {

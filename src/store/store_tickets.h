@@ -37,8 +37,8 @@ enum err store_tickets_put_server(struct store *store, const char *tunnel,
 /* Where there is none: as if there had been. */
 enum err store_tickets_remove(struct store *store, const char *tunnel,
 							  const uint8_t member[static TEXT_KEY_SIZE]);
-/* Of all the user's devices, at all tunnels. */
-enum err store_tickets_remove_user(struct store *store, int64_t user);
+/* Of all the user's devices, at that tunnel; NULL: at all of them. */
+enum err store_tickets_remove_user(struct store *store, int64_t user, const char *tunnel);
 /* Of all tunnels, those that were good until then or earlier. */
 enum err store_tickets_trim(struct store *store, uint64_t now);
 

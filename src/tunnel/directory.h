@@ -80,6 +80,8 @@ struct directory_peer {
 		bool seen;               /* since the store was told */
 		uint64_t reserved_until; /* ns: somebody was let in as it, and is yet to begin */
 		uint64_t used;           /* bytes that the store does not have yet */
+		bool has_quota;          /* its user has one */
+		bool weighs;             /* of that it used more than its other devices know */
 		struct endpoint from;    /* of its session, or of who was let in; ADDRESS_NONE: unknown */
 	} watched;
 

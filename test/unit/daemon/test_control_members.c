@@ -166,20 +166,66 @@ static void test_usage(void **state) {
 	assert_int_equal(read.used, 1501);
 }
 
+static void give_quota(struct logins_desk *desk, struct store_user *user, uint64_t quota) {
+	user->quota = quota;
+	assert_int_equal(store_users_change(desk->bench->store, user), ERR_OK);
+	control_logins_changed(&desk->control, user, CONTROL_USERS_LIMITS);
+	(void)logins_desk_set(desk);
+}
+
+/* What is left of quotas is looked at. */
+static void weigh(struct logins_desk *desk) {
+	struct control_logins *logins = desk->control.logins;
+	assert_true(logins->weigh_at <= clock_now() + CLOCK_SECOND);
+	(void)control_logins_run(&desk->control, logins->weigh_at);
+	assert_int_equal(logins->weigh_at, CLOCK_NEVER);
+	(void)logins_desk_set(desk);
+}
+
+/* Reports of use bring no order each: a device alone has counted already, and those of several are
+ * told of all together. */
+static void test_usage_brings_few_orders(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	give_quota(desk, &user, 1000);
+	for (int i = 0; i < 9; i++)
+		use(desk, "alice", 10);
+	assert_string_equal(logins_desk_set(desk), "");
+	weigh(desk);
+	assert_string_equal(desk->set, "");
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:2"), PROCESS_ACCEPTED);
+	const uint64_t sets = desk->control.sets_ever;
+	for (int i = 0; i < 9; i++) {
+		use(desk, "alice", 10);
+		use(desk, "alice/2", 10);
+	}
+	weigh(desk);
+	assert_non_null(strstr(desk->set, "\nquota=730\n"));
+	assert_int_equal(desk->control.sets_ever, sets + 1);
+	/* Without a quota there is nothing to weigh. */
+	give_quota(desk, &user, 0);
+	use(desk, "alice", 10);
+	assert_int_equal(desk->control.logins->weigh_at, CLOCK_NEVER);
+	(void)control_logins_run(&desk->control, desk->control.logins->flush_at);
+	give_quota(desk, &user, 500);
+	use(desk, "alice", 300);
+	weigh(desk);
+	assert_non_null(strstr(desk->set, "\nend=4\n"));
+}
+
 /* What one device uses, the other has not any more. */
 static void test_quota(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice");
 	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:2"), PROCESS_ACCEPTED);
-	user.quota = 1000;
-	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	give_quota(desk, &user, 1000);
 	use(desk, "alice", 400);
-	(void)logins_desk_set(desk);
+	weigh(desk);
 	const char *first = strstr(desk->set, "\nquota=600\n");
 	assert_non_null(first);
 	assert_non_null(strstr(first + 1, "\nquota=600\n"));
 	use(desk, "alice/2", 600);
-	(void)logins_desk_set(desk);
+	weigh(desk);
 	first = strstr(desk->set, "\nend=4\n");
 	assert_non_null(first);
 	assert_non_null(strstr(first + 1, "\nend=4\n"));
@@ -277,10 +323,17 @@ static void test_client(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		row(test_locked),  row(test_limits), row(test_fewer_devices),
-		row(test_removed), row(test_expiry), row(test_usage),
-		row(test_quota),   row(test_push),   row(test_push_to_one_that_goes_on),
+		row(test_locked),
+		row(test_limits),
+		row(test_fewer_devices),
+		row(test_removed),
+		row(test_expiry),
+		row(test_usage),
+		row(test_quota),
+		row(test_push),
+		row(test_push_to_one_that_goes_on),
 		row(test_client),
+		row(test_usage_brings_few_orders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,12 @@ static void go_with_user_and_lease(void **state) {
 	assert_int_equal(store_users_remove(bench->store, alice), ERR_OK);
 	assert_int_equal(has(bench->store, "um0", 1), 0);
 	assert_int_equal(has(bench->store, "um0", 2), 9);
-	assert_int_equal(store_tickets_remove_user(bench->store, bob), ERR_OK);
+	assert_int_equal(store_tickets_remove_user(bench->store, bob, "um1"), ERR_OK);
+	assert_int_equal(has(bench->store, "um0", 2), 9);
+	assert_int_equal(store_tickets_remove_user(bench->store, bob, "um0"), ERR_OK);
+	assert_int_equal(has(bench->store, "um0", 2), 0);
+	assert_int_equal(store_tickets_put_member(bench->store, "um0", &his), ERR_OK);
+	assert_int_equal(store_tickets_remove_user(bench->store, bob, NULL), ERR_OK);
 	assert_int_equal(has(bench->store, "um0", 2), 0);
 	assert_int_equal(has(bench->store, "um0", 3), 10);
 }

@@ -20,6 +20,10 @@ enum {
 	CONTROL_LOGINS_MEMBER_SIZE = 80, /* "alice/255" */
 };
 
+/* Who is refused because all his devices are logged in has the figures of all members asked for,
+ * which may be many: so often at most, of a tunnel. */
+#define CONTROL_LOGINS_FIGURES_INTERVAL (30 * CLOCK_SECOND)
+
 /* How long a member is taken for who was let in, and has not begun yet. */
 #define CONTROL_LOGINS_RESERVED (20 * CLOCK_SECOND)
 
@@ -61,10 +65,11 @@ struct control_logins {
 	struct guess_delay *delay;
 	struct list items; /* struct control_login, in order of arrival */
 	size_t count, running, running_max;
-	uint64_t flush_at;  /* ns; CLOCK_NEVER: the store has all */
-	uint64_t weigh_at;  /* ns: when to look at what users with a quota used */
-	uint64_t expire_at; /* ns: when to look who has expired */
-	uint64_t expired;   /* seconds since the Unix epoch: that was done up to here */
+	uint64_t figures_at[CONFIG_TUNNELS_MAX]; /* ns: of tunnels, when to ask for them again */
+	uint64_t flush_at;                       /* ns; CLOCK_NEVER: the store has all */
+	uint64_t weigh_at;                       /* ns: when to look at what users with a quota used */
+	uint64_t expire_at;                      /* ns: when to look who has expired */
+	uint64_t expired; /* seconds since the Unix epoch: that was done up to here */
 	struct log_kind refused, unanswered, unkept;
 };
 

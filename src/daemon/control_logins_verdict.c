@@ -152,6 +152,14 @@ static enum err keep(struct control *control, const char *tunnel, const struct s
 	return error;
 }
 
+/* Should one of the devices have ended unheard, the next time will know. */
+static void look_again(struct control_tunnel *tunnel) {
+	struct control *control = tunnel->control;
+	uint64_t *next = &control->logins->figures_at[tunnel - control->tunnels], now = clock_now();
+	if (now >= *next && control_net_refresh(tunnel))
+		*next = now + CONTROL_LOGINS_FIGURES_INTERVAL;
+}
+
 static enum process_reject choose(const struct control_login *login, const struct store_user *user,
 								  struct store_lease *out_lease) {
 	struct control *control = login->control;
@@ -166,8 +174,7 @@ static enum process_reject choose(const struct control_login *login, const struc
 		while (number <= user->devices && choice.taken[number])
 			number++;
 		if (number > user->devices) {
-			/* Should one of them have ended unheard, the next time will know. */
-			(void)control_net_refresh(tunnel);
+			look_again(tunnel);
 			return PROCESS_REJECT_DEVICES;
 		}
 		lease->user = user->id;

@@ -127,6 +127,16 @@ static void test_devices(void **state) {
 	logins_desk_begins(desk, "alice/2");
 	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"),
 					 PROCESS_REJECT_DEVICES);
+	/* One may have ended unheard, which is asked after once in a while. */
+	assert_true(desk->tunnel->asking);
+	desk->tunnel->asking = false;
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"),
+					 PROCESS_REJECT_DEVICES);
+	assert_false(desk->tunnel->asking);
+	desk->control.logins->figures_at[0] = 0;
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"),
+					 PROCESS_REJECT_DEVICES);
+	assert_true(desk->tunnel->asking);
 	/* One that comes again from where it was is no other. */
 	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:1"), PROCESS_ACCEPTED);
 	assert_non_null(strstr(desk->set, "name=alice\n"));

@@ -48,7 +48,8 @@ static void put_ticket(struct uapi_text *text, const struct store_ticket *ticket
 
 struct pushing {
 	struct control_tunnel *tunnel;
-	struct uapi_text text;
+	/* Who has to go comes first, by itself: nothing that is wrong with others keeps him. */
+	struct uapi_text ends, text;
 };
 
 static enum err push(void *context, const struct store_lease *lease) {
@@ -68,15 +69,15 @@ static enum err push(void *context, const struct store_lease *lease) {
 		return error;
 	const enum control_logins_end code = control_logins_standing(tunnel, &s.user);
 	if (code) {
-		if (member->known)
-			control_logins_put_end(&pushing->text, lease->member, code);
+		control_logins_put_end(&pushing->ends, lease->member, code);
 		return store_tickets_remove(store, tunnel->name, lease->member);
 	}
 	error = store_tickets_find(store, tunnel->name, lease->member, &ticket);
 	if (error && error != ERR_NOT_FOUND)
 		return error;
 	/* A device that goes on knows its tickets, perhaps a newer one. */
-	const bool goes_on = member->known || member->watched.session;
+	const bool goes_on =
+		member->known || member->watched.session || member->watched.reserved_until > 0;
 	if (!error || goes_on)
 		control_logins_put_member(&pushing->text, tunnel, &s.user, lease);
 	if (!error && !goes_on)
@@ -105,6 +106,20 @@ static enum err push_server(void *context, const struct store_ticket *ticket) {
 	return ERR_OK;
 }
 
+/* Each is judged by the configuration and the store of now. Tickets that go do so with one write to
+ * the disk. */
+static enum err push_members(struct pushing *pushing) {
+	struct control_tunnel *tunnel = pushing->tunnel;
+	struct store *store = tunnel->control->store;
+	enum err error = store_begin(store);
+	if (error)
+		return error;
+	remove_others(tunnel, &pushing->text);
+	error = store_leases_each(store, tunnel->name, push, pushing);
+	enum err kept = store_commit(store);
+	return error ? error : kept;
+}
+
 void control_logins_push(struct control_tunnel *tunnel) {
 	struct store *store = tunnel->control->store;
 	struct pushing pushing = {.tunnel = tunnel};
@@ -113,14 +128,12 @@ void control_logins_push(struct control_tunnel *tunnel) {
 	enum err error = store_tickets_trim(store, clock_wall_now() / CLOCK_SECOND);
 	if (error)
 		log_error("tickets that are old stay in the store: %s", err_text(error));
-	if (control_logins_is_server(tunnel)) {
-		remove_others(tunnel, &pushing.text);
-		error = store_leases_each(store, tunnel->name, push, &pushing);
-	} else {
-		error = store_tickets_each(store, tunnel->name, push_server, &pushing);
-	}
+	error = control_logins_is_server(tunnel)
+				? push_members(&pushing)
+				: store_tickets_each(store, tunnel->name, push_server, &pushing);
 	if (error)
 		log_error("%s: leases and tickets of the store: %s", tunnel->name, err_text(error));
+	control_logins_send(tunnel, &pushing.ends);
 	control_logins_send(tunnel, &pushing.text);
 }
 

@@ -34,7 +34,7 @@ struct logins_desk {
 	struct control_tunnel *tunnel;
 	int net;
 	uint64_t id;
-	char set[4096]; /* the lines that came last */
+	char set[16384]; /* the lines that came since it was asked for or somebody logged in */
 };
 
 static void logins_receive(void *context, struct channel_message *message) {
@@ -180,8 +180,9 @@ static void logins_desk_take_set(struct logins_desk *desk, struct channel_messag
 	size_t size;
 	assert_int_equal(message->count, 1);
 	assert_int_equal(shared_text_read(message->descriptors[0], &text, &size), ERR_OK);
-	assert_true(size < sizeof desk->set);
-	memcpy(desk->set, text, size + 1);
+	const size_t before = strlen(desk->set);
+	assert_true(size < sizeof desk->set - before);
+	memcpy(desk->set + before, text, size + 1);
 	free(text);
 	const struct process_message result = {
 		.type = PROCESS_RESULT, .request = message->message.request, .tunnel = LOGINS_SLOT};

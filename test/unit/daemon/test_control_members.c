@@ -295,6 +295,46 @@ static void test_push_to_one_that_goes_on(void **state) {
 	assert_true(has_ticket(desk, "alice"));
 }
 
+/* The file has other groups: whoever is in and should not be ends, without being asked after. */
+static void test_reload_of_groups(void **state) {
+	enum { MEMBERS = 12 };
+	struct logins_desk *desk = *state;
+	struct channel_message message;
+	char name[2], line[128], hex[TEXT_KEY_HEX_SIZE];
+	for (int i = 0; i < MEMBERS; i++) {
+		struct store_user user = logins_desk_user("");
+		(void)snprintf(user.name, sizeof user.name, "%c", 'a' + i);
+		(void)snprintf(user.groups[user.group_count++], sizeof user.groups[0], "%s",
+					   i % 2 ? "staff" : "guests");
+		logins_desk_add(desk, &user);
+		assert_int_equal(logins_desk_login(desk, user.name, "password", HOME), PROCESS_ACCEPTED);
+		/* The last one is yet to begin. */
+		if (i < MEMBERS - 1)
+			logins_desk_begins(desk, user.name);
+		take_ticket(desk, user.name, 4102444800);
+	}
+	(void)logins_desk_set(desk);
+	desk->groups[0] = "staff";
+	desk->config.login.groups = (struct config_texts){desk->groups, 1};
+	control_logins_recheck(desk->tunnel);
+	/* Those orders come before all others. */
+	assert_int_equal(channel_receive(desk->net, &message), ERR_OK);
+	desk->set[0] = '\0';
+	logins_desk_take_set(desk, &message);
+	channel_message_done(&message);
+	for (int i = 0; i < MEMBERS; i++) {
+		(void)snprintf(name, sizeof name, "%c", 'a' + i);
+		text_hex_encode(logins_desk_member(desk, name)->public_key, TEXT_KEY_SIZE, hex);
+		(void)snprintf(line, sizeof line, "public_key=%s\nupdate_only=true\nend=2\n", hex);
+		assert_int_equal(strstr(desk->set, line) != NULL, i % 2 == 0);
+		assert_int_equal(has_ticket(desk, name), i % 2);
+	}
+	(void)logins_desk_set(desk);
+	assert_null(strstr(desk->set, "end="));
+	assert_null(strstr(desk->set, "ticket="));
+	assert_non_null(strstr(desk->set, "name=l\n"));
+}
+
 /* A client has the one ticket of its server. */
 static void test_client(void **state) {
 	struct logins_desk *desk = *state;
@@ -333,6 +373,7 @@ int main(void) {
 		row(test_push),
 		row(test_push_to_one_that_goes_on),
 		row(test_client),
+		row(test_reload_of_groups),
 		row(test_usage_brings_few_orders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

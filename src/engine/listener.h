@@ -10,8 +10,8 @@
 
 /*
  * One local UDP address (both families) on one shard. Lanes of several interfaces may share it;
- * each datagram goes to the first lane whose protocol claims it. The shard's thread alone uses it
- * while it has lanes.
+ * each datagram goes to the first lane whose protocol finds it to be its own. The shard's thread
+ * alone uses it while it has lanes.
  */
 
 struct lane;

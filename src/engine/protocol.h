@@ -27,7 +27,8 @@ enum { HANDSHAKE_DATAGRAM_MAX = 1536 };
 
 /* What parse() says of a datagram. */
 enum incoming_kind {
-	INCOMING_DROP,      /* not for us, too old, replayed */
+	INCOMING_FOREIGN,   /* not this protocol's: the listener asks the next one of its lanes */
+	INCOMING_DROP,      /* nobody's, too old, replayed */
 	INCOMING_DATA,      /* the job is filled in, open it */
 	INCOMING_HANDSHAKE, /* queue it; it may wait and may be lost */
 	INCOMING_ELSEWHERE, /* another shard owns it */
@@ -68,9 +69,6 @@ struct protocol_ops {
 	uint8_t front;        /* bytes of header before a sealed packet */
 	uint8_t tail;         /* bytes behind it (the tag) */
 	uint8_t padding_unit; /* packets are padded to a multiple of it, a power of two, ≤ the MTU */
-
-	/* Whether a datagram looks like this protocol's; the listener asks in its lanes' order. */
-	bool (*claims)(const uint8_t *data, size_t size);
 
 	/* Finds the session of a datagram and prepares its opening in place. Changes nothing. */
 	enum incoming_kind (*parse)(struct lane *lane, uint8_t *data, size_t size,

@@ -238,13 +238,6 @@ static void forward(struct lane *lane, const struct udp_received *received, uint
 	engine_post(shard->engine, to, &forwarded->command);
 }
 
-static struct lane *claimed_by(const struct listener *listener, const uint8_t *data, size_t size) {
-	for (size_t i = 0; i < listener->lane_count; i++)
-		if (listener->lanes[i]->protocol->claims(data, size))
-			return listener->lanes[i];
-	return NULL;
-}
-
 /* While more comes than can be opened: whether the peer may still have this much. */
 static bool take_share(struct shard *shard, struct peer *peer, size_t size) {
 	if (fair_share_take(&shard->share, &peer->share, size))
@@ -267,11 +260,15 @@ static inline void take_job(struct shard *shard, struct shard_in *in, struct pee
 static void take_datagram(struct shard *shard, struct listener *listener,
 						  const struct udp_received *received, uint8_t *data, size_t size) {
 	struct shard_in *in = shard->in;
-	struct lane *lane = claimed_by(listener, data, size);
-	if (!lane)
-		return;
 	struct incoming *incoming = &in->incoming[in->count];
-	switch (lane->protocol->parse(lane, data, size, incoming, &in->jobs[in->count])) {
+	enum incoming_kind kind = INCOMING_FOREIGN;
+	struct lane *lane = NULL;
+	for (size_t i = 0; i < listener->lane_count && kind == INCOMING_FOREIGN; i++) {
+		lane = listener->lanes[i];
+		kind = lane->protocol->parse(lane, data, size, incoming, &in->jobs[in->count]);
+	}
+	switch (kind) {
+	case INCOMING_FOREIGN:
 	case INCOMING_DROP:
 		break;
 	case INCOMING_DATA:
@@ -306,6 +303,7 @@ bool shard_in_take(struct shard *shard, struct lane *lane, const struct peer *pe
 		return true;
 	case INCOMING_DROP: /* of a session that has just ended, or come by other ways before */
 		return true;
+	case INCOMING_FOREIGN:
 	case INCOMING_HANDSHAKE:
 	case INCOMING_ELSEWHERE:
 		break;

@@ -14,10 +14,6 @@
 #include "session/time_order.h"
 #include "wire/ip.h"
 
-static bool claims(const uint8_t *data, size_t size) {
-	return mighty_classify(data, size) != 0;
-}
-
 /* An id that is not in use here may be another shard's; steering normally sees to that. */
 static enum incoming_kind parse_unknown(const struct lane *lane, uint16_t id,
 										struct incoming *out_incoming) {
@@ -75,7 +71,7 @@ static enum incoming_kind parse(struct lane *lane, uint8_t *data, size_t size,
 								struct incoming *out_incoming, struct aead_job *out_job) {
 	struct mighty_header header;
 	if (mighty_decode_header(data, size, &header) != ERR_OK)
-		return INCOMING_DROP;
+		return INCOMING_FOREIGN;
 	if (header.type == MIGHTY_REQUEST)
 		return parse_request(lane, data, size, out_incoming);
 	const struct mighty_binding *binding =
@@ -252,7 +248,6 @@ const struct protocol_ops mighty_protocol = {
 	.front = MIGHTY_DATA_FRONT,
 	.tail = AEAD_TAG_SIZE,
 	.padding_unit = 1,
-	.claims = claims,
 	.parse = parse,
 	.handshake = mighty_exchange_take,
 	.received = received,

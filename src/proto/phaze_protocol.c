@@ -13,11 +13,6 @@
 #include "wire/ip.h"
 #include "wire/phaze_stream.h"
 
-static bool claims(const uint8_t *data, size_t size) {
-	struct phaze_header header;
-	return phaze_packet_decode(data, size, &header) == ERR_OK;
-}
-
 static enum incoming_kind parse_sealed(struct lane *lane, const struct phaze_header *header,
 									   uint8_t *data, size_t size, struct phaze_key *key,
 									   struct incoming *out_incoming, struct aead_job *out_job) {
@@ -66,7 +61,7 @@ static enum incoming_kind parse(struct lane *lane, uint8_t *data, size_t size,
 	struct phaze_key *key = NULL;
 	uint16_t shard = 0;
 	if (phaze_packet_decode(data, size, &header) != ERR_OK)
-		return INCOMING_DROP;
+		return INCOMING_FOREIGN;
 	if (header.type == PHAZE_HANDSHAKE)
 		return INCOMING_HANDSHAKE;
 	switch (phaze_ids_find(phaze_lane_of(lane)->ids, lane->shard->now, header.session_id, &key,
@@ -239,7 +234,6 @@ const struct protocol_ops phaze_protocol = {
 	.front = PHAZE_FRONT,
 	.tail = AEAD_TAG_SIZE,
 	.padding_unit = 1,
-	.claims = claims,
 	.parse = parse,
 	.handshake = handshake,
 	.received = received,

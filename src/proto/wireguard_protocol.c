@@ -13,10 +13,6 @@
 #include "session/rate_limiter.h"
 #include "wire/wireguard.h"
 
-static bool claims(const uint8_t *data, size_t size) {
-	return wireguard_classify(data, size) != 0;
-}
-
 /* Whether the index is another shard's; the steering filter normally sees to that. */
 static bool is_elsewhere(const struct lane *lane, uint32_t index, struct incoming *out_incoming) {
 	uint16_t owner = index % INDEX_TABLE_SHARDS;
@@ -74,7 +70,7 @@ static enum incoming_kind parse(struct lane *lane, uint8_t *data, size_t size,
 	case WIREGUARD_DATA:
 		return parse_data(lane, data, size, out_incoming, out_job);
 	}
-	return INCOMING_DROP;
+	return INCOMING_FOREIGN;
 }
 
 static void received(struct lane *lane, struct peer *base, struct session *session,
@@ -208,7 +204,6 @@ const struct protocol_ops wireguard_protocol = {
 	.front = WIREGUARD_DATA_HEADER_SIZE,
 	.tail = AEAD_TAG_SIZE,
 	.padding_unit = 16,
-	.claims = claims,
 	.parse = parse,
 	.handshake = wireguard_exchange_take,
 	.received = received,

@@ -6,14 +6,12 @@
 
 enum { SECOND_DATA = 'd', SECOND_HANDSHAKE = 'h' };
 
-static inline bool second_toy_claims(const uint8_t *data, size_t size) {
-	return size > 0 && (data[0] == SECOND_DATA || data[0] == SECOND_HANDSHAKE);
-}
-
 static inline enum incoming_kind second_toy_parse(struct lane *lane, uint8_t *data, size_t size,
 												  struct incoming *out_incoming,
 												  struct aead_job *job) {
-	uint8_t first = data[0];
+	const uint8_t first = size > 0 ? data[0] : 0;
+	if (first != SECOND_DATA && first != SECOND_HANDSHAKE)
+		return INCOMING_FOREIGN;
 	data[0] = first == SECOND_DATA ? 'D' : 'H';
 	enum incoming_kind kind = toy_parse(lane, data, size, out_incoming, job);
 	data[0] = first;
@@ -31,7 +29,6 @@ static const struct protocol_ops second_toy_protocol = {
 	.front = TOY_FRONT,
 	.tail = TOY_TAG,
 	.padding_unit = TOY_PADDING,
-	.claims = second_toy_claims,
 	.parse = second_toy_parse,
 	.handshake = toy_handshake,
 	.received = toy_received,

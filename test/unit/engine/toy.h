@@ -74,6 +74,8 @@ static inline bool toy_claims(const uint8_t *data, size_t size) {
 
 static inline enum incoming_kind toy_parse(struct lane *lane, uint8_t *data, size_t size,
 										   struct incoming *out_incoming, struct aead_job *job) {
+	if (!toy_claims(data, size))
+		return INCOMING_FOREIGN;
 	if (data[0] == 'H')
 		return INCOMING_HANDSHAKE;
 	if (size < TOY_FRONT + TOY_TAG)
@@ -213,7 +215,6 @@ static const struct protocol_ops toy_protocol = {
 	.front = TOY_FRONT,
 	.tail = TOY_TAG,
 	.padding_unit = TOY_PADDING,
-	.claims = toy_claims,
 	.parse = toy_parse,
 	.handshake = toy_handshake,
 	.received = toy_received,

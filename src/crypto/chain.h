@@ -20,6 +20,7 @@ enum {
 	CHAIN_KEY_SIZE = 32,
 	CHAIN_USER_SIZE_MAX = 254, /* with its NUL */
 	CHAIN_SERIAL_SIZE_MAX = 20,
+	CHAIN_HALF_SIZE = HASH_SIZE / 2, /* of a digest that nobody who gains by it chooses */
 };
 
 /*        name               text for a person, behind "the certificate"               */
@@ -67,18 +68,21 @@ struct chain_policy {
 
 /* What of a good chain tells later, without it, whether it still is: see chain_recheck(). */
 struct chain_mark {
-	uint8_t anchor[HASH_SIZE]; /* SHA-256 of the certificate that is trusted */
-	uint8_t issuer[HASH_SIZE]; /* SHA-256 of the leaf's issuer's name */
-	uint8_t serial_size;       /* of the leaf */
+	/* These are zeros where a pin alone vouched. */
+	uint8_t anchor[HASH_SIZE];       /* SHA-256 of the certificate that is trusted */
+	uint8_t issuer[CHAIN_HALF_SIZE]; /* half of SHA-256 of the leaf's issuer's name */
+	uint8_t serial_size;             /* of the leaf */
 	uint8_t serial[CHAIN_SERIAL_SIZE_MAX];
-	int64_t valid_until; /* the earliest end in the chain, seconds since 1970 */
+
+	uint8_t pin[CHAIN_HALF_SIZE]; /* half of the leaf's */
+	int64_t valid_until; /* the earliest end in the chain, or the leaf's, seconds since 1970 */
 };
 
 struct chain_leaf {
 	uint8_t key[CHAIN_KEY_SIZE]; /* Ed25519 */
 	uint8_t pin[CERTIFICATE_PIN_SIZE];
 	char user[CHAIN_USER_SIZE_MAX]; /* a client's: rfc822Name, else common name; "" for servers */
-	struct chain_mark mark;         /* zeros where a pin alone vouches */
+	struct chain_mark mark;
 };
 
 /* certificates: DER, the leaf first. Fills in out_leaf only with CHAIN_GOOD. */
@@ -86,11 +90,11 @@ enum chain_fault chain_verify(const struct chain_policy *policy, const struct sl
 							  size_t count, struct chain_leaf *out_leaf);
 
 /*
- * Whether a chain that was good would still be, after trust or time changed: CHAIN_UNTRUSTED,
- * CHAIN_EXPIRED, CHAIN_REVOKED and CHAIN_LIST otherwise.
+ * Whether a chain that was good would still be, after trust, pin or time changed: CHAIN_UNTRUSTED,
+ * CHAIN_NOT_PINNED, CHAIN_EXPIRED, CHAIN_REVOKED and CHAIN_LIST otherwise. Of what it was for, and
+ * of the name, nothing is asked again.
  */
-enum chain_fault chain_recheck(const struct chain_trust *trust, const struct chain_mark *mark,
-							   int64_t now);
+enum chain_fault chain_recheck(const struct chain_policy *policy, const struct chain_mark *mark);
 
 /* The chain that one sends: PEM to DER, in its order, views into *out_bytes, which is on the heap.
  * ERR_MALFORMED, ERR_LIMIT for more than CHAIN_CERTIFICATES_MAX. */

@@ -50,6 +50,7 @@ struct phaze_dial {
 	uint64_t next; /* ns; CLOCK_NEVER: not before something changes */
 	bool is_refused;
 	enum phaze_end refusal; /* the last one */
+	bool is_untold;         /* that it is: by this end itself, outside of run */
 	char reason[REASON_SIZE];
 };
 
@@ -156,7 +157,7 @@ void phaze_dial_stop(struct device *device) {
 void phaze_dial_forget(struct device *device) {
 	phaze_dial_stop(device);
 	device->dial->number = 0;
-	device->dial->is_refused = device->dial->is_withheld = false;
+	device->dial->is_refused = device->dial->is_untold = device->dial->is_withheld = false;
 	phaze_dial_set_password(device, NULL);
 }
 
@@ -267,6 +268,18 @@ static enum device_reject reject_of(enum phaze_end end) {
 				: DEVICE_ACCEPTED;
 }
 
+static void say_untrusted(enum chain_fault fault, char out_reason[static REASON_SIZE]) {
+	(void)snprintf(out_reason, REASON_SIZE, "the server's certificate %s", chain_fault_text(fault));
+}
+
+void phaze_dial_distrust(struct device *device, enum chain_fault fault) {
+	struct phaze_dial *dial = device->dial;
+	say_untrusted(fault, dial->reason);
+	dial->refusal = PHAZE_END_UNTRUSTED;
+	dial->is_refused = dial->is_untold = true;
+	device->host->warn(device->host->context, dial->reason);
+}
+
 static void tell_refused(struct device *device, enum phaze_end end, const char *reason) {
 	struct phaze_dial *dial = device->dial;
 	if (reason != dial->reason)
@@ -344,8 +357,7 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	char reason[REASON_SIZE];
 	(void)snprintf(reason, sizeof reason, "%s", phaze_client_end_text(end));
 	if (end == PHAZE_END_UNTRUSTED)
-		(void)snprintf(reason, sizeof reason, "the server's certificate %s",
-					   chain_fault_text(phaze_trust_fault(dial->trust)));
+		say_untrusted(phaze_trust_fault(dial->trust), reason);
 	hang_up(device);
 	tell_refused(device, end, reason);
 	if (is_passing(end))
@@ -366,25 +378,32 @@ static void over(struct device *device, uint64_t now) {
 }
 
 /*
- * The ticket that it brought. A resumption's comes behind the one that was shown, and before the
- * server hears of the session.
+ * Of which login it is: this one, or that of the ticket's, whose pass is there already. The ticket
+ * that it brought lasts no longer than such a login may, whatever the server says; a resumption's
+ * comes behind the one that was shown, and before the server hears of the session. Whether there is
+ * one.
  */
-static void fill_pass(struct device *device, const struct phaze_established *established,
+static bool fill_pass(struct device *device, const struct phaze_established *established,
 					  const struct parameters *told) {
-	struct phaze_pass *pass = &device->dial->pass;
-	const uint64_t now = phaze_control_wall(device), until = now + told->ticket_lifetime;
+	struct phaze_dial *dial = device->dial;
+	struct phaze_pass *pass = &dial->pass;
+	const uint64_t now = phaze_control_wall(device);
+	uint64_t until = 0;
+	if (!established->resumed)
+		*pass = (struct phaze_pass){
+			.login = now, .by_certificate = true, .mark = *phaze_trust_mark(dial->trust)};
+	const bool has_ticket = established->has_ticket &&
+							phaze_pass_until(pass, now, told->ticket_lifetime, 0, &until) == ERR_OK;
 	if (!established->resumed) {
-		*pass = (struct phaze_pass){.login = now, .until = until};
-		if (established->has_ticket)
-			pass->ticket = established->ticket;
-		return;
+		pass->ticket = established->ticket;
+		pass->until = until;
+		return has_ticket;
 	}
-	pass->has_next = established->has_ticket;
-	if (established->has_ticket) {
-		pass->next = established->ticket;
-		pass->next_until = until;
-	}
+	pass->has_next = has_ticket;
+	pass->next = established->ticket;
+	pass->next_until = until;
 	phaze_tickets_set(device, phaze_control_only(device), pass);
+	return has_ticket;
 }
 
 static void established(struct device *device, uint64_t now) {
@@ -393,14 +412,14 @@ static void established(struct device *device, uint64_t now) {
 	const struct phaze_established *made = phaze_client_established(dial->client);
 	const struct parameters *told = phaze_client_parameters(dial->client);
 	const uint8_t *used = dial->pass.ticket.id;
-	fill_pass(device, made, told);
+	const bool has_ticket = fill_pass(device, made, told);
 	struct phaze_offer offer = {
 		.member = server,
 		.established = made,
 		.way = &dial->way,
 		.tells = told,
 		.used = made->resumed ? used : NULL,
-		.has_ticket = made->has_ticket,
+		.has_ticket = has_ticket,
 		.pass = &dial->pass,
 	};
 	enum err error = ERR_OK;
@@ -504,6 +523,11 @@ static void expire(struct device *device, uint64_t now) {
 
 uint64_t phaze_dial_run(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
+	if (dial->is_untold) {
+		dial->is_untold = false;
+		phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED,
+							DEVICE_ACCEPTED, dial->reason);
+	}
 	if (dial->client)
 		expire(device, now);
 	if (!dial->client && dial->next <= now) {

@@ -38,5 +38,7 @@ void phaze_dial_ended(struct device *device, const struct phaze_news_session *ne
 /* Does what is due; returns when to be called again. */
 uint64_t phaze_dial_run(struct device *device, uint64_t now);
 
+/* The server's certificate is not good any more: what there was of it is gone, and this is why. */
+void phaze_dial_distrust(struct device *device, enum chain_fault fault);
 /* Why the last login was refused; NULL: it was not, or a later one was not. */
 const char *phaze_dial_refused(const struct device *device);

@@ -11,17 +11,21 @@
  * Sealed, big-endian, under ChaCha20-Poly1305; associated data: "umbra ticket" ‖ identity 32.
  *
  *   | nonce 12 | sealed: kinds 1 | id 16 | PSK 32 | login 8 | until 8 |
- *                        with PHAZE_BY_CERTIFICATE: | anchor 32 | issuer 32 | valid until 8 | size
- * 1 | serial |
+ *                        with PHAZE_BY_CERTIFICATE:
+ *                        | anchor 32 | issuer 16 | pin 16 | valid until 8 | size 1 | serial |
  *                        with HAS_NEXT: | its id 16 | PSK 32 | until: s after the login 4 |
+ *
+ * Earlier ones, without HAS_PIN, have all of the issuer's digest, 32 bytes, and no pin.
  */
+
+/* Bits of kinds beside PHAZE_BY_*. */
+enum { HAS_NEXT = 4, HAS_PIN = 8 };
 
 enum {
 	FIXED_SIZE = 1 + PHAZE_TICKET_ID_SIZE + PHAZE_SECRET_SIZE + 8 + 8,
-	MARK_SIZE_MAX = HASH_SIZE + HASH_SIZE + 8 + 1 + CHAIN_SERIAL_SIZE_MAX,
+	MARK_SIZE_MAX = HASH_SIZE + CHAIN_HALF_SIZE + CHAIN_HALF_SIZE + 8 + 1 + CHAIN_SERIAL_SIZE_MAX,
 	NEXT_SIZE = PHAZE_TICKET_ID_SIZE + PHAZE_SECRET_SIZE + 4,
 	PLAIN_SIZE_MAX = FIXED_SIZE + MARK_SIZE_MAX + NEXT_SIZE,
-	HAS_NEXT = PHAZE_BY_BOTH + 1, /* a bit of kinds */
 	LABEL_SIZE = 12,
 };
 _Static_assert(AEAD_NONCE_SIZE + PLAIN_SIZE_MAX + AEAD_TAG_SIZE <= PHAZE_PASS_SEALED_MAX,
@@ -68,14 +72,18 @@ static struct slice associated(const uint8_t *identity,
 static void write_mark(struct writer *writer, const struct chain_mark *mark) {
 	writer_bytes(writer, mark->anchor, sizeof mark->anchor);
 	writer_bytes(writer, mark->issuer, sizeof mark->issuer);
+	writer_bytes(writer, mark->pin, sizeof mark->pin);
 	writer_u64_be(writer, (uint64_t)mark->valid_until);
 	writer_u8(writer, mark->serial_size);
 	writer_bytes(writer, mark->serial, mark->serial_size);
 }
 
-static void read_mark(struct reader *reader, struct chain_mark *mark) {
+static void read_mark(struct reader *reader, bool has_pin, struct chain_mark *mark) {
 	reader_bytes(reader, mark->anchor, sizeof mark->anchor);
 	reader_bytes(reader, mark->issuer, sizeof mark->issuer);
+	reader_bytes(reader, mark->pin, sizeof mark->pin);
+	if (!has_pin)
+		memset(mark->pin, 0, sizeof mark->pin);
 	mark->valid_until = (int64_t)reader_u64_be(reader);
 	mark->serial_size = reader_u8(reader);
 	reader_expect(reader, mark->serial_size <= sizeof mark->serial);
@@ -107,7 +115,7 @@ enum err phaze_pass_seal(const struct phaze_pass *pass, const uint8_t key[static
 	uint8_t room[LABEL_SIZE + HASH_SIZE], nonce[AEAD_NONCE_SIZE];
 	struct writer writer = writer_of(scratch.plain, sizeof scratch.plain);
 	writer_u8(&writer, (uint8_t)((pass->by_password ? PHAZE_BY_PASSWORD : 0) |
-								 (pass->by_certificate ? PHAZE_BY_CERTIFICATE : 0) |
+								 (pass->by_certificate ? PHAZE_BY_CERTIFICATE | HAS_PIN : 0) |
 								 (pass->has_next ? HAS_NEXT : 0)));
 	writer_bytes(&writer, pass->ticket.id, sizeof pass->ticket.id);
 	writer_bytes(&writer, pass->ticket.psk, sizeof pass->ticket.psk);
@@ -134,7 +142,9 @@ static enum err decode(struct reader *reader, struct phaze_pass *out_pass) {
 	WIPE_ON_EXIT(scratch);
 	struct phaze_pass *pass = &scratch.pass;
 	const uint8_t kinds = reader_u8(reader);
-	reader_expect(reader, kinds <= (PHAZE_BY_BOTH | HAS_NEXT));
+	const bool has_pin = kinds & HAS_PIN;
+	reader_expect(reader, kinds <= (PHAZE_BY_BOTH | HAS_NEXT | HAS_PIN));
+	reader_expect(reader, (kinds & PHAZE_BY_CERTIFICATE) || !has_pin);
 	reader_bytes(reader, pass->ticket.id, sizeof pass->ticket.id);
 	reader_bytes(reader, pass->ticket.psk, sizeof pass->ticket.psk);
 	pass->login = reader_u64_be(reader);
@@ -142,7 +152,7 @@ static enum err decode(struct reader *reader, struct phaze_pass *out_pass) {
 	pass->by_password = kinds & PHAZE_BY_PASSWORD;
 	pass->by_certificate = kinds & PHAZE_BY_CERTIFICATE;
 	if (pass->by_certificate)
-		read_mark(reader, &pass->mark);
+		read_mark(reader, has_pin, &pass->mark);
 	pass->has_next = kinds & HAS_NEXT;
 	if (pass->has_next)
 		read_next(reader, pass);

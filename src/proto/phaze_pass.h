@@ -24,8 +24,8 @@ struct phaze_pass {
 	struct phaze_ticket ticket; /* secret */
 	uint64_t login;             /* s since 1970: the last full one */
 	uint64_t until;             /* s since 1970 */
-	bool by_password;           /* what the login was by */
-	bool by_certificate;        /* likewise, with its mark: */
+	bool by_password;           /* what the login was by, at a server */
+	bool by_certificate;        /* likewise; always at a client: the other end's, with its mark */
 	struct chain_mark mark;
 	/*
 	 * A client's: what a session brought that it has heard nothing in. Whether the server knows

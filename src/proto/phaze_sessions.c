@@ -133,7 +133,7 @@ static enum err tell_used(const struct device *device, struct phaze_member *memb
 }
 
 static void tell_by(struct device *device, uint64_t time) {
-	if (time < device->next_tell)
+	if (device->settings.role == PHAZE_SERVER && time < device->next_tell)
 		device->next_tell = time;
 }
 
@@ -163,6 +163,17 @@ void phaze_sessions_set_quota(struct device *device, struct phaze_member *member
 	phaze_control_change(device, member, PHAZE_CHANGE_QUOTA);
 }
 
+/*
+ * The other end's certificate is not good any more: a member hears so from its server, a client's
+ * user of what the client says.
+ */
+static void distrust(struct device *device, struct phaze_member *member, enum chain_fault fault) {
+	const bool is_client = device->settings.role == PHAZE_CLIENT;
+	phaze_sessions_end(device, member, is_client ? PHAZE_CLOSE_DONE : PHAZE_CLOSE_REVOKED);
+	if (is_client)
+		phaze_dial_distrust(device, fault);
+}
+
 /* Seconds since 1970 when a connected member's session is over; 0: never. */
 static uint64_t end_of(const struct phaze_member *member) {
 	const uint64_t until = member->profile.until;
@@ -175,9 +186,11 @@ static uint64_t end_of(const struct phaze_member *member) {
 static void look_at_end(struct device *device, struct phaze_member *member, uint64_t now) {
 	const uint64_t end = end_of(member), wall = phaze_control_wall(device);
 	uint64_t next = now + SWEEP_INTERVAL;
-	if (device->settings.role != PHAZE_SERVER || member->number == 0 || end == 0)
+	if (member->number == 0 || end == 0)
 		return;
-	if (end <= wall)
+	if (end <= wall && device->settings.role == PHAZE_CLIENT)
+		distrust(device, member, CHAIN_EXPIRED);
+	else if (end <= wall)
 		phaze_sessions_end(device, member, PHAZE_CLOSE_EXPIRED);
 	else if (end - wall < SWEEP_INTERVAL / CLOCK_SECOND)
 		next = now + (end - wall) * CLOCK_SECOND;
@@ -258,28 +271,31 @@ void phaze_sessions_forget(struct device *device, struct phaze_member *member) {
 	phaze_dial_forget(device);
 }
 
-/* Also what is brought to it and not known to be current yet. */
-static bool is_vouched_for(const struct device *device, const struct phaze_member *member) {
-	if (member->number != 0 && member->by_certificate &&
-		!phaze_trust_still_is(device->trust, &member->mark))
-		return false;
-	return !member->has_ticket || !member->pass.by_certificate ||
-		   phaze_trust_still_is(device->trust, &member->pass.mark);
+/* Of its session, and of its ticket. */
+static enum chain_fault judge(const struct device *device, const struct phaze_member *member) {
+	enum chain_fault fault = CHAIN_GOOD;
+	if (member->number != 0 && member->by_certificate)
+		fault = phaze_trust_recheck(device->trust, &member->mark);
+	if (!fault && member->has_ticket && member->pass.by_certificate)
+		fault = phaze_trust_recheck(device->trust, &member->pass.mark);
+	return fault;
 }
 
+/* Also what is brought to a member and not known to be current yet. */
 void phaze_sessions_recheck(struct device *device) {
-	if (device->settings.role != PHAZE_SERVER)
-		return;
 	list_for_each (link, &device->offers) {
 		const struct offered *offered = list_item(link, struct offered, link);
-		if (offered->member && offered->pass.by_certificate &&
-			!phaze_trust_still_is(device->trust, &offered->pass.mark))
-			phaze_sessions_end(device, offered->member, PHAZE_CLOSE_REVOKED);
+		enum chain_fault fault = offered->member && offered->pass.by_certificate
+									 ? phaze_trust_recheck(device->trust, &offered->pass.mark)
+									 : CHAIN_GOOD;
+		if (fault)
+			distrust(device, offered->member, fault);
 	}
 	list_for_each (other, &device->members) {
 		struct phaze_member *member = list_item(other, struct phaze_member, link);
-		if (!is_vouched_for(device, member))
-			phaze_sessions_end(device, member, PHAZE_CLOSE_REVOKED);
+		enum chain_fault fault = judge(device, member);
+		if (fault)
+			distrust(device, member, fault);
 	}
 }
 
@@ -290,8 +306,6 @@ static void sweep(struct device *device, uint64_t now) {
 }
 
 uint64_t phaze_sessions_run(struct device *device, uint64_t now) {
-	if (device->settings.role != PHAZE_SERVER)
-		return CLOCK_NEVER;
 	if (device->next_sweep <= now)
 		sweep(device, now);
 	if (device->next_tell <= now)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/wipe.h"
+#include "proto/phaze_dial.h"
 #include "proto/phaze_record.h"
 
 static bool has_key(const struct device *device) {
@@ -142,6 +143,18 @@ static enum err open_kept(const struct device *device, const struct phaze_member
 	return last_until(out_pass) > phaze_control_wall(device) ? ERR_OK : ERR_EXPIRED;
 }
 
+/* What was kept may be of a server that is not trusted any more: who waits for it is told why. */
+static void distrust_kept(struct device *device, struct phaze_member *member) {
+	const bool judges =
+		device->settings.role == PHAZE_CLIENT && member->has_ticket && member->pass.by_certificate;
+	enum chain_fault fault =
+		judges ? phaze_trust_recheck(device->trust, &member->pass.mark) : CHAIN_GOOD;
+	if (!fault)
+		return;
+	phaze_tickets_set(device, member, NULL);
+	phaze_dial_distrust(device, fault);
+}
+
 static void take_kept(struct device *device, struct phaze_member *member,
 					  const uint8_t hash[static HASH_SIZE], struct slice sealed) {
 	struct {
@@ -155,10 +168,11 @@ static void take_kept(struct device *device, struct phaze_member *member,
 
 void phaze_tickets_offer(struct device *device, struct phaze_member *member,
 						 const struct uapi_ticket *ticket) {
-	if (!member->ticket_known)
+	if (!member->ticket_known) {
 		take_kept(device, member, ticket->hash, slice_of(ticket->sealed, ticket->size));
-	else if (!member->has_ticket ||
-			 memcmp(ticket->hash, member->ticket_hash, sizeof ticket->hash) != 0)
+		distrust_kept(device, member);
+	} else if (!member->has_ticket ||
+			   memcmp(ticket->hash, member->ticket_hash, sizeof ticket->hash) != 0)
 		tell(device, member); /* what is kept is old */
 }
 
@@ -171,9 +185,13 @@ enum err phaze_tickets_restore(struct device *device, struct slice record) {
 	return error;
 }
 
-/* Of a login by no less than what is demanded by now. */
+/*
+ * Of a login by no less than what is demanded by now. A client's wants its server's certificate: of
+ * one that was kept without it nobody could say whether that is still trusted.
+ */
 static bool shows_enough(const struct device *device, const struct phaze_pass *pass) {
-	const uint8_t demands = device->settings.role == PHAZE_SERVER ? device->settings.demands : 0;
+	const bool is_server = device->settings.role == PHAZE_SERVER;
+	const uint8_t demands = is_server ? device->settings.demands : PHAZE_BY_CERTIFICATE;
 	return (!(demands & PHAZE_BY_PASSWORD) || pass->by_password) &&
 		   (!(demands & PHAZE_BY_CERTIFICATE) || pass->by_certificate);
 }

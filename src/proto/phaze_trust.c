@@ -50,17 +50,21 @@ static enum err error_of(enum chain_fault fault) {
 	}
 }
 
-static enum err verify(void *context, const struct phaze_chain *chain,
-					   struct phaze_leaf *out_leaf) {
-	struct phaze_trust *trust = context;
-	struct chain_leaf leaf;
-	const struct chain_policy policy = {
+static struct chain_policy policy_of(const struct phaze_trust *trust) {
+	return (struct chain_policy){
 		.trust = trust->chains,
 		.pin = trust->has_pin ? trust->pin : NULL,
 		.use = trust->is_client ? AUTHORITY_SERVER : AUTHORITY_CLIENT,
 		.name = trust->is_client ? trust->server_name : NULL,
 		.now = seconds(trust),
 	};
+}
+
+static enum err verify(void *context, const struct phaze_chain *chain,
+					   struct phaze_leaf *out_leaf) {
+	struct phaze_trust *trust = context;
+	struct chain_leaf leaf;
+	const struct chain_policy policy = policy_of(trust);
 	trust->fault = chain_verify(&policy, chain->certificates, chain->count, &leaf);
 	if (trust->fault)
 		return error_of(trust->fault);
@@ -137,6 +141,12 @@ const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust) {
 	return &trust->mark;
 }
 
+enum chain_fault phaze_trust_recheck(const struct phaze_trust *trust,
+									 const struct chain_mark *mark) {
+	const struct chain_policy policy = policy_of(trust);
+	return chain_recheck(&policy, mark);
+}
+
 bool phaze_trust_still_is(const struct phaze_trust *trust, const struct chain_mark *mark) {
-	return chain_recheck(trust->chains, mark, seconds(trust)) == CHAIN_GOOD;
+	return phaze_trust_recheck(trust, mark) == CHAIN_GOOD;
 }

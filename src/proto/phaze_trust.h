@@ -41,5 +41,7 @@ enum chain_fault phaze_trust_fault(const struct phaze_trust *trust);
 /* Where that was good. */
 const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust);
 
-/* Whether a client's chain that was good would still be, by these authorities and lists, now. */
+/* Whether a chain that was good would still be, by these authorities, lists and pin, now. */
+enum chain_fault phaze_trust_recheck(const struct phaze_trust *trust,
+									 const struct chain_mark *mark);
 bool phaze_trust_still_is(const struct phaze_trust *trust, const struct chain_mark *mark);

@@ -195,8 +195,12 @@ static enum chain_fault fault_of(int error) {
 
 /* Marks */
 
-static bool digest_name(const X509_NAME *name, uint8_t out_digest[static HASH_SIZE]) {
-	return X509_NAME_digest(name, EVP_sha256(), out_digest, NULL) > 0;
+static bool digest_name(const X509_NAME *name, uint8_t out_half[static CHAIN_HALF_SIZE]) {
+	uint8_t digest[HASH_SIZE];
+	if (X509_NAME_digest(name, EVP_sha256(), digest, NULL) <= 0)
+		return false;
+	memcpy(out_half, digest, CHAIN_HALF_SIZE);
+	return true;
 }
 
 /* Seconds since 1970; INT64_MIN for a time that is none. */
@@ -260,7 +264,7 @@ static enum chain_fault recheck_lists(const struct chain_trust *trust,
 	for (int i = 0; i < sk_X509_CRL_num(trust->lists); i++) {
 		X509_CRL *list = sk_X509_CRL_value(trust->lists, i);
 		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
-		uint8_t issuer[HASH_SIZE];
+		uint8_t issuer[CHAIN_HALF_SIZE];
 		if (!digest_name(X509_CRL_get_issuer(list), issuer) ||
 			memcmp(issuer, mark->issuer, sizeof issuer) != 0)
 			continue;
@@ -273,16 +277,18 @@ static enum chain_fault recheck_lists(const struct chain_trust *trust,
 	return known ? CHAIN_GOOD : CHAIN_LIST;
 }
 
-enum chain_fault chain_recheck(const struct chain_trust *trust, const struct chain_mark *mark,
-							   int64_t now) {
-	if (!trust)
+enum chain_fault chain_recheck(const struct chain_policy *policy, const struct chain_mark *mark) {
+	const struct chain_trust *trust = policy->trust;
+	if (!trust && !policy->pin)
 		return CHAIN_UNTRUSTED;
 	ERR_clear_error();
-	enum chain_fault fault = is_anchor(trust, mark) ? CHAIN_GOOD : CHAIN_UNTRUSTED;
-	if (!fault && mark->valid_until < now)
+	enum chain_fault fault = !trust || is_anchor(trust, mark) ? CHAIN_GOOD : CHAIN_UNTRUSTED;
+	if (!fault && policy->pin && !wipe_equal(policy->pin, mark->pin, sizeof mark->pin))
+		fault = CHAIN_NOT_PINNED;
+	if (!fault && mark->valid_until < policy->now)
 		fault = CHAIN_EXPIRED;
-	if (!fault && has_lists(trust))
-		fault = recheck_lists(trust, mark, now);
+	if (!fault && trust && has_lists(trust))
+		fault = recheck_lists(trust, mark, policy->now);
 	ERR_clear_error();
 	return fault;
 }
@@ -385,6 +391,9 @@ static enum chain_fault take_leaf(const struct chain_policy *policy, X509 *leaf,
 		return CHAIN_FAILED;
 	if (policy->pin && !wipe_equal(policy->pin, taken.pin, sizeof taken.pin))
 		return CHAIN_NOT_PINNED;
+	memcpy(taken.mark.pin, taken.pin, sizeof taken.mark.pin);
+	if (!policy->trust)
+		taken.mark.valid_until = seconds_of(X509_get0_notAfter(leaf));
 	if (policy->use == AUTHORITY_CLIENT) {
 		find_user(leaf, taken.user);
 		if (taken.user[0] == '\0')

@@ -168,25 +168,34 @@ static void test_mark(void **state) {
 	assert_int_equal(verify(&policy, alice.certificate, &leaf[0]), CHAIN_GOOD);
 	assert_int_equal(verify(&policy, bob.certificate, &leaf[1]), CHAIN_GOOD);
 	assert_int_equal(leaf[0].mark.valid_until, DESK_NOW + 1000);
+	const uint8_t *const pins[] = {leaf[0].pin, leaf[1].pin};
 	const struct {
 		const struct chain_trust *trust;
 		int64_t now;
 		enum chain_fault alice, bob;
+		unsigned pin; /* one more than whose; 0: none */
 	} rows[] = {
-		{plain, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD},
-		{more, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD},
-		{listed, DESK_NOW, CHAIN_REVOKED, CHAIN_GOOD},
-		{lost, DESK_NOW, CHAIN_LIST, CHAIN_LIST},
-		{listed, DESK_NOW - AUTHORITY_SLACK, CHAIN_REVOKED, CHAIN_GOOD},
-		{listed, DESK_NOW - AUTHORITY_SLACK - 20, CHAIN_REVOKED, CHAIN_LIST},
-		{foreigners, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED},
-		{NULL, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED},
-		{plain, DESK_NOW + 1000, CHAIN_GOOD, CHAIN_GOOD},
-		{plain, DESK_NOW + 1001, CHAIN_EXPIRED, CHAIN_EXPIRED},
+		{NULL, DESK_NOW + 1000, CHAIN_GOOD, CHAIN_NOT_PINNED, 1},
+		{NULL, DESK_NOW + 1001, CHAIN_EXPIRED, CHAIN_NOT_PINNED, 1},
+		{plain, DESK_NOW, CHAIN_NOT_PINNED, CHAIN_GOOD, 2},
+		{listed, DESK_NOW, CHAIN_REVOKED, CHAIN_NOT_PINNED, 1},
+		{foreigners, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED, 1},
+		{plain, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD, 0},
+		{more, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD, 0},
+		{listed, DESK_NOW, CHAIN_REVOKED, CHAIN_GOOD, 0},
+		{lost, DESK_NOW, CHAIN_LIST, CHAIN_LIST, 0},
+		{listed, DESK_NOW - AUTHORITY_SLACK, CHAIN_REVOKED, CHAIN_GOOD, 0},
+		{listed, DESK_NOW - AUTHORITY_SLACK - 20, CHAIN_REVOKED, CHAIN_LIST, 0},
+		{foreigners, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED, 0},
+		{NULL, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED, 0},
+		{plain, DESK_NOW + 1000, CHAIN_GOOD, CHAIN_GOOD, 0},
+		{plain, DESK_NOW + 1001, CHAIN_EXPIRED, CHAIN_EXPIRED, 0},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		assert_int_equal(chain_recheck(rows[i].trust, &leaf[0].mark, rows[i].now), rows[i].alice);
-		assert_int_equal(chain_recheck(rows[i].trust, &leaf[1].mark, rows[i].now), rows[i].bob);
+		const struct chain_policy now = {rows[i].trust, rows[i].pin ? pins[rows[i].pin - 1] : NULL,
+										 0, NULL, rows[i].now};
+		assert_int_equal(chain_recheck(&now, &leaf[0].mark), rows[i].alice);
+		assert_int_equal(chain_recheck(&now, &leaf[1].mark), rows[i].bob);
 	}
 	chain_trust_free(plain);
 	chain_trust_free(more);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "crypto/aead.h"
 #include "proto/phaze_pass.h"
 
 static const uint8_t key[AEAD_KEY_SIZE] = {1}, other_key[AEAD_KEY_SIZE] = {2};
@@ -37,6 +38,7 @@ static struct phaze_pass pass_of(bool by_certificate, bool has_next) {
 	memset(pass.mark.issuer, 0x33, sizeof pass.mark.issuer);
 	memset(pass.mark.serial, 0x44, sizeof pass.mark.serial);
 	pass.mark.serial_size = sizeof pass.mark.serial;
+	memset(pass.mark.pin, 0x55, sizeof pass.mark.pin);
 	pass.mark.valid_until = -5;
 	return pass;
 }
@@ -89,6 +91,35 @@ static void test_sealed(void **state) {
 	}
 }
 
+/* As they were sealed before marks had a pin: they are read as well as before. */
+static void test_without_pin(void **state) {
+	enum { FIXED = 1 + 16 + 32 + 8 + 8, MARK = 32 + 32 + 8 + 1 + 2 };
+	static const uint8_t kinds[] = {PHAZE_BY_BOTH, PHAZE_BY_CERTIFICATE, 8 + 1, 8, 16 + 2};
+	for (size_t i = 0; i < sizeof kinds; i++) {
+		uint8_t plain[FIXED + MARK], sealed[12 + FIXED + MARK + 16] = {9}, associated[12 + 32];
+		struct phaze_pass opened;
+		memset(plain, 0, sizeof plain);
+		plain[0] = kinds[i];
+		memset(plain + FIXED + 32, 0x77, 32);
+		plain[FIXED + 32 + 32 + 8] = 2;
+		plain[FIXED + MARK - 1] = 0x66;
+		memcpy(associated, "umbra ticket", 12);
+		memcpy(associated + 12, identity, 32);
+		assert_int_equal(aead_seal_with(AEAD_CHACHA20_POLY1305, key, sealed,
+										slice_of(associated, sizeof associated), plain,
+										sizeof plain, sealed + 12),
+						 ERR_OK);
+		enum err error = phaze_pass_open(slice_of(sealed, sizeof sealed), key, identity, &opened);
+		assert_int_equal(error == ERR_OK, i < 2);
+		if (error)
+			continue;
+		assert_true(opened.by_certificate);
+		assert_int_equal(opened.mark.serial[1], 0x66);
+		assert_int_equal(opened.mark.issuer[15], 0x77);
+		assert_int_equal(opened.mark.pin[0], 0);
+	}
+}
+
 static void test_until(void **state) {
 	enum { NOW = 1700000000, WEEK = PHAZE_PASS_AGE_MAX };
 	static const struct {
@@ -118,6 +149,7 @@ static void test_until(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_without_pin),
 		cmocka_unit_test(test_until),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

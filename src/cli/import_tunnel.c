@@ -12,6 +12,7 @@
 #include "cli/import_source.h"
 #include "cli/init_files.h"
 #include "cli/init_plan.h"
+#include "cli/init_whole.h"
 #include "cli/text_buffer.h"
 
 static int fail(const struct streams *streams, const char *command, enum err error) {
@@ -357,7 +358,7 @@ int import_tunnel_write(const struct streams *streams, const char *command,
 	error = collect(&files, tunnel, &places, yaml);
 	if (error)
 		return fail(streams, command, error);
-	status = init_files_commit(streams, command, &files, target->force);
+	status = init_whole_commit(streams, command, &files, target->force);
 	if (status == STATUS_OK)
 		status = tell(streams, tunnel, target, &places);
 	if (status == STATUS_OK)

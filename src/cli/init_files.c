@@ -157,18 +157,20 @@ static int flush_folder(const char *path) {
 	return descriptor < 0 ? -1 : fsync(descriptor);
 }
 
-static void remove_leftovers(struct init_files *files) {
+void init_files_keep(struct init_files *files) {
 	for (size_t i = 0; i < files->count; i++) {
 		struct init_file *file = &files->items[i];
 		if (file->has_temporary)
 			(void)unlink(file->temporary);
-		if (file->has_backup)
+		if (file->has_backup) {
 			(void)unlink(file->backup);
+			file->placed = false; /* for good */
+		}
 		file->has_temporary = file->has_backup = false;
 	}
 }
 
-static void roll_back(struct init_files *files) {
+void init_files_take_back(struct init_files *files) {
 	for (size_t i = files->count; i-- > 0;) {
 		struct init_file *file = &files->items[i];
 		if (file->placed && file->has_backup) {
@@ -179,7 +181,7 @@ static void roll_back(struct init_files *files) {
 		}
 		file->placed = false;
 	}
-	remove_leftovers(files);
+	init_files_keep(files);
 	for (size_t i = files->count; i-- > 0;)
 		if (files->items[i].made_folder)
 			(void)rmdir(files->items[i].folder);
@@ -212,18 +214,25 @@ static const char *run_steps(struct init_files *files, bool force) {
 	return flush_folder(files->directory) ? files->directory : NULL;
 }
 
-int init_files_commit(const struct streams *streams, const char *command, struct init_files *files,
-					  bool force) {
+int init_files_place(const struct streams *streams, const char *command, struct init_files *files,
+					 bool force) {
 	const char *failed = run_steps(files, force);
-	if (!failed) {
-		remove_leftovers(files);
+	if (!failed)
 		return STATUS_OK;
-	}
 	int number = errno;
-	roll_back(files);
+	init_files_take_back(files);
 	if (number == EEXIST && !force)
-		output_message(streams, "%s: there is %s already; --force replaces it", command, failed);
+		output_message(streams, "%s: there is %s already; %s", command, failed,
+					   files->hint ? files->hint : "--force replaces it");
 	else
 		output_message(streams, "%s: cannot make %s: %s", command, failed, strerror(number));
 	return STATUS_FAILED;
+}
+
+int init_files_commit(const struct streams *streams, const char *command, struct init_files *files,
+					  bool force) {
+	int status = init_files_place(streams, command, files, force);
+	if (status == STATUS_OK)
+		init_files_keep(files);
+	return status;
 }

@@ -18,6 +18,8 @@ struct init_files {
 	struct init_file *items;
 	size_t count, capacity;
 	bool made_directory;
+	/* What to do where a file is there already; NULL: --force. */
+	const char *hint;
 };
 
 /* The directory stays the caller's. */
@@ -39,3 +41,10 @@ bool init_files_exists(const struct init_files *files, const char *path);
  */
 [[nodiscard]] int init_files_commit(const struct streams *streams, const char *command,
 									struct init_files *files, bool force);
+
+/* The same in steps: what was placed is kept, or everything is as it was before; also later, where
+ * it is what was not there before. */
+[[nodiscard]] int init_files_place(const struct streams *streams, const char *command,
+								   struct init_files *files, bool force);
+void init_files_keep(struct init_files *files);
+void init_files_take_back(struct init_files *files);

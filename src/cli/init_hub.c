@@ -70,14 +70,17 @@ static int take_networks(const struct streams *streams, const struct init_hub_op
 	return init_networks_take_dns(streams, hub->command, options->dns, &hub->networks);
 }
 
-/* Where there is a configuration, which may include it, the tunnel gets a file of its own. */
+/* Where there is a configuration, which may include it, the tunnel gets a file of its own; what is
+ * replaced is that file where it is there. */
 static void take_file(const struct init_hub_options *options, struct init_hub *hub) {
 	struct init_files files;
 	init_files_init(&files, hub->directory);
-	const bool beside = !options->force && init_files_exists(&files, "umbra.yaml");
+	(void)snprintf(hub->file, sizeof hub->file, "tunnels/%s.yaml", hub->name);
+	const bool beside = init_files_exists(&files, "umbra.yaml") &&
+						(!options->force || init_files_exists(&files, hub->file));
 	init_files_done(&files);
-	(void)snprintf(hub->file, sizeof hub->file, beside ? "tunnels/%s.yaml" : "umbra.yaml",
-				   hub->name);
+	if (!beside)
+		(void)snprintf(hub->file, sizeof hub->file, "umbra.yaml");
 	hub->way = beside ? "../" : "";
 }
 
@@ -115,10 +118,10 @@ void init_hub_add_yaml(struct text_buffer *yaml, const struct init_hub *hub, con
 	text_buffer_add(yaml,
 					"%s%stunnels:\n  # The name of the interface, too.\n  %s:\n    protocol: %s\n"
 					"    role: server\n"
-					"    # The UDP port that clients come to; the firewall has to let them in.\n"
+					"    # The %s that clients come to; the firewall has to let them in.\n"
 					"    listen: \"[::]:%u\"\n    addresses: ",
 					is_main ? init_plan_head : "", is_main ? "\n" : "", hub->name, protocol,
-					hub->listen);
+					config_logs_in(protocol) ? "port of UDP and TCP" : "UDP port", hub->listen);
 	init_networks_add_prefixes(yaml, hub->networks.server, hub->networks.families);
 	text_buffer_add(yaml,
 					"    # Whether clients reach other networks and the Internet through this "

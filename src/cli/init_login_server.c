@@ -10,6 +10,7 @@
 #include "cli/ca.h"
 #include "cli/init_hub.h"
 #include "cli/init_login.h"
+#include "cli/init_whole.h"
 #include "cli/text_buffer.h"
 
 enum { NAME, ENDPOINT, LISTEN, NETWORK, DNS, DIRECTORY, NO_MASQUERADE, FORCE };
@@ -18,7 +19,7 @@ const struct command_option init_login_server_options[] = {
 	[NAME] = {"--name", "NAME", "the tunnel and its interface; vpn", false},
 	[ENDPOINT] = {"--endpoint", "HOST[:PORT]", "where clients reach this host; else a guess",
 				  false},
-	[LISTEN] = {"--listen", "PORT", "the UDP port; 51820", false},
+	[LISTEN] = {"--listen", "PORT", "the UDP and TCP port; 51820", false},
 	[NETWORK] = {"--network", "LIST", "its networks; 10.66.0.0/24 and a random one of IPv6", false},
 	[DNS] = {"--dns", "LIST", "name servers for clients; else they keep their own", false},
 	[DIRECTORY] = {"--directory", "PATH", "where the files go; " INIT_FILES_DIRECTORY, false},
@@ -134,7 +135,7 @@ static int tell(const struct streams *streams, const struct plan *plan) {
 	certificate_pin_format(facts.pin, pin);
 	text_buffer_add(
 		&text,
-		"Made in %s:\n  %s  the tunnel %s on UDP port %u\n"
+		"Made in %s:\n  %s  the tunnel %s on UDP and TCP port %u\n"
 		"  keys/%s.pem, keys/%s.key  its certificate, for %s\n"
 		"  ca/  the authority that vouches for it; ca.key is for nobody else\n\nNext:\n",
 		hub->directory, hub->file, hub->name, hub->listen, hub->name, hub->name, hub->host);
@@ -161,7 +162,7 @@ static int make(const struct streams *streams, const struct plan *plan, bool for
 	if (error)
 		output_message(streams, "%s: %s", plan->hub.command, err_text(error));
 	else
-		status = init_files_commit(streams, plan->hub.command, &files, force);
+		status = init_whole_commit(streams, plan->hub.command, &files, force);
 	init_files_done(&files);
 	return status;
 }
@@ -172,12 +173,20 @@ static int check(const struct streams *streams, const struct plan *plan, bool fo
 	init_files_init(&files, plan->hub.directory);
 	const bool taken = !force && init_files_exists(&files, plan->hub.file);
 	init_files_done(&files);
-	if (taken)
+	if (taken) {
 		output_message(streams,
 					   "%s: %s/%s is there already; --force replaces it, --name makes "
 					   "another tunnel",
 					   plan->hub.command, plan->hub.directory, plan->hub.file);
-	return taken ? STATUS_FAILED : STATUS_OK;
+		return STATUS_FAILED;
+	}
+	if (force || !init_whole_has(plan->hub.directory, plan->hub.name))
+		return STATUS_OK;
+	output_message(streams,
+				   "%s: there is a tunnel %s already, in %s/umbra.yaml or what that includes; "
+				   "--name makes another tunnel",
+				   plan->hub.command, plan->hub.name, plan->hub.directory);
+	return STATUS_FAILED;
 }
 
 int init_login_server_run(const struct streams *streams, int count, char **arguments) {

@@ -7,6 +7,7 @@
 #include "cli/init.h"
 #include "cli/init_files.h"
 #include "cli/init_plan.h"
+#include "cli/init_whole.h"
 #include "cli/qr.h"
 #include "cli/text_buffer.h"
 
@@ -116,7 +117,7 @@ static int make(const struct streams *streams, const struct command_line *line,
 	if (error)
 		output_message(streams, "%s: %s", name, err_text(error));
 	else
-		status = init_files_commit(streams, name, &files, line->values[FORCE] != NULL);
+		status = init_whole_commit(streams, name, &files, line->values[FORCE] != NULL);
 	init_files_done(&files);
 	if (status == STATUS_OK)
 		status = tell(streams, plan, directory);

@@ -7,6 +7,7 @@
 #include "cli/init_networks.h"
 #include "cli/init_plan.h"
 #include "cli/init_shared.h"
+#include "cli/init_whole.h"
 #include "cli/qr.h"
 #include "cli/text_buffer.h"
 
@@ -116,7 +117,7 @@ static int make(const struct streams *streams, const char *command, const struct
 		output_message(streams, "%s: %s", command, err_text(error));
 		return STATUS_FAILED;
 	}
-	status = init_files_commit(streams, command, files, target->force);
+	status = init_whole_commit(streams, command, files, target->force);
 	return status == STATUS_OK ? tell(streams, line, name, file, target, is_main) : status;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/init_hub.h"
 #include "cli/init_plan.h"
 #include "cli/init_shared.h"
+#include "cli/init_whole.h"
 #include "cli/text_buffer.h"
 #include "crypto/csprng.h"
 
@@ -140,7 +141,7 @@ int init_shared_server_run(const struct streams *streams, int count, char **argu
 		output_message(streams, "%s: %s", command, err_text(error));
 		status = STATUS_FAILED;
 	} else {
-		status = init_files_commit(streams, command, &files, line.values[FORCE] != NULL);
+		status = init_whole_commit(streams, command, &files, line.values[FORCE] != NULL);
 	}
 	init_files_done(&files);
 	if (status != STATUS_OK)

@@ -10,6 +10,7 @@
 #include "cli/init_networks.h"
 #include "cli/init_plan.h"
 #include "cli/init_streams.h"
+#include "cli/init_whole.h"
 #include "cli/qr.h"
 #include "cli/text_buffer.h"
 #include "crypto/certificate.h"
@@ -304,14 +305,17 @@ static char *make_yaml(const struct plan *plan, const char *way) {
 	return yaml.failed ? NULL : cleanup_steal(yaml.text);
 }
 
-/* Where there is a configuration, which may include it, the tunnel gets a file of its own. */
+/* Where there is a configuration, which may include it, the tunnel gets a file of its own; what is
+ * replaced is that file where it is there. */
 static enum err collect(struct init_files *files, const struct command_line *line,
 						struct plan *plan) {
 	char path[CONFIG_NAME_SIZE + 16];
 	const struct certificate_pair *pair = &plan->secrets.pair;
-	bool beside = !line->values[FORCE] && init_files_exists(files, "umbra.yaml");
-	(void)snprintf(plan->file, sizeof plan->file, beside ? "tunnels/%s.yaml" : "umbra.yaml",
-				   plan->name);
+	(void)snprintf(plan->file, sizeof plan->file, "tunnels/%s.yaml", plan->name);
+	bool beside = init_files_exists(files, "umbra.yaml") &&
+				  (!line->values[FORCE] || init_files_exists(files, plan->file));
+	if (!beside)
+		(void)snprintf(plan->file, sizeof plan->file, "umbra.yaml");
 	auto_free char *yaml = make_yaml(plan, beside ? "../" : "");
 	if (!yaml)
 		return ERR_NO_MEMORY;
@@ -390,7 +394,7 @@ int init_stream_server_run(const struct streams *streams, int count, char **argu
 		output_message(streams, "%s: %s", command, err_text(error));
 		status = STATUS_FAILED;
 	} else {
-		status = init_files_commit(streams, command, &files, line.values[FORCE] != NULL);
+		status = init_whole_commit(streams, command, &files, line.values[FORCE] != NULL);
 	}
 	init_files_done(&files);
 	return status == STATUS_OK ? show(streams, &plan, line.values[QR] != NULL) : status;

@@ -30,7 +30,8 @@ const struct command_option login_options[] = {
 					   false},
 	[REMEMBER] = {"--remember", NULL, "keep the password of a new tunnel, in a file", false},
 	[SPLIT] = {"--split", NULL, "a new tunnel takes what the server says; else everything", false},
-	[NAME] = {"--name", "TUNNEL", "what a new tunnel and its interface are called; um0", false},
+	[NAME] = {"--name", "TUNNEL", "what a new tunnel and its interface are called; um0, um1, …",
+			  false},
 	[DIRECTORY] = {"--directory", "PATH", "where a new tunnel's files go; where the daemon's are",
 				   false},
 	[SOCKET] = COMMAND_SOCKET_OPTION,
@@ -49,7 +50,7 @@ const char login_help[] =
 
 static const char name[] = "login";
 
-enum { USER_MAX = 63 };
+enum { USER_MAX = 63, ATTEMPTS = 3 /* of a person at a terminal */ };
 
 struct login {
 	const struct streams *streams;
@@ -60,7 +61,9 @@ struct login {
 	char *tunnel;                      /* its name, on the heap; NULL: the configuration has none */
 	char *known_user;                  /* likewise: who logs in there */
 	char *directory;                   /* likewise: of the configuration; NULL: not known */
+	char *configuration;               /* likewise: its file */
 	bool no_daemon;
+	struct login_tunnel made; /* where the configuration has none */
 	char user[USER_MAX + 1];
 	struct { /* wiped */
 		struct password_input password;
@@ -103,6 +106,17 @@ static int take_tunnel(struct login *login, const struct view_status *status) {
 	return STATUS_OK;
 }
 
+/* Of a new one. */
+static int name_tunnel(struct login *login, const struct view_status *status) {
+	const char *const *values = login->options->values;
+	if (login->tunnel || !login->endpoint[0] || !(values[CA] || values[PIN]))
+		return STATUS_OK; /* or about to be refused */
+	login->made.directory = values[DIRECTORY]  ? values[DIRECTORY]
+							: login->directory ? login->directory
+											   : INIT_FILES_DIRECTORY;
+	return login_tunnel_name(login->streams, status, values[NAME], &login->made);
+}
+
 /* Without a daemon there may be one later, for a tunnel that is made now. */
 static int find_tunnel(struct login *login) {
 	struct view_status status;
@@ -114,11 +128,15 @@ static int find_tunnel(struct login *login) {
 		return connection_fail(login->streams, name, error, &problem);
 	view_error_done(&problem);
 	if (error)
-		return STATUS_OK;
+		return name_tunnel(login, NULL);
 	const char *slash = status.configuration ? strrchr(status.configuration, '/') : NULL;
-	if (slash && slash > status.configuration)
+	if (slash && slash > status.configuration) {
 		login->directory = strndup(status.configuration, (size_t)(slash - status.configuration));
+		login->configuration = strdup(status.configuration);
+	}
 	int result = take_tunnel(login, &status);
+	if (result == STATUS_OK)
+		result = name_tunnel(login, &status);
 	view_status_done(&status);
 	return result;
 }
@@ -185,97 +203,159 @@ static int take_user(struct login *login) {
 	return status;
 }
 
-static int order(const struct login *login, const char *verb, const char *body,
-				 char **out_message) {
-	struct view_error problem = {0};
+static int order(const struct login *login, const char *verb, const char *body, char **out_message,
+				 struct view_error *out_problem, enum err *out_error) {
 	auto_text_buffer struct text_buffer path = {0};
 	text_buffer_add(&path, "/v1/tunnels/");
 	text_buffer_add_segment(&path, login->tunnel);
 	text_buffer_add(&path, "/%s", verb);
 	if (path.failed)
 		return output_buffer(login->streams, &path);
-	enum err error = ctl_client_do(login->client, "POST", path.text, body, out_message, &problem);
-	return error ? connection_fail(login->streams, name, error, &problem) : STATUS_OK;
+	*out_error = ctl_client_do(login->client, "POST", path.text, body, out_message, out_problem);
+	return STATUS_OK;
 }
 
-static int make_tunnel(struct login *login) {
-	const char *const *values = login->options->values;
-	struct login_tunnel tunnel = {
-		.name = values[NAME] ? values[NAME] : "um0",
-		.directory = values[DIRECTORY]  ? values[DIRECTORY]
-					 : login->directory ? login->directory
-										: INIT_FILES_DIRECTORY,
-		.user = login->user,
-		.ca = values[CA],
-		.pin = values[PIN],
-		.password = values[REMEMBER] ? &login->secrets.password : NULL,
-		.split = values[SPLIT] != NULL,
-	};
-	memcpy(tunnel.endpoint, login->endpoint, sizeof tunnel.endpoint);
-	int status = login_tunnel_make(login->streams, &tunnel);
-	if (status != STATUS_OK)
-		return status;
-	login->tunnel = strdup(tunnel.name);
-	if (!login->tunnel)
-		return STATUS_FAILED;
-	if (login->no_daemon) {
-		output_message(login->streams,
-					   "%s: umbrad is not running; once it is ('umbrad -c %s/umbra.yaml'), 'umbra "
-					   "login %s' logs in",
-					   name, tunnel.directory, tunnel.name);
-		return STATUS_NO_DAEMON;
-	}
+static int reload(const struct login *login) {
 	auto_free char *message = NULL;
 	struct view_error problem = {0};
 	enum err error = ctl_client_do(login->client, "POST", "/v1/reload", NULL, &message, &problem);
 	return error ? connection_fail(login->streams, name, error, &problem) : STATUS_OK;
 }
 
-/* What is there now: umbra.yaml is the operator's, and may not include the new file. */
-static int bring_up(struct login *login, bool is_new) {
-	struct view_tunnel tunnel;
-	struct view_error problem = {0};
-	auto_free char *message = NULL;
-	enum err error =
-		is_new ? ctl_client_tunnel(login->client, login->tunnel, &tunnel, &problem) : ERR_OK;
-	if (error == ERR_NOT_FOUND && problem.status != 0) {
-		view_error_done(&problem);
-		output_message(login->streams,
-					   "%s: umbra.yaml does not take in the new file; put include: "
-					   "[tunnels/*.yaml] there, and then 'umbra reload' and 'umbra login %s'",
-					   name, login->tunnel);
-		return STATUS_FAILED;
-	}
-	if (error)
-		return connection_fail(login->streams, name, error, &problem);
-	if (is_new)
-		view_tunnel_done(&tunnel);
-	return order(login, "up", NULL, &message);
+static void take_back(struct login *login) {
+	output_message(login->streams, "%s: the tunnel %s was not kept", name, login->made.name);
+	login_tunnel_take_back(&login->made);
 }
 
-static int log_in(struct login *login) {
-	struct view_login_request request = {.user = login->user,
-										 .password = login->secrets.password.text};
-	/* The tunnel has it, and is on its way. */
-	if (login->options->values[REMEMBER])
-		request = (struct view_login_request){.user = NULL};
+/* The daemon's configuration may be elsewhere than where the files went. */
+static int find_made(struct login *login) {
+	struct view_tunnel tunnel;
+	struct view_error problem = {0};
+	enum err error = ctl_client_tunnel(login->client, login->tunnel, &tunnel, &problem);
+	if (!error) {
+		view_tunnel_done(&tunnel);
+		return STATUS_OK;
+	}
+	if (error != ERR_NOT_FOUND || problem.status == 0)
+		return connection_fail(login->streams, name, error, &problem);
+	view_error_done(&problem);
+	output_message(login->streams,
+				   "%s: umbrad reads %s, which does not take in files of %s/tunnels; put include: "
+				   "[tunnels/*.yaml] there, and log in again",
+				   name, login->configuration ? login->configuration : "another configuration",
+				   login->made.directory);
+	return STATUS_FAILED;
+}
+
+static int make_tunnel(struct login *login) {
+	const char *const *values = login->options->values;
+	struct login_tunnel *made = &login->made;
+	made->user = login->user;
+	made->ca = values[CA];
+	made->pin = values[PIN];
+	made->password = values[REMEMBER] ? &login->secrets.password : NULL;
+	made->split = values[SPLIT] != NULL;
+	memcpy(made->endpoint, login->endpoint, sizeof made->endpoint);
+	int status = login_tunnel_make(login->streams, made);
+	if (status != STATUS_OK)
+		return status;
+	login->tunnel = strdup(made->name);
+	if (!login->tunnel)
+		return STATUS_FAILED;
+	if (login->no_daemon) {
+		output_message(login->streams,
+					   "%s: umbrad is not running; once it is ('umbrad -c %s/umbra.yaml'), 'umbra "
+					   "login %s' logs in",
+					   name, made->directory, made->name);
+		return STATUS_NO_DAEMON;
+	}
+	status = reload(login);
+	if (status == STATUS_OK)
+		status = find_made(login);
+	if (status != STATUS_OK)
+		take_back(login);
+	return status;
+}
+
+static int bring_up(const struct login *login) {
+	auto_free char *message = NULL;
+	struct view_error problem = {0};
+	enum err error = ERR_OK;
+	int status = order(login, "up", NULL, &message, &problem, &error);
+	return error ? connection_fail(login->streams, name, error, &problem) : status;
+}
+
+/* What came of a login, when it was told. */
+enum answer {
+	ANSWER_IN,
+	ANSWER_WRONG,    /* what was said is not right: who is there can say something else */
+	ANSWER_DECLINED, /* this end does not trust that server, or has nothing that it wants */
+	ANSWER_OTHER,
+};
+
+static enum answer answer_of(const struct view_error *problem) {
+	if (problem->code && strcmp(problem->code, "credentials") == 0)
+		return ANSWER_WRONG;
+	return problem->code && strcmp(problem->code, "declined") == 0 ? ANSWER_DECLINED : ANSWER_OTHER;
+}
+
+static int log_in(const struct login *login, bool says, enum answer *out_answer) {
+	struct view_login_request request = {.user = NULL};
+	if (says) {
+		request.user = (char *)login->user;
+		request.password = (char *)login->secrets.password.text;
+	}
 	char *body;
 	size_t size;
 	auto_free char *message = NULL;
+	struct view_error problem = {0};
+	*out_answer = ANSWER_OTHER;
 	enum err error = view_login_request_encode(&request, &body, &size);
 	if (error) {
 		output_message(login->streams, "%s: %s", name, err_text(error));
 		return STATUS_FAILED;
 	}
-	int status = order(login, "login", body, &message);
+	int status = order(login, "login", body, &message, &problem, &error);
 	wipe(body, size);
 	free(body);
+	if (error) {
+		*out_answer = answer_of(&problem);
+		return connection_fail(login->streams, name, error, &problem);
+	}
 	if (status != STATUS_OK)
 		return status;
+	*out_answer = ANSWER_IN;
 	auto_text_buffer struct text_buffer line = {0};
 	text_buffer_add_clean(&line, message ? message : "done");
 	text_buffer_add(&line, "\n");
 	return output_buffer(login->streams, &line);
+}
+
+static int ask_password(struct login *login) {
+	return password_input_read(login->streams, name, login->options->values[PASSWORD_FILE],
+							   login->user, false, &login->secrets.password);
+}
+
+/* People mistype. */
+static int log_in_with_patience(struct login *login, bool is_new) {
+	const bool remembers = login->options->values[REMEMBER] != NULL;
+	const bool may_ask = !login->options->values[PASSWORD_FILE] && isatty(login->streams->input);
+	enum answer answer;
+	/* A new tunnel has what is remembered, and is on its way. */
+	int status = log_in(login, !remembers, &answer);
+	for (int attempt = 1; answer == ANSWER_WRONG && may_ask && attempt < ATTEMPTS; attempt++) {
+		status = ask_password(login);
+		if (status != STATUS_OK)
+			break;
+		status = log_in(login, true, &answer);
+		if (answer == ANSWER_IN && remembers)
+			status = login_tunnel_remember(login->streams, &login->made);
+	}
+	if (!is_new || !(answer == ANSWER_DECLINED || (answer == ANSWER_WRONG && remembers)))
+		return status;
+	take_back(login);
+	(void)!reload(login);
+	return status;
 }
 
 static int run(struct login *login) {
@@ -288,13 +368,12 @@ static int run(struct login *login) {
 	if (status == STATUS_OK)
 		status = take_user(login);
 	if (status == STATUS_OK && says_password)
-		status = password_input_read(login->streams, name, login->options->values[PASSWORD_FILE],
-									 login->user, false, &login->secrets.password);
+		status = ask_password(login);
 	if (status == STATUS_OK && is_new)
 		status = make_tunnel(login);
 	if (status == STATUS_OK)
-		status = bring_up(login, is_new);
-	return status == STATUS_OK ? log_in(login) : status;
+		status = bring_up(login);
+	return status == STATUS_OK ? log_in_with_patience(login, is_new) : status;
 }
 
 int login_run(const struct streams *streams, int count, char **arguments) {
@@ -322,5 +401,7 @@ int login_run(const struct streams *streams, int count, char **arguments) {
 	free(login.tunnel);
 	free(login.known_user);
 	free(login.directory);
+	free(login.configuration);
+	login_tunnel_done(&login.made);
 	return status;
 }

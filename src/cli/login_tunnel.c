@@ -1,3 +1,4 @@
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +9,12 @@
 #include "cli/init_files.h"
 #include "cli/init_plan.h"
 #include "cli/init_streams.h"
+#include "cli/init_whole.h"
 #include "cli/login.h"
 #include "cli/text_buffer.h"
 #include "crypto/certificate.h"
 #include "crypto/chain.h"
+#include "ctl/view.h"
 
 static const char command[] = "login";
 
@@ -95,8 +98,11 @@ static void add_tunnel(struct text_buffer *yaml, const struct login_tunnel *tunn
 							  "    routes: { include: [\"0.0.0.0/0\", \"::/0\"] }\n");
 }
 
-static int commit(const struct streams *streams, const struct login_tunnel *tunnel,
-				  struct init_files *files) {
+/* Files that are there already lack a name of their own, not force. */
+static const char hint[] = "--name TUNNEL takes another name";
+
+static int place(const struct streams *streams, struct login_tunnel *tunnel) {
+	struct init_files *files = &tunnel->files;
 	char file[PATH_SIZE] = "umbra.yaml";
 	const bool is_main = !init_files_exists(files, file);
 	auto_text_buffer struct text_buffer yaml = {0};
@@ -119,19 +125,91 @@ static int commit(const struct streams *streams, const struct login_tunnel *tunn
 		output_message(streams, "%s: %s", command, err_text(error));
 		return STATUS_FAILED;
 	}
-	int status = init_files_commit(streams, command, files, false);
+	int status = init_whole_place(streams, command, files, false);
+	if (status != STATUS_OK)
+		return status;
+	if (init_whole_lacks(tunnel->directory, tunnel->name)) {
+		init_files_take_back(files);
+		output_message(streams,
+					   "%s: %s/umbra.yaml does not take in tunnels/%s.yaml, and nothing was made; "
+					   "put include: [tunnels/*.yaml] there, and log in again",
+					   command, tunnel->directory, tunnel->name);
+		return STATUS_FAILED;
+	}
+	init_files_keep(files);
+	output_message(streams, "%s: made %s/%s, the tunnel %s", command, tunnel->directory, file,
+				   tunnel->name);
+	return STATUS_OK;
+}
+
+int login_tunnel_make(const struct streams *streams, struct login_tunnel *tunnel) {
+	init_files_init(&tunnel->files, tunnel->directory);
+	tunnel->files.hint = hint;
+	int status = tunnel->ca ? add_authorities(streams, tunnel, &tunnel->files) : STATUS_OK;
 	if (status == STATUS_OK)
-		output_message(streams, "%s: made %s/%s, the tunnel %s", command, tunnel->directory, file,
-					   tunnel->name);
+		status = place(streams, tunnel);
 	return status;
 }
 
-int login_tunnel_make(const struct streams *streams, const struct login_tunnel *tunnel) {
+void login_tunnel_take_back(struct login_tunnel *tunnel) {
+	init_files_take_back(&tunnel->files);
+}
+
+int login_tunnel_remember(const struct streams *streams, const struct login_tunnel *tunnel) {
 	struct init_files files;
 	init_files_init(&files, tunnel->directory);
-	int status = tunnel->ca ? add_authorities(streams, tunnel, &files) : STATUS_OK;
-	if (status == STATUS_OK)
-		status = commit(streams, tunnel, &files);
+	enum err error = add_password(tunnel, &files);
+	int status = STATUS_FAILED;
+	if (error)
+		output_message(streams, "%s: %s", command, err_text(error));
+	else
+		status = init_files_commit(streams, command, &files, true);
 	init_files_done(&files);
 	return status;
+}
+
+void login_tunnel_done(struct login_tunnel *tunnel) {
+	init_files_done(&tunnel->files);
+}
+
+/* What a name would get into the way of; NULL: nothing. */
+static const char *taken_by(const struct view_status *status, const char *directory,
+							const char *name) {
+	static const struct {
+		const char *before, *behind;
+	} paths[] = {{"tunnels/", ".yaml"}, {"keys/", "-ca.pem"}, {"keys/", ".password"}};
+	struct init_files files;
+	const char *by = NULL;
+	for (size_t i = 0; status && !by && i < status->tunnel_count; i++)
+		if (strcmp(status->tunnels[i].name, name) == 0)
+			by = "a tunnel";
+	if (!by && init_whole_has(directory, name))
+		by = "a tunnel";
+	init_files_init(&files, directory);
+	for (size_t i = 0; !by && i < sizeof paths / sizeof paths[0]; i++) {
+		char path[PATH_SIZE];
+		(void)snprintf(path, sizeof path, "%s%s%s", paths[i].before, name, paths[i].behind);
+		if (init_files_exists(&files, path))
+			by = "a file of a tunnel";
+	}
+	init_files_done(&files);
+	return by || if_nametoindex(name) == 0 ? by : "an interface";
+}
+
+int login_tunnel_name(const struct streams *streams, const struct view_status *status,
+					  const char *wanted, struct login_tunnel *tunnel) {
+	const char *by = NULL;
+	for (unsigned i = 0; i <= CONFIG_TUNNELS_MAX && (i == 0 || by); i++) {
+		if (wanted)
+			(void)snprintf(tunnel->name, sizeof tunnel->name, "%s", wanted);
+		else
+			(void)snprintf(tunnel->name, sizeof tunnel->name, "um%u", i);
+		by = taken_by(status, tunnel->directory, tunnel->name);
+		if (wanted)
+			break;
+	}
+	if (by)
+		output_message(streams, "%s: there is %s called %s already; %s", command, by, tunnel->name,
+					   hint);
+	return by ? STATUS_FAILED : STATUS_OK;
 }

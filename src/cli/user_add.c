@@ -1,9 +1,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "cli/text_buffer.h"
 #include "cli/user.h"
 #include "cli/user_request.h"
+#include "cli/user_text.h"
 #include "ctl/view_user.h"
 
 enum {
@@ -48,9 +50,11 @@ static const char name[] = "user add";
 
 static void tell(const struct streams *streams, const char *command, const struct view_user *user) {
 	auto_text_buffer struct text_buffer text = {0};
+	const char *hindrance = user_text_hindrance(user, clock_wall_now() / CLOCK_SECOND);
 	text_buffer_add_clean(&text, user->name);
-	output_message(streams, "%s: %s %s", command, text.failed ? "the user" : text.text,
-				   user->disabled ? "was added, and may not log in yet" : "may log in");
+	output_message(streams, "%s: %s %s%s", command, text.failed ? "the user" : text.text,
+				   hindrance ? "was added, and may not log in yet: " : "may log in",
+				   hindrance ? hindrance : "");
 }
 
 static int make_request(const struct streams *streams, const struct command_line *line,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli/connection.h"
 #include "cli/quantity.h"
 #include "cli/text_buffer.h"
@@ -99,7 +100,8 @@ static void tell_state(const struct streams *streams, const char *command,
 					   const struct view_user *user) {
 	auto_text_buffer struct text_buffer text = {0};
 	add_name(&text, user);
-	text_buffer_add(&text, user->disabled ? " may not log in" : " may log in");
+	const char *hindrance = user_text_hindrance(user, clock_wall_now() / CLOCK_SECOND);
+	text_buffer_add(&text, hindrance ? " may not log in: %s" : " may log in", hindrance);
 	say(streams, command, &text);
 }
 
@@ -109,7 +111,10 @@ static void tell_expiry(const struct streams *streams, const char *command,
 	char date[QUANTITY_SIZE];
 	quantity_date(user->expires, date);
 	add_name(&text, user);
-	text_buffer_add(&text, user->expires ? " expires at %s" : " never expires", date);
+	if (user->expires && clock_wall_now() / CLOCK_SECOND >= user->expires)
+		text_buffer_add(&text, " has expired, at %s, and may not log in", date);
+	else
+		text_buffer_add(&text, user->expires ? " expires at %s" : " never expires", date);
 	say(streams, command, &text);
 }
 

@@ -18,6 +18,14 @@ static const char *state_of(const struct view_user *user, uint64_t now) {
 	return user->quota && user->used >= user->quota ? "used up" : "active";
 }
 
+const char *user_text_hindrance(const struct view_user *user, uint64_t now) {
+	if (user->disabled)
+		return "is disabled";
+	if (user->expires && now >= user->expires)
+		return "has expired";
+	return user->quota && user->used >= user->quota ? "has used up the quota" : NULL;
+}
+
 void user_text_groups(struct text_buffer *text, const struct view_user *user) {
 	auto_text_buffer struct text_buffer groups = {0};
 	for (const char *next = user->groups; next && *next; next++)

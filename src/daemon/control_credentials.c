@@ -146,6 +146,13 @@ static void connected(struct control_tunnel *tunnel, const struct process_messag
 	control_credentials_settle(tunnel);
 }
 
+/* Whose word it is, and whether another password may mend it. */
+static const char *code_of(uint32_t reject) {
+	if (reject == PROCESS_ACCEPTED)
+		return "declined";
+	return reject == PROCESS_REJECT_CREDENTIALS ? "credentials" : "refused";
+}
+
 void control_credentials_event(struct control_tunnel *tunnel,
 							   const struct process_message *message) {
 	if (!tunnel->credentials || !tunnel->credentials->taken)
@@ -155,7 +162,7 @@ void control_credentials_event(struct control_tunnel *tunnel,
 	else if (message->event.count == PROCESS_REJECT_BUSY)
 		tunnel->credentials->busy = true;
 	else
-		refuse(tunnel, 403, "refused", message->event.text);
+		refuse(tunnel, 403, code_of(message->event.count), message->event.text);
 }
 
 uint64_t control_credentials_run(struct control *control, uint64_t now) {

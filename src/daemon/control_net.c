@@ -360,7 +360,9 @@ void control_net_event(void *context, struct channel_message *message) {
 		break;
 	case PROCESS_EVENT_REFUSED:
 		control_api_publish(control, "peer.refused", tunnel->name, peer->name,
-							"%s refused the login: %s", peer->name, body->event.text);
+							body->event.count ? "%s refused the login: %s"
+											  : "this end does not log in to %s: %s",
+							peer->name, body->event.text);
 		control_credentials_event(tunnel, body);
 		break;
 	}

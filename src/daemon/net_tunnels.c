@@ -46,7 +46,8 @@ static void log_event(const struct net_tunnel *tunnel, const struct net_event *e
 		log_debug("%speer %.8s: session ended, code %u", tunnel->prefix, key, event->count);
 		break;
 	case PROCESS_EVENT_REFUSED:
-		log_debug("%speer %.8s: login refused: %s", tunnel->prefix, key, event->text);
+		log_debug("%speer %.8s: login %s: %s", tunnel->prefix, key,
+				  event->count ? "refused" : "given up by this end", event->text);
 		break;
 	}
 }

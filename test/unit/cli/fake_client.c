@@ -30,10 +30,9 @@ __attribute__((format(printf, 1, 2))) static void note(const char *format, ...) 
 static enum err answer(struct view_error *out_error) {
 	if (fake.questions++ < fake.fails_from || !fake.error)
 		return ERR_OK;
-	char code[] = "code";
 	*out_error = (struct view_error){
 		.status = fake.status,
-		.code = strdup(code),
+		.code = strdup(fake.code ? fake.code : "code"),
 		.message = fake.error_message ? strdup(fake.error_message) : NULL,
 	};
 	return fake.error;

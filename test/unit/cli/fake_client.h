@@ -18,6 +18,7 @@ struct fake_client {
 	enum err open_error;       /* of ctl_client_new() */
 	enum err error;            /* of every question, with the code and message */
 	unsigned status;           /* of the error; 0: there was no answer */
+	const char *code;          /* of the error; NULL: "code" */
 	const char *error_message; /* NULL: none */
 	int fails_from;            /* the question, from 0, with which the errors begin */
 	const char *answer;        /* of ctl_client_ask() and ctl_client_do() */

@@ -106,6 +106,27 @@ static void a_second_one(void **state) {
 					 STATUS_FAILED);
 	assert_non_null(strstr(capture.error, "tunnels/two.yaml is there already"));
 	assert_int_equal(folder_count(&folder), count);
+	assert_non_null(strstr(capture.error, "--force replaces it"));
+	/* Which is true: it, and nothing beside it. */
+	char *two_before = strdup(folder_read(&folder, "tunnels/two.yaml"));
+	char *main_before = strdup(folder_read(&folder, "umbra.yaml"));
+	assert_int_equal(RUN(&capture, &folder, "--endpoint", "192.0.2.1", "--name", "two", "--listen",
+						 "6", "--force"),
+					 STATUS_OK);
+	assert_string_not_equal(folder_read(&folder, "tunnels/two.yaml"), two_before);
+	assert_string_equal(folder_read(&folder, "umbra.yaml"), main_before);
+	/* A name or port that is taken elsewhere: the daemon would refuse all, and nothing changes. */
+	assert_int_equal(RUN(&capture, &folder, "--endpoint", "192.0.2.1", "--listen", "7"),
+					 STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "there is a tunnel vpn already"));
+	assert_int_equal(RUN(&capture, &folder, "--endpoint", "192.0.2.1", "--name", "three"),
+					 STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "port 51820 is taken by the tunnel"));
+	assert_false(folder_has(&folder, "tunnels/three.yaml"));
+	assert_string_equal(folder_read(&folder, "umbra.yaml"), main_before);
+	config_free(load(&folder));
+	free(two_before);
+	free(main_before);
 	assert_int_equal(RUN(&capture, &folder, "--endpoint", "192.0.2.1", "--force"), STATUS_OK);
 	assert_string_not_equal(folder_read(&folder, "keys/vpn.pem"), before);
 	assert_string_equal(folder_read(&folder, "ca/ca.pem"), authority);

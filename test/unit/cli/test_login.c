@@ -107,16 +107,16 @@ static void test_a_new_server(void **state) {
 					 STATUS_OK);
 	assert_string_equal(fake.asked, "status 1\n"
 									"POST /v1/reload\n"
-									"tunnel um0\n"
-									"POST /v1/tunnels/um0/up\n"
-									"POST /v1/tunnels/um0/login "
+									"tunnel um2\n"
+									"POST /v1/tunnels/um2/up\n"
+									"POST /v1/tunnels/um2/login "
 									"{\"user\":null,\"password\":null}\n");
-	assert_int_equal(folder_mode(&folder, "etc/keys/um0.password"), 0600);
+	assert_int_equal(folder_mode(&folder, "etc/keys/um2.password"), 0600);
 	assert_int_equal(folder_mode(&folder, "etc/umbra.yaml"), 0600);
 	assert_null(strstr(folder_read(&folder, "etc/umbra.yaml"), "secret"));
 	(void)snprintf(folder.path + strlen(folder.path), 8, "/etc");
 	struct config *config = load(&folder, CONFIG_SECRETS);
-	const struct config_tunnel *tunnel = config_find(config, "um0");
+	const struct config_tunnel *tunnel = config_find(config, "um2");
 	assert_true(tunnel->logs_in && tunnel->role == CONFIG_CLIENT);
 	assert_string_equal(tunnel->login.username, "alice");
 	assert_string_equal(tunnel->login.password, "secret");
@@ -166,6 +166,20 @@ static void test_what_is_missing_for_a_new_one(void **state) {
 					 STATUS_NO_DAEMON);
 	assert_true(folder_has(&folder, "one/umbra.yaml"));
 	assert_non_null(strstr(capture.error, "'umbra login um0' logs in"));
+	/* The next one has a name of its own; a name that is wanted has to be free. */
+	assert_int_equal(RUN(&folder, "", &capture, "192.0.2.2", "--user", "a", "--pin", PIN,
+						 "--directory", "%/one"),
+					 STATUS_NO_DAEMON);
+	assert_true(folder_has(&folder, "one/tunnels/um1.yaml"));
+	(void)snprintf(folder.path + strlen(folder.path), 8, "/one");
+	struct config *config = load(&folder, CONFIG_SECRETS);
+	assert_int_equal(config->tunnel_count, 2);
+	config_free(config);
+	folder.path[strlen(folder.path) - 4] = '\0';
+	assert_int_equal(RUN(&folder, "", &capture, "192.0.2.3", "--user", "a", "--pin", PIN,
+						 "--directory", "%/one", "--name", "um1"),
+					 STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "there is a tunnel called um1 already; --name TUNNEL"));
 	(void)reset(state);
 	fake.server = NULL;
 	fake.error = ERR_NOT_FOUND;
@@ -175,8 +189,64 @@ static void test_what_is_missing_for_a_new_one(void **state) {
 						 "--directory", "%/two"),
 					 STATUS_FAILED);
 	assert_non_null(strstr(capture.error, "put include: [tunnels/*.yaml] there"));
-	assert_string_equal(fake.asked, "status 1\nPOST /v1/reload\ntunnel um0\n");
+	assert_string_equal(fake.asked, "status 1\nPOST /v1/reload\ntunnel um2\n");
+	assert_false(folder_has(&folder, "two"));
+	/* Or what is there does not take it in, which needs no daemon to be seen. */
+	(void)reset(state);
+	fake.server = NULL;
+	folder_write(&folder, "umbra.yaml", "tunnels: {}\n", 0600);
+	assert_int_equal(
+		RUN(&folder, "x\n", &capture, "192.0.2.1", "--user", "a", "--pin", PIN, "--directory", "%"),
+		STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "does not take in tunnels/um2.yaml, and nothing was"));
+	assert_string_equal(fake.asked, "status 1\n");
+	assert_false(folder_has(&folder, "tunnels"));
 	folder_done(&folder);
+}
+
+/* A new tunnel that the daemon does not take, or whose server this end does not, was never there;
+ * one that the server refuses stays. */
+static void test_a_new_one_that_fails(void **state) {
+	static const struct {
+		int fails_from;
+		unsigned status;
+		const char *code, *remember;
+		bool stays, reloads;
+	} rows[] = {
+		{1, 400, "invalid", NULL, false, false},
+		{4, 403, "declined", NULL, false, true},
+		{4, 403, "credentials", NULL, true, false},
+		{4, 403, "credentials", "--remember", false, true},
+		{4, 403, "refused", "--remember", true, false},
+		{4, 504, "unavailable", NULL, true, false},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct folder folder;
+		struct capture capture;
+		(void)reset(state);
+		folder_init(&folder);
+		folder_write(&folder, "umbra.yaml", "include: [tunnels/*.yaml]\n", 0600);
+		fake.server = NULL;
+		fake.fails_from = rows[i].fails_from;
+		fake.error = ERR_INVALID;
+		fake.status = rows[i].status;
+		fake.code = rows[i].code;
+		fake.error_message = "what the daemon says";
+		assert_int_equal(RUN(&folder, "x\n", &capture, "192.0.2.1", "--user", "a", "--pin", PIN,
+							 "--directory", "%", rows[i].remember ? "--remember" : "--split"),
+						 STATUS_FAILED);
+		assert_non_null(strstr(capture.error, "umbra: login: what the daemon says\n"));
+		assert_int_equal(folder_has(&folder, "tunnels/um2.yaml"), rows[i].stays);
+		assert_int_equal(folder_has(&folder, "keys"), rows[i].stays && rows[i].remember);
+		assert_int_equal(!strstr(capture.error, "um2 was not kept"), rows[i].stays);
+		const char *end = strrchr(fake.asked, 'P');
+		assert_int_equal(strncmp(end, "POST /v1/reload", 15) == 0 && rows[i].fails_from > 1,
+						 rows[i].reloads);
+		/* Nothing else is left either. */
+		assert_int_equal(folder_count(&folder),
+						 1 + (rows[i].stays ? (rows[i].remember ? 4 : 2) : 0));
+		folder_done(&folder);
+	}
 }
 
 static void test_refusals(void **state) {
@@ -225,6 +295,7 @@ static void test_refusals(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_a_known_server, reset),
+		cmocka_unit_test_setup(test_a_new_one_that_fails, reset),
 		cmocka_unit_test_setup(test_a_new_server, reset),
 		cmocka_unit_test_setup(test_by_a_pin, reset),
 		cmocka_unit_test_setup(test_refusals, reset),

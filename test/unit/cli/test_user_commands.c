@@ -72,13 +72,13 @@ static void expect_usage(const char *words, const char *said) {
 static void test_add(void **state) {
 	expect("add alice", "correct horse\n",
 		   "POST /v1/users {\"name\":\"alice\",\"password\":\"correct horse\"}\n",
-		   "umbra: user add: alice was added, and may not log in yet\n");
+		   "umbra: user add: alice was added, and may not log in yet: is disabled\n");
 	expect("add alice --no-password --groups staff,x --expires 2026-12-31 --quota 10G --rate 5M "
 		   "--devices 2 --disabled",
 		   "",
 		   "POST /v1/users {\"name\":\"alice\",\"groups\":[\"staff\",\"x\"],\"disabled\":true,"
 		   "\"expires\":1798761599,\"quota\":10737418240,\"rate\":5242880,\"devices\":2}\n",
-		   "umbra: user add: alice was added, and may not log in yet\n");
+		   "umbra: user add: alice was added, and may not log in yet: is disabled\n");
 	expect_usage("add", "user add");
 	expect_usage("add alice bob", "user add");
 	expect_usage("add alice --no-password --password-file x", "does not go with");
@@ -109,11 +109,38 @@ static void test_passwords(void **state) {
 	expect_usage("passwd alice --none --password-file x", "does not go with");
 }
 
+/* Nobody is told that a user may log in who may not. */
+static void test_who_may_not(void **state) {
+	struct view_user user = example_user();
+	char *text = NULL;
+	size_t size = 0;
+	user.disabled = false;
+	user.expires = 1577836799;
+	assert_int_equal(view_user_encode(&user, &text, &size), ERR_OK);
+	fake.answer = text;
+	expect("enable alice", "", "PATCH /v1/users/alice {\"disabled\":false}\n",
+		   "umbra: user enable: alice may not log in: has expired\n");
+	expect("expire alice 2019-12-31", "", "PATCH /v1/users/alice {\"expires\":1577836799}\n",
+		   "umbra: user expire: alice has expired, at 2019-12-31 23:59, and may not log in\n");
+	expect("add alice --no-password --expires 2019-12-31", "",
+		   "POST /v1/users {\"name\":\"alice\",\"expires\":1577836799}\n",
+		   "umbra: user add: alice was added, and may not log in yet: has expired\n");
+	free(text);
+	user.expires = 0;
+	user.used = user.quota;
+	assert_int_equal(view_user_encode(&user, &text, &size), ERR_OK);
+	fake.answer = text;
+	expect("enable alice", "", "PATCH /v1/users/alice {\"disabled\":false}\n",
+		   "umbra: user enable: alice may not log in: has used up the quota\n");
+	free(text);
+	view_user_done(&user);
+}
+
 static void test_settings(void **state) {
 	expect("disable alice", "", "PATCH /v1/users/alice {\"disabled\":true}\n",
-		   "umbra: user disable: alice may not log in\n");
+		   "umbra: user disable: alice may not log in: is disabled\n");
 	expect("enable al/ice", "", "PATCH /v1/users/al%2Fice {\"disabled\":false}\n",
-		   "umbra: user enable: alice may not log in\n");
+		   "umbra: user enable: alice may not log in: is disabled\n");
 	expect("expire alice 2026-12-31", "", "PATCH /v1/users/alice {\"expires\":1798761599}\n",
 		   "umbra: user expire: alice expires at 2026-12-31 23:59\n");
 	expect("expire alice never", "", "PATCH /v1/users/alice {\"expires\":0}\n",
@@ -236,6 +263,7 @@ int main(void) {
 		cmocka_unit_test_setup(test_add, reset),
 		cmocka_unit_test_setup(test_passwords, reset),
 		cmocka_unit_test_setup(test_settings, reset),
+		cmocka_unit_test_setup(test_who_may_not, reset),
 		cmocka_unit_test_setup(test_json, reset),
 		cmocka_unit_test_setup(test_refusals, reset),
 		cmocka_unit_test_setup(test_show_and_list, reset),

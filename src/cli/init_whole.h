@@ -1,0 +1,25 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "cli/init_files.h"
+#include "cli/output.h"
+
+/*
+ * The configuration as a whole: umbra.yaml of a directory, with all that it includes. What comes
+ * into it is nothing that the daemon would refuse the whole for.
+ */
+
+/* Whether there is such a tunnel, and whether there is not; neither for what cannot be read. */
+bool init_whole_has(const char *directory, const char *tunnel);
+bool init_whole_lacks(const char *directory, const char *tunnel);
+
+/*
+ * init_files_place(), and that the whole can be read afterwards, if it could before; otherwise
+ * everything is as it was. An exit code, after a message.
+ */
+[[nodiscard]] int init_whole_place(const struct streams *streams, const char *command,
+								   struct init_files *files, bool force);
+/* And keeps it. */
+[[nodiscard]] int init_whole_commit(const struct streams *streams, const char *command,
+									struct init_files *files, bool force);

@@ -14,8 +14,7 @@
 /* Inside of the judge of logins, for control_logins*.c only. */
 
 enum {
-	CONTROL_LOGINS_MAX = 64,         /* that wait, are judged, or are being let in */
-	CONTROL_LOGINS_SOURCE_MAX = 8,   /* of them, of one IPv4 address or IPv6 /64 */
+	CONTROL_LOGINS_MAX = 128,        /* that wait, are judged, or are being let in */
 	CONTROL_LOGINS_RUNNING_MAX = 4,  /* passwords that are looked at at once, 64 MiB each */
 	CONTROL_LOGINS_MEMBER_SIZE = 80, /* "alice/255" */
 };
@@ -23,6 +22,10 @@ enum {
 /* Who is refused because all his devices are logged in has the figures of all members asked for,
  * which may be many: so often at most, of a tunnel. */
 #define CONTROL_LOGINS_FIGURES_INTERVAL (30 * CLOCK_SECOND)
+
+/* Who waited so long is told to come again: soon after that his client hears nothing any more, and
+ * there are those who came later. */
+#define CONTROL_LOGINS_PATIENCE (12 * CLOCK_SECOND)
 
 /* How long a member is taken for who was let in, and has not begun yet. */
 #define CONTROL_LOGINS_RESERVED (20 * CLOCK_SECOND)
@@ -53,6 +56,9 @@ struct control_login {
 	bool by_certificate;
 	struct endpoint from;
 	uint64_t delay_key;
+	uint64_t network;                   /* stands for the one that it comes from */
+	uint64_t turn;                      /* the least is next: see control_logins_queue.c */
+	uint64_t since;                     /* ns: when it was asked */
 	char user[STORE_USER_NAME_MAX + 1]; /* "": no name that a user has */
 	uint8_t password[PROCESS_LOGIN_PASSWORD_MAX];
 	size_t password_size;
@@ -65,6 +71,7 @@ struct control_logins {
 	struct guess_delay *delay;
 	struct list items; /* struct control_login, in order of arrival */
 	size_t count, running, running_max;
+	uint64_t turn;                           /* of who was looked at last */
 	uint64_t figures_at[CONFIG_TUNNELS_MAX]; /* ns: of tunnels, when to ask for them again */
 	uint64_t flush_at;                       /* ns; CLOCK_NEVER: the store has all */
 	uint64_t weigh_at;                       /* ns: when to look at what users with a quota used */

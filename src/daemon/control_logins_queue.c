@@ -1,4 +1,11 @@
-/* Logins that wait for their turn, and whether their passwords are right. */
+/*
+ * Logins that wait for their turn, and whether their passwords are right.
+ *
+ * One network may fill the queue as long as nobody else comes: an office behind one address is
+ * served as fast as passwords can be looked at. Networks take turns: one's first comes behind who
+ * is looked at now, each of its others one turn after the one before. Where there is no room, the
+ * last one of the network that has most is sent away for one of a network that has less.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,24 +166,75 @@ static bool has_turn(const struct control_login *login) {
 	return true;
 }
 
-void control_logins_next(struct control *control) {
-	struct control_logins *logins = control->logins;
+/* Of those who waited too long nobody would hear. */
+static void send_away_late(struct control_logins *logins) {
+	const uint64_t now = clock_now();
 	list_for_each (link, &logins->items) {
 		struct control_login *login = list_item(link, struct control_login, link);
-		if (logins->running >= logins->running_max)
-			return;
-		if (login->state == CONTROL_LOGIN_WAITING && has_turn(login))
-			start(login);
+		if (login->state == CONTROL_LOGIN_WAITING && now - login->since > CONTROL_LOGINS_PATIENCE)
+			control_logins_answer(login, PROCESS_REJECT_BUSY);
+	}
+}
+
+static struct control_login *find_next(const struct control_logins *logins) {
+	struct control_login *next = NULL;
+	list_for_each (link, &logins->items) {
+		struct control_login *login = list_item(link, struct control_login, link);
+		if (login->state == CONTROL_LOGIN_WAITING && (!next || login->turn < next->turn) &&
+			has_turn(login))
+			next = login;
+	}
+	return next;
+}
+
+void control_logins_next(struct control *control) {
+	struct control_logins *logins = control->logins;
+	struct control_login *login;
+	send_away_late(logins);
+	while (logins->running < logins->running_max && (login = find_next(logins)) != NULL) {
+		if (login->turn > logins->turn)
+			logins->turn = login->turn;
+		start(login);
 	}
 }
 
 /* Questions: */
 
-static size_t count_of_source(const struct control_logins *logins, const struct address *source) {
+static size_t count_of(const struct control_logins *logins, uint64_t network) {
 	size_t count = 0;
 	list_for_each (link, &logins->items)
-		count += same_source(&list_item(link, struct control_login, link)->from.address, source);
+		count += list_item(link, struct control_login, link)->network == network;
 	return count;
+}
+
+/* False: nobody who waits has to go for one of that network. */
+static bool make_room(struct control_logins *logins, uint64_t network) {
+	size_t most = count_of(logins, network) + 1;
+	struct control_login *last = NULL;
+	if (logins->count < CONTROL_LOGINS_MAX)
+		return true;
+	list_for_each (link, &logins->items) {
+		struct control_login *login = list_item(link, struct control_login, link);
+		const size_t count =
+			login->state == CONTROL_LOGIN_WAITING ? count_of(logins, login->network) : 0;
+		if (count > most || (last && count == most && login->network == last->network)) {
+			most = count;
+			last = login;
+		}
+	}
+	if (last)
+		control_logins_answer(last, PROCESS_REJECT_BUSY);
+	return last != NULL;
+}
+
+static uint64_t turn_of(const struct control_logins *logins, uint64_t network) {
+	uint64_t turn = logins->turn;
+	list_for_each (link, &logins->items) {
+		const struct control_login *other = list_item(link, struct control_login, link);
+		if (other->network == network && other->turn >= turn)
+			turn = other->turn + 1;
+	}
+	return turn;
 }
 
 /* Until the peers' figures are here it is not known which members have a session. */
@@ -188,8 +246,9 @@ static enum err take(struct control_tunnel *tunnel, const struct process_message
 					 const struct process_login *asked) {
 	struct control *control = tunnel->control;
 	struct control_logins *logins = control->logins;
-	if (logins->count >= CONTROL_LOGINS_MAX ||
-		count_of_source(logins, &asked->from.address) >= CONTROL_LOGINS_SOURCE_MAX)
+	const struct slice nobody = slice_of(NULL, 0);
+	const uint64_t network = guess_delay_key(logins->delay, nobody, &asked->from.address);
+	if (!make_room(logins, network))
 		return ERR_LIMIT;
 	struct control_login *login = calloc(1, sizeof *login);
 	if (!login)
@@ -204,6 +263,9 @@ static enum err take(struct control_tunnel *tunnel, const struct process_message
 		.by_certificate = asked->by_certificate,
 		.from = asked->from,
 		.delay_key = guess_delay_key(logins->delay, asked->user, &asked->from.address),
+		.network = network,
+		.turn = turn_of(logins, network),
+		.since = clock_now(),
 		.password_size = asked->password.size,
 	};
 	if (asked->user.size < sizeof login->user)

@@ -233,28 +233,116 @@ static void test_abandoned(void **state) {
 	assert_int_equal(wait_after_another(desk, "alice"), 2 * GUESS_DELAY_FIRST);
 }
 
+/* The only verdict that is there: that login is to come again. */
+static void is_sent_away(struct logins_desk *desk, uint64_t id) {
+	struct channel_message message;
+	assert_int_equal(channel_receive(desk->net, &message), ERR_OK);
+	assert_int_equal(message.message.type, PROCESS_VERDICT);
+	assert_int_equal(message.message.verdict.id, id);
+	assert_int_equal(message.message.verdict.reject, PROCESS_REJECT_BUSY);
+	assert_true(message.message.verdict.loaded);
+	channel_message_done(&message);
+	assert_int_equal(channel_receive(desk->net, &message), ERR_AGAIN);
+}
+
+static uint64_t ask_from(struct logins_desk *desk, unsigned network, unsigned host) {
+	char from[32];
+	(void)snprintf(from, sizeof from, "10.0.%u.%u:7", network, host);
+	return logins_desk_ask(desk, "nobody", "password", from);
+}
+
+/* One network may have all places, but not keep others out of them. */
 static void test_bounds(void **state) {
 	struct logins_desk *desk = *state;
+	struct control_logins *logins = desk->control.logins;
+	uint64_t last = 0;
+	for (unsigned i = 0; i < CONTROL_LOGINS_MAX; i++)
+		last = ask_from(desk, 1, i);
+	assert_int_equal(logins->count, CONTROL_LOGINS_MAX);
+	assert_in_range(logins->running, 1, CONTROL_LOGINS_RUNNING_MAX);
+	is_sent_away(desk, ask_from(desk, 1, 200));
+	/* Half of them for each of two, a third for each of three. */
+	const uint64_t first = ask_from(desk, 2, 0);
+	is_sent_away(desk, last--);
+	for (unsigned i = 1; i < CONTROL_LOGINS_MAX / 2; i++) {
+		const uint64_t others = ask_from(desk, 2, i);
+		assert_true(others > first);
+		is_sent_away(desk, last--);
+	}
+	is_sent_away(desk, ask_from(desk, 2, 200));
+	for (unsigned i = 0; i < CONTROL_LOGINS_MAX / 3; i++) {
+		struct channel_message message;
+		(void)ask_from(desk, 3, i);
+		assert_int_equal(channel_receive(desk->net, &message), ERR_OK);
+		assert_int_equal(message.message.verdict.reject, PROCESS_REJECT_BUSY);
+		channel_message_done(&message);
+	}
+	is_sent_away(desk, ask_from(desk, 3, 200));
+	unsigned shares[4] = {0};
+	list_for_each (link, &logins->items)
+		shares[list_item(link, struct control_login, link)->from.address.bytes[2]]++;
+	for (unsigned network = 1; network <= 3; network++)
+		assert_in_range(shares[network], CONTROL_LOGINS_MAX / 3, CONTROL_LOGINS_MAX / 3 + 1);
+}
+
+/* Networks take turns: who comes alone does not wait for all of another's. */
+static void test_turns(void **state) {
+	struct logins_desk *desk = *state;
 	struct process_verdict verdict;
-	char user[16], from[32];
-	/* One place may have so many of them. */
-	for (unsigned i = 0; i <= CONTROL_LOGINS_SOURCE_MAX; i++) {
-		(void)snprintf(user, sizeof user, "user%u", i);
-		(void)logins_desk_ask(desk, user, "password", "[2001:db8::1]:7");
+	unsigned before = 0;
+	for (unsigned i = 0; i < 100; i++)
+		(void)ask_from(desk, 1, i);
+	const uint64_t alone = logins_desk_ask(desk, "nobody", "password", ELSEWHERE);
+	do {
+		assert_true(logins_desk_verdict(desk, 20000, &verdict));
+		assert_int_equal(verdict.reject, PROCESS_REJECT_CREDENTIALS);
+		before++;
+	} while (verdict.id != alone);
+	/* Those that were being looked at, and as many beside it. */
+	assert_in_range(before, 1, 2 * CONTROL_LOGINS_RUNNING_MAX);
+}
+
+/* An office behind one address: all who come at once get in, one after the other. */
+static void test_one_address(void **state) {
+	enum { PEOPLE = 100 };
+	struct logins_desk *desk = *state;
+	struct process_verdict verdict;
+	char name[16];
+	for (unsigned i = 0; i < PEOPLE; i++) {
+		(void)snprintf(name, sizeof name, "user%u", i);
+		struct store_user user = logins_desk_user(name);
+		logins_desk_add(desk, &user);
+		(void)logins_desk_ask(desk, name, "password", HOME);
 	}
-	assert_true(logins_desk_verdict(desk, 1, &verdict));
-	assert_int_equal(verdict.id, CONTROL_LOGINS_SOURCE_MAX + 1);
-	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
-	assert_false(verdict.loaded);
-	for (unsigned i = CONTROL_LOGINS_SOURCE_MAX; i <= CONTROL_LOGINS_MAX; i++) {
-		(void)snprintf(from, sizeof from, "10.0.%u.1:7", i);
-		(void)logins_desk_ask(desk, "nobody", "password", from);
+	assert_int_equal(desk->control.logins->running, 1);
+	for (unsigned i = 0; i < PEOPLE; i++) {
+		/* However slow this machine is. */
+		list_for_each (link, &desk->control.logins->items)
+			list_item(link, struct control_login, link)->since = clock_now();
+		desk->set[0] = '\0';
+		assert_true(logins_desk_verdict(desk, 20000, &verdict));
+		assert_int_equal(verdict.reject, PROCESS_ACCEPTED);
+		assert_int_equal(verdict.id, i + 1);
 	}
-	assert_true(logins_desk_verdict(desk, 1, &verdict));
+}
+
+/* Who waited as long as his client does is not looked at any more. */
+static void test_patience(void **state) {
+	struct logins_desk *desk = *state;
+	struct process_verdict verdict;
+	const uint64_t first = logins_desk_ask(desk, "alice", "password", HOME),
+				   second = logins_desk_ask(desk, "bob", "password", HOME);
+	list_for_each (link, &desk->control.logins->items)
+		list_item(link, struct control_login, link)->since -= CONTROL_LOGINS_PATIENCE;
+	const uint64_t third = logins_desk_ask(desk, "carol", "password", HOME);
+	assert_true(logins_desk_verdict(desk, 20000, &verdict));
+	assert_int_equal(verdict.id, second);
 	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
-	assert_true(verdict.loaded);
-	assert_int_equal(desk->control.logins->count, CONTROL_LOGINS_MAX);
-	assert_in_range(desk->control.logins->running, 1, CONTROL_LOGINS_RUNNING_MAX);
+	for (uint64_t id = first; id <= third; id += third - first) {
+		assert_true(logins_desk_verdict(desk, 20000, &verdict));
+		assert_int_equal(verdict.id, id);
+		assert_int_equal(verdict.reject, PROCESS_REJECT_CREDENTIALS);
+	}
 }
 
 /* Nobody is let in before it is known who has a session, nor without a store. */
@@ -292,6 +380,9 @@ int main(void) {
 		row(test_wrong_guesses_wait),
 		row(test_abandoned),
 		row(test_bounds),
+		row(test_turns),
+		row(test_one_address),
+		row(test_patience),
 		row(test_busy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,23 +131,11 @@ def test_certificate(world: World) -> None:
     """Who shows a certificate needs no password, until it is revoked: `umbra ca revoke` and
     `umbra reload` end the session within a second, and it brings nobody in again."""
     server, bob = world.server, world.bob
-    text = server.configuration.read_text()
-    assert text.count("demands: [password]") == 1
-    server.configuration.write_text(text.replace("demands: [password]", "demands: [certificate]"))
+    server.demand_certificates()
     server.umbra("reload")
-    server.add_user("bob", None)
-    authority = ("--directory", str(server.authority.parent))
-    server.umbra("ca", "issue", "client", "bob", *authority, "--output", str(bob.files))
-    (bob.files / "ca.pem").write_text(server.authority.read_text())
-    (bob.files / "tunnels" / "bob.yaml").write_text(
-        f"tunnels:\n  {bob.name}:\n    protocol: phaze\n    role: client\n"
-        f'    endpoints: ["{server.where}"]\n    auth: {{ ca_file: ../ca.pem,'
-        " certificate_file: ../bob.pem, key_file: ../bob.key }\n"
-    )
-    bob.umbra("reload")
-    bob.wait()
+    bob.join(server, "bob")
     assert server.members()["bob"]["state"] == "connected"
-    server.umbra("ca", "revoke", "bob", *authority)
+    server.umbra("ca", "revoke", "bob", "--directory", str(server.authority.parent))
     assert bob.works(), "a list that nobody has read yet"
     server.umbra("reload")
     wait_until(lambda: not bob.works(), 1 + STALL, "an end of traffic")

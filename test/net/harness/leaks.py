@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.lab import Namespace
@@ -35,7 +35,7 @@ class LeakWatch:
     """Notes everything that comes in by a link and is not what may pass a kill switch.
 
     To be used on the far end of the cable, where only what was really sent arrives. `endpoints`
-    may get datagrams that look like WireGuard's, `resolvers` questions for names.
+    may get datagrams that look like the tunnel's, `resolvers` questions for names.
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class LeakWatch:
         endpoints: Iterable[Where],
         resolvers: Iterable[str] = (),
         also: Iterable[str] = (),  # addresses that may be spoken to, as of a LAN
+        looks: Callable[[bytes], bool] | None = None,  # like the tunnel's; WireGuard's
     ) -> None:
         self.seen: Counter[str] = Counter()
         self.leaks: list[str] = []
         self.leaked = 0
         self._endpoints = {(ipaddress.ip_address(a), p) for a, p in endpoints}
         self._resolvers = {ipaddress.ip_address(a) for a in resolvers}
+        self._looks = looks or looks_like_wireguard
         self._also = {ipaddress.ip_address(a) for a in also}
         self._socket = space.call(
             lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
@@ -99,7 +101,7 @@ class LeakWatch:
             return "also"
         if protocol == UDP:
             source_port, port = struct.unpack("!HH", payload[:4])
-            if (destination, port) in self._endpoints and looks_like_wireguard(payload[8:]):
+            if (destination, port) in self._endpoints and self._looks(payload[8:]):
                 return "tunnel"
             if (source_port, port) == ((68, 67) if kind == 0x0800 else (546, 547)):
                 return "dhcp"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
 import re
 from typing import Any
@@ -47,11 +48,14 @@ class MadeNode(Node):
         return self.files / "umbra.yaml"
 
     def command(self, *options: str) -> list[str]:
-        rows = {
+        rows: dict[str, Any] = {
             "control.socket": self.socket,
             "node.state_dir": self.state,
             "node.log.level": self.log_level,
+            **{f"node.{key}": value for key, value in self.settings.items()},
         }
+        if shards := os.environ.get("UMBRA_SHARDS"):
+            rows.setdefault("node.shards", shards)
         sets = [word for key, value in rows.items() for word in ("--set", f"{key}={value}")]
         return super().command(*sets, *options)
 

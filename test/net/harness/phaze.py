@@ -26,6 +26,12 @@ class Server(MadeNode):
     def authority(self) -> pathlib.Path:
         return self.files / "ca" / "ca.pem"
 
+    def demand_certificates(self) -> None:
+        text = self.configuration.read_text()
+        assert text.count("demands: [password]") == 1
+        changed = text.replace("demands: [password]", "demands: [certificate]")
+        self.configuration.write_text(changed)
+
     def add_user(self, user: str, password: str | None, *options: str) -> None:
         how = ("--no-password",) if password is None else ("--password-file", "-")
         said = None if password is None else f"{password}\n"
@@ -58,6 +64,20 @@ class Client(MadeNode):
         words = ("login", server.where, "--user", user, *options)
         return self.umbra(*words, input=f"{password}\n", check=check)
 
+    def join(self, server: Server, user: str) -> Client:
+        """By a certificate of the server's authority: nothing has to be typed, or judged for long."""
+        server.add_user(user, None)
+        ways = ("--directory", str(server.authority.parent), "--output", str(self.files))
+        server.umbra("ca", "issue", "client", user, *ways)
+        (self.files / "ca.pem").write_text(server.authority.read_text())
+        (self.files / "tunnels" / f"{user}.yaml").write_text(
+            f"tunnels:\n  {self.name}:\n    protocol: {PROTOCOL}\n    role: client\n"
+            f'    endpoints: ["{server.where}"]\n    auth: {{ ca_file: ../ca.pem,'
+            f" certificate_file: ../{user}.pem, key_file: ../{user}.key }}\n"
+        )
+        self.umbra("reload")
+        return self.wait()
+
     def server(self) -> dict[str, Any]:
         """Its one peer."""
         (peer,) = json.loads(self.umbra("peer", "list", self.name, "--json").stdout)["peers"]
@@ -77,11 +97,11 @@ def inside(number: int, family: int) -> str:
     return f"10.99.0.{number}" if family == 4 else f"fd99::{number}"
 
 
-def make_server(lab: Lab, space: Namespace, *options: str) -> Server:
+def make_server(lab: Lab, space: Namespace, *options: str, where: str | None = None) -> Server:
     """One whose clients reach its networks alone; not started yet."""
     server = Server(lab, space, space.label)
     server.name = lab.interface_name()
-    server.where = endpoint(outer_address(1, 4))
+    server.where = where or endpoint(outer_address(1, 4))
     made = server.umbra(
         *("init", f"{PROTOCOL}-server", "--name", server.name, "--no-masquerade"),
         *("--endpoint", server.where, "--network", NETWORKS, "--listen", str(PORT)),

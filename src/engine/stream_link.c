@@ -166,7 +166,8 @@ static size_t receive_once(struct stream_link *link, uint8_t *data, bool *out_mo
 							   : transport->ops->read(transport->context, data + link->rest_size,
 													  STREAM_LINK_READ, &got);
 	const bool alive = error == ERR_OK || error == ERR_AGAIN;
-	if (!alive || !take_packets(link, data, link->rest_size + got)) {
+	/* What was read of it early is whole packets, and counts though it has ended meanwhile. */
+	if (!take_packets(link, data, link->rest_size + got) || !alive) {
 		lose(link);
 		return got;
 	}

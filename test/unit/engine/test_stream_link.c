@@ -157,6 +157,25 @@ static void test_early(void **state) {
 	fake_stream_delete(fake);
 }
 
+/* The other end had closed it before anybody looked: what it said counts all the same. */
+static void test_early_end(void **state) {
+	struct way way = begin();
+	uint8_t early[2 * WIRE];
+	for (uint64_t i = 0; i < 2; i++)
+		(void)seal(way.session, i, early + i * WIRE);
+	stream_link_end(way.link);
+	rig_turn(way.rig);
+	const struct stream_link_options options = {.transport = fake_stream_of(way.fake),
+												.early = slice_of(early, sizeof early)};
+	way.fake->freed = false;
+	way.fake->end = ERR_CLOSED;
+	rig_must(stream_link_new(&options, &way.link));
+	stream_link_attach(way.link, rig_lane(way.rig, 0), &way.rig->peers[1]->peer);
+	rig_turn(way.rig);
+	assert_written(way.rig, 2);
+	end_lost(&way);
+}
+
 static void test_closed(void **state) {
 	static const enum err ends[] = {ERR_CLOSED, ERR_IO};
 	for (size_t i = 0; i < 2; i++) {
@@ -341,6 +360,7 @@ int main(void) {
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_early),
+		cmocka_unit_test(test_early_end),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_passed_over),

@@ -25,13 +25,6 @@ struct change_command {
 	struct phaze_peer_change change;
 };
 
-/* The sessions end in another way than the other end would see by itself. */
-static void end(struct phaze_peer *peer, enum phaze_close_code code) {
-	static const uint8_t none[HASH_SIZE];
-	phaze_peer_set_ticket(peer, none);
-	phaze_peer_close(peer, code);
-}
-
 static void apply(struct lane *lane, const struct phaze_peer_change *change) {
 	const uint64_t now = lane->shard->now;
 	struct phaze_peer *peer = change->peer;
@@ -40,7 +33,7 @@ static void apply(struct lane *lane, const struct phaze_peer_change *change) {
 		return;
 	if (!peer->peer.lane)
 		return;
-	if (change->changes & PHAZE_CHANGE_TICKET)
+	if ((change->changes & (PHAZE_CHANGE_TICKET | PHAZE_CHANGE_END)) == PHAZE_CHANGE_TICKET)
 		phaze_peer_set_ticket(peer, change->ticket);
 	if (change->changes & PHAZE_CHANGE_RATE) {
 		token_bucket_take(&peer->outgoing, peer->framed - peer->charged, now);
@@ -53,7 +46,7 @@ static void apply(struct lane *lane, const struct phaze_peer_change *change) {
 		phaze_peer_look_at_quota(peer);
 	}
 	if (change->changes & PHAZE_CHANGE_END)
-		end(peer, change->end);
+		phaze_peer_expel(peer, change->end);
 	if (change->changes & PHAZE_CHANGE_DETACH) {
 		phaze_peer_stop(peer, peer->is_client ? PHAZE_CLOSE_DONE : PHAZE_CLOSE_REVOKED);
 		lane_detach(lane, &peer->peer);

@@ -25,7 +25,7 @@ enum phaze_change {
 	PHAZE_CHANGE_TICKET = 2, /* the member's only one: what waits to use another one ends */
 	PHAZE_CHANGE_RATE = 4,
 	PHAZE_CHANGE_QUOTA = 8,
-	PHAZE_CHANGE_END = 16,    /* all sessions, with a CLOSE, and the ticket */
+	PHAZE_CHANGE_END = 16,    /* all sessions, with a CLOSE, and any ticket */
 	PHAZE_CHANGE_DETACH = 32, /* likewise, with CLOSE 2 */
 };
 

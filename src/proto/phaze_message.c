@@ -25,12 +25,11 @@ void phaze_message_frame(struct lane *lane, const struct session *session, enum 
 	job->associated_data_size = PHAZE_HEADER_SIZE;
 }
 
-/* Seals a message now; 0 where the session cannot. */
-static size_t seal(struct phaze_peer *peer, enum phaze_type type, const uint8_t *plain, size_t size,
-				   uint8_t out_datagram[static MESSAGE_SIZE_MAX]) {
-	struct lane *lane = peer->peer.lane;
-	struct phaze_key *key =
-		peer->current ? phaze_session_sealing(peer->current, lane->shard->now, 1) : NULL;
+/* Seals a message now; 0 where the session, which may be NULL, cannot. */
+static size_t seal(const struct phaze_session *session, enum phaze_type type, const uint8_t *plain,
+				   size_t size, uint8_t out_datagram[static MESSAGE_SIZE_MAX]) {
+	struct lane *lane = session ? session->peer->peer.lane : NULL;
+	struct phaze_key *key = lane ? phaze_session_sealing(session, lane->shard->now, 1) : NULL;
 	if (!key)
 		return 0;
 	struct aead_job job = {.key = &key->session.send,
@@ -47,7 +46,7 @@ static size_t seal(struct phaze_peer *peer, enum phaze_type type, const uint8_t 
 static void send_here(struct phaze_peer *peer, enum phaze_type type, const uint8_t *plain,
 					  size_t size) {
 	uint8_t datagram[MESSAGE_SIZE_MAX];
-	const uint32_t sealed = (uint32_t)seal(peer, type, plain, size, datagram);
+	const uint32_t sealed = (uint32_t)seal(peer->current, type, plain, size, datagram);
 	if (sealed == 0)
 		return;
 	uint8_t *slot = outbox_reserve(&peer->peer.lane->listener->outbox, sealed);
@@ -84,6 +83,14 @@ void phaze_message_close(struct phaze_peer *peer, enum phaze_close_code code) {
 	send_here(peer, PHAZE_CLOSE, plain, sizeof plain);
 }
 
+static void answer(struct phaze_peer *peer, const struct endpoint *to,
+				   const struct udp_source *from, const uint8_t *datagram, size_t size) {
+	if (size == 0)
+		return;
+	outbox_answer(&peer->peer.lane->listener->outbox, to, from, datagram, (uint32_t)size);
+	peer_count_sent(&peer->peer, size);
+}
+
 void phaze_message_send(struct phaze_peer *peer, const struct phaze_keepalive *keepalive,
 						const struct endpoint *to, const struct udp_source *from) {
 	uint8_t plain[PHAZE_KEEPALIVE_SIZE], datagram[MESSAGE_SIZE_MAX];
@@ -92,11 +99,15 @@ void phaze_message_send(struct phaze_peer *peer, const struct phaze_keepalive *k
 		return;
 	}
 	phaze_packet_encode_keepalive(keepalive, plain);
-	const size_t size = seal(peer, PHAZE_KEEPALIVE, plain, sizeof plain, datagram);
-	if (size == 0)
-		return;
-	outbox_answer(&peer->peer.lane->listener->outbox, to, from, datagram, (uint32_t)size);
-	peer_count_sent(&peer->peer, size);
+	answer(peer, to, from, datagram,
+		   seal(peer->current, PHAZE_KEEPALIVE, plain, sizeof plain, datagram));
+}
+
+void phaze_message_part(const struct phaze_session *session) {
+	uint8_t plain[PHAZE_CLOSE_SIZE], datagram[MESSAGE_SIZE_MAX];
+	phaze_packet_encode_close(session->code, plain);
+	answer(session->peer, &session->to, &session->from, datagram,
+		   seal(session, PHAZE_CLOSE, plain, sizeof plain, datagram));
 }
 
 /* Of the newest key, and newer than all that came under it. */
@@ -133,8 +144,11 @@ void phaze_message_take(struct lane *lane, const struct incoming *incoming,
 	struct phaze_key *key = (struct phaze_key *)incoming->session;
 	struct phaze_keepalive keepalive;
 	enum phaze_close_code code;
-	if (!phaze_peer_heard(peer, key))
+	if (!phaze_peer_heard(peer, key)) {
+		if (key->owner->stage == PHAZE_PARTING && incoming->message != PHAZE_CLOSE)
+			phaze_message_part(key->owner);
 		return;
+	}
 	switch ((enum phaze_type)incoming->message) {
 	case PHAZE_KEEPALIVE:
 		if (phaze_packet_decode_keepalive(data, size, &keepalive) == ERR_OK)

@@ -19,6 +19,9 @@ void phaze_message_greet(struct phaze_peer *peer);
 void phaze_message_rekey(struct phaze_peer *peer, const uint8_t *content, size_t size);
 void phaze_message_close(struct phaze_peer *peer, enum phaze_close_code code);
 
+/* In one that parts: its CLOSE once more. */
+void phaze_message_part(const struct phaze_session *session);
+
 /*
  * A ping or pong in the current session, to any address; from NULL leaves the source to the kernel.
  * It counts as sent, but not for the timers.

@@ -41,6 +41,18 @@ static void end_pending(struct phaze_peer *peer, const struct phaze_session *but
 	phaze_timers_pending(peer);
 }
 
+/* Only those that part stay. */
+static void end_waiting(struct phaze_peer *peer) {
+	size_t kept = 0;
+	for (size_t i = 0; i < peer->pending_count; i++)
+		if (peer->pending[i]->stage == PHAZE_PARTING)
+			peer->pending[kept++] = peer->pending[i];
+		else
+			phaze_session_end(peer->pending[i], PHAZE_CLOSE_REPLACED, false);
+	peer->pending_count = kept;
+	phaze_timers_pending(peer);
+}
+
 static void remove_pending(struct phaze_peer *peer, size_t count) {
 	peer->pending_count -= count;
 	memmove(peer->pending, peer->pending + count, peer->pending_count * sizeof peer->pending[0]);
@@ -57,21 +69,62 @@ void phaze_peer_expire_pending(struct phaze_peer *peer) {
 		staging_drop(&peer->peer);
 }
 
-/* Where there is one; nothing is sent. */
-static void end_current(struct phaze_peer *peer, enum phaze_close_code code, bool by_peer) {
+static void add_pending(struct phaze_peer *peer, struct phaze_session *session) {
+	if (peer->pending_count == PHAZE_PENDING_MAX) {
+		phaze_session_end(peer->pending[0], PHAZE_CLOSE_REPLACED, false);
+		remove_pending(peer, 1);
+	}
+	peer->pending[peer->pending_count++] = session;
+	phaze_timers_pending(peer);
+}
+
+/* It is current no more; NULL where there is none. */
+static struct phaze_session *take_current(struct phaze_peer *peer) {
 	struct phaze_session *current = peer->current;
 	if (!current)
-		return;
+		return NULL;
 	peer->current = NULL;
 	/* Before anybody is told: who hears of it may look. */
 	atomic_store_explicit(&peer->connected, false, memory_order_relaxed);
-	phaze_session_end(current, code, by_peer);
 	phaze_timers_lost(peer);
+	return current;
+}
+
+/* Where there is one; nothing is sent. */
+static void end_current(struct phaze_peer *peer, enum phaze_close_code code, bool by_peer) {
+	struct phaze_session *current = take_current(peer);
+	if (current)
+		phaze_session_end(current, code, by_peer);
+}
+
+/*
+ * A CLOSE that leaves right behind the server's verdict is there before the client has the session,
+ * and is no packet of anybody's then. By a connection it waits behind the verdict.
+ */
+static bool may_be_early(const struct phaze_peer *peer, const struct phaze_session *session) {
+	return !peer->is_client && !session->heard && !session->link;
 }
 
 void phaze_peer_close(struct phaze_peer *peer, enum phaze_close_code code) {
+	struct phaze_session *current = peer->current;
 	phaze_message_close(peer, code);
-	end_current(peer, code, false);
+	if (!current || !may_be_early(peer, current)) {
+		end_current(peer, code, false);
+		return;
+	}
+	(void)take_current(peer);
+	phaze_session_part(current, code);
+	current->arrived = now_of(peer);
+	add_pending(peer, current);
+}
+
+void phaze_peer_expel(struct phaze_peer *peer, enum phaze_close_code code) {
+	memset(peer->ticket, 0, sizeof peer->ticket);
+	for (size_t i = 0; i < peer->pending_count; i++)
+		if (may_be_early(peer, peer->pending[i]))
+			phaze_session_part(peer->pending[i], code);
+	end_waiting(peer);
+	phaze_peer_close(peer, code);
 }
 
 void phaze_peer_closed(struct phaze_peer *peer, enum phaze_close_code code) {
@@ -146,25 +199,22 @@ void phaze_peer_take(struct phaze_peer *peer, struct phaze_session *session, boo
 		make_current(peer, session);
 		return;
 	}
-	if (peer->pending_count == PHAZE_PENDING_MAX) {
-		phaze_session_end(peer->pending[0], PHAZE_CLOSE_REPLACED, false);
-		remove_pending(peer, 1);
-	}
-	peer->pending[peer->pending_count++] = session;
-	phaze_timers_pending(peer);
+	add_pending(peer, session);
 }
 
 bool phaze_peer_heard(struct phaze_peer *peer, struct phaze_key *key) {
 	struct phaze_session *session = key->owner;
 	/* It may have ended since the packet was looked at, and is there until the turn's end. */
-	if (session->stage == PHAZE_ENDED || (key != session->newest && key != session->old))
+	if (session->stage == PHAZE_ENDED || session->stage == PHAZE_PARTING ||
+		(key != session->newest && key != session->old))
 		return false;
+	const bool is_first = !session->heard;
+	session->heard = true;
 	if (session->stage == PHAZE_PENDING)
 		make_current(peer, session);
 	if (session->stage != PHAZE_CURRENT)
 		return false; /* its quota was used up before it began */
-	if (!session->heard) {
-		session->heard = true;
+	if (is_first) {
 		if (peer->is_client)
 			phaze_session_tell_heard(session);
 		phaze_timers_heard(peer);
@@ -192,7 +242,7 @@ void phaze_peer_set_ticket(struct phaze_peer *peer, const uint8_t ticket[static 
 	if (memcmp(peer->ticket, ticket, sizeof peer->ticket) == 0)
 		return;
 	memcpy(peer->ticket, ticket, sizeof peer->ticket);
-	end_pending(peer, NULL);
+	end_waiting(peer);
 }
 
 void phaze_peer_unreachable(struct phaze_peer *peer) {

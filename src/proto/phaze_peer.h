@@ -27,6 +27,8 @@
  *
  *   resumed, server: pending --first packet that opens--.
  *   otherwise: --------------------------------------> current --> ended
+ *                        \                              /           /
+ *   server, over before anything opened in it: --> parting --------'
  *
  * The control thread embeds it as the first member of what it keeps of the peer.
  */
@@ -47,6 +49,9 @@ struct phaze_key {
 enum phaze_stage {
 	PHAZE_PENDING, /* opens packets, seals none */
 	PHAZE_CURRENT,
+	/* Server: over, but its client may have got the keys after the CLOSE. Whenever he says
+	 * something he is told again; nothing else comes of that. */
+	PHAZE_PARTING,
 	PHAZE_ENDED, /* to be released at the turn's end */
 };
 
@@ -65,7 +70,8 @@ struct phaze_session {
 	struct stream_link *link; /* its connection; NULL: it has none, or none any more */
 	struct endpoint to;       /* where its handshake was answered */
 	struct udp_source from;
-	uint64_t arrived; /* ns */
+	uint64_t arrived;           /* ns; when it began to part */
+	enum phaze_close_code code; /* of one that parts */
 	uint64_t number;
 	uint8_t used[HASH_SIZE], fresh[HASH_SIZE];
 	uint32_t reserved; /* a session id for the next key; 0: none yet */
@@ -94,7 +100,7 @@ struct phaze_peer {
 
 	/* All below belongs to the owner shard. */
 	struct phaze_session *current;                    /* NULL: there is none */
-	struct phaze_session *pending[PHAZE_PENDING_MAX]; /* server: oldest first */
+	struct phaze_session *pending[PHAZE_PENDING_MAX]; /* server, or parting: oldest first */
 	size_t pending_count;
 	bool is_client;                /* this end is; as long as it runs */
 	bool running;                  /* the interface is up and the peer attached */
@@ -163,11 +169,13 @@ bool phaze_peer_heard(struct phaze_peer *peer, struct phaze_key *key);
 /* The member has another ticket: what waits to use one ends. */
 void phaze_peer_set_ticket(struct phaze_peer *peer, const uint8_t ticket[static HASH_SIZE]);
 
+/* Whatever there is of the member ends with that code, and its ticket. */
+void phaze_peer_expel(struct phaze_peer *peer, enum phaze_close_code code);
 /* The current session ends: with a CLOSE of that code; as the other end said; without a word. */
 void phaze_peer_close(struct phaze_peer *peer, enum phaze_close_code code);
 void phaze_peer_closed(struct phaze_peer *peer, enum phaze_close_code code);
 void phaze_peer_lose(struct phaze_peer *peer);
-/* Pending ones that wait for their first packet longer than they may. */
+/* Those that pend or part for longer than they may. */
 void phaze_peer_expire_pending(struct phaze_peer *peer);
 
 /* Ends the current session where its peer has used up what it may send and get. */

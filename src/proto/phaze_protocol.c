@@ -19,7 +19,7 @@ static enum incoming_kind parse_sealed(struct lane *lane, const struct phaze_hea
 	const uint64_t now = lane->shard->now;
 	struct phaze_peer *peer = key->owner->peer;
 	const bool is_data = header->type == PHAZE_DATA;
-	if (!phaze_session_opens(key, now))
+	if (!phaze_session_opens(key, now) || (is_data && key->owner->stage == PHAZE_PARTING))
 		return INCOMING_DROP;
 	if (replay_check(&key->session.replay, header->sequence, PHAZE_SEQUENCES_END) != ERR_OK) {
 		lane_count(&lane->counters.replayed, 1);

@@ -169,8 +169,25 @@ void phaze_session_tell_heard(struct phaze_session *session) {
 	session->heard_news = NULL;
 }
 
-void phaze_session_end(struct phaze_session *session, enum phaze_close_code code, bool by_peer) {
+static void tell_ended(struct phaze_session *session, enum phaze_close_code code, bool by_peer) {
 	struct phaze_news_session *news = session->ended_news;
+	if (!news)
+		return;
+	news->was_current = session->stage == PHAZE_CURRENT;
+	news->was_heard = session->heard;
+	news->by_peer = by_peer;
+	news->code = code;
+	session->ended_news = NULL;
+	phaze_newsbox_put_session(session->peer->box, news);
+}
+
+void phaze_session_part(struct phaze_session *session, enum phaze_close_code code) {
+	tell_ended(session, code, false);
+	session->stage = PHAZE_PARTING;
+	session->code = code;
+}
+
+void phaze_session_end(struct phaze_session *session, enum phaze_close_code code, bool by_peer) {
 	struct shard *shard = shard_of(session);
 	phaze_session_forget_old(session);
 	end_key(session->newest);
@@ -179,13 +196,8 @@ void phaze_session_end(struct phaze_session *session, enum phaze_close_code code
 	session->link = NULL;
 	if (session->reserved != 0)
 		phaze_ids_free_id(ids_of(session), shard->now, session->reserved);
-	news->was_current = session->stage == PHAZE_CURRENT;
-	news->was_heard = session->heard;
-	news->by_peer = by_peer;
-	news->code = code;
+	tell_ended(session, code, by_peer);
 	session->stage = PHAZE_ENDED;
-	session->ended_news = NULL;
-	phaze_newsbox_put_session(session->peer->box, news);
 	shard_defer(shard, &session->deferred);
 }
 

@@ -30,7 +30,9 @@ uint32_t phaze_session_reserve(struct phaze_session *session);
 void phaze_session_tell_current(struct phaze_session *session);
 /* A client's: that its server was heard in it, where it came of a ticket. */
 void phaze_session_tell_heard(struct phaze_session *session);
-/* Off the table of ids and told now, wiped at the turn's end. */
+/* Told to be over now; it still opens what its client says. */
+void phaze_session_part(struct phaze_session *session, enum phaze_close_code code);
+/* Off the table of ids and told now, unless it parted before; wiped at the turn's end. */
 void phaze_session_end(struct phaze_session *session, enum phaze_close_code code, bool by_peer);
 
 /* Whether packets under the key are opened. */

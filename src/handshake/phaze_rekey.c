@@ -64,12 +64,15 @@ enum err phaze_rekey_start(struct phaze_rekey *rekey, const struct random_source
 		return ERR_EXISTS;
 	if (rekey->newest == UINT32_MAX)
 		return ERR_LIMIT;
+	if (now < rekey->next_at)
+		return ERR_AGAIN;
 	x25519_generate(random, rekey->private_key);
 	enum err error = x25519_public(rekey->private_key, key);
 	if (error)
 		return error;
 	encode(PHAZE_REKEY_INIT, rekey->newest + 1, session_id, key, rekey->init);
 	memcpy(out_init, rekey->init, sizeof rekey->init);
+	rekey->next_at = now + PHAZE_REKEY_APART;
 	rekey->is_asking = true;
 	rekey->interval = PHAZE_REKEY_REPEAT_FIRST;
 	rekey->repeat_at = now + rekey->interval;
@@ -104,8 +107,9 @@ static bool is_repeated(const struct phaze_rekey *rekey, uint32_t under, const u
 }
 
 enum err phaze_rekey_answer(struct phaze_rekey *rekey, const struct random_source *random,
-							uint32_t under, uint32_t session_id, const uint8_t *content,
-							size_t size, uint8_t out_answer[static PHAZE_REKEY_SIZE],
+							uint64_t now, uint32_t under, uint32_t session_id,
+							const uint8_t *content, size_t size,
+							uint8_t out_answer[static PHAZE_REKEY_SIZE],
 							struct phaze_generation *out_generation) {
 	struct {
 		struct phaze_traffic_keys keys;
@@ -127,6 +131,8 @@ enum err phaze_rekey_answer(struct phaze_rekey *rekey, const struct random_sourc
 	}
 	if (under != rekey->newest || init.generation != rekey->newest + 1)
 		return ERR_NOT_FOUND;
+	if (now < rekey->next_at)
+		return ERR_AGAIN;
 	x25519_generate(random, scratch.private_key);
 	error = x25519_public(scratch.private_key, key);
 	if (error)
@@ -135,6 +141,7 @@ enum err phaze_rekey_answer(struct phaze_rekey *rekey, const struct random_sourc
 	error = derive(rekey, scratch.private_key, init.key, content, answer, &scratch.keys);
 	if (error)
 		return error;
+	rekey->next_at = now + PHAZE_REKEY_ANSWERS_APART;
 	memcpy(rekey->init, content, sizeof rekey->init);
 	memcpy(rekey->answer, answer, sizeof rekey->answer);
 	memcpy(out_answer, answer, sizeof answer);

@@ -27,6 +27,13 @@
 
 #define PHAZE_REKEY_REPEAT_FIRST CLOCK_SECOND
 #define PHAZE_OLD_KEY_AGE (10 * CLOCK_SECOND)
+/*
+ * A client begins no more often, whatever limits it was told, and however often it is asked. No key
+ * is near its end by then: that would take 2^30 packets a second.
+ */
+#define PHAZE_REKEY_APART CLOCK_SECOND
+/* A server answers no more often: half of that, as packets that were sent apart may come closer. */
+#define PHAZE_REKEY_ANSWERS_APART (PHAZE_REKEY_APART / 2)
 
 /* Of one key, in either direction; the server may say other values for the first two. */
 #define PHAZE_REKEY_PACKETS (UINT64_C(1) << 30)
@@ -46,7 +53,8 @@ struct phaze_rekey {
 	uint64_t old_until;
 	uint8_t secret[PHAZE_SECRET_SIZE]; /* of the newest: what the next comes of */
 
-	bool is_asking; /* client: init is under way */
+	uint64_t next_at; /* the next one may begin, or be answered */
+	bool is_asking;   /* client: init is under way */
 	uint8_t private_key[X25519_KEY_SIZE];
 	uint64_t repeat_at, interval;
 	uint8_t init[PHAZE_REKEY_SIZE], answer[PHAZE_REKEY_SIZE]; /* the last ones */
@@ -66,8 +74,8 @@ void phaze_rekey_done(struct phaze_rekey *rekey); /* wipes it */
 
 /*
  * The client's: begins with a session id of its own, which is not in use. The content is sealed
- * under phaze_rekey_sealing(). ERR_EXISTS while one is under way, ERR_LIMIT after the last
- * generation.
+ * under phaze_rekey_sealing(). ERR_EXISTS while one is under way, ERR_AGAIN too soon after the one
+ * before, ERR_LIMIT after the last generation.
  */
 enum err phaze_rekey_start(struct phaze_rekey *rekey, const struct random_source *random,
 						   uint64_t now, uint32_t session_id,
@@ -84,10 +92,12 @@ enum err phaze_rekey_finish(struct phaze_rekey *rekey, uint32_t under, const uin
  * The server's: takes an init that opened under that generation, and has a session id for what
  * comes of it. ERR_OK: a new generation. ERR_EXISTS: a repeated init, and the same answer. In both
  * cases the answer is to be sent. ERR_NOT_FOUND, and nothing happened: another generation's.
+ * ERR_AGAIN, likewise: it came too soon, and will be repeated.
  */
 enum err phaze_rekey_answer(struct phaze_rekey *rekey, const struct random_source *random,
-							uint32_t under, uint32_t session_id, const uint8_t *content,
-							size_t size, uint8_t out_answer[static PHAZE_REKEY_SIZE],
+							uint64_t now, uint32_t under, uint32_t session_id,
+							const uint8_t *content, size_t size,
+							uint8_t out_answer[static PHAZE_REKEY_SIZE],
 							struct phaze_generation *out_generation);
 
 /* A packet opened under that generation; whether it is the first under the newest. */

@@ -9,6 +9,9 @@
 
 enum {
 	PHAZE_PENDING_MAX = 3, /* resumed sessions of a member that wait for their first packet */
+	/* Less than that, told by a server, counts as that. */
+	PHAZE_TOLD_PACKETS_LEAST = 1000,
+	PHAZE_TOLD_SECONDS_LEAST = 10,
 	PHAZE_NEWS_DATAGRAMS_MAX = 512, /* of handshakes, that wait for the control thread */
 };
 

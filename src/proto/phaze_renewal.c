@@ -75,8 +75,8 @@ static void take_init(struct phaze_peer *peer, uint32_t under, const uint8_t *da
 	const uint32_t id = phaze_session_reserve(current);
 	if (id == 0)
 		return;
-	switch (phaze_rekey_answer(&current->rekey, shard_of(peer)->random, under, id, data, size,
-							   answer, &generation)) {
+	switch (phaze_rekey_answer(&current->rekey, shard_of(peer)->random, shard_of(peer)->now, under,
+							   id, data, size, answer, &generation)) {
 	case ERR_OK:
 		if (phaze_session_follow(current, &generation) != ERR_OK) {
 			phaze_peer_lose(peer);

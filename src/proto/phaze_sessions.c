@@ -47,8 +47,10 @@ static struct offered *find_offered(const struct device *device, uint64_t number
 	return NULL;
 }
 
-static uint32_t less(uint32_t own, uint32_t told) {
-	return told > 0 && told < own ? told : own;
+/* A client's own, or what it is told where that is less, but no less than what it bears. */
+static uint32_t in_force(uint32_t own, uint32_t told, uint32_t least) {
+	const uint32_t wanted = told < least ? least : told;
+	return told > 0 && wanted < own ? wanted : own;
 }
 
 static enum err hash_ids(const struct phaze_offer *offer, struct phaze_new_session *session) {
@@ -71,8 +73,10 @@ enum err phaze_sessions_offer(struct device *device, const struct phaze_offer *o
 		.client_id = established->client_id,
 		.server_id = established->server_id,
 		.keys = established->keys,
-		.rekey_seconds = less(settings->rekey_seconds, offer->tells->rekey_seconds),
-		.rekey_packets = less(settings->rekey_packets, offer->tells->rekey_packets),
+		.rekey_seconds = in_force(settings->rekey_seconds, offer->tells->rekey_seconds,
+								  PHAZE_TOLD_SECONDS_LEAST),
+		.rekey_packets = in_force(settings->rekey_packets, offer->tells->rekey_packets,
+								  PHAZE_TOLD_PACKETS_LEAST),
 		.keepalive = offer->tells->keepalive ? offer->tells->keepalive : settings->keepalive,
 		.to = offer->way->to,
 		.from = offer->way->from,

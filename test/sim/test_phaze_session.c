@@ -71,7 +71,7 @@ static void test_renewed_by_packets(void **state) {
 		struct node *from = i ? pair.client : pair.server, *to = i ? pair.server : pair.client;
 		for (uint32_t number = 0; number < 1000; number++) {
 			world_packet(from, to, number);
-			world_run(pair.world, 5 * CLOCK_MILLISECOND);
+			world_run(pair.world, 12 * CLOCK_MILLISECOND);
 		}
 		world_run(pair.world, CLOCK_SECOND);
 		assert_int_equal(node_arrived_from(to, from), 1000);

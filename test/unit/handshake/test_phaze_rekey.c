@@ -42,10 +42,12 @@ static enum err ask(struct ends *ends, size_t number, uint64_t now) {
 	return phaze_rekey_start(&ends->client, &random, now, vectors[number].client_id, ends->init);
 }
 
+/* As long after the one before as may be. */
 static enum err answer(struct ends *ends, size_t number, uint32_t under) {
 	const struct random_source random = source(vectors[number].server_private);
-	return phaze_rekey_answer(&ends->server, &random, under, vectors[number].server_id, ends->init,
-							  sizeof ends->init, ends->answer, &ends->at_server);
+	return phaze_rekey_answer(&ends->server, &random, start + number * CLOCK_SECOND, under,
+							  vectors[number].server_id, ends->init, sizeof ends->init,
+							  ends->answer, &ends->at_server);
 }
 
 static enum err finish(struct ends *ends, uint32_t under) {
@@ -66,7 +68,7 @@ static void known_answers(void **state) {
 	struct ends ends;
 	ends_init(&ends);
 	for (uint32_t i = 0; i < REKEYS; i++) {
-		assert_int_equal(ask(&ends, i, start), ERR_OK);
+		assert_int_equal(ask(&ends, i, start + i * CLOCK_SECOND), ERR_OK);
 		assert_memory_equal(ends.init, vectors[i].init, sizeof ends.init);
 		assert_int_equal(answer(&ends, i, i), ERR_OK);
 		assert_memory_equal(ends.answer, vectors[i].answer, sizeof ends.answer);
@@ -127,7 +129,7 @@ static void old_keys_open_for_a_time(void **state) {
 	/* The next before the ten seconds are over. */
 	assert_int_equal(finish(&ends, 0), ERR_OK);
 	assert_true(phaze_rekey_opened(&ends.client, start, 1));
-	assert_int_equal(ask(&ends, 1, start), ERR_OK);
+	assert_int_equal(ask(&ends, 1, start + CLOCK_SECOND), ERR_OK);
 	assert_int_equal(answer(&ends, 1, 1), ERR_OK);
 	assert_int_equal(finish(&ends, 1), ERR_OK);
 	assert_false(phaze_rekey_opens(&ends.client, start, 0));
@@ -216,11 +218,11 @@ static void bad_contents_change_nothing(void **state) {
 	const uint8_t ask_kind = PHAZE_REKEY_ASK;
 	ends_init(&ends);
 	before = ends;
-	assert_int_equal(
-		phaze_rekey_answer(&ends.server, NULL, 0, 7, &ask_kind, 1, ends.answer, &ends.at_server),
-		ERR_NOT_FOUND);
-	assert_int_equal(phaze_rekey_answer(&ends.server, NULL, 0, 7, vectors[0].init, 40, ends.answer,
+	assert_int_equal(phaze_rekey_answer(&ends.server, NULL, start, 0, 7, &ask_kind, 1, ends.answer,
 										&ends.at_server),
+					 ERR_NOT_FOUND);
+	assert_int_equal(phaze_rekey_answer(&ends.server, NULL, start, 0, 7, vectors[0].init, 40,
+										ends.answer, &ends.at_server),
 					 ERR_TRUNCATED);
 	memcpy(ends.init, vectors[0].init, sizeof ends.init);
 	memset(ends.init + 9, 0, X25519_KEY_SIZE);
@@ -237,12 +239,36 @@ static void bad_contents_change_nothing(void **state) {
 	/* Each has its part, and no other. */
 	assert_int_equal(phaze_rekey_start(&ends.server, NULL, start, 7, ends.init), ERR_INVALID);
 	assert_int_equal(phaze_rekey_start(&ends.client, NULL, start, 0, ends.init), ERR_INVALID);
-	assert_int_equal(phaze_rekey_answer(&ends.client, NULL, 0, 7, ends.init, sizeof ends.init,
-										ends.answer, &ends.at_server),
+	assert_int_equal(phaze_rekey_answer(&ends.client, NULL, start, 0, 7, ends.init,
+										sizeof ends.init, ends.answer, &ends.at_server),
 					 ERR_INVALID);
 	ends.client.is_asking = false;
 	ends.client.newest = UINT32_MAX;
 	assert_int_equal(ask(&ends, 0, start), ERR_LIMIT);
+}
+
+/* However often somebody wants one: once a second, and half of that for who answers. */
+static void rekeys_are_apart(void **state) {
+	struct ends ends, before;
+	const uint64_t apart[] = {CLOCK_SECOND, CLOCK_SECOND / 2};
+	ends_init(&ends);
+	assert_int_equal(ask(&ends, 0, start), ERR_OK);
+	assert_int_equal(answer(&ends, 0, 0), ERR_OK);
+	assert_int_equal(finish(&ends, 0), ERR_OK);
+	assert_true(phaze_rekey_opened(&ends.server, start, 1));
+	before = ends;
+	assert_int_equal(ask(&ends, 1, start + apart[0] - 1), ERR_AGAIN);
+	memcpy(ends.init, vectors[1].init, sizeof ends.init);
+	const struct random_source random = source(vectors[1].server_private);
+	assert_int_equal(phaze_rekey_answer(&ends.server, &random, start + apart[1] - 1, 1, 7,
+										ends.init, sizeof ends.init, ends.answer, &ends.at_server),
+					 ERR_AGAIN);
+	assert_memory_equal(&ends.client, &before.client, sizeof ends.client);
+	assert_memory_equal(&ends.server, &before.server, sizeof ends.server);
+	assert_int_equal(phaze_rekey_answer(&ends.server, &random, start + apart[1], 1, 7, ends.init,
+										sizeof ends.init, ends.answer, &ends.at_server),
+					 ERR_OK);
+	assert_int_equal(ask(&ends, 1, start + apart[0]), ERR_OK);
 }
 
 static void limits_are_of_packets_and_age(void **state) {
@@ -314,8 +340,8 @@ static void deliver(struct way *way, uint64_t now, const struct carried *one) {
 			way->done++;
 		return;
 	}
-	const enum err error = phaze_rekey_answer(to, &random, one->under, ++way->last_id, one->content,
-											  one->size, answered, &ends->at_server);
+	const enum err error = phaze_rekey_answer(to, &random, now, one->under, ++way->last_id,
+											  one->content, one->size, answered, &ends->at_server);
 	/* Under the key that init came under: the client has no other yet. */
 	if (error == ERR_OK || error == ERR_EXISTS)
 		carry(way, now, false, one->under, answered, sizeof answered);
@@ -365,6 +391,7 @@ int main(void) {
 		cmocka_unit_test(what_is_lost_is_said_again),
 		cmocka_unit_test(other_generations_are_ignored),
 		cmocka_unit_test(bad_contents_change_nothing),
+		cmocka_unit_test(rekeys_are_apart),
 		cmocka_unit_test(limits_are_of_packets_and_age),
 		cmocka_unit_test(traffic_opens_all_the_while),
 	};

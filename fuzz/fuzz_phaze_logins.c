@@ -8,6 +8,7 @@
 
 #include "expect.h"
 #define assert_int_equal(left, right) expect((left) == (right))
+#include "proto/phaze_handshakes.h"
 #include "sim/logins.h"
 
 /*
@@ -185,8 +186,8 @@ static void run_step(struct run *run) {
 	}
 	logins->world->tap.recording = logins->world->tap.count < RECORDS_MAX;
 	size_t half_open;
-	expect(phaze_gate_count(logins->server->device, &half_open) <= PHAZE_GATE_MAX);
-	expect(half_open <= PHAZE_GATE_MAX);
+	expect(phaze_gate_count(logins->server->device, &half_open) <= PHAZE_HANDSHAKES_MAX);
+	expect(half_open <= PHAZE_HANDSHAKES_MAX);
 }
 
 static bool talks(struct run *run) {

@@ -21,8 +21,9 @@
  * The device's editable state, and its peers as the control thread has them: a server's members, or
  * a client's one server. Edits change it at once and mark what shards must hear of;
  * phaze_control_commit() tells them. Files: phaze_control (peers, commit), phaze_sessions (what
- * handshakes lead to), phaze_tickets, phaze_gate (a server's handshakes), phaze_dial (a client's),
- * phaze_device (life), phaze_set and phaze_draft (set operations), phaze_uapi (answers).
+ * handshakes lead to), phaze_tickets, phaze_gate and phaze_handshakes (a server's), phaze_dial (a
+ * client's handshakes), phaze_device (life), phaze_set and phaze_draft (set operations), phaze_uapi
+ * (answers).
  */
 
 struct phaze_gate;

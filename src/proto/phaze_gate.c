@@ -5,10 +5,9 @@
 
 #include "base/clock.h"
 #include "base/wipe.h"
-#include "crypto/hash.h"
 #include "crypto/processor.h"
-#include "handshake/phaze_server.h"
 #include "proto/phaze_connections.h"
+#include "proto/phaze_handshakes.h"
 #include "proto/phaze_ids.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
@@ -19,42 +18,8 @@
 /* A judge who could not take a login is not asked more of for so long. */
 #define JUDGE_REST (2 * CLOCK_SECOND)
 
-enum { ID_SIZE = 4 };
-
-/* What is lost with a handshake, the least first: those make room for others. */
-enum standing {
-	STANDING_REFUSED,
-	STANDING_HALF_OPEN, /* it has shown nothing yet */
-	STANDING_ANSWERED,
-	STANDING_WAITING, /* for its verdict: it stays */
-	STANDINGS,
-};
-
-struct phaze_handshake {
-	struct list link; /* the oldest first */
-	struct device *device;
-	struct phaze_trust *trust; /* of when it began */
-	struct phaze_server_setup setup;
-	struct phaze_server *server;
-	struct phaze_way way;      /* of the last packet that was of use */
-	uint8_t digest[HASH_SIZE]; /* of its ClientHello and where that came from */
-	uint8_t id[ID_SIZE];       /* our session id */
-	enum standing standing;    /* as it is counted */
-	bool is_busy;              /* it takes a packet: whoever brought that goes on */
-	bool loaded;               /* when it began */
-	uint64_t login;            /* whose verdict it waits for; 0: none */
-	uint64_t number;           /* of its session; 0: there is none yet */
-	/* Of whom, as far as it is known: since his ticket was found, or since the verdict. */
-	struct phaze_member *member;
-	struct phaze_pass pass; /* the new ticket's, and in any case the login's */
-	bool has_ticket;        /* a new one */
-	bool is_early;          /* its ticket may be used, but not yet */
-};
-
 struct phaze_gate {
-	struct list handshakes;
-	struct key_table by_digest, by_id;
-	size_t counts[STANDINGS];
+	struct phaze_handshakes handshakes;
 	struct source_cookie cookies;
 	struct rate_limiter *limiter;
 	uint64_t last_login;
@@ -66,14 +31,13 @@ enum err phaze_gate_new(struct device *device, struct phaze_gate **out_gate) {
 	struct phaze_gate *gate = calloc(1, sizeof *gate);
 	if (!gate)
 		return ERR_NO_MEMORY;
-	enum err error = rate_limiter_new(random, &gate->limiter);
+	enum err error = phaze_handshakes_init(&gate->handshakes, random)
+						 ?: rate_limiter_new(random, &gate->limiter);
 	if (error) {
+		phaze_handshakes_done(&gate->handshakes);
 		free(gate);
 		return error;
 	}
-	list_init(&gate->handshakes);
-	key_table_init(&gate->by_digest, random, HASH_SIZE);
-	key_table_init(&gate->by_id, random, ID_SIZE);
 	source_cookie_init(&gate->cookies);
 	*out_gate = gate;
 	return ERR_OK;
@@ -88,37 +52,32 @@ static void free_handshake(struct phaze_handshake *handshake) {
 
 static void remove_handshake(struct phaze_handshake *handshake) {
 	struct device *device = handshake->device;
-	struct phaze_gate *gate = device->gate;
 	if (handshake->login != 0 && device->host->abandon)
 		device->host->abandon(device->host->context, handshake->login);
 	phaze_connections_close(device, handshake->way.connection);
-	key_table_remove(&gate->by_digest, handshake->digest);
-	key_table_remove(&gate->by_id, handshake->id);
-	gate->counts[handshake->standing]--;
-	list_remove(&handshake->link);
+	phaze_handshakes_remove(&device->gate->handshakes, handshake);
 	free_handshake(handshake);
 }
 
 void phaze_gate_close(struct device *device) {
-	list_for_each (link, &device->gate->handshakes)
+	list_for_each (link, &device->gate->handshakes.items)
 		remove_handshake(list_item(link, struct phaze_handshake, link));
 }
 
 void phaze_gate_free(struct phaze_gate *gate) {
 	if (!gate)
 		return;
-	list_for_each (link, &gate->handshakes)
+	list_for_each (link, &gate->handshakes.items)
 		remove_handshake(list_item(link, struct phaze_handshake, link));
-	key_table_done(&gate->by_digest);
-	key_table_done(&gate->by_id);
+	phaze_handshakes_done(&gate->handshakes);
 	source_cookie_done(&gate->cookies);
 	rate_limiter_free(gate->limiter);
 	free(gate);
 }
 
 size_t phaze_gate_count(const struct device *device, size_t *out_half_open) {
-	*out_half_open = device->gate->counts[STANDING_HALF_OPEN];
-	return device->gate->by_id.count;
+	*out_half_open = device->gate->handshakes.counts[PHAZE_STANDING_HALF_OPEN];
+	return device->gate->handshakes.by_id.count;
 }
 
 /* What it asks */
@@ -205,25 +164,9 @@ static const struct phaze_server_ops server_ops = {
 
 /* What comes of it */
 
-static void put_id(uint32_t id, uint8_t out_bytes[static ID_SIZE]) {
-	struct writer writer = writer_of(out_bytes, ID_SIZE);
+static void put_id(uint32_t id, uint8_t out_bytes[static PHAZE_HANDSHAKES_ID_SIZE]) {
+	struct writer writer = writer_of(out_bytes, PHAZE_HANDSHAKES_ID_SIZE);
 	writer_u32_be(&writer, id);
-}
-
-static enum standing standing_of(const struct phaze_handshake *handshake) {
-	switch (phaze_server_state(handshake->server)) {
-	case PHAZE_SERVER_GREETED:
-	case PHAZE_SERVER_RESUMED:
-		return STANDING_HALF_OPEN;
-	case PHAZE_SERVER_CHECKING:
-	case PHAZE_SERVER_ACCEPTED:
-		return handshake->login != 0 ? STANDING_WAITING : STANDING_ANSWERED;
-	case PHAZE_SERVER_REFUSING:
-	case PHAZE_SERVER_REFUSED:
-	case PHAZE_SERVER_ENDED:
-		break;
-	}
-	return STANDING_REFUSED;
 }
 
 /* Where a connection goes to its session it is the handshake's no more. */
@@ -284,14 +227,11 @@ static enum err go_on(struct phaze_handshake *handshake) {
 
 /* After whatever happened to it: brings its session, sends its packets; or it is gone. */
 static void settle(struct phaze_handshake *handshake) {
-	struct phaze_gate *gate = handshake->device->gate;
 	if (go_on(handshake)) {
 		remove_handshake(handshake);
 		return;
 	}
-	gate->counts[handshake->standing]--;
-	handshake->standing = standing_of(handshake);
-	gate->counts[handshake->standing]++;
+	phaze_handshakes_update(&handshake->device->gate->handshakes, handshake);
 	if (phaze_server_state(handshake->server) == PHAZE_SERVER_ENDED)
 		remove_handshake(handshake);
 }
@@ -300,56 +240,30 @@ static void settle(struct phaze_handshake *handshake) {
 
 /* Who is refused without a judge costs as much as who shows nothing. */
 static bool is_loaded(const struct phaze_gate *gate, uint64_t now) {
-	const size_t *counts = gate->counts;
-	return counts[STANDING_HALF_OPEN] + counts[STANDING_REFUSED] > PHAZE_GATE_HALF_OPEN_MAX ||
+	const size_t *counts = gate->handshakes.counts;
+	return counts[PHAZE_STANDING_HALF_OPEN] + counts[PHAZE_STANDING_REFUSED] >
+			   PHAZE_GATE_HALF_OPEN_MAX ||
 		   now < gate->judge_rests;
 }
 
 /* One that is nobody else's; of the shard that the packet came to, where it will go on. */
 static uint32_t draw_id(const struct device *device, uint16_t shard,
-						uint8_t out_bytes[static ID_SIZE]) {
+						uint8_t out_bytes[static PHAZE_HANDSHAKES_ID_SIZE]) {
 	for (;;) {
 		const uint32_t id = phaze_ids_draw(engine_get_options(device->engine)->random, shard);
 		put_id(id, out_bytes);
-		if (!key_table_find(&device->gate->by_id, out_bytes))
+		if (!key_table_find(&device->gate->handshakes.by_id, out_bytes))
 			return id;
 	}
 }
 
-/* The oldest of those with whom the least is lost. */
 static bool make_room(struct phaze_gate *gate) {
-	enum standing least = STANDING_REFUSED;
-	if (gate->by_id.count < PHAZE_GATE_MAX)
+	if (gate->handshakes.by_id.count < PHAZE_HANDSHAKES_MAX)
 		return true;
-	while (gate->counts[least] == 0)
-		least++;
-	if (least == STANDING_WAITING)
-		return false;
-	list_for_each (link, &gate->handshakes) {
-		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (handshake->standing != least)
-			continue;
-		remove_handshake(handshake);
-		break;
-	}
-	return true;
-}
-
-/* Takes it up among the others. */
-static enum err enter(struct phaze_handshake *handshake) {
-	struct phaze_gate *gate = handshake->device->gate;
-	enum err error = key_table_add(&gate->by_digest, handshake->digest, handshake);
-	if (error)
-		return error;
-	error = key_table_add(&gate->by_id, handshake->id, handshake);
-	if (error) {
-		key_table_remove(&gate->by_digest, handshake->digest);
-		return error;
-	}
-	list_append(&gate->handshakes, &handshake->link);
-	handshake->standing = standing_of(handshake);
-	gate->counts[handshake->standing]++;
-	return ERR_OK;
+	struct phaze_handshake *least = phaze_handshakes_least(&gate->handshakes);
+	if (least)
+		remove_handshake(least);
+	return least != NULL;
 }
 
 static void send_retry(const struct device *device, const struct phaze_way *way,
@@ -406,7 +320,8 @@ static void begin(struct device *device, uint64_t now, const struct phaze_news_d
 	if (error == ERR_COOKIE_REQUIRED)
 		send_retry(device, &handshake->way, retry);
 	/* Who resumes too often gets no answer: he asks again, and is not sent to the judge. */
-	if (error || handshake->is_early || !make_room(gate) || enter(handshake))
+	if (error || handshake->is_early || !make_room(gate) ||
+		phaze_handshakes_add(&gate->handshakes, handshake))
 		free_handshake(handshake);
 	else
 		settle(handshake);
@@ -423,21 +338,12 @@ static void receive(struct phaze_handshake *handshake, uint64_t now,
 	settle(handshake);
 }
 
-static struct phaze_handshake *find_connection(const struct phaze_gate *gate, uint64_t connection) {
-	list_for_each (link, &gate->handshakes) {
-		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (handshake->way.connection == connection)
-			return handshake;
-	}
-	return NULL;
-}
-
 /* By a connection comes one hello and what answers it, then silence: all else ends both. */
 static void take_next(struct phaze_handshake *handshake, uint64_t now,
 					  const struct phaze_news_datagram *datagram) {
 	struct phaze_header header;
-	uint8_t id[ID_SIZE];
-	bool is_good = handshake->standing == STANDING_HALF_OPEN &&
+	uint8_t id[PHAZE_HANDSHAKES_ID_SIZE];
+	bool is_good = handshake->standing == PHAZE_STANDING_HALF_OPEN &&
 				   phaze_packet_decode(datagram->data, datagram->size, &header) == ERR_OK;
 	if (is_good) {
 		put_id(header.session_id, id);
@@ -452,12 +358,12 @@ static void take_next(struct phaze_handshake *handshake, uint64_t now,
 static void take(struct device *device, uint64_t now, const struct phaze_news_datagram *datagram) {
 	const struct phaze_gate *gate = device->gate;
 	struct phaze_header header;
-	uint8_t digest[HASH_SIZE], id[ID_SIZE];
+	uint8_t digest[HASH_SIZE], id[PHAZE_HANDSHAKES_ID_SIZE];
 	if (phaze_packet_decode(datagram->data, datagram->size, &header))
 		return;
 	if (header.session_id != 0) {
 		put_id(header.session_id, id);
-		struct phaze_handshake *handshake = key_table_find(&gate->by_id, id);
+		struct phaze_handshake *handshake = key_table_find(&gate->handshakes.by_id, id);
 		if (handshake && handshake->way.connection == datagram->way.connection)
 			receive(handshake, now, datagram);
 		return;
@@ -466,7 +372,7 @@ static void take(struct device *device, uint64_t now, const struct phaze_news_da
 	if (phaze_trust_identity(device->trust)->chain.count == 0 ||
 		phaze_news_digest(datagram, digest) != ERR_OK)
 		return;
-	struct phaze_handshake *handshake = key_table_find(&gate->by_digest, digest);
+	struct phaze_handshake *handshake = key_table_find(&gate->handshakes.by_digest, digest);
 	if (handshake && handshake->way.connection == datagram->way.connection)
 		receive(handshake, now, datagram);
 	else if (!handshake)
@@ -474,12 +380,14 @@ static void take(struct device *device, uint64_t now, const struct phaze_news_da
 }
 
 bool phaze_gate_waits(const struct device *device, uint64_t connection) {
-	const struct phaze_handshake *handshake = find_connection(device->gate, connection);
+	const struct phaze_handshake *handshake =
+		phaze_handshakes_of_connection(&device->gate->handshakes, connection);
 	return handshake && handshake->login != 0;
 }
 
 void phaze_gate_left(struct device *device, uint64_t connection) {
-	struct phaze_handshake *handshake = find_connection(device->gate, connection);
+	struct phaze_handshake *handshake =
+		phaze_handshakes_of_connection(&device->gate->handshakes, connection);
 	if (handshake)
 		remove_handshake(handshake);
 }
@@ -488,22 +396,15 @@ bool phaze_gate_receive(struct device *device, uint64_t now,
 						const struct phaze_news_datagram *datagram) {
 	const uint64_t connection = datagram->way.connection;
 	struct phaze_handshake *handshake =
-		connection != 0 ? find_connection(device->gate, connection) : NULL;
+		connection != 0 ? phaze_handshakes_of_connection(&device->gate->handshakes, connection)
+						: NULL;
 	if (handshake)
 		take_next(handshake, now, datagram);
 	else
 		take(device, now, datagram);
-	return connection == 0 || find_connection(device->gate, connection) ||
+	return connection == 0 ||
+		   phaze_handshakes_of_connection(&device->gate->handshakes, connection) ||
 		   !phaze_connections_exists(device, connection);
-}
-
-static struct phaze_handshake *find_login(const struct phaze_gate *gate, uint64_t login) {
-	list_for_each (link, &gate->handshakes) {
-		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (handshake->login == login)
-			return handshake;
-	}
-	return NULL;
 }
 
 /* Authorities and lists may have changed since it was shown. */
@@ -535,7 +436,8 @@ _Static_assert((int)DEVICE_REJECT_CREDENTIALS == (int)PHAZE_REJECT_CREDENTIALS &
 
 void phaze_gate_verdict(struct device *device, uint64_t now, const struct device_verdict *verdict) {
 	struct phaze_gate *gate = device->gate;
-	struct phaze_handshake *handshake = verdict->id != 0 ? find_login(gate, verdict->id) : NULL;
+	struct phaze_handshake *handshake =
+		verdict->id != 0 ? phaze_handshakes_of_login(&gate->handshakes, verdict->id) : NULL;
 	if (verdict->loaded)
 		gate->judge_rests = now + JUDGE_REST;
 	if (!handshake)
@@ -551,34 +453,34 @@ void phaze_gate_verdict(struct device *device, uint64_t now, const struct device
 }
 
 uint64_t phaze_gate_run(struct device *device, uint64_t now) {
-	uint64_t next = CLOCK_NEVER;
-	list_for_each (link, &device->gate->handshakes) {
-		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (phaze_server_deadline(handshake->server) <= now) {
-			phaze_server_expire(handshake->server, now);
-			settle(handshake);
-		}
+	struct phaze_handshakes *handshakes = &device->gate->handshakes;
+	struct phaze_handshake *handshake;
+	while ((handshake = phaze_handshakes_due(handshakes, now)) != NULL) {
+		phaze_server_expire(handshake->server, now);
+		settle(handshake);
 	}
-	list_for_each (other, &device->gate->handshakes) {
-		const struct phaze_handshake *handshake = list_item(other, struct phaze_handshake, link);
-		const uint64_t deadline = phaze_server_deadline(handshake->server);
-		next = deadline < next ? deadline : next;
-	}
-	return next;
+	return deadline_next(&handshakes->deadlines);
 }
 
 /* Only of one that used a ticket: another's answer may still be lost. */
 void phaze_gate_connected(struct device *device, uint64_t number) {
-	list_for_each (link, &device->gate->handshakes) {
-		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
-		if (handshake->number == number &&
-			phaze_server_state(handshake->server) == PHAZE_SERVER_RESUMED)
-			remove_handshake(handshake);
-	}
+	struct phaze_handshake *handshake =
+		phaze_handshakes_of_session(&device->gate->handshakes, number);
+	if (handshake && phaze_server_state(handshake->server) == PHAZE_SERVER_RESUMED)
+		remove_handshake(handshake);
+}
+
+void phaze_gate_heard(struct device *device, uint64_t number) {
+	struct phaze_handshake *handshake =
+		phaze_handshakes_of_session(&device->gate->handshakes, number);
+	if (!handshake)
+		return;
+	handshake->is_heard = true;
+	phaze_handshakes_update(&device->gate->handshakes, handshake);
 }
 
 void phaze_gate_forget(struct device *device, const struct phaze_member *member) {
-	list_for_each (link, &device->gate->handshakes) {
+	list_for_each (link, &device->gate->handshakes.items) {
 		struct phaze_handshake *handshake = list_item(link, struct phaze_handshake, link);
 		if (handshake->member == member)
 			remove_handshake(handshake);

@@ -6,14 +6,11 @@
  * A server's handshakes, from ClientHello to the session's first packet. Under load, which is more
  * than PHAZE_GATE_HALF_OPEN_MAX that have shown nothing yet or are refused, or a judge who is
  * loaded, cookies are wanted of everybody, and a source with one begins only so many. There is
- * never more than PHAZE_GATE_MAX: the oldest that is refused makes room, failing that the oldest
- * that has shown nothing.
+ * never more than PHAZE_HANDSHAKES_MAX: the oldest whose client is heard in its session makes room,
+ * failing that the oldest that is refused, or that has shown nothing.
  */
 
-enum {
-	PHAZE_GATE_MAX = 1024,
-	PHAZE_GATE_HALF_OPEN_MAX = 256,
-};
+enum { PHAZE_GATE_HALF_OPEN_MAX = 256 };
 
 enum err phaze_gate_new(struct device *device, struct phaze_gate **out_gate);
 void phaze_gate_free(struct phaze_gate *gate); /* NULL is fine */
@@ -28,8 +25,10 @@ void phaze_gate_verdict(struct device *device, uint64_t now, const struct device
 /* Does what is due; returns when to be called again. */
 uint64_t phaze_gate_run(struct device *device, uint64_t now);
 
-/* The session of a handshake is current: nothing of it is wanted any more. */
+/* The session of a handshake is current: of one that used a ticket nothing is wanted any more. */
 void phaze_gate_connected(struct device *device, uint64_t number);
+/* A session's client is heard: of its handshake there is only left what may come twice. */
+void phaze_gate_heard(struct device *device, uint64_t number);
 /* The member is removed. */
 void phaze_gate_forget(struct device *device, const struct phaze_member *member);
 /* Whether a login by that connection waits for its verdict. */

@@ -26,7 +26,7 @@ struct engine;
 enum phaze_news_kind {
 	PHAZE_NEWS_DATAGRAM, /* struct phaze_news_datagram */
 	PHAZE_NEWS_CURRENT,  /* struct phaze_news_session: its packets count from now on */
-	PHAZE_NEWS_HEARD,    /* likewise, of a client's that was resumed: its server is there */
+	PHAZE_NEWS_HEARD,    /* likewise: the other end is there, and knows of it */
 	PHAZE_NEWS_ENDED,    /* likewise: once for every session, the last that is told of it */
 };
 

@@ -215,8 +215,7 @@ bool phaze_peer_heard(struct phaze_peer *peer, struct phaze_key *key) {
 	if (session->stage != PHAZE_CURRENT)
 		return false; /* its quota was used up before it began */
 	if (is_first) {
-		if (peer->is_client)
-			phaze_session_tell_heard(session);
+		phaze_session_tell_heard(session);
 		phaze_timers_heard(peer);
 	}
 	phaze_renewal_opened(peer, key);

@@ -56,10 +56,9 @@ struct phaze_session *phaze_session_new(const struct phaze_new_session *offer) {
 	memcpy(session->used, offer->used, sizeof session->used);
 	memcpy(session->fresh, offer->fresh, sizeof session->fresh);
 	session->current_news = make_news(offer, PHAZE_NEWS_CURRENT);
-	session->heard_news = offer->resumed ? make_news(offer, PHAZE_NEWS_HEARD) : NULL;
+	session->heard_news = make_news(offer, PHAZE_NEWS_HEARD);
 	session->ended_news = make_news(offer, PHAZE_NEWS_ENDED);
-	if (!session->current_news || !session->ended_news ||
-		(offer->resumed && !session->heard_news)) {
+	if (!session->current_news || !session->heard_news || !session->ended_news) {
 		phaze_session_free(session);
 		return NULL;
 	}

@@ -236,6 +236,15 @@ static void ended(struct device *device, struct phaze_member *member,
 		phaze_sessions_tell(device, member, DEVICE_EVENT_ENDED, news->code, NULL);
 }
 
+/* member: NULL where it has another session by now. */
+static void heard(struct device *device, struct phaze_member *member,
+				  const struct phaze_news_session *news) {
+	if (device->settings.role == PHAZE_SERVER)
+		phaze_gate_heard(device, news->number);
+	else if (member)
+		phaze_tickets_heard(device, member, news);
+}
+
 void phaze_sessions_news(struct device *device, const struct phaze_news_session *news) {
 	struct offered *offered = find_offered(device, news->number);
 	struct phaze_member *member = phaze_control_find(device, news->identity);
@@ -244,8 +253,7 @@ void phaze_sessions_news(struct device *device, const struct phaze_news_session 
 		if (offered && offered->member)
 			became_current(device, offered);
 	} else if (news->news.kind == PHAZE_NEWS_HEARD) {
-		if (is_present)
-			phaze_tickets_heard(device, member, news);
+		heard(device, is_present ? member : NULL, news);
 	} else {
 		if (is_present)
 			ended(device, member, news);

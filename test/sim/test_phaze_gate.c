@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "handshake/phaze_client.h"
+#include "proto/phaze_handshakes.h"
 #include "sim/logins.h"
 
 /* Strangers at the gate of a server: how many, and who gives way to whom. */
@@ -34,7 +35,7 @@ static struct phaze_client *stranger(const struct logins *logins, uint32_t numbe
 enum {
 	GROUP = 64, /* that come at once */
 	REFUSED = PHAZE_GATE_HALF_OPEN_MAX + 1,
-	STRANGERS = PHAZE_GATE_MAX + 1,
+	STRANGERS = PHAZE_HANDSHAKES_MAX + 1,
 };
 
 static struct phaze_client *strangers[STRANGERS];
@@ -106,21 +107,49 @@ static void test_refused(void **state) {
 	come_and_be_refused(logins, REFUSED - 1, REFUSED);
 	assert_int_equal(phaze_gate_count(device, &half_open), REFUSED);
 	assert_int_equal(half_open, 0);
-	for (size_t i = REFUSED; i < PHAZE_GATE_MAX; i += GROUP)
-		come_and_begin(logins, i, i + GROUP < PHAZE_GATE_MAX ? i + GROUP : PHAZE_GATE_MAX);
-	assert_int_equal(phaze_gate_count(device, &half_open), PHAZE_GATE_MAX);
-	assert_int_equal(half_open, PHAZE_GATE_MAX - REFUSED);
-	come_and_begin(logins, PHAZE_GATE_MAX, STRANGERS);
-	assert_int_equal(phaze_gate_count(device, &half_open), PHAZE_GATE_MAX);
-	assert_int_equal(half_open, PHAZE_GATE_MAX - REFUSED + 1);
+	for (size_t i = REFUSED; i < PHAZE_HANDSHAKES_MAX; i += GROUP)
+		come_and_begin(logins, i,
+					   i + GROUP < PHAZE_HANDSHAKES_MAX ? i + GROUP : PHAZE_HANDSHAKES_MAX);
+	assert_int_equal(phaze_gate_count(device, &half_open), PHAZE_HANDSHAKES_MAX);
+	assert_int_equal(half_open, PHAZE_HANDSHAKES_MAX - REFUSED);
+	come_and_begin(logins, PHAZE_HANDSHAKES_MAX, STRANGERS);
+	assert_int_equal(phaze_gate_count(device, &half_open), PHAZE_HANDSHAKES_MAX);
+	assert_int_equal(half_open, PHAZE_HANDSHAKES_MAX - REFUSED + 1);
 	for (size_t i = 0; i < STRANGERS; i++)
 		phaze_client_free(strangers[i]);
+	logins_free(logins);
+}
+
+/* Who has begun has nothing to lose there: he goes first. */
+static void test_heard(void **state) {
+	struct logins *logins = logins_up(1, &by_password);
+	const struct device *device = logins->server->device;
+	size_t half_open;
+	logins_assert_talking(logins, 1);
+	assert_int_equal(phaze_gate_count(device, &half_open), 1);
+	assert_int_equal(half_open, 0);
+	for (uint32_t i = 0; i < PHAZE_HANDSHAKES_MAX; i++)
+		strangers[i] = stranger(logins, i);
+	for (size_t i = 0; i < REFUSED; i += GROUP)
+		send_all(logins, i, i + GROUP < REFUSED ? i + GROUP : REFUSED);
+	for (size_t i = REFUSED; i < PHAZE_HANDSHAKES_MAX - 1; i += GROUP)
+		come_and_begin(logins, i,
+					   i + GROUP < PHAZE_HANDSHAKES_MAX - 1 ? i + GROUP : PHAZE_HANDSHAKES_MAX - 1);
+	assert_int_equal(phaze_gate_count(device, &half_open), PHAZE_HANDSHAKES_MAX);
+	assert_int_equal(half_open, PHAZE_HANDSHAKES_MAX - 1);
+	come_and_begin(logins, PHAZE_HANDSHAKES_MAX - 1, PHAZE_HANDSHAKES_MAX);
+	assert_int_equal(phaze_gate_count(device, &half_open), PHAZE_HANDSHAKES_MAX);
+	assert_int_equal(half_open, PHAZE_HANDSHAKES_MAX);
+	for (size_t i = 0; i < PHAZE_HANDSHAKES_MAX; i++)
+		phaze_client_free(strangers[i]);
+	logins_assert_talking(logins, 2);
 	logins_free(logins);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_heard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "handshake/phaze_client.h"
+#include "proto/phaze_handshakes.h"
 #include "sim/logins.h"
 
 /*
@@ -334,7 +335,7 @@ static void test_flood(void **state) {
 			logins_run(logins, LOGINS_DELAY);
 	}
 	logins_run(logins, CLOCK_SECOND);
-	assert_true(phaze_gate_count(logins->server->device, &half_open) <= PHAZE_GATE_MAX);
+	assert_true(phaze_gate_count(logins->server->device, &half_open) <= PHAZE_HANDSHAKES_MAX);
 	assert_int_equal(half_open, PHAZE_GATE_HALF_OPEN_MAX + 1);
 	logins_give_ticket(logins, &(struct uapi_ticket){.size = 1}, "secret");
 	logins->world->tap.recording = true;

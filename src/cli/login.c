@@ -151,17 +151,20 @@ static int check_options(const struct login *login) {
 	if (!login->tunnel && !values[CA] && !values[PIN]) {
 		output_message(login->streams,
 					   "%s: the configuration has no tunnel to %s; to make one, say what vouches "
-					   "for the server: --ca FILE, or --pin PIN",
+					   "for the server, as its operator gives it: --ca FILE, the ca.pem of its "
+					   "authority, or --pin PIN, which 'umbra init' printed there",
 					   name, login->endpoint);
 		return STATUS_FAILED;
 	}
 	for (size_t i = 0; login->tunnel && i < sizeof of_new / sizeof of_new[0]; i++) {
 		if (!values[of_new[i]])
 			continue;
-		output_message(login->streams,
-					   "%s: %s is for a new tunnel, and %s is in the configuration: what it is to "
-					   "be stands there, see auth in umbra.yaml(5)",
-					   name, login_options[of_new[i]].name, login->tunnel);
+		output_message(
+			login->streams,
+			"%s: %s is for a new tunnel, and %s leads there already: 'umbra login %s' is "
+			"enough; what it trusts stands in the configuration, see auth in "
+			"umbra.yaml(5)",
+			name, login_options[of_new[i]].name, login->tunnel, login->tunnel);
 		return STATUS_USAGE;
 	}
 	return STATUS_OK;

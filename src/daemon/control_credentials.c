@@ -10,6 +10,7 @@
 #include "conf/value.h"
 #include "ctl/view_login.h"
 #include "daemon/control_core.h"
+#include "daemon/control_view.h"
 
 enum { MESSAGE_SIZE = 512, USER_SIZE = CONFIG_LABEL_MAX + 1 };
 
@@ -27,6 +28,7 @@ struct control_credentials {
 	bool taken; /* by the net process: what comes from now on is about this */
 	bool busy;  /* is what the server said so far: the net process asks it again */
 	bool connected;
+	uint32_t unanswered;      /* attempts since it was taken */
 	struct endpoint endpoint; /* where to */
 };
 
@@ -153,6 +155,48 @@ static const char *code_of(uint32_t reject) {
 	return reject == PROCESS_REJECT_CREDENTIALS ? "credentials" : "refused";
 }
 
+/* So far; why is what status says, but for the kill switch, which is no reason. */
+static void put_off(struct control_tunnel *tunnel) {
+	static const char *const hints[] = {
+		[CONFIG_OVER_UDP] = "; it is asked over UDP alone, and with transport: auto over TCP, too",
+		[CONFIG_OVER_TCP] = "; it is asked over TCP alone, and with transport: auto over UDP, too",
+		[CONFIG_OVER_EITHER] = "",
+	};
+	char text[MESSAGE_SIZE];
+	struct control_view view = control_status_view(tunnel);
+	view.blocks = false;
+	const struct condition_result result = control_view_condition(&view);
+	const bool is_silent = tunnel->credentials->unanswered > 0;
+	if (tunnel->credentials->busy)
+		(void)snprintf(text, sizeof text,
+					   "the server is busy, as it is after wrong passwords; the daemon goes on "
+					   "trying");
+	else
+		(void)snprintf(text, sizeof text, "%.300s%s; the daemon goes on trying",
+					   result.reason[0] ? result.reason : "the server has not answered yet",
+					   is_silent ? hints[tunnel->config->login.transport] : "");
+	refuse(tunnel, 504, "unavailable", text);
+}
+
+/* Who has several endpoints has others to try. */
+void control_credentials_stuck(struct control_tunnel *tunnel) {
+	const struct control_credentials *credentials = tunnel->credentials;
+	if (credentials && credentials->taken && !credentials->connected && !credentials->busy &&
+		tunnel->config->shared.endpoints.count == 1)
+		put_off(tunnel);
+}
+
+void control_credentials_unanswered(struct control_tunnel *tunnel) {
+	struct control_credentials *credentials = tunnel->credentials;
+	if (!credentials || !credentials->taken || credentials->connected)
+		return;
+	const struct config_tunnel *config = tunnel->config;
+	const size_t ways = config->login.transport == CONFIG_OVER_EITHER ? 2 : 1;
+	credentials->unanswered++;
+	if (credentials->unanswered >= ways * config->shared.endpoints.count && !credentials->busy)
+		put_off(tunnel);
+}
+
 void control_credentials_event(struct control_tunnel *tunnel,
 							   const struct process_message *message) {
 	if (!tunnel->credentials || !tunnel->credentials->taken)
@@ -174,11 +218,7 @@ uint64_t control_credentials_run(struct control *control, uint64_t now) {
 		if (now >= tunnel->credentials->deadline && tunnel->credentials->connected)
 			let_in(tunnel);
 		else if (now >= tunnel->credentials->deadline)
-			refuse(tunnel, 504, "unavailable",
-				   tunnel->credentials->busy
-					   ? "the server is busy, as it is after wrong passwords; the daemon goes on "
-						 "trying"
-					   : "the server has not answered yet; the daemon goes on trying");
+			put_off(tunnel);
 		else if (tunnel->credentials->deadline < next)
 			next = tunnel->credentials->deadline;
 	}

@@ -20,6 +20,10 @@ struct view_login_request;
  */
 void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request *request,
 							  const struct view_login_request *wanted);
+/* This host knows of no way to the tunnel's server, or the server did not answer an attempt: who
+ * waits is told rather than kept waiting, and the net process goes on. */
+void control_credentials_stuck(struct control_tunnel *tunnel);
+void control_credentials_unanswered(struct control_tunnel *tunnel);
 /* The tunnel's server has let it in, or refused it. */
 void control_credentials_event(struct control_tunnel *tunnel,
 							   const struct process_message *message);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control_core.h"
+#include "daemon/control_credentials.h"
 #include "daemon/control_streams.h"
 #include "transport/dns/resolver.h"
 #include "wire/interface_settings.h"
@@ -91,6 +92,7 @@ static void tell(void *context, uint16_t place, const uint8_t key[static TEXT_KE
 		log_warning("%s: %s: %s: %s", tunnel->name, peer->name, name, problem);
 		control_api_publish(context, "peer.unresolved", tunnel->name, peer->name, "%s: %s", name,
 							problem);
+		control_credentials_stuck(tunnel);
 	} else {
 		control_api_publish(context, "peer.resolved", tunnel->name, peer->name, "%s has an address",
 							name);

@@ -351,9 +351,11 @@ void control_net_event(void *context, struct channel_message *message) {
 		break;
 	case PROCESS_EVENT_UNANSWERED:
 		unanswered(tunnel, peer, body->event.count);
+		control_credentials_unanswered(tunnel);
 		break;
 	case PROCESS_EVENT_UNREACHABLE:
 		cannot_reach(tunnel, peer, where);
+		control_credentials_stuck(tunnel);
 		break;
 	case PROCESS_EVENT_ENDED:
 		control_logins_ended(tunnel, peer, body->event.count);

@@ -36,21 +36,22 @@ enum phaze_client_state {
 };
 
 /*        name                          text for the user                                       */
-#define PHAZE_END_MAP(X)                                                              \
-	X(PHAZE_END_NONE, "not ended")                                                    \
-	X(PHAZE_END_SILENCE, "the server does not answer")                                \
-	X(PHAZE_END_UNTRUSTED, "the server's certificate is not trusted")                 \
-	X(PHAZE_END_FORGED, "the server's signature is wrong")                            \
-	X(PHAZE_END_MALFORMED, "the server breaks the rules of the protocol")             \
-	X(PHAZE_END_TICKET, "the server does not take the ticket")                        \
-	X(PHAZE_END_NEEDS_PASSWORD, "the server wants a password")                        \
-	X(PHAZE_END_NEEDS_CERTIFICATE, "the server wants a certificate")                  \
-	X(PHAZE_END_CREDENTIALS, "user name, password or certificate are not accepted")   \
-	X(PHAZE_END_BUSY, "the server is busy")                                           \
-	X(PHAZE_END_EXPIRED, "the user's account has expired")                            \
-	X(PHAZE_END_QUOTA, "the user's quota is used up")                                 \
-	X(PHAZE_END_DEVICES, "the user is connected with as many devices as are allowed") \
-	X(PHAZE_END_ADDRESS, "the server has no free address")                            \
+#define PHAZE_END_MAP(X)                                                                    \
+	X(PHAZE_END_NONE, "not ended")                                                          \
+	X(PHAZE_END_SILENCE, "the server does not answer")                                      \
+	X(PHAZE_END_UNTRUSTED, "the server's certificate is not trusted")                       \
+	X(PHAZE_END_FORGED, "the server's signature is wrong")                                  \
+	X(PHAZE_END_MALFORMED, "the server breaks the rules of the protocol")                   \
+	X(PHAZE_END_TICKET, "the server does not take the ticket")                              \
+	X(PHAZE_END_NEEDS_PASSWORD, "the server wants a password: umbra login")                 \
+	X(PHAZE_END_NEEDS_CERTIFICATE, "the server wants a certificate: auth.certificate_file") \
+	X(PHAZE_END_CREDENTIALS, "user name, password or certificate are not accepted")         \
+	X(PHAZE_END_BUSY, "the server is busy")                                                 \
+	X(PHAZE_END_EXPIRED, "the user's account has expired: its operator can prolong it")     \
+	X(PHAZE_END_QUOTA, "the user's quota is used up: its operator can give more")           \
+	X(PHAZE_END_DEVICES,                                                                    \
+	  "the user is connected with as many devices as are allowed: one has to leave")        \
+	X(PHAZE_END_ADDRESS, "the server has no free address: its operator can make room")      \
 	X(PHAZE_END_FAILED, "this end failed")
 
 #define PHAZE_END_ENUM(name, text) name,

@@ -19,7 +19,7 @@
 /* Shorter sessions end for a reason that may last: the next attempt waits. */
 #define SHORT_SESSION (10 * CLOCK_SECOND)
 
-enum { REASON_SIZE = 256 };
+enum { REASON_SIZE = PHAZE_TRUST_TEXT_SIZE };
 
 struct phaze_dial {
 	bool has_password;
@@ -268,13 +268,9 @@ static enum device_reject reject_of(enum phaze_end end) {
 				: DEVICE_ACCEPTED;
 }
 
-static void say_untrusted(enum chain_fault fault, char out_reason[static REASON_SIZE]) {
-	(void)snprintf(out_reason, REASON_SIZE, "the server's certificate %s", chain_fault_text(fault));
-}
-
 void phaze_dial_distrust(struct device *device, enum chain_fault fault) {
 	struct phaze_dial *dial = device->dial;
-	say_untrusted(fault, dial->reason);
+	phaze_trust_explain(fault, device->settings.server_name, dial->reason);
 	dial->refusal = PHAZE_END_UNTRUSTED;
 	dial->is_refused = dial->is_untold = true;
 	device->host->warn(device->host->context, dial->reason);
@@ -357,7 +353,7 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	char reason[REASON_SIZE];
 	(void)snprintf(reason, sizeof reason, "%s", phaze_client_end_text(end));
 	if (end == PHAZE_END_UNTRUSTED)
-		say_untrusted(phaze_trust_fault(dial->trust), reason);
+		phaze_trust_explain(phaze_trust_fault(dial->trust), device->settings.server_name, reason);
 	hang_up(device);
 	tell_refused(device, end, reason);
 	if (is_passing(end))

@@ -1,5 +1,6 @@
 #include "proto/phaze_trust.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,34 @@ const struct phaze_identity *phaze_trust_identity(const struct phaze_trust *trus
 
 enum chain_fault phaze_trust_fault(const struct phaze_trust *trust) {
 	return trust->fault;
+}
+
+/* As whoever has this end's configuration would look for it. */
+static const char *remedy_of(enum chain_fault fault) {
+	switch (fault) {
+	case CHAIN_UNTRUSTED:
+		return ": auth.ca_file says who is";
+	case CHAIN_NOT_PINNED:
+		return ": auth.pin, or somebody else answers in the server's place";
+	case CHAIN_EXPIRED:
+	case CHAIN_REVOKED:
+		return ": its operator has to give it another one";
+	case CHAIN_LIST:
+		return ": auth.crl_file";
+	default:
+		return "";
+	}
+}
+
+void phaze_trust_explain(enum chain_fault fault, const char *server_name,
+						 char out_text[static PHAZE_TRUST_TEXT_SIZE]) {
+	static const char what[] = "the server's certificate";
+	if (fault == CHAIN_WRONG_NAME)
+		(void)snprintf(out_text, PHAZE_TRUST_TEXT_SIZE, "%s %s than %.100s: auth.server_name", what,
+					   chain_fault_text(fault), server_name);
+	else
+		(void)snprintf(out_text, PHAZE_TRUST_TEXT_SIZE, "%s %s%s", what, chain_fault_text(fault),
+					   remedy_of(fault));
 }
 
 const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust) {

@@ -38,6 +38,11 @@ const struct phaze_identity *phaze_trust_identity(const struct phaze_trust *trus
 
 /* Of the chain that the identity's verify() was asked about last. */
 enum chain_fault phaze_trust_fault(const struct phaze_trust *trust);
+enum { PHAZE_TRUST_TEXT_SIZE = 256 };
+
+/* What is wrong with a server's certificate, and who can do what about it. */
+void phaze_trust_explain(enum chain_fault fault, const char *server_name,
+						 char out_text[static PHAZE_TRUST_TEXT_SIZE]);
 /* Where that was good. */
 const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust);
 

@@ -46,7 +46,7 @@ static void explain_unanswered(const struct condition_peer *peer, char *out_reas
 		(void)snprintf(since, sizeof since, " for %" PRIu64 " second%s", peer->silent,
 					   peer->silent == 1 ? "" : "s");
 	if (peer->why)
-		(void)snprintf(out_reason, CONDITION_REASON_SIZE, "no connection to %s%s: %.150s", where,
+		(void)snprintf(out_reason, CONDITION_REASON_SIZE, "no connection to %s%s: %.200s", where,
 					   since, peer->why);
 	else
 		(void)snprintf(out_reason, CONDITION_REASON_SIZE, "no answer from %s%s", where, since);

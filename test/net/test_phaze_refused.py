@@ -160,12 +160,25 @@ def assert_refused(world: World, user: str, reason: str, password: str = PASSWOR
     assert reason in shown, shown
 
 
+OTHER_PIN = f"sha256/{'1234' * 10}120="
 WRONG_SERVERS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "authority": ("password", {"ca_file": "outside"}, "was issued by nobody that is trusted here"),
-    "pin": ("password", {"pin": f"sha256/{'1234' * 10}120="}, "has another key than the one that is pinned"),
-    "name": ("password", {"server_name": "vpn.example.org"}, "is for another name"),
-    "revoked": ("password", {"crl_file": "revoked"}, "was revoked"),
-    "expired": ("old", {}, "has expired"),
+    "authority": (
+        "password",
+        {"ca_file": "outside"},
+        "was issued by nobody that is trusted here: auth.ca_file",
+    ),
+    "pin": (
+        "password",
+        {"pin": OTHER_PIN},
+        "has another key than the one that is pinned: auth.pin",
+    ),
+    "name": (
+        "password",
+        {"server_name": "vpn.example.org"},
+        "is for another name than vpn.example.org: auth.server_name",
+    ),
+    "revoked": ("password", {"crl_file": "revoked"}, "was revoked: its operator has to"),
+    "expired": ("old", {}, "has expired: its operator has to give it another one"),
 }
 
 
@@ -206,17 +219,17 @@ def test_stranger(world: World, what: str) -> None:
 def test_lacking(world: World) -> None:
     """What the server wants besides is named at once."""
     configure(world, "both")
-    assert_refused(world, "alice", "the server wants a certificate")
+    assert_refused(world, "alice", "the server wants a certificate: auth.certificate_file")
     configure(world, "both", shows=world.bad.files / "alice")
     wait_until(
-        lambda: "the server wants a password" in world.bad.umbra("status").stdout, 10, "a reason"
+        lambda: "the server wants a password: umbra login" in world.bad.umbra("status").stdout, 10, "a reason"
     )
 
 
 def test_account(world: World) -> None:
     """Who has shown who he is hears what is the matter, by password and by certificate."""
     configure(world, "password")
-    assert_refused(world, "late", "the user's account has expired")
+    assert_refused(world, "late", "the user's account has expired: its operator can prolong it")
     configure(world, "certificate", shows=world.bad.files / "late")
     wait_until(lambda: "has expired" in world.bad.umbra("status").stdout, 10, "a reason")
 

@@ -101,7 +101,10 @@ static void test_refused(void **state) {
 		{{.password = "secret"}, DEVICE_REJECT_DEVICES, "devices", true},
 		{{.password = "secret"}, DEVICE_REJECT_ADDRESS, "address", true},
 		{{.password = "secret"}, DEVICE_REJECT_BUSY, "busy", true},
-		{{.password = "secret", .name = "vpn.example.net"}, 0, "for another name", true},
+		{{.password = "secret", .name = "vpn.example.net"},
+		 0,
+		 "for another name than vpn.example.net: auth.server_name",
+		 true},
 		{{.password = "secret", .demands = "certificate"}, 0, "wants a certificate", false},
 		{{.certificate = true}, 0, "wants a password", false},
 	};

@@ -117,7 +117,8 @@ static void test_other_trust(void **state) {
 	logins_assert_talking(logins, 1);
 	set_texts(logins->client, "replace_authorities", "authority", other.certificate);
 	logins_run(logins, CLOCK_SECOND);
-	assert_distrusts(logins, "the server's certificate was issued by nobody that is trusted here");
+	assert_distrusts(logins, "the server's certificate was issued by nobody that is trusted here: "
+							 "auth.ca_file");
 	logins_assert_apart(logins, 3);
 	/* By the pin alone. */
 	assert_int_equal(logins_set(logins->client, "replace_authorities=true\n"), 0);
@@ -131,7 +132,7 @@ static void test_other_trust(void **state) {
 	set_pin(logins, false);
 	logins_run(logins, CLOCK_SECOND);
 	logins_assert_ended(logins, PHAZE_CLOSE_DONE);
-	assert_distrusts(logins, "has another key than the one that is pinned");
+	assert_distrusts(logins, "has another key than the one that is pinned: auth.pin");
 	logins_free(logins);
 }
 

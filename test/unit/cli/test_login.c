@@ -261,8 +261,8 @@ static void test_refusals(void **state) {
 		 STATUS_FAILED},
 		{"other.example", "--pin", "1234", "--pin takes sha256/", STATUS_USAGE},
 		{"other.example", "--name", "a/b", "--name takes up to 15 letters", STATUS_USAGE},
-		{"um1", "--ca", "%/x", "--ca is for a new tunnel, and um1 is in the configuration",
-		 STATUS_USAGE},
+		{"um1", "--ca", "%/x",
+		 "--ca is for a new tunnel, and um1 leads there already: 'umbra login um1'", STATUS_USAGE},
 		{"um1", "--name", "x", "--name is for a new tunnel", STATUS_USAGE},
 	};
 	struct folder folder;

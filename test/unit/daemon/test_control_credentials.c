@@ -12,9 +12,10 @@
 #include "daemon/stage.h"
 #include "wire/process_settings.h"
 
-#define TUNNEL(auth)                                                                  \
-	"tunnels:\n  out:\n    protocol: phaze\n    role: client\n"                       \
-	"    endpoints: [\"192.0.2.1:51820\"]\n    auth: { ca_file: /none, server_name: " \
+#define TUNNEL(auth) TUNNEL_OVER("udp", auth)
+#define TUNNEL_OVER(transport, auth)                                                     \
+	"tunnels:\n  out:\n    protocol: phaze\n    role: client\n    transport: " transport \
+	"\n    endpoints: [\"192.0.2.1:51820\"]\n    auth: { ca_file: /none, server_name: "  \
 	"vpn.example" auth " }\n"
 
 enum { SLOT = 5 };
@@ -120,9 +121,61 @@ static void test_who_is_not(void **state) {
 	happen_for(&stage, PROCESS_EVENT_REFUSED, PROCESS_REJECT_CREDENTIALS, "wrong name or password");
 	assert_int_equal(stage_answer(&stage), 403);
 	stage_contains(&stage, "wrong name or password");
+	stage_contains(&stage, "\"credentials\"");
 	/* Nobody waits any more. */
 	happen(&stage, PROCESS_EVENT_REFUSED, "again");
 	shut_down(&stage);
+}
+
+/* Programs learn whose word it is. */
+static void test_whose_word_it_is(void **state) {
+	static const struct {
+		uint32_t reject;
+		const char *code;
+	} rows[] = {{PROCESS_ACCEPTED, "\"declined\""}, {PROCESS_REJECT_QUOTA, "\"refused\""}};
+	static struct stage stage;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bring_up(&stage, TUNNEL(", username: bob"));
+		stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
+		assert_true(stage_is_quiet(stage.net, 50));
+		happen_for(&stage, PROCESS_EVENT_REFUSED, rows[i].reject, "why");
+		assert_int_equal(stage_answer(&stage), 403);
+		stage_contains(&stage, rows[i].code);
+		shut_down(&stage);
+	}
+}
+
+/* Where nobody answers, and no other way is left to try, who waits is told at once. */
+static void test_nobody_there(void **state) {
+	static const struct {
+		const char *tunnel;
+		enum process_event kind;
+		int times;
+		const char *said, *hint;
+	} rows[] = {
+		{TUNNEL(", username: bob"), PROCESS_EVENT_UNANSWERED, 1, "no answer from 192.0.2.1:51820",
+		 "asked over UDP alone, and with transport: auto over TCP, too"},
+		{TUNNEL_OVER("tcp", ", username: bob"), PROCESS_EVENT_UNANSWERED, 1,
+		 "no answer from 192.0.2.1:51820", "asked over TCP alone, and with transport: auto over"},
+		{TUNNEL_OVER("auto", ", username: bob"), PROCESS_EVENT_UNANSWERED, 2,
+		 "no answer from 192.0.2.1:51820", "the daemon goes on trying"},
+		{TUNNEL(", username: bob"), PROCESS_EVENT_UNREACHABLE, 1,
+		 "no route to 192.0.2.1:51820; the", "daemon goes on trying"},
+	};
+	static struct stage stage;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bring_up(&stage, rows[i].tunnel);
+		stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
+		assert_true(stage_is_quiet(stage.net, 50));
+		for (int time = 1; time <= rows[i].times; time++) {
+			assert_true(stage_is_quiet(stage.tool, 20));
+			happen_for(&stage, rows[i].kind, (uint32_t)time, "");
+		}
+		assert_int_equal(stage_answer(&stage), 504);
+		stage_contains(&stage, rows[i].said);
+		stage_contains(&stage, rows[i].hint);
+		shut_down(&stage);
+	}
 }
 
 static void test_what_net_does_not_take(void **state) {
@@ -226,12 +279,14 @@ static void test_what_is_refused_at_once(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_another_takes_the_place),
+		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_the_tunnel_goes),
 		cmocka_unit_test(test_what_is_refused_at_once),
 		cmocka_unit_test(test_what_is_known_already),
 		cmocka_unit_test(test_what_net_does_not_take),
 		cmocka_unit_test(test_who_is_let_in),
 		cmocka_unit_test(test_who_is_not),
+		cmocka_unit_test(test_whose_word_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,3 +77,18 @@ void key_table_remove(struct key_table *table, const uint8_t *key) {
 void *key_table_find(const struct key_table *table, const uint8_t *key) {
 	return table->count > 0 ? table->places[place_of(table, key)].item : NULL;
 }
+
+struct key_table *key_table_copy(const struct key_table *table) {
+	const size_t size = table->capacity * sizeof *table->places;
+	struct {
+		struct key_table table; /* first */
+		struct key_table_place places[];
+	} *copy = malloc(sizeof *copy + size);
+	if (!copy)
+		return NULL;
+	copy->table = *table;
+	copy->table.places = copy->places;
+	if (size > 0)
+		memcpy(copy->places, table->places, size);
+	return &copy->table;
+}

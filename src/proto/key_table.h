@@ -9,7 +9,8 @@
 
 /*
  * Items by keys of one size, which strangers may choose: open addressing under a random SipHash
- * key. Keys are views, mostly into the items; they stay where and what they are. One thread.
+ * key. Keys are views, mostly into the items; they stay where and what they are. One thread, but
+ * for copies.
  */
 
 struct key_table {
@@ -31,3 +32,6 @@ enum err key_table_add(struct key_table *table, const uint8_t *key, void *item);
 void key_table_remove(struct key_table *table, const uint8_t *key);
 /* NULL: there is none. */
 void *key_table_find(const struct key_table *table, const uint8_t *key);
+
+/* As it is now, to be published: never changed, and ended by free(). NULL when memory is short. */
+struct key_table *key_table_copy(const struct key_table *table);

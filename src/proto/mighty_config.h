@@ -6,13 +6,12 @@
 
 #include "base/address.h"
 #include "base/list.h"
-#include "base/siphash.h"
 #include "handshake/mighty.h"
+#include "proto/key_table.h"
 #include "session/time_order.h"
 
 /* The configuration that shards see (immutable) and the control thread's part of each peer. */
 
-struct mighty_peer;
 struct packet_policy;
 struct policy_rule;
 
@@ -21,13 +20,6 @@ enum mighty_role { MIGHTY_SERVER, MIGHTY_CLIENT };
 enum {
 	MIGHTY_ENDPOINTS_MAX = 8,
 	MIGHTY_CLIENTS_MAX = 20000, /* of a server */
-};
-
-/* All peers by PSK id: open addressing. A published one is immutable. */
-struct mighty_directory {
-	struct siphash_key hash_key;
-	size_t count, capacity; /* capacity is a power of two, at least twice count */
-	struct mighty_peer *peers[];
 };
 
 /* The protocol's part of a snapshot. */
@@ -45,7 +37,7 @@ struct mighty_config {
 	uint16_t keepalive;      /* s; never 0 */
 	bool client_to_client;   /* a server's clients may send to each other */
 	struct parameters tells; /* a server's to all of its clients: no addresses, see below */
-	const struct mighty_directory *directory;
+	const struct key_table *directory; /* struct mighty_peer by PSK id */
 };
 
 /* What the control thread keeps of a peer; shards never touch it. */
@@ -75,19 +67,6 @@ struct mighty_peer_control {
 		uint64_t time; /* ms */
 	} times[TIME_ORDER_GROUP_MAX];
 };
-
-/* An empty one with room for count peers; NULL when memory is short. */
-struct mighty_directory *mighty_directory_new(const struct siphash_key *hash_key, size_t count);
-/* A copy to be published. */
-struct mighty_directory *mighty_directory_copy(const struct mighty_directory *directory);
-/*
- * Adds a peer; *directory may be replaced by a larger one. ERR_EXISTS where a peer has this PSK id,
- * if with another PSK.
- */
-enum err mighty_directory_add(struct mighty_directory **directory, struct mighty_peer *peer);
-void mighty_directory_remove(struct mighty_directory *directory, const struct mighty_peer *peer);
-struct mighty_peer *mighty_directory_find(const struct mighty_directory *directory,
-										  const uint8_t psk_id[static MIGHTY_PSK_ID_SIZE]);
 
 /*
  * All that a client with these addresses is told: config->tells and its times. ERR_LIMIT where it

@@ -21,12 +21,12 @@ static void free_snapshot(void *pointer) {
 
 struct mighty_peer *mighty_control_find(const struct device *device,
 										const uint8_t identity[static HASH_SIZE]) {
-	struct mighty_peer *peer = mighty_directory_find(device->directory, identity);
+	struct mighty_peer *peer = key_table_find(&device->directory, identity);
 	return peer && memcmp(peer->psk.identity, identity, HASH_SIZE) == 0 ? peer : NULL;
 }
 
 struct mighty_peer *mighty_control_make(const struct device *device, const struct mighty_psk *psk) {
-	uint16_t owner = (uint16_t)(siphash(&device->hash_key, psk->identity, HASH_SIZE) %
+	uint16_t owner = (uint16_t)(siphash(&device->directory.hash_key, psk->identity, HASH_SIZE) %
 								engine_shards(device->engine));
 	return mighty_peer_new(psk, owner);
 }
@@ -42,7 +42,7 @@ void mighty_control_free_peer(struct mighty_peer *peer) {
 }
 
 enum err mighty_control_add(struct device *device, struct mighty_peer *peer) {
-	enum err error = mighty_directory_add(&device->directory, peer);
+	enum err error = key_table_add(&device->directory, peer->psk.id, peer);
 	if (error)
 		return error;
 	peer->news.device.box = &device->news;
@@ -61,7 +61,7 @@ void mighty_control_change(struct device *device, struct mighty_peer *peer, unsi
 
 void mighty_control_remove(struct device *device, struct mighty_peer *peer) {
 	device_prefixes_disallow_all(&device->prefixes, &peer->control.allowed_ips);
-	mighty_directory_remove(device->directory, peer);
+	key_table_remove(&device->directory, peer->psk.id);
 	list_remove(&peer->control.link);
 	list_remove(&peer->control.changed_link);
 	peer->news.device.removed = true;
@@ -128,10 +128,10 @@ static enum err make_snapshot(struct device *device, struct mighty_snapshot **ou
 	struct mighty_snapshot *snapshot = calloc(1, sizeof *snapshot);
 	if (!snapshot)
 		return ERR_NO_MEMORY;
-	const struct mighty_directory *directory = device->published_directory;
-	struct mighty_directory *copy = NULL;
+	const struct key_table *directory = device->published_directory;
+	struct key_table *copy = NULL;
 	if (!directory || device->peers_changed) {
-		directory = copy = mighty_directory_copy(device->directory);
+		directory = copy = key_table_copy(&device->directory);
 		if (!copy) {
 			free(snapshot);
 			return ERR_NO_MEMORY;

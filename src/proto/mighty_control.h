@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "base/siphash.h"
 #include "engine/snapshot.h"
 #include "proto/device.h"
 #include "proto/device_news.h"
@@ -30,13 +29,12 @@ struct device {
 	struct engine *engine;
 	struct interface *interface;
 	const struct device_host *host;
-	struct siphash_key hash_key;
 
 	struct mighty_config config; /* but for its directory */
 	struct list peers;
 	size_t peer_count;
-	struct mighty_directory *directory; /* all of peers, edited in place; published as copies */
-	const struct mighty_directory *published_directory;
+	struct key_table directory; /* all of peers, edited in place; published as copies */
+	const struct key_table *published_directory;
 	struct device_prefixes prefixes;
 	struct device_sockets sockets;
 	struct mighty_snapshot *snapshot; /* the published one */

@@ -146,13 +146,12 @@ static void device_free(struct device *device) {
 		free(device->snapshot);
 	}
 	device_prefixes_done(&device->prefixes);
-	free(device->directory);
+	key_table_done(&device->directory);
 	free(device);
 }
 
 static enum err init_state(struct device *device) {
 	const struct random_source *random = engine_get_options(device->engine)->random;
-	random_fill(random, &device->hash_key, sizeof device->hash_key);
 	device->config = (struct mighty_config){
 		.role = MIGHTY_SERVER,
 		.cipher_count = MIGHTY_CIPHERS_KNOWN,
@@ -161,9 +160,7 @@ static enum err init_state(struct device *device) {
 		.rekey_packets = REKEY_PACKETS,
 		.keepalive = KEEPALIVE_SECONDS,
 	};
-	device->directory = mighty_directory_new(&device->hash_key, 0);
-	if (!device->directory)
-		return ERR_NO_MEMORY;
+	key_table_init(&device->directory, random, MIGHTY_PSK_ID_SIZE);
 	return device_prefixes_init(&device->prefixes) ?: mighty_control_first_snapshot(device);
 }
 

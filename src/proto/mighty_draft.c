@@ -45,7 +45,7 @@ static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
 static size_t *slot_of(const struct mighty_drafts *drafts,
 					   const uint8_t identity[static HASH_SIZE]) {
 	size_t mask = drafts->place_count - 1;
-	size_t slot = siphash(&drafts->device->hash_key, identity, HASH_SIZE) & mask;
+	size_t slot = siphash(&drafts->device->directory.hash_key, identity, HASH_SIZE) & mask;
 	while (drafts->places[slot] > 0 &&
 		   memcmp(drafts->items[drafts->places[slot] - 1].identity, identity, HASH_SIZE) != 0)
 		slot = (slot + 1) & mask;

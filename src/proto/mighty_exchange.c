@@ -198,7 +198,7 @@ static void take_finalize(const struct lane *lane, const struct handshake_datagr
 static const struct mighty_psk *find_psk(void *context,
 										 const uint8_t id[static MIGHTY_PSK_ID_SIZE]) {
 	const struct lane *lane = context;
-	const struct mighty_peer *peer = mighty_directory_find(mighty_lane_config(lane)->directory, id);
+	const struct mighty_peer *peer = key_table_find(mighty_lane_config(lane)->directory, id);
 	return peer && peer->peer.owner == lane->shard->number && peer->peer.lane == lane &&
 				   peer->running
 			   ? &peer->psk

@@ -28,8 +28,7 @@ static enum incoming_kind parse_request(const struct lane *lane, const uint8_t *
 										struct incoming *out_incoming) {
 	uint8_t psk_id[MIGHTY_PSK_ID_SIZE] = {0};
 	mighty_request_psk_id(data, size, psk_id);
-	const struct mighty_peer *peer =
-		mighty_directory_find(mighty_lane_config(lane)->directory, psk_id);
+	const struct mighty_peer *peer = key_table_find(mighty_lane_config(lane)->directory, psk_id);
 	if (!peer)
 		return INCOMING_DROP;
 	if (peer->peer.owner == lane->shard->number)

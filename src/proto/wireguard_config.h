@@ -1,32 +1,22 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/address.h"
 #include "base/list.h"
-#include "base/siphash.h"
 #include "handshake/wireguard.h"
+#include "proto/key_table.h"
 #include "session/cookie.h"
 
 /* The configuration that shards see (immutable) and the control thread's part of each peer. */
-
-struct wireguard_peer;
-
-/* All peers by public key: open addressing. A published one is immutable. */
-struct wireguard_directory {
-	struct siphash_key hash_key;
-	size_t count, capacity; /* capacity is a power of two, at least twice count */
-	struct wireguard_peer *peers[];
-};
 
 /* The protocol's part of a snapshot. */
 struct wireguard_config {
 	uint64_t generation; /* changes with the identity */
 	const struct wireguard_identity *identity;
-	struct cookie_keys cookie_keys; /* of our own public key: others' mac1 */
-	const struct wireguard_directory *directory;
+	struct cookie_keys cookie_keys;    /* of our own public key: others' mac1 */
+	const struct key_table *directory; /* struct wireguard_peer by public key */
 };
 
 /* What the control thread keeps of a peer; shards never touch it. */
@@ -44,16 +34,3 @@ struct wireguard_peer_control {
 	uint8_t saved_timestamp[WIREGUARD_TIMESTAMP_SIZE]; /* of the peer's last initiation */
 	struct list changed_link;                          /* the device's list of changed peers */
 };
-
-/* An empty one with room for count peers; NULL when memory is short. */
-struct wireguard_directory *wireguard_directory_new(const struct siphash_key *hash_key,
-													size_t count);
-/* A copy to be published. */
-struct wireguard_directory *wireguard_directory_copy(const struct wireguard_directory *directory);
-/* Adds a peer that is not there; *directory may be replaced by a larger one. */
-enum err wireguard_directory_add(struct wireguard_directory **directory,
-								 struct wireguard_peer *peer);
-void wireguard_directory_remove(struct wireguard_directory *directory,
-								const struct wireguard_peer *peer);
-struct wireguard_peer *wireguard_directory_find(const struct wireguard_directory *directory,
-												const uint8_t key[static X25519_KEY_SIZE]);

@@ -53,17 +53,17 @@ enum err wireguard_control_set_private_key(struct device *device,
 
 struct wireguard_peer *wireguard_control_find(const struct device *device,
 											  const uint8_t key[static X25519_KEY_SIZE]) {
-	return wireguard_directory_find(device->directory, key);
+	return key_table_find(&device->directory, key);
 }
 
 struct wireguard_peer *wireguard_control_add(struct device *device,
 											 const uint8_t key[static X25519_KEY_SIZE]) {
-	uint16_t owner = (uint16_t)(siphash(&device->hash_key, key, X25519_KEY_SIZE) %
+	uint16_t owner = (uint16_t)(siphash(&device->directory.hash_key, key, X25519_KEY_SIZE) %
 								engine_shards(device->engine));
 	struct wireguard_peer *peer = wireguard_peer_new(key, owner);
 	if (!peer)
 		return NULL;
-	if (wireguard_directory_add(&device->directory, peer) != ERR_OK) {
+	if (key_table_add(&device->directory, peer->control.public_key, peer) != ERR_OK) {
 		wireguard_peer_free(peer);
 		return NULL;
 	}
@@ -84,7 +84,7 @@ void wireguard_control_change(struct device *device, struct wireguard_peer *peer
 
 void wireguard_control_remove(struct device *device, struct wireguard_peer *peer) {
 	device_prefixes_disallow_all(&device->prefixes, &peer->control.allowed_ips);
-	wireguard_directory_remove(device->directory, peer);
+	key_table_remove(&device->directory, peer->control.public_key);
 	list_remove(&peer->control.link);
 	list_remove(&peer->control.changed_link);
 	peer->news.removed = true;
@@ -99,10 +99,10 @@ static enum err make_snapshot(struct device *device, struct wireguard_snapshot *
 	struct wireguard_snapshot *snapshot = calloc(1, sizeof *snapshot);
 	if (!snapshot)
 		return ERR_NO_MEMORY;
-	const struct wireguard_directory *directory = device->published_directory;
-	struct wireguard_directory *copy = NULL;
+	const struct key_table *directory = device->published_directory;
+	struct key_table *copy = NULL;
 	if (!directory || device->peers_changed) {
-		directory = copy = wireguard_directory_copy(device->directory);
+		directory = copy = key_table_copy(&device->directory);
 		if (!copy) {
 			free(snapshot);
 			return ERR_NO_MEMORY;

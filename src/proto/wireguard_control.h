@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "base/siphash.h"
 #include "engine/snapshot.h"
 #include "engine/trie.h"
 #include "proto/device.h"
@@ -31,14 +30,13 @@ struct device {
 	struct engine *engine;
 	struct interface *interface;
 	const struct device_host *host;
-	struct siphash_key hash_key;
 
 	struct wireguard_identity *identity; /* replaced, never changed */
 	uint64_t generation;
 	struct list peers;
 	size_t peer_count;
-	struct wireguard_directory *directory; /* all of peers, edited in place; published as copies */
-	const struct wireguard_directory *published_directory;
+	struct key_table directory; /* all of peers, edited in place; published as copies */
+	const struct key_table *published_directory;
 	struct device_prefixes prefixes;
 	struct device_sockets sockets;
 	struct wireguard_snapshot *snapshot; /* the published one */

@@ -64,7 +64,7 @@ static void device_free(struct device *device) {
 		free(device->snapshot);
 	}
 	device_prefixes_done(&device->prefixes);
-	free(device->directory);
+	key_table_done(&device->directory);
 	if (device->old_identity)
 		wipe(device->old_identity, sizeof *device->old_identity);
 	free(device->old_identity);
@@ -77,10 +77,9 @@ static void device_free(struct device *device) {
 static enum err init_state(struct device *device) {
 	static const uint8_t no_key[X25519_KEY_SIZE];
 	const struct random_source *random = engine_get_options(device->engine)->random;
-	random_fill(random, &device->hash_key, sizeof device->hash_key);
 	device->identity = calloc(1, sizeof *device->identity);
-	device->directory = wireguard_directory_new(&device->hash_key, 0);
-	if (!device->identity || !device->directory)
+	key_table_init(&device->directory, random, X25519_KEY_SIZE);
+	if (!device->identity)
 		return ERR_NO_MEMORY;
 	enum err error = wireguard_identity_init(device->identity, no_key);
 	if (error == ERR_OK)

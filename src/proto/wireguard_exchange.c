@@ -216,7 +216,7 @@ static void take_initiation(struct lane *lane, const struct handshake_datagram *
 	if (wireguard_decode_initiation(datagram->data, datagram->size, &message) != ERR_OK ||
 		wireguard_accept_static(config->identity, &message, &opened) != ERR_OK)
 		return;
-	struct wireguard_peer *peer = wireguard_directory_find(config->directory, opened.public_key);
+	struct wireguard_peer *peer = key_table_find(config->directory, opened.public_key);
 	if (!peer)
 		return;
 	if (peer->peer.owner != lane->shard->number)

@@ -23,7 +23,7 @@ struct device {
 	struct device_sockets sockets;
 	struct device_newsbox news;
 	struct mighty_config config;
-	struct mighty_directory *directory;
+	struct key_table directory;
 	struct trie *allowed_ips;
 	struct sim_snapshot *snapshot;
 	struct list peers;
@@ -75,7 +75,7 @@ static struct sim_snapshot *make_snapshot(struct device *device) {
 	struct sim_snapshot *snapshot = calloc(1, sizeof *snapshot);
 	must(snapshot, "out of memory");
 	snapshot->config = device->config;
-	snapshot->config.directory = mighty_directory_copy(device->directory);
+	snapshot->config.directory = key_table_copy(&device->directory);
 	snapshot->allowed_ips = device->allowed_ips;
 	snapshot->snapshot.up = device_sockets_are_up(&device->sockets);
 	snapshot->snapshot.protocol_config = &snapshot->config;
@@ -125,9 +125,9 @@ static enum err device_new(const struct device_options *options, struct device *
 		.rekey_packets = 1 << 24,
 		.keepalive = 10,
 	};
-	const struct siphash_key key = {{1, 2}};
-	device->directory = mighty_directory_new(&key, 0);
-	must(device->directory && trie_new(&device->allowed_ips) == ERR_OK, "out of memory");
+	key_table_init(&device->directory, engine_get_options(device->engine)->random,
+				   MIGHTY_PSK_ID_SIZE);
+	must(trie_new(&device->allowed_ips) == ERR_OK, "out of memory");
 	device->snapshot = make_snapshot(device);
 	const struct interface_options interface_options = {
 		.protocol = &mighty_protocol,
@@ -151,7 +151,7 @@ static void device_free(struct device *device) {
 		mighty_peer_free(list_item(link, struct mighty_peer, control.link));
 	free_snapshot(device->snapshot);
 	trie_free(device->allowed_ips);
-	free(device->directory);
+	key_table_done(&device->directory);
 	free(device);
 }
 
@@ -184,7 +184,7 @@ static struct mighty_peer *add(struct device *device, const struct record *recor
 	psk_of(record->psk, &psk);
 	struct mighty_peer *peer =
 		mighty_peer_new(&psk, (uint16_t)(record->psk % engine_shards(device->engine)));
-	must(peer && mighty_directory_add(&device->directory, peer) == ERR_OK, "no peer");
+	must(peer && key_table_add(&device->directory, peer->psk.id, peer) == ERR_OK, "no peer");
 	peer->news.device.box = &device->news;
 	list_append(&device->peers, &peer->control.link);
 	allow(device, peer, record->number);
@@ -206,7 +206,7 @@ static struct mighty_peer *add(struct device *device, const struct record *recor
 static struct mighty_peer *find(const struct device *device, mighty_sim_psk number) {
 	struct mighty_psk psk;
 	psk_of(number, &psk);
-	return mighty_directory_find(device->directory, psk.id);
+	return key_table_find(&device->directory, psk.id);
 }
 
 static void set_endpoints(struct device *device, const struct record *record) {
@@ -346,7 +346,7 @@ void mighty_sim_remove(struct node *node, struct mighty_peer *peer) {
 	struct device *device = node->device;
 	const struct mighty_peer_change change = {
 		.peer = peer, .interface = device->interface, .changes = MIGHTY_CHANGE_DETACH};
-	mighty_directory_remove(device->directory, peer);
+	key_table_remove(&device->directory, peer->psk.id);
 	for (size_t i = 0; i < peer->control.address_count; i++)
 		must(trie_remove(device->allowed_ips, &peer->control.addresses[i]) == ERR_OK, "no prefix");
 	list_remove(&peer->control.link);

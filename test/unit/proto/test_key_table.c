@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/key_table.h"
@@ -63,6 +64,29 @@ static void test_comes_and_goes(void **state) {
 	key_table_done(&table);
 }
 
+/* A copy stays as it was, also of one that is empty. */
+static void test_copy(void **state) {
+	static struct item items[ITEMS];
+	struct key_table table;
+	make_items(items);
+	key_table_init(&table, &random_source, KEY_SIZE);
+	struct key_table *copy = key_table_copy(&table);
+	assert_table(copy, items);
+	for (size_t i = 0; i < ITEMS; i += 2) {
+		assert_int_equal(key_table_add(&table, items[i].key, &items[i]), ERR_OK);
+		items[i].is_in = true;
+	}
+	assert_null(key_table_find(copy, items[0].key));
+	free(copy);
+	copy = key_table_copy(&table);
+	for (size_t i = 0; i < ITEMS; i += 2)
+		key_table_remove(&table, items[i].key);
+	assert_int_equal(table.count, 0);
+	key_table_done(&table);
+	assert_table(copy, items);
+	free(copy);
+}
+
 static void test_one_of_a_key(void **state) {
 	struct item first = {.key = {1}}, second = {.key = {1}}, other = {.key = {2}};
 	struct key_table table;
@@ -82,6 +106,7 @@ static void test_one_of_a_key(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_comes_and_goes),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_one_of_a_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,6 @@
 
 #include "proto/mighty_peer.h"
 
-enum { PEERS = 200 };
-
 static struct mighty_peer *peer_of(uint8_t number) {
 	const uint8_t secret[MIGHTY_PSK_SIZE] = {number, 1};
 	struct mighty_psk psk;
@@ -18,45 +16,6 @@ static struct mighty_peer *peer_of(uint8_t number) {
 	struct mighty_peer *peer = mighty_peer_new(&psk, 0);
 	assert_non_null(peer);
 	return peer;
-}
-
-static void test_directory(void **state) {
-	const struct siphash_key key = {{3, 4}};
-	struct mighty_directory *directory = mighty_directory_new(&key, 0);
-	struct mighty_peer *peers[PEERS];
-	for (uint8_t i = 0; i < PEERS; i++) {
-		peers[i] = peer_of(i);
-		assert_int_equal(mighty_directory_add(&directory, peers[i]), ERR_OK);
-		assert_int_equal(mighty_directory_add(&directory, peers[i]), ERR_EXISTS);
-	}
-	struct mighty_directory *copy = mighty_directory_copy(directory);
-	for (uint8_t i = 0; i < PEERS; i += 2)
-		mighty_directory_remove(directory, peers[i]);
-	mighty_directory_remove(directory, peers[0]);
-	assert_int_equal(directory->count, PEERS / 2);
-	for (uint8_t i = 0; i < PEERS; i++) {
-		assert_ptr_equal(mighty_directory_find(directory, peers[i]->psk.id),
-						 i % 2 ? peers[i] : NULL);
-		assert_ptr_equal(mighty_directory_find(copy, peers[i]->psk.id), peers[i]);
-	}
-	for (uint8_t i = 0; i < PEERS; i++)
-		mighty_peer_free(peers[i]);
-	free(copy);
-	free(directory);
-}
-
-/* Another PSK with the same id cannot be told apart on the wire. */
-static void test_same_id(void **state) {
-	const struct siphash_key key = {{3, 4}};
-	struct mighty_directory *directory = mighty_directory_new(&key, 0);
-	struct mighty_peer *one = peer_of(1), *other = peer_of(2);
-	memcpy(other->psk.id, one->psk.id, sizeof one->psk.id);
-	assert_int_equal(mighty_directory_add(&directory, one), ERR_OK);
-	assert_int_equal(mighty_directory_add(&directory, other), ERR_EXISTS);
-	assert_int_equal(directory->count, 1);
-	mighty_peer_free(one);
-	mighty_peer_free(other);
-	free(directory);
 }
 
 static void test_tell(void **state) {
@@ -111,8 +70,6 @@ static void test_news(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_directory),
-		cmocka_unit_test(test_same_id),
 		cmocka_unit_test(test_tell),
 		cmocka_unit_test(test_news),
 	};

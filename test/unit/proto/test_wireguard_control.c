@@ -68,13 +68,12 @@ static void test_nothing_before_commit(void **state) {
 	desk_turn(desk);
 	assert_ptr_equal(snapshot_of(desk), first);
 	assert_null(owner_of(desk, 0, 0));
-	assert_null(wireguard_directory_find(config_of(desk)->directory, peer->control.public_key));
+	assert_null(key_table_find(config_of(desk)->directory, peer->control.public_key));
 	assert_null(peer->peer.lane);
 	commit(desk);
 	assert_ptr_not_equal(snapshot_of(desk), first);
 	assert_ptr_equal(owner_of(desk, 0, 0), peer);
-	assert_ptr_equal(wireguard_directory_find(config_of(desk)->directory, peer->control.public_key),
-					 peer);
+	assert_ptr_equal(key_table_find(config_of(desk)->directory, peer->control.public_key), peer);
 	assert_non_null(peer->peer.lane);
 	assert_int_equal(peer->peer.lane->shard->number, peer->peer.owner);
 	/* A commit without edits is none. */
@@ -92,7 +91,7 @@ static void test_prefixes(void **state) {
 	allow(device, two, "10.1.0.0/16");
 	allow(device, one, "10.1.2.0/24");
 	commit(desk);
-	const struct wireguard_directory *directory = config_of(desk)->directory;
+	const struct key_table *directory = config_of(desk)->directory;
 	assert_ptr_equal(owner_of(desk, 0, 0), one);
 	assert_ptr_equal(owner_of(desk, 1, 0), two);
 	assert_ptr_equal(owner_of(desk, 1, 2), one);
@@ -163,7 +162,7 @@ static void test_removal(void **state) {
 		uint8_t key[X25519_KEY_SIZE];
 		make_key((uint8_t)(i + 1), key);
 		struct wireguard_peer *expected = i % 2 ? peers[i] : NULL;
-		assert_ptr_equal(wireguard_directory_find(config_of(desk)->directory, key), expected);
+		assert_ptr_equal(key_table_find(config_of(desk)->directory, key), expected);
 		assert_ptr_equal(owner_of(desk, i, 0), expected);
 	}
 	desk_free(desk);

@@ -18,7 +18,7 @@ enum err control_logins_open(struct control *control) {
 	logins->running_max = half < 1                            ? 1
 						  : half > CONTROL_LOGINS_RUNNING_MAX ? CONTROL_LOGINS_RUNNING_MAX
 															  : half;
-	logins->flush_at = logins->weigh_at = logins->expire_at = CLOCK_NEVER;
+	logins->flush_at = logins->weigh_at = logins->expire_at = logins->repeat_at = CLOCK_NEVER;
 	logins->expired = clock_wall_now() / CLOCK_SECOND;
 	enum err error = guess_delay_new(&csprng, &logins->delay);
 	if (error)
@@ -47,7 +47,11 @@ void control_logins_done(struct control *control) {
 }
 
 uint64_t control_logins_run(struct control *control, uint64_t now) {
-	return control->logins ? control_logins_usage_run(control, now) : CLOCK_NEVER;
+	if (!control->logins)
+		return CLOCK_NEVER;
+	const uint64_t usage = control_logins_usage_run(control, now),
+				   orders = control_logins_repeat(control, now);
+	return usage < orders ? usage : orders;
 }
 
 void control_logins_hear(struct control *control, const struct channel_message *message) {

@@ -6,6 +6,7 @@
 #include "daemon/control_core.h"
 #include "daemon/control_logins.h"
 #include "session/guess_delay.h"
+#include "session/retry_backoff.h"
 #include "store/store_leases.h"
 #include "store/store_tickets.h"
 #include "store/store_users.h"
@@ -64,21 +65,64 @@ struct control_login {
 	size_t password_size;
 	char hash[STORE_PASSWORD_MAX + 1]; /* that it is compared with; "": nobody's */
 	enum err result;
-	uint8_t member[TEXT_KEY_SIZE]; /* while it is SETTING */
+	/* While it is SETTING: */
+	uint8_t member[TEXT_KEY_SIZE];
+	uint64_t epoch; /* sessions of before it end with that; 0: there is nothing to be kept of it */
 };
 
 struct control_logins {
 	struct guess_delay *delay;
 	struct list items; /* struct control_login, in order of arrival */
 	size_t count, running, running_max;
-	uint64_t turn;                           /* of who was looked at last */
-	uint64_t figures_at[CONFIG_TUNNELS_MAX]; /* ns: of tunnels, when to ask for them again */
-	uint64_t flush_at;                       /* ns; CLOCK_NEVER: the store has all */
-	uint64_t weigh_at;                       /* ns: when to look at what users with a quota used */
-	uint64_t expire_at;                      /* ns: when to look who has expired */
-	uint64_t expired; /* seconds since the Unix epoch: that was done up to here */
+	uint64_t turn; /* of who was looked at last */
+	struct {
+		uint64_t figures_at; /* ns: when to ask for all of its members' again */
+		bool is_doubtful;    /* an order was lost */
+	} tunnels[CONFIG_TUNNELS_MAX];
+	uint64_t repeat_at; /* ns: when to look at those */
+	struct retry_backoff repeats;
+	uint64_t flush_at;  /* ns; CLOCK_NEVER: the store has all */
+	uint64_t weigh_at;  /* ns: when to look at what users with a quota used */
+	uint64_t expire_at; /* ns: when to look who has expired */
+	uint64_t expired;   /* seconds since the Unix epoch: that was done up to here */
 	struct log_kind refused, unanswered, unkept;
 };
+
+/* control_logins_orders.c */
+
+/* A member of whom the store has to learn that its sessions of before an epoch are over. */
+struct control_logins_owed {
+	uint8_t member[TEXT_KEY_SIZE];
+	uint64_t epoch;
+};
+
+/* Lines for a tunnel's device; zeroed there are none. */
+struct control_logins_order {
+	struct uapi_text text;
+	struct control_logins_owed *owed;
+	size_t owed_count, owed_capacity;
+};
+
+/* By the tunnels' places. */
+struct control_logins_orders {
+	struct control_logins_order of[CONFIG_TUNNELS_MAX];
+};
+
+void control_logins_put_end(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
+							enum control_logins_end code);
+/* With the lines of the order the member ends. */
+void control_logins_owe(struct control_logins_order *order, const uint8_t key[static TEXT_KEY_SIZE],
+						uint64_t epoch);
+/*
+ * While it is down nobody has a session; when it comes up, all is pushed. So it is when an order
+ * was lost. The lines are freed.
+ */
+void control_logins_send(struct control_tunnel *tunnel, struct control_logins_order *order);
+void control_logins_send_all(struct control *control, struct control_logins_orders *orders);
+/* What the device knows may be wrong. */
+void control_logins_doubt(struct control_tunnel *tunnel);
+/* Pushes again what is due, and returns the next deadline. */
+uint64_t control_logins_repeat(struct control *control, uint64_t now);
 
 /* control_logins_queue.c */
 
@@ -105,23 +149,13 @@ void control_logins_member_name(const struct store_user *user, uint32_t number,
 enum err control_logins_add_member(struct directory *directory, const struct config_tunnel *tunnel,
 								   const struct store_user *user, const struct store_lease *lease,
 								   struct directory_peer **out_peer);
-/* Lines for the devices, by their tunnels' places. */
-struct control_logins_orders {
-	struct uapi_text texts[CONFIG_TUNNELS_MAX];
-};
-
-/* While it is down nobody has a session; when it comes up, all is pushed. The lines are freed. */
-void control_logins_send(struct control_tunnel *tunnel, struct uapi_text *text);
-void control_logins_send_all(struct control *control, struct control_logins_orders *orders);
 /* All lines of it. */
 void control_logins_put_member(struct uapi_text *text, const struct control_tunnel *tunnel,
 							   const struct store_user *user, const struct store_lease *lease);
-void control_logins_put_end(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
-							enum control_logins_end code);
 /* Why the user's sessions in this tunnel have to end, if they have. */
 enum control_logins_end control_logins_standing(const struct control_tunnel *tunnel,
 												const struct store_user *user);
-/* All sessions of the user end, and the tickets are void. */
+/* All sessions of the user end. */
 void control_logins_end_user(struct control *control, const struct store_user *user,
 							 enum control_logins_end code, struct control_logins_orders *orders);
 /* Rates, ends and what is left of the quota are told anew. */

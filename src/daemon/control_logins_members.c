@@ -100,24 +100,6 @@ void control_logins_put_member(struct uapi_text *text, const struct control_tunn
 	put_limits(text, user, control_logins_left(tunnel->control, user));
 }
 
-void control_logins_put_end(struct uapi_text *text, const uint8_t key[static TEXT_KEY_SIZE],
-							enum control_logins_end code) {
-	uapi_put_key(text, "public_key", key);
-	uapi_put_line(text, "update_only=true");
-	uapi_put_number(text, "end", code);
-}
-
-void control_logins_send(struct control_tunnel *tunnel, struct uapi_text *text) {
-	if ((text->size > 0 || text->error) && control_tunnel_is_up(tunnel) && tunnel->synced)
-		control_net_set(tunnel, text, NULL, NULL);
-	uapi_text_done(text);
-}
-
-void control_logins_send_all(struct control *control, struct control_logins_orders *orders) {
-	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
-		control_logins_send(&control->tunnels[i], &orders->texts[i]);
-}
-
 /* Standing: */
 
 static bool is_in(const struct config_texts *groups, const struct store_user *user) {
@@ -162,13 +144,6 @@ size_t control_logins_devices(const struct control *control, const struct store_
 	return count;
 }
 
-static void void_tickets(const struct control *control, const struct store_user *user,
-						 const char *tunnel) {
-	enum err error = store_tickets_remove_user(control->store, user->id, tunnel);
-	if (error)
-		log_error("tickets of %s stay in the store: %s", user->name, err_text(error));
-}
-
 void control_logins_end_user(struct control *control, const struct store_user *user,
 							 enum control_logins_end code, struct control_logins_orders *orders) {
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
@@ -177,11 +152,13 @@ void control_logins_end_user(struct control *control, const struct store_user *u
 			continue;
 		for (uint32_t number = 1; number <= STORE_DEVICES_MAX; number++) {
 			const struct directory_peer *member = find_member(tunnel, user, number);
-			if (member)
-				control_logins_put_end(&orders->texts[i], member->public_key, code);
+			if (!member)
+				continue;
+			control_logins_put_end(&orders->of[i].text, member->public_key, code);
+			if (user->epoch > 0)
+				control_logins_owe(&orders->of[i], member->public_key, user->epoch);
 		}
 	}
-	void_tickets(control, user, NULL);
 }
 
 static void remove_user(struct control *control, const struct store_user *user,
@@ -194,7 +171,7 @@ static void remove_user(struct control *control, const struct store_user *user,
 			struct directory_peer *member = find_member(tunnel, user, number);
 			if (!member)
 				continue;
-			directory_put_removal(&orders->texts[i], member->public_key);
+			directory_put_removal(&orders->of[i].text, member->public_key);
 			directory_remove(tunnel->directory, member);
 		}
 	}
@@ -231,8 +208,10 @@ static void limit_in(const struct control_tunnel *tunnel, const struct store_use
 			put_limits(text, user, left);
 		}
 	}
-	if (code)
-		void_tickets(tunnel->control, user, tunnel->name);
+	enum err error =
+		code ? store_tickets_remove_user(tunnel->control->store, user->id, tunnel->name) : ERR_OK;
+	if (error)
+		log_error("tickets of %s stay in the store: %s", user->name, err_text(error));
 }
 
 void control_logins_limit_user(struct control *control, const struct store_user *user,
@@ -240,7 +219,7 @@ void control_logins_limit_user(struct control *control, const struct store_user 
 	const uint64_t left = control_logins_left(control, user);
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
 		if (control_logins_is_server(&control->tunnels[i]))
-			limit_in(&control->tunnels[i], user, left, &orders->texts[i]);
+			limit_in(&control->tunnels[i], user, left, &orders->of[i].text);
 }
 
 void control_logins_changed(struct control *control, const struct store_user *user,

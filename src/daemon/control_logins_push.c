@@ -49,8 +49,16 @@ static void put_ticket(struct uapi_text *text, const struct store_ticket *ticket
 struct pushing {
 	struct control_tunnel *tunnel;
 	/* Who has to go comes first, by itself: nothing that is wrong with others keeps him. */
-	struct uapi_text ends, text;
+	struct control_logins_order ends, others;
 };
+
+/* Also of who was locked, where the device may not know of that yet. */
+static void put_end(struct control_logins_order *order, const struct store_lease *lease,
+					const struct store_user *user, enum control_logins_end code) {
+	control_logins_put_end(&order->text, lease->member, code);
+	if (lease->epoch < user->epoch)
+		control_logins_owe(order, lease->member, user->epoch);
+}
 
 static enum err push(void *context, const struct store_lease *lease) {
 	struct pushing *pushing = context;
@@ -69,9 +77,11 @@ static enum err push(void *context, const struct store_lease *lease) {
 		return error;
 	const enum control_logins_end code = control_logins_standing(tunnel, &s.user);
 	if (code) {
-		control_logins_put_end(&pushing->ends, lease->member, code);
+		put_end(&pushing->ends, lease, &s.user, code);
 		return store_tickets_remove(store, tunnel->name, lease->member);
 	}
+	if (lease->epoch < s.user.epoch)
+		put_end(&pushing->ends, lease, &s.user, CONTROL_LOGINS_REVOKED);
 	error = store_tickets_find(store, tunnel->name, lease->member, &ticket);
 	if (error && error != ERR_NOT_FOUND)
 		return error;
@@ -79,9 +89,9 @@ static enum err push(void *context, const struct store_lease *lease) {
 	const bool goes_on =
 		member->known || member->watched.session || member->watched.reserved_until > 0;
 	if (!error || goes_on)
-		control_logins_put_member(&pushing->text, tunnel, &s.user, lease);
+		control_logins_put_member(&pushing->others.text, tunnel, &s.user, lease);
 	if (!error && !goes_on)
-		put_ticket(&pushing->text, &ticket);
+		put_ticket(&pushing->others.text, &ticket);
 	return ERR_OK;
 }
 
@@ -100,9 +110,9 @@ static enum err push_server(void *context, const struct store_ticket *ticket) {
 		directory_find_key(pushing->tunnel->directory, ticket->member);
 	if (!server || server->watched.session)
 		return ERR_OK;
-	uapi_put_key(&pushing->text, "public_key", ticket->member);
-	uapi_put_line(&pushing->text, "update_only=true");
-	put_ticket(&pushing->text, ticket);
+	uapi_put_key(&pushing->others.text, "public_key", ticket->member);
+	uapi_put_line(&pushing->others.text, "update_only=true");
+	put_ticket(&pushing->others.text, ticket);
 	return ERR_OK;
 }
 
@@ -114,7 +124,7 @@ static enum err push_members(struct pushing *pushing) {
 	enum err error = store_begin(store);
 	if (error)
 		return error;
-	remove_others(tunnel, &pushing->text);
+	remove_others(tunnel, &pushing->others.text);
 	error = store_leases_each(store, tunnel->name, push, pushing);
 	enum err kept = store_commit(store);
 	return error ? error : kept;
@@ -131,10 +141,12 @@ void control_logins_push(struct control_tunnel *tunnel) {
 	error = control_logins_is_server(tunnel)
 				? push_members(&pushing)
 				: store_tickets_each(store, tunnel->name, push_server, &pushing);
-	if (error)
+	if (error) {
 		log_error("%s: leases and tickets of the store: %s", tunnel->name, err_text(error));
+		control_logins_doubt(tunnel);
+	}
 	control_logins_send(tunnel, &pushing.ends);
-	control_logins_send(tunnel, &pushing.text);
+	control_logins_send(tunnel, &pushing.others);
 }
 
 void control_logins_recheck(struct control_tunnel *tunnel) {

@@ -250,8 +250,11 @@ static void expire(struct control *control) {
 			struct store_user user;
 		} s;
 		WIPE_ON_EXIT(s);
-		if (!store_users_get(control->store, expiry.users.items[i], &s.user))
-			control_logins_end_user(control, &s.user, CONTROL_LOGINS_EXPIRED, &orders);
+		if (store_users_get(control->store, expiry.users.items[i], &s.user))
+			continue;
+		control_logins_end_user(control, &s.user, CONTROL_LOGINS_EXPIRED, &orders);
+		if (store_tickets_remove_user(control->store, s.user.id, NULL))
+			log_error("tickets of %s stay in the store", s.user.name);
 	}
 	control_logins_send_all(control, &orders);
 	free(expiry.users.items);

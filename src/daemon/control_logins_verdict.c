@@ -155,7 +155,8 @@ static enum err keep(struct control *control, const char *tunnel, const struct s
 /* Should one of the devices have ended unheard, the next time will know. */
 static void look_again(struct control_tunnel *tunnel) {
 	struct control *control = tunnel->control;
-	uint64_t *next = &control->logins->figures_at[tunnel - control->tunnels], now = clock_now();
+	uint64_t *next = &control->logins->tunnels[tunnel - control->tunnels].figures_at,
+			 now = clock_now();
 	if (now >= *next && control_net_refresh(tunnel))
 		*next = now + CONTROL_LOGINS_FIGURES_INTERVAL;
 }
@@ -178,6 +179,7 @@ static enum process_reject choose(const struct control_login *login, const struc
 			return PROCESS_REJECT_DEVICES;
 		}
 		lease->user = user->id;
+		lease->epoch = user->epoch;
 		lease->number = number;
 		if (member_identity(tunnel->name, user->name, number, lease->member))
 			return PROCESS_REJECT_BUSY;
@@ -204,6 +206,12 @@ static void set_done(void *context, int number, const char *text) {
 	struct control_login *login = context;
 	struct directory_peer *member =
 		login->tunnel->config ? directory_find_key(login->tunnel->directory, login->member) : NULL;
+	enum err error = ERR_OK;
+	if (!number && login->epoch > 0 && login->control->store)
+		error = store_leases_ended(login->control->store, login->tunnel->name, login->member,
+								   login->epoch);
+	if (error)
+		log_error("%s: what the device did is not kept: %s", login->tunnel->name, err_text(error));
 	/* Nobody will come. */
 	if (member && (number || login->abandoned))
 		member->watched.reserved_until = 0;
@@ -226,6 +234,11 @@ static enum process_reject let_in(struct control_login *login, const struct stor
 	memcpy(login->member, lease.member, sizeof login->member);
 	login->state = CONTROL_LOGIN_SETTING;
 	struct uapi_text text = {.data = NULL};
+	/* A session of before the user was locked may still be there. */
+	if (lease.epoch < user->epoch) {
+		control_logins_put_end(&text, lease.member, CONTROL_LOGINS_REVOKED);
+		login->epoch = user->epoch;
+	}
 	control_logins_put_member(&text, tunnel, user, &lease);
 	control_net_set(tunnel, &text, set_done, login);
 	uapi_text_done(&text);

@@ -253,13 +253,15 @@ static void finish_add(struct change *change) {
 
 /* All of it or nothing. */
 static enum err write_change(struct store *store, const struct change *change,
-							 const struct store_user *user) {
+							 const struct store_user *user, bool locks) {
 	enum err error = store_begin(store);
 	if (error)
 		return error;
 	error = store_users_change(store, user);
 	if (!error && change->said.resets)
 		error = store_users_reset(store, user->id);
+	if (!error && locks)
+		error = store_users_lock(store, user->id);
 	if (!error)
 		return store_commit(store);
 	store_rollback(store);
@@ -276,15 +278,16 @@ static void finish_change(struct change *change) {
 		return;
 	const bool was_disabled = s.user.disabled;
 	apply(change, &s.user);
-	enum err error = write_change(control->store, change, &s.user);
+	const bool locks = change->has_password || (s.user.disabled && !was_disabled);
+	enum err error = write_change(control->store, change, &s.user, locks);
 	if (error) {
 		control_api_error(change->request, error, s.user.name);
 		return;
 	}
 	if (change->said.resets)
 		s.user.used = 0;
-	const bool locked = change->has_password || (s.user.disabled && !was_disabled);
-	control_logins_changed(control, &s.user, locked ? CONTROL_USERS_LOCKED : CONTROL_USERS_LIMITS);
+	s.user.epoch += locks;
+	control_logins_changed(control, &s.user, locks ? CONTROL_USERS_LOCKED : CONTROL_USERS_LIMITS);
 	control_api_publish(control, "user.changed", NULL, NULL, "%s was changed", s.user.name);
 	answer_user(control, change->request, 200, &s.user);
 }

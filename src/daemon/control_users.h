@@ -10,8 +10,8 @@ struct control;
 enum control_users_change {
 	CONTROL_USERS_LIMITS,   /* its groups, expiry, quota, rate or devices are others now, or it may
 							   log in again */
-	CONTROL_USERS_LOCKED,   /* it was disabled, or its password is another: sessions end, tickets
-							   are void; leases stay */
+	CONTROL_USERS_LOCKED,   /* it was disabled, or its password is another, which store_users_lock()
+							   was told: sessions end, tickets are void; leases stay */
 	CONTROL_USERS_REMOVING, /* it goes, with its leases and tickets, which are still in the store */
 };
 

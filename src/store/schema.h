@@ -10,7 +10,7 @@
 struct sqlite3;
 
 enum {
-	SCHEMA_VERSION = 4,
+	SCHEMA_VERSION = 5,
 	SCHEMA_APPLICATION = 0x756d6272, /* "umbr": application_id of our files */
 };
 

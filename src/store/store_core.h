@@ -5,8 +5,8 @@
 /* Inside of the store: its statements are prepared when they are needed first. */
 
 enum {
-	STORE_USERS_STATEMENTS = 11,
-	STORE_LEASES_STATEMENTS = 7,
+	STORE_USERS_STATEMENTS = 13,
+	STORE_LEASES_STATEMENTS = 8,
 	STORE_TICKETS_STATEMENTS = 7,
 };
 

@@ -7,16 +7,17 @@
 #include "store/store.h"
 #include "store/store_core.h"
 
-enum statement { ADD, CHANGE, REMOVE, FIND, EACH, OF_TUNNEL, OF_ALL };
+enum statement { ADD, CHANGE, ENDED, REMOVE, FIND, EACH, OF_TUNNEL, OF_ALL };
 
-#define COLUMNS "SELECT user, number, member, v4, v6, used, tunnel FROM lease "
+#define COLUMNS "SELECT user, number, member, v4, v6, used, epoch, tunnel FROM lease "
 
-enum column { USER, NUMBER, MEMBER, V4, V6, USED, TUNNEL };
+enum column { USER, NUMBER, MEMBER, V4, V6, USED, EPOCH, TUNNEL };
 
 static const char *const texts[STORE_LEASES_STATEMENTS] = {
-	[ADD] = "INSERT INTO lease (tunnel, member, v4, v6, used, user, number)"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[ADD] = "INSERT INTO lease (tunnel, member, v4, v6, used, user, number, epoch)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[CHANGE] = "UPDATE lease SET v4 = ?3, v6 = ?4, used = ?5 WHERE tunnel = ?1 AND member = ?2",
+	[ENDED] = "UPDATE lease SET epoch = ?3 WHERE tunnel = ?1 AND member = ?2 AND epoch < ?3",
 	[REMOVE] = "DELETE FROM lease WHERE tunnel = ?1 AND member = ?2",
 	[FIND] = COLUMNS "WHERE tunnel = ?1 AND member = ?2",
 	[EACH] = COLUMNS "WHERE tunnel = ?1 ORDER BY user, number",
@@ -70,6 +71,7 @@ enum err store_leases_add(struct store *store, const char *tunnel,
 	int code = bind_lease(statement, tunnel, lease);
 	code |= sqlite3_bind_int64(statement, 6, lease->user);
 	code |= sqlite3_bind_int64(statement, 7, lease->number);
+	code |= sqlite3_bind_int64(statement, 8, (sqlite3_int64)lease->epoch);
 	return statement_finish(statement, code);
 }
 
@@ -80,6 +82,17 @@ enum err store_leases_change(struct store *store, const char *tunnel,
 	if (!error)
 		error = ready(store, CHANGE, &statement);
 	return error ? error : statement_change(statement, bind_lease(statement, tunnel, lease));
+}
+
+enum err store_leases_ended(struct store *store, const char *tunnel,
+							const uint8_t member[static TEXT_KEY_SIZE], uint64_t epoch) {
+	sqlite3_stmt *statement;
+	enum err error = ready(store, ENDED, &statement);
+	if (error)
+		return error;
+	int code = bind_key(statement, tunnel, member);
+	code |= sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
+	return statement_change(statement, code);
 }
 
 enum err store_leases_remove(struct store *store, const char *tunnel,
@@ -106,6 +119,7 @@ static enum err read_lease(sqlite3_stmt *row, struct store_lease *out_lease) {
 		.user = sqlite3_column_int64(row, USER),
 		.number = (uint32_t)sqlite3_column_int64(row, NUMBER),
 		.used = (uint64_t)sqlite3_column_int64(row, USED),
+		.epoch = (uint64_t)sqlite3_column_int64(row, EPOCH),
 	};
 	enum err error = statement_read_key(row, MEMBER, lease.member);
 	if (!error)

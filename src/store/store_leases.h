@@ -20,6 +20,7 @@ struct store_lease {
 	uint8_t member[TEXT_KEY_SIZE]; /* what the device is called, see crypto/member.h */
 	struct address v4, v6;         /* ADDRESS_NONE: none of that family */
 	uint64_t used;                 /* when it was logged in with last, s since the Unix epoch */
+	uint64_t epoch; /* the user's when its device was known to have no older session */
 };
 
 /*
@@ -30,6 +31,10 @@ enum err store_leases_add(struct store *store, const char *tunnel, const struct 
 /* Its addresses and when it was used. ERR_NOT_FOUND; ERR_EXISTS: somebody else has an address. */
 enum err store_leases_change(struct store *store, const char *tunnel,
 							 const struct store_lease *lease);
+/* The device has ended what there was of before that epoch of its user. ERR_NOT_FOUND: it has no
+ * lease, or knew of it. */
+enum err store_leases_ended(struct store *store, const char *tunnel,
+							const uint8_t member[static TEXT_KEY_SIZE], uint64_t epoch);
 /* With its ticket. ERR_NOT_FOUND. */
 enum err store_leases_remove(struct store *store, const char *tunnel,
 							 const uint8_t member[static TEXT_KEY_SIZE]);

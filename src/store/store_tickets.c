@@ -14,8 +14,10 @@ enum statement { PUT_MEMBER, PUT_SERVER, REMOVE, REMOVE_USER, TRIM, FIND, EACH }
 enum column { MEMBER, HASH, SEALED, UNTIL };
 
 static const char *const texts[STORE_TICKETS_STATEMENTS] = {
-	[PUT_MEMBER] = "INSERT OR REPLACE INTO ticket (tunnel, member, hash, sealed, until, lease)"
-				   " SELECT ?1, ?2, ?3, ?4, ?5, id FROM lease WHERE tunnel = ?1 AND member = ?2",
+	[PUT_MEMBER] =
+		"INSERT OR REPLACE INTO ticket (tunnel, member, hash, sealed, until, lease)"
+		" SELECT ?1, ?2, ?3, ?4, ?5, lease.id FROM lease JOIN user ON user.id = lease.user"
+		" WHERE tunnel = ?1 AND member = ?2 AND lease.epoch >= user.epoch",
 	[PUT_SERVER] = "INSERT OR REPLACE INTO ticket (tunnel, member, hash, sealed, until)"
 				   " VALUES (?1, ?2, ?3, ?4, ?5)",
 	[REMOVE] = "DELETE FROM ticket WHERE tunnel = ?1 AND member = ?2",

@@ -27,7 +27,8 @@ struct store_ticket {
 
 /*
  * On the disk when it returns, in the place of the one that the member had. A member's goes with
- * its lease: ERR_NOT_FOUND where that has gone.
+ * its lease: ERR_NOT_FOUND where that has gone, or the user was locked and the device has not ended
+ * its sessions of before.
  */
 enum err store_tickets_put_member(struct store *store, const char *tunnel,
 								  const struct store_ticket *ticket);

@@ -19,11 +19,14 @@ enum statement {
 	RESET,
 	ADD_GROUP,
 	CLEAR_GROUPS,
+	LOCK,
+	VOID_TICKETS,
 };
 
 /* One row is one user; its groups are lines. */
 #define COLUMNS                                                                                \
 	"SELECT id, name, password, disabled, expires, quota, used, rate, devices, created, seen," \
+	" epoch,"                                                                                  \
 	" (SELECT group_concat(name, char(10)) FROM"                                               \
 	" (SELECT name FROM user_group WHERE user_group.user = user.id ORDER BY name)) FROM user "
 
@@ -39,6 +42,7 @@ enum column {
 	DEVICES,
 	CREATED,
 	SEEN,
+	EPOCH,
 	GROUPS
 };
 
@@ -58,6 +62,8 @@ static const char *const texts[STORE_USERS_STATEMENTS] = {
 	[RESET] = "UPDATE user SET used = 0 WHERE id = ?1",
 	[ADD_GROUP] = "INSERT OR IGNORE INTO user_group (user, name) VALUES (?1, ?2)",
 	[CLEAR_GROUPS] = "DELETE FROM user_group WHERE user = ?1",
+	[LOCK] = "UPDATE user SET epoch = epoch + 1 WHERE id = ?1",
+	[VOID_TICKETS] = "DELETE FROM ticket WHERE lease IN (SELECT id FROM lease WHERE user = ?1)",
 };
 
 static enum err ready(struct store *store, enum statement which, sqlite3_stmt **out_statement) {
@@ -182,6 +188,18 @@ enum err store_users_change(struct store *store, const struct store_user *user) 
 	return end(store, error);
 }
 
+enum err store_users_lock(struct store *store, int64_t id) {
+	enum err error = statement_run(store->database, "SAVEPOINT user");
+	if (error)
+		return error;
+	error = run_for(store, LOCK, id);
+	if (!error) {
+		error = run_for(store, VOID_TICKETS, id);
+		error = error == ERR_NOT_FOUND ? ERR_OK : error;
+	}
+	return end(store, error);
+}
+
 enum err store_users_remove(struct store *store, int64_t id) {
 	return run_for(store, REMOVE, id);
 }
@@ -215,6 +233,7 @@ static enum err read_user(sqlite3_stmt *row, struct store_user *user) {
 		.devices = (uint32_t)read_number(row, DEVICES),
 		.created = read_number(row, CREATED),
 		.seen = read_number(row, SEEN),
+		.epoch = read_number(row, EPOCH),
 	};
 	enum err error = statement_read_text(row, NAME, STORE_USER_NAME_MAX, user->name);
 	if (!error)

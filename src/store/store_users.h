@@ -36,16 +36,24 @@ struct store_user {
 	uint32_t devices; /* that may have leases of a tunnel, 1 to STORE_DEVICES_MAX */
 	uint64_t created; /* seconds since the Unix epoch */
 	uint64_t seen;    /* the last login, or its traffic; 0: never */
+	uint64_t epoch;   /* how often it was locked */
 };
 
 /*
- * user->id and user->seen are passed over. ERR_EXISTS: there is one of that name. ERR_INVALID: an
- * empty name or group, too many or no devices. ERR_LIMIT: a number beyond 63 bits. out_id may be
- * NULL.
+ * user->id, user->seen and user->epoch are passed over. ERR_EXISTS: there is one of that name.
+ * ERR_INVALID: an empty name or group, too many or no devices. ERR_LIMIT: a number beyond 63 bits.
+ * out_id may be NULL.
  */
 enum err store_users_add(struct store *store, const struct store_user *user, int64_t *out_id);
-/* Writes everything but name, used, created and seen of the user with that id. ERR_NOT_FOUND. */
+/* Writes everything but name, used, created, seen and epoch of the user with that id.
+ * ERR_NOT_FOUND. */
 enum err store_users_change(struct store *store, const struct store_user *user);
+/*
+ * All tickets of the user are void, and its sessions of now have to end, whatever becomes of the
+ * processes that have to do so: its epoch is one more, and a lease whose epoch is less belongs to a
+ * device that is not known to have heard of it (store_leases_ended()). ERR_NOT_FOUND.
+ */
+enum err store_users_lock(struct store *store, int64_t id);
 /* With its leases and tickets. ERR_NOT_FOUND. */
 enum err store_users_remove(struct store *store, int64_t id);
 

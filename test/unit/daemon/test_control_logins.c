@@ -133,7 +133,7 @@ static void test_devices(void **state) {
 	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"),
 					 PROCESS_REJECT_DEVICES);
 	assert_false(desk->tunnel->asking);
-	desk->control.logins->figures_at[0] = 0;
+	desk->control.logins->tunnels[0].figures_at = 0;
 	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:3"),
 					 PROCESS_REJECT_DEVICES);
 	assert_true(desk->tunnel->asking);

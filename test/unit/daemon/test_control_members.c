@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "logins_desk.h"
 
 #define HOME "192.0.2.1:4711"
@@ -34,18 +36,111 @@ static bool has_ticket(const struct logins_desk *desk, const char *name) {
 	return store_tickets_find(desk->bench->store, "um0", member, &ticket) == ERR_OK;
 }
 
+/* As the store has it: nobody was told of that yet. */
+static void lock(struct logins_desk *desk, struct store_user *user) {
+	assert_int_equal(store_users_change(desk->bench->store, user), ERR_OK);
+	assert_int_equal(store_users_lock(desk->bench->store, user->id), ERR_OK);
+	user->epoch++;
+}
+
+static uint64_t epoch_of(const struct logins_desk *desk, const char *name) {
+	uint8_t member[TEXT_KEY_SIZE];
+	struct store_lease lease;
+	assert_int_equal(member_identity("um0", name, 1, member), ERR_OK);
+	assert_int_equal(store_leases_find(desk->bench->store, "um0", member, &lease), ERR_OK);
+	return lease.epoch;
+}
+
 static void test_locked(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice");
 	take_ticket(desk, "alice", 4102444800);
 	assert_true(has_ticket(desk, "alice"));
-	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	lock(desk, &user);
 	control_logins_changed(&desk->control, &user, CONTROL_USERS_LOCKED);
 	assert_false(has_ticket(desk, "alice"));
+	/* Nor does one count that a session of before brought, until the device has done it. */
+	take_ticket(desk, "alice", 4102444800);
+	assert_false(has_ticket(desk, "alice"));
+	assert_int_equal(epoch_of(desk, "alice"), 0);
 	(void)logins_desk_set(desk);
 	assert_non_null(strstr(desk->set, "\nupdate_only=true\nend=2\n"));
 	/* The lease is his, still. */
 	assert_non_null(logins_desk_member(desk, "alice"));
+	(void)logins_desk_set(desk);
+	assert_int_equal(epoch_of(desk, "alice"), 1);
+	take_ticket(desk, "alice", 4102444800);
+	assert_true(has_ticket(desk, "alice"));
+}
+
+static void is_told_to_end(struct logins_desk *desk, const char *name, bool ends) {
+	char line[128], hex[TEXT_KEY_HEX_SIZE];
+	text_hex_encode(logins_desk_member(desk, name)->public_key, TEXT_KEY_SIZE, hex);
+	(void)snprintf(line, sizeof line, "public_key=%s\nupdate_only=true\nend=2\n", hex);
+	assert_int_equal(strstr(logins_desk_set(desk), line) != NULL, ends);
+}
+
+/* This process ends between the store and the device, which goes on: what was to be told is told by
+ * the next one, once. */
+static void test_locked_and_killed(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	lock(desk, &user);
+	for (int round = 0; round < 2; round++) {
+		char status[256], hex[TEXT_KEY_HEX_SIZE];
+		logins_desk_end(desk);
+		logins_desk_begin(desk);
+		text_hex_encode(logins_desk_member(desk, "alice")->public_key, TEXT_KEY_SIZE, hex);
+		(void)snprintf(status, sizeof status, "public_key=%s\nsession=1\n", hex);
+		assert_int_equal(directory_update(desk->tunnel->directory, slice_of_text(status)), ERR_OK);
+		control_peers_push(desk->tunnel);
+		is_told_to_end(desk, "alice", round == 0);
+	}
+}
+
+/* An order that the device did not take comes again, with all that it has to know. */
+static void test_lost_order(void **state) {
+	struct logins_desk *desk = *state;
+	struct control_logins *logins = desk->control.logins;
+	struct store_user user = logged_in(desk, "alice");
+	struct channel_message message;
+	lock(desk, &user);
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LOCKED);
+	assert_int_equal(channel_receive(desk->net, &message), ERR_OK);
+	const struct process_message failed = {.type = PROCESS_RESULT,
+										   .request = message.message.request,
+										   .tunnel = LOGINS_SLOT,
+										   .result.error = EBUSY};
+	channel_message_done(&message);
+	assert_int_equal(channel_send(desk->net, &failed, NULL, 0), ERR_OK);
+	(void)logins_desk_set(desk);
+	assert_int_equal(epoch_of(desk, "alice"), 0);
+	assert_true(logins->repeat_at <= clock_now() + 2 * CLOCK_SECOND);
+	(void)control_logins_run(&desk->control, logins->repeat_at);
+	/* Nobody is judged before it is known what the device knows; then: */
+	assert_true(desk->tunnel->asking);
+	assert_false(desk->tunnel->synced);
+	desk->tunnel->synced = true;
+	control_peers_push(desk->tunnel);
+	is_told_to_end(desk, "alice", true);
+	(void)logins_desk_set(desk);
+	assert_int_equal(epoch_of(desk, "alice"), 1);
+	assert_int_equal(logins->repeat_at, CLOCK_NEVER);
+}
+
+/* Who logs in with the new password is not ended by what was to be told before. */
+static void test_login_after_a_lock(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	lock(desk, &user);
+	control_logins_ended(desk->tunnel, logins_desk_member(desk, "alice"), 0);
+	assert_int_equal(logins_desk_login(desk, "alice", "password", HOME), PROCESS_ACCEPTED);
+	const char *end = strstr(desk->set, "\nend=2\n");
+	assert_non_null(end);
+	assert_non_null(strstr(end, "\nname=alice\n"));
+	assert_int_equal(epoch_of(desk, "alice"), 1);
+	control_peers_push(desk->tunnel);
+	is_told_to_end(desk, "alice", false);
 }
 
 static void test_limits(void **state) {
@@ -374,6 +469,9 @@ int main(void) {
 		row(test_push_to_one_that_goes_on),
 		row(test_client),
 		row(test_reload_of_groups),
+		row(test_locked_and_killed),
+		row(test_lost_order),
+		row(test_login_after_a_lock),
 		row(test_usage_brings_few_orders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

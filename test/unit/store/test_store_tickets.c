@@ -5,7 +5,10 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "store/store_bench.h"
 #include "store/store_leases.h"
@@ -109,6 +112,86 @@ static void go_with_user_and_lease(void **state) {
 	assert_int_equal(has(bench->store, "um0", 3), 10);
 }
 
+/* Passwords, tickets and what is owed to devices change together. */
+static void go_when_the_user_is_locked(void **state) {
+	struct store_bench *bench = *state;
+	struct store_lease lease;
+	struct store_user read;
+	const struct store_ticket hers = ticket_of(1, 7, 1), his = ticket_of(2, 9, 1);
+	int64_t alice = user(bench->store, "alice", 1);
+	(void)user(bench->store, "bob", 2);
+	assert_int_equal(store_tickets_put_member(bench->store, "um0", &hers), ERR_OK);
+	assert_int_equal(store_tickets_put_member(bench->store, "um0", &his), ERR_OK);
+	assert_int_equal(store_users_lock(bench->store, alice + 1000), ERR_NOT_FOUND);
+	/* As a part of what did not come about. */
+	assert_int_equal(store_begin(bench->store), ERR_OK);
+	assert_int_equal(store_users_lock(bench->store, alice), ERR_OK);
+	store_rollback(bench->store);
+	assert_int_equal(has(bench->store, "um0", 1), 7);
+	assert_int_equal(store_users_lock(bench->store, alice), ERR_OK);
+	store_bench_reopen(bench);
+	assert_int_equal(has(bench->store, "um0", 1), 0);
+	assert_int_equal(has(bench->store, "um0", 2), 9);
+	assert_int_equal(store_users_get(bench->store, alice, &read), ERR_OK);
+	assert_int_equal(read.epoch, 1);
+	/* A device that was not heard of has no ticket. */
+	assert_int_equal(store_tickets_put_member(bench->store, "um0", &hers), ERR_NOT_FOUND);
+	assert_int_equal(store_leases_ended(bench->store, "um0", hers.member, 1), ERR_OK);
+	assert_int_equal(store_leases_find(bench->store, "um0", hers.member, &lease), ERR_OK);
+	assert_int_equal(lease.epoch, 1);
+	assert_int_equal(store_tickets_put_member(bench->store, "um0", &hers), ERR_OK);
+	assert_int_equal(store_leases_ended(bench->store, "um0", hers.member, 1), ERR_NOT_FOUND);
+}
+
+/* Until it is killed: a new password, and the ticket that it brings. */
+static void lock_for_ever(const char *path, int64_t id, int descriptor) {
+	char problem[STORE_PROBLEM_SIZE];
+	struct store *store;
+	struct store_ticket ticket = ticket_of(1, 0, 1);
+	struct store_user user;
+	if (store_open(path, &store, problem) || store_users_get(store, id, &user))
+		_exit(1);
+	for (uint8_t number = 1;; number++) {
+		(void)snprintf(user.password, sizeof user.password, "%u", number);
+		ticket.hash[0] = number;
+		if (store_begin(store) || store_users_change(store, &user) || store_users_lock(store, id) ||
+			store_commit(store) || store_leases_ended(store, "um0", ticket.member, ++user.epoch) ||
+			store_tickets_put_member(store, "um0", &ticket) ||
+			write(descriptor, &number, sizeof number) != sizeof number)
+			_exit(1);
+	}
+}
+
+/* Whenever that is: no ticket outlives its password. */
+static void a_killed_process_leaves_no_ticket(void **state) {
+	enum { ROUNDS = 8, FEW = 5 };
+	struct store_bench *bench = *state;
+	struct store_user found;
+	int64_t alice = user(bench->store, "alice", 1);
+	for (int round = 0; round < ROUNDS; round++) {
+		int ends[2], status;
+		uint8_t number;
+		assert_int_equal(pipe(ends), 0);
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			lock_for_ever(bench->path, alice, ends[1]);
+		(void)close(ends[1]);
+		for (int i = 0; i < FEW; i++)
+			assert_int_equal(read(ends[0], &number, sizeof number), sizeof number);
+		(void)usleep((useconds_t)(round * 97));
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		(void)close(ends[0]);
+		store_bench_reopen(bench);
+		assert_int_equal(store_users_get(bench->store, alice, &found), ERR_OK);
+		const unsigned ticket = has(bench->store, "um0", 1);
+		if (ticket != 0)
+			assert_int_equal(ticket, strtoul(found.password, NULL, 10));
+	}
+}
+
 static enum err count(void *context, const struct store_ticket *ticket) {
 	unsigned *sum = context;
 	*sum += ticket->hash[0];
@@ -141,8 +224,13 @@ static void lists_and_trims(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		TEST(keeps_every_value),      TEST(a_member_has_one), TEST(refuses_what_is_none),
-		TEST(go_with_user_and_lease), TEST(lists_and_trims),
+		TEST(keeps_every_value),
+		TEST(a_member_has_one),
+		TEST(refuses_what_is_none),
+		TEST(go_with_user_and_lease),
+		TEST(go_when_the_user_is_locked),
+		TEST(a_killed_process_leaves_no_ticket),
+		TEST(lists_and_trims),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

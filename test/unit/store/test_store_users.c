@@ -280,6 +280,28 @@ static void files_of_before_get_the_tables(void **state) {
 	add(bench->store, &user);
 }
 
+/* One of before users could be locked keeps them. */
+static void files_of_before_keep_users(void **state) {
+	struct store_bench *bench = *state;
+	const struct store_user user = full_user();
+	struct store_user read;
+	sqlite3 *database;
+	const int64_t id = add(bench->store, &user);
+	store_close(bench->store);
+	assert_int_equal(sqlite3_open(bench->path, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database,
+								  "ALTER TABLE user DROP COLUMN epoch;"
+								  "ALTER TABLE lease DROP COLUMN epoch; PRAGMA user_version = 4",
+								  NULL, NULL, NULL),
+					 SQLITE_OK);
+	(void)sqlite3_close(database);
+	store_bench_open(bench);
+	assert_int_equal(store_users_lock(bench->store, id), ERR_OK);
+	assert_int_equal(store_users_get(bench->store, id, &read), ERR_OK);
+	expect_same(&read, &user);
+	assert_int_equal(read.epoch, 1);
+}
+
 /* A file that another program wrote into does not run over anything. */
 static void values_that_nobody_wrote(void **state) {
 	struct store_bench *bench = *state;
@@ -315,6 +337,7 @@ int main(void) {
 		TEST(lists_by_name),
 		TEST(a_killed_process_loses_nothing),
 		TEST(files_of_before_get_the_tables),
+		TEST(files_of_before_keep_users),
 		TEST(values_that_nobody_wrote),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

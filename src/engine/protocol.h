@@ -28,7 +28,8 @@ enum { HANDSHAKE_DATAGRAM_MAX = 1536 };
 /* What parse() says of a datagram. */
 enum incoming_kind {
 	INCOMING_FOREIGN,   /* not this protocol's: the listener asks the next one of its lanes */
-	INCOMING_DROP,      /* nobody's, too old, replayed */
+	INCOMING_NOBODYS,   /* of no session that is or was: it ends the connection that brought it */
+	INCOMING_DROP,      /* of a session that ended, too old, replayed */
 	INCOMING_DATA,      /* the job is filled in, open it */
 	INCOMING_HANDSHAKE, /* queue it; it may wait and may be lost */
 	INCOMING_ELSEWHERE, /* another shard owns it */

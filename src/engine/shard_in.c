@@ -269,6 +269,7 @@ static void take_datagram(struct shard *shard, struct listener *listener,
 	}
 	switch (kind) {
 	case INCOMING_FOREIGN:
+	case INCOMING_NOBODYS:
 	case INCOMING_DROP:
 		break;
 	case INCOMING_DATA:
@@ -304,6 +305,7 @@ bool shard_in_take(struct shard *shard, struct lane *lane, const struct peer *pe
 	case INCOMING_DROP: /* of a session that has just ended, or come by other ways before */
 		return true;
 	case INCOMING_FOREIGN:
+	case INCOMING_NOBODYS:
 	case INCOMING_HANDSHAKE:
 	case INCOMING_ELSEWHERE:
 		break;

@@ -50,7 +50,7 @@ static enum incoming_kind parse_sealed(struct lane *lane, const struct phaze_hea
 static enum incoming_kind pass_on(const struct lane *lane, uint16_t shard,
 								  struct incoming *out_incoming) {
 	if (shard == lane->shard->number)
-		return INCOMING_DROP;
+		return INCOMING_NOBODYS;
 	out_incoming->shard = shard;
 	return INCOMING_ELSEWHERE;
 }
@@ -72,11 +72,12 @@ static enum incoming_kind parse(struct lane *lane, uint8_t *data, size_t size,
 		return pass_on(lane, shard, out_incoming);
 	case PHAZE_ID_KEY:
 		return parse_sealed(lane, &header, data, size, key, out_incoming, out_job);
-	case PHAZE_ID_RESERVED:
 	case PHAZE_ID_RESTING:
+		return INCOMING_DROP;
+	case PHAZE_ID_RESERVED: /* its other end sends nothing under it yet */
 		break;
 	}
-	return INCOMING_DROP;
+	return INCOMING_NOBODYS;
 }
 
 /* Up to the control thread, which knows what it belongs to. */

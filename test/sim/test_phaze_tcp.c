@@ -370,6 +370,28 @@ static void test_nobodys(void **state) {
 	end(stage);
 }
 
+/* In a session, too; its client comes back by a ticket. */
+static void test_nobodys_in_session(void **state) {
+	uint8_t data[PHAZE_OVERHEAD] = {'P', 'H', 'A', 'Z', 1, PHAZE_DATA, 0, 0,
+									0,   1,   1,   2,   3, 4,          0, PHAZE_OVERHEAD - 16};
+	for (uint8_t i = 0; i < 3; i++) {
+		struct stage *stage = begin(394 + i, &one_shard, "tcp", SIZE_MAX);
+		run(stage, 12 * CLOCK_SECOND);
+		assert_talking(stage, 1);
+		/* An id of this shard's, of another one's that there is not; and what is no packet. */
+		data[13] = i == 1 ? 0x11 : 0x10;
+		data[0] = i == 2 ? 'X' : 'P';
+		calls_say(stage->calls.items[0], data, sizeof data);
+		run(stage, 100 * CLOCK_MILLISECOND);
+		assert_true(logins_last_event(&stage->logins->client_host, DEVICE_EVENT_ENDED) >= 0);
+		assert_true(calls_is_closed(stage->calls.items[0]));
+		run(stage, CLOCK_SECOND);
+		assert_talking(stage, 3);
+		assert_int_equal(stage->logins->judged, 1);
+		end(stage);
+	}
+}
+
 /* A byte a second: neither a hello nor what follows it lasts for ever. */
 static void test_drips(void **state) {
 	struct stage *stage = begin_alone(393);
@@ -405,6 +427,7 @@ int main(void) {
 		cmocka_unit_test(test_greets_again),
 		cmocka_unit_test(test_greets_twice),
 		cmocka_unit_test(test_nobodys),
+		cmocka_unit_test(test_nobodys_in_session),
 		cmocka_unit_test(test_drips),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,9 +191,10 @@ static void test_closed(void **state) {
 	}
 }
 
-/* What does not open, is no packet, another peer's, or longer than any: what came before counts. */
+/* What does not open, is no packet, another peer's or nobody's, or longer than any: what came
+ * before counts. */
 static void test_refused(void **state) {
-	enum { FORGED, NO_PACKET, ANOTHERS, HANDSHAKE, EMPTY, KINDS };
+	enum { FORGED, NO_PACKET, ANOTHERS, HANDSHAKE, NOBODYS, EMPTY, KINDS };
 	for (int kind = 0; kind < KINDS; kind++) {
 		struct way way = begin();
 		uint8_t sealed[2048];
@@ -211,6 +212,10 @@ static void test_refused(void **state) {
 			break;
 		case HANDSHAKE:
 			sealed[0] = 'H';
+			break;
+		case NOBODYS:
+			size = TOY_FRONT;
+			memcpy(sealed + 2, &(uint16_t){htole16(TOY_FRONT)}, 2);
 			break;
 		default:
 			memset(sealed + 2, 0, 2);

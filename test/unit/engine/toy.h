@@ -79,7 +79,7 @@ static inline enum incoming_kind toy_parse(struct lane *lane, uint8_t *data, siz
 	if (data[0] == 'H')
 		return INCOMING_HANDSHAKE;
 	if (size < TOY_FRONT + TOY_TAG)
-		return INCOMING_DROP;
+		return INCOMING_NOBODYS;
 	uint32_t index = toy_index(data);
 	struct toy_session *session = index_table_find(lane->shard->indices, index);
 	if (!session) {

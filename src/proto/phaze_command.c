@@ -10,6 +10,7 @@
 #include "proto/phaze_ids.h"
 #include "proto/phaze_message.h"
 #include "proto/phaze_session.h"
+#include "proto/phaze_timers.h"
 
 /* The lane, with the snapshot that the command was posted under. */
 static struct lane *lane_of(const struct shard *shard, struct interface *interface) {
@@ -220,9 +221,12 @@ static void run_network(struct lane *lane, const struct lane_command *command) {
 	(void)command;
 	list_for_each (link, &lane->peers) {
 		struct phaze_peer *peer = phaze_peer_of(list_item(link, struct peer, shard_link));
-		/* A server's clients speak first. */
-		if (peer->running && peer->is_client)
+		/* A server's clients speak first. A connection may lead nowhere now, and never tell. */
+		if (peer->running && peer->is_client) {
 			phaze_message_keepalive(peer);
+			if (peer->current && peer->current->link)
+				phaze_timers_changed(peer);
+		}
 	}
 }
 

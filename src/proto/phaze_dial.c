@@ -40,6 +40,7 @@ struct phaze_dial {
 	uint64_t number;       /* of the session that came of one; 0: there is none */
 	uint64_t connected_at; /* ns */
 	struct endpoint connected_to;
+	bool by_tcp;    /* the last session had a connection */
 	bool is_moving; /* while the session lasts, to another that is wanted in its place */
 
 	bool over_tcp;     /* where both are allowed: UDP stayed without an answer */
@@ -222,6 +223,14 @@ static void show_ticket(const struct device *device, const struct phaze_member *
 		phaze_pass_take_next(&dial->pass);
 }
 
+/* Whether it is worth while to wait less: where UDP had no answer before, TCP is another way. */
+static bool has_others(const struct device *device) {
+	const struct phaze_dial *dial = device->dial;
+	return phaze_control_only(device)->profile.endpoint_count > 1 ||
+		   (dial->by_tcp && dial->way.connection == 0 &&
+			(device->settings.transports & PHAZE_OVER_TCP));
+}
+
 static void begin(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	const struct phaze_settings *settings = &device->settings;
@@ -253,7 +262,7 @@ static void begin(struct device *device, uint64_t now) {
 		return;
 	}
 	dial->trust = phaze_trust_hold(device->trust);
-	dial->give_way = profile->endpoint_count > 1 ? now + TURN : CLOCK_NEVER;
+	dial->give_way = has_others(device) ? now + TURN : CLOCK_NEVER;
 	dial->next = CLOCK_NEVER;
 	send_all(device);
 }
@@ -437,6 +446,7 @@ static void established(struct device *device, uint64_t now) {
 	dial->tried = dial->turn = 0;
 	dial->connected_at = now;
 	dial->connected_to = dial->way.to;
+	dial->by_tcp = offer.link != NULL;
 	dial->is_moving = false;
 	if (device->host->settings)
 		device->host->settings(device->host->context, server->shared.identity, &told->interface);

@@ -32,5 +32,11 @@ enum {
 #define PHAZE_ASK_INTERVAL (1 * CLOCK_SECOND)
 /* A client's packets that wait for a session are dropped after so long without one. */
 #define PHAZE_STAGED_TIME (15 * CLOCK_SECOND)
+/*
+ * After its host's network changed a client whose session has a connection waits so long for what
+ * was under way, then asks the server whether it is there, and waits so long for anything of it.
+ */
+#define PHAZE_CHANGED_TIME (250 * CLOCK_MILLISECOND)
+#define PHAZE_PROOF_TIME (1 * CLOCK_SECOND)
 /* That there is no way to a server is told so often. */
 #define PHAZE_UNREACHABLE_INTERVAL (1 * CLOCK_SECOND)

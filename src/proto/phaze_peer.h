@@ -87,6 +87,8 @@ enum phaze_timer {
 	PHAZE_TIMER_PENDING,  /* server: the oldest pending session ends */
 	PHAZE_TIMER_PATHS,    /* server: addresses are tried out */
 	PHAZE_TIMER_RATE,     /* what waits may be sent */
+	PHAZE_TIMER_CHANGED,  /* client: the server is asked whether the connection is of use */
+	PHAZE_TIMER_PROOF,    /* client: it should have answered that */
 	PHAZE_TIMER_STAGED,   /* client: what waits for a session is too old */
 	PHAZE_TIMERS,
 };
@@ -108,6 +110,7 @@ struct phaze_peer {
 	unsigned greetings;            /* that were sent for the current session */
 	uint64_t timers[PHAZE_TIMERS]; /* CLOCK_NEVER: not running */
 	struct liveness liveness;
+	uint64_t asked_at;              /* ns: see PHAZE_TIMER_CHANGED */
 	struct migration migration;     /* server: where the client is */
 	struct udp_source migration_to; /* which of our addresses it spoke to from elsewhere */
 	struct token_bucket incoming, outgoing;

@@ -76,6 +76,8 @@ void phaze_timers_session(struct phaze_peer *peer) {
 	cancel(peer, PHAZE_TIMER_STAGED);
 	cancel(peer, PHAZE_TIMER_REKEY);
 	cancel(peer, PHAZE_TIMER_PATHS);
+	cancel(peer, PHAZE_TIMER_CHANGED);
+	cancel(peer, PHAZE_TIMER_PROOF);
 	phaze_timers_renewed(peer);
 	liveness_begin(&peer->liveness, peer->current->keepalive * CLOCK_SECOND, now_of(peer));
 	set_at(peer, PHAZE_TIMER_LIVENESS, liveness_deadline(&peer->liveness));
@@ -95,7 +97,14 @@ void phaze_timers_lost(struct phaze_peer *peer) {
 	cancel(peer, PHAZE_TIMER_GREETING);
 	cancel(peer, PHAZE_TIMER_PATHS);
 	cancel(peer, PHAZE_TIMER_RATE);
+	cancel(peer, PHAZE_TIMER_CHANGED);
+	cancel(peer, PHAZE_TIMER_PROOF);
 	peer->liveness = (struct liveness){.interval = 0};
+}
+
+void phaze_timers_changed(struct phaze_peer *peer) {
+	if (peer->timers[PHAZE_TIMER_CHANGED] == CLOCK_NEVER)
+		set(peer, PHAZE_TIMER_CHANGED, PHAZE_CHANGED_TIME);
 }
 
 void phaze_timers_pending(struct phaze_peer *peer) {
@@ -144,6 +153,19 @@ static void look_at_age(struct phaze_peer *peer) {
 	phaze_renewal_look(peer);
 }
 
+static bool has_answered(const struct phaze_peer *peer) {
+	return peer->liveness.received_at >= peer->asked_at;
+}
+
+/* What was asked before, and is open, is answered first: changes in a row put nothing off. */
+static void ask(struct phaze_peer *peer) {
+	if (peer->timers[PHAZE_TIMER_PROOF] != CLOCK_NEVER && !has_answered(peer))
+		return;
+	peer->asked_at = now_of(peer);
+	phaze_message_greet(peer);
+	set(peer, PHAZE_TIMER_PROOF, PHAZE_PROOF_TIME);
+}
+
 static void greet(struct phaze_peer *peer) {
 	if (!greets(peer))
 		return;
@@ -183,6 +205,13 @@ static void run(struct phaze_peer *peer, enum phaze_timer timer) {
 		break;
 	case PHAZE_TIMER_PATHS:
 		phaze_paths_expired(peer);
+		break;
+	case PHAZE_TIMER_CHANGED:
+		ask(peer);
+		break;
+	case PHAZE_TIMER_PROOF:
+		if (!has_answered(peer))
+			phaze_peer_lose(peer);
 		break;
 	case PHAZE_TIMER_RATE:
 		shard_out_send_staged(peer->peer.lane, &peer->peer);

@@ -21,6 +21,8 @@ void phaze_timers_session(struct phaze_peer *peer);
 void phaze_timers_renewed(struct phaze_peer *peer);
 void phaze_timers_heard(struct phaze_peer *peer);
 void phaze_timers_lost(struct phaze_peer *peer);
+/* The host's network has changed. */
+void phaze_timers_changed(struct phaze_peer *peer);
 /* The pending sessions have changed. */
 void phaze_timers_pending(struct phaze_peer *peer);
 /* Deadlines of phaze_renewal and phaze_paths, CLOCK_NEVER: none. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -109,6 +110,20 @@ def test_reset(ends: tuple[Server, Client]) -> None:
         wait_until(client.works, 15, "traffic")
     wait_until(lambda: connections(server) == 1, 10, "an end of the connection at the server")
     transfer(client.namespace, server.namespace, inside(1, 4), BIG // 10)
+
+
+def test_moves(ends: tuple[Server, Client]) -> None:
+    """The client's address is another one under a connection that is never told: it does not wait
+    for the silence that a server is found dead by."""
+    server, client = ends
+    assert client.works(), "the test before left it connected"
+    space = client.namespace
+    old, new = outer_address(2, 4), outer_address(99, 4)
+    shown = json.loads(space.run("ip", "-j", "address", "show", "to", old).stdout)
+    (device,) = (entry["ifname"] for entry in shown if entry)
+    space.ip(f"address add {new}/24 dev {device}", f"address del {old}/24 dev {device}")
+    wait_until(client.works, 20, "traffic from elsewhere")
+    assert connections(client) == 1
 
 
 def test_auto(ends: tuple[Server, Client]) -> None:

@@ -12,7 +12,7 @@ static struct call_end *other_of(struct call_end *end, const struct call *call) 
 
 /* For this end, once it has read all. */
 static bool is_over(struct call_end *end, const struct call *call) {
-	return call->broken || other_of(end, call)->closed;
+	return call->broken || (other_of(end, call)->closed && !call->lost);
 }
 
 /* The call of a node's end by its number; ends are numbered apart. */
@@ -71,7 +71,8 @@ static enum err host_write(void *context, uint64_t connection, struct slice data
 	struct call_end *end = find(context, connection, &call);
 	if (!end)
 		return ERR_NOT_FOUND;
-	arrive(other_of(end, call), data.data, data.size);
+	if (!call->lost)
+		arrive(other_of(end, call), data.data, data.size);
 	return ERR_OK;
 }
 
@@ -106,7 +107,8 @@ static enum err stream_write(void *context, const struct iovec *pieces, int coun
 	struct call_end *end = context;
 	size_t all = 0;
 	for (int i = 0; i < count; i++) {
-		arrive(other_of(end, call_of(end)), pieces[i].iov_base, pieces[i].iov_len);
+		if (!call_of(end)->lost)
+			arrive(other_of(end, call_of(end)), pieces[i].iov_base, pieces[i].iov_len);
 		all += pieces[i].iov_len;
 	}
 	*out_size = all;
@@ -196,6 +198,11 @@ void calls_break(struct calls *calls) {
 		call->broken = true;
 		call->ends[0].size = call->ends[1].size = 0;
 	}
+}
+
+void calls_lose(struct calls *calls) {
+	for (size_t i = 0; i < calls->count; i++)
+		calls->items[i]->lost = true;
 }
 
 size_t calls_alive(const struct calls *calls) {

@@ -21,6 +21,7 @@ struct call_end {
 struct call {
 	struct calls *calls;
 	bool broken;
+	bool lost;               /* nothing arrives any more, and nobody hears of that */
 	struct call_end ends[2]; /* who began it, who was called */
 };
 
@@ -41,6 +42,8 @@ void calls_done(struct calls *calls);
 void calls_deliver(struct calls *calls);
 /* Everything breaks off. */
 void calls_break(struct calls *calls);
+/* Those that are there lead nowhere from now on; later ones do. */
+void calls_lose(struct calls *calls);
 /* How many are there, of which neither end has closed. */
 size_t calls_alive(const struct calls *calls);
 

@@ -128,6 +128,61 @@ static void test_breaks_in_between(void **state) {
 	end(stage);
 }
 
+/* After its network changed the client finds out soon that its connection leads nowhere. */
+static void test_moves(void **state) {
+	for (size_t i = 0; i < 2; i++) {
+		struct stage *stage = begin(334 + i, i % 2 ? &three_shards : &one_shard, "tcp", 400);
+		run(stage, 12 * CLOCK_SECOND);
+		assert_talking(stage, 1);
+		calls_lose(&stage->calls);
+		/* It is told more than once. */
+		for (size_t k = 0; k < 20; k++) {
+			node_network(stage->logins->client);
+			run(stage, 100 * CLOCK_MILLISECOND);
+		}
+		assert_talking(stage, 3);
+		assert_int_equal(stage->logins->judged, 1);
+		assert_int_equal(stage->calls.count, 2);
+		end(stage);
+	}
+}
+
+/* Where it leads to the server as before nothing comes of that, however often it is told. */
+static void test_stays(void **state) {
+	struct stage *stage = begin(336, &one_shard, "tcp", 400);
+	run(stage, 12 * CLOCK_SECOND);
+	for (size_t i = 0; i < 20; i++) {
+		node_network(stage->logins->client);
+		run(stage, i % 4 * 400 * CLOCK_MILLISECOND);
+	}
+	run(stage, 40 * CLOCK_SECOND);
+	assert_talking(stage, 1);
+	assert_int_equal(stage->calls.count, 1);
+	assert_int_equal(logins_last_event(&stage->logins->client_host, DEVICE_EVENT_ENDED), -1);
+	end(stage);
+}
+
+/* With either allowed UDP is tried first where it is now, but not for long. */
+static void test_moves_either(void **state) {
+	const struct sim_link nothing = {.loss_percent = 100}, good = {.delay = LOGINS_DELAY};
+	struct stage *stage = begin(337, &one_shard, "udp,tcp", 400);
+	world_set_link(stage->logins->world, &nothing);
+	run(stage, 30 * CLOCK_SECOND);
+	assert_talking(stage, 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		const size_t before = stage->calls.count;
+		calls_lose(&stage->calls);
+		world_set_link(stage->logins->world, i == 0 ? &nothing : &good);
+		node_network(stage->logins->client);
+		run(stage, i == 0 ? 6 * CLOCK_SECOND : 2 * CLOCK_SECOND);
+		assert_talking(stage, 3 + 2 * i);
+		assert_int_equal(stage->calls.count, before + (i == 0));
+		run(stage, 12 * CLOCK_SECOND);
+	}
+	assert_int_equal(stage->logins->judged, 1);
+	end(stage);
+}
+
 /* UDP is asked first, and where nobody answers it is TCP; where nobody listens, UDP again. */
 static void test_either(void **state) {
 	const struct sim_link nothing = {.loss_percent = 100}, good = {.delay = LOGINS_DELAY};
@@ -420,6 +475,9 @@ int main(void) {
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_breaks),
 		cmocka_unit_test(test_breaks_in_between),
+		cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_stays),
+		cmocka_unit_test(test_moves_either),
 		cmocka_unit_test(test_either),
 		cmocka_unit_test(test_one_of_both),
 		cmocka_unit_test(test_strangers),

@@ -283,6 +283,44 @@ static void test_endpoints(void **state) {
 	logins_free(logins);
 }
 
+/* Answers what was sent last to the endpoint where nobody is, as if there were a server. */
+static void forge(struct logins *logins) {
+	struct endpoint from;
+	struct phaze_client_hello hello;
+	const struct endpoint to = node_endpoint(logins->client);
+	const struct slice last = logins_last_hello(logins);
+	uint8_t answer[PHAZE_SERVER_HELLO_SIZE], rubbish[PHAZE_PIECE_PACKET_SIZE_MAX] = {0};
+	assert_int_equal(endpoint_parse("198.51.100.1:1", &from), ERR_OK);
+	assert_int_equal(phaze_hello_decode_client(last.data, last.size, &hello), ERR_OK);
+	struct phaze_server_hello forged = {
+		.receiver = hello.session_id, .session_id = 5, .key = {9}, .cipher = hello.ciphers[0]};
+	phaze_hello_encode_server(&forged, answer);
+	world_send(logins->world, &from, &to, slice_of(answer, sizeof answer));
+	/* The same header, but for sequence and length. */
+	memcpy(rubbish, answer, PHAZE_HEADER_SIZE);
+	rubbish[9] = 1;
+	rubbish[14] = (sizeof rubbish - PHAZE_HEADER_SIZE) >> 8;
+	rubbish[15] = (sizeof rubbish - PHAZE_HEADER_SIZE) & 0xff;
+	world_send(logins->world, &from, &to, slice_of(rubbish, sizeof rubbish));
+	free((void *)(uintptr_t)last.data);
+}
+
+/* Who answers, and does not show that he is the server, has no more time than who is silent. */
+static void test_forged_endpoint(void **state) {
+	const struct logins_options options = {.password = "secret", .endpoints_before = 1};
+	struct logins *logins = logins_new(50, &options);
+	node_link(logins->server, true);
+	node_link(logins->client, true);
+	for (size_t i = 0; i < 39; i++) {
+		logins_run(logins, 100 * CLOCK_MILLISECOND);
+		forge(logins);
+	}
+	assert_int_equal(logins->client_host.event_count, 0);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	logins_free(logins);
+}
+
 static void test_lossy(void **state) {
 	const struct sim_link lossy = {.delay = LOGINS_DELAY, .loss_percent = 30};
 	const struct sim_link good = {.delay = LOGINS_DELAY};
@@ -431,7 +469,7 @@ int main(void) {
 		cmocka_unit_test(test_again),        cmocka_unit_test(test_next_endpoint),
 		cmocka_unit_test(test_source_limit), cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_lossy),        cmocka_unit_test(test_links),
-		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_flood),        cmocka_unit_test(test_forged_endpoint),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,9 @@ enum { MESSAGE_SIZE = 512, USER_SIZE = CONFIG_LABEL_MAX + 1 };
 /* Less than the tool waits for an answer, and more than a login takes at the most. */
 #define PATIENCE (25 * CLOCK_SECOND)
 
+/* What a name server that there is takes to say that a name has no address. */
+#define NAMELESS (4 * CLOCK_SECOND)
+
 /* Far more than this host takes to give the interface what the server says. */
 #define SETTLING (2 * CLOCK_SECOND)
 
@@ -25,8 +28,9 @@ struct control_credentials {
 	struct ctl_request *request;
 	char user[USER_SIZE]; /* "": the certificate's */
 	uint64_t deadline;
-	bool taken; /* by the net process: what comes from now on is about this */
-	bool busy;  /* is what the server said so far: the net process asks it again */
+	uint64_t nameless; /* when the server's name is to have an address; CLOCK_NEVER: it is told */
+	bool taken;        /* by the net process: what comes from now on is about this */
+	bool busy;         /* is what the server said so far: the net process asks it again */
 	bool connected;
 	uint32_t unanswered;      /* attempts since it was taken */
 	struct endpoint endpoint; /* where to */
@@ -49,10 +53,29 @@ static void refuse(struct control_tunnel *tunnel, unsigned status, const char *c
 	ctl_answer_error(release(tunnel), status, code, text);
 }
 
+static bool is_nameless(const struct control_tunnel *tunnel) {
+	const struct control *control = tunnel->control;
+	const char *problem = NULL;
+	enum names_state state;
+	return control->names &&
+		   !names_state_of(control->names, tunnel->slot, tunnel->config->peers[0].public_key,
+						   &state, &problem) &&
+		   state == NAMES_RESOLVING && problem;
+}
+
+/* A name that had no address before is asked for again, as that may have changed. */
+static void take(struct control_credentials *credentials) {
+	credentials->taken = true;
+	if (!credentials->tunnel || !is_nameless(credentials->tunnel))
+		return;
+	credentials->nameless = clock_now() + NAMELESS;
+	names_retry(credentials->tunnel->control->names, clock_now());
+}
+
 static void set_was_done(void *context, int number, const char *text) {
 	struct control_credentials *credentials = context;
 	struct control_tunnel *tunnel = credentials->tunnel;
-	credentials->taken = true;
+	take(credentials);
 	if (!tunnel)
 		free(credentials);
 	else if (number)
@@ -81,14 +104,18 @@ static void begin(struct control_tunnel *tunnel, struct ctl_request *request, co
 		control_api_error(request, ERR_NO_MEMORY, tunnel->name);
 		return;
 	}
-	*credentials = (struct control_credentials){
-		.tunnel = tunnel, .request = request, .deadline = clock_now() + PATIENCE, .taken = !says};
+	*credentials = (struct control_credentials){.tunnel = tunnel,
+												.request = request,
+												.deadline = clock_now() + PATIENCE,
+												.nameless = CLOCK_NEVER};
 	(void)snprintf(credentials->user, sizeof credentials->user, "%s", user);
 	if (tunnel->credentials)
 		refuse(tunnel, 409, "exists", "another login took the place of this one");
 	tunnel->credentials = credentials;
-	if (!says)
+	if (!says) {
+		take(credentials);
 		return;
+	}
 	put(tunnel->config, user, wanted->password, &text);
 	control_net_set(tunnel, &text, set_was_done, credentials);
 	uapi_text_done(&text);
@@ -213,8 +240,15 @@ uint64_t control_credentials_run(struct control *control, uint64_t now) {
 	uint64_t next = CLOCK_NEVER;
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
 		struct control_tunnel *tunnel = &control->tunnels[i];
+		if (tunnel->credentials && now >= tunnel->credentials->nameless) {
+			tunnel->credentials->nameless = CLOCK_NEVER;
+			if (is_nameless(tunnel))
+				control_credentials_stuck(tunnel);
+		}
 		if (!tunnel->credentials)
 			continue;
+		if (tunnel->credentials->nameless < next)
+			next = tunnel->credentials->nameless;
 		if (now >= tunnel->credentials->deadline && tunnel->credentials->connected)
 			let_in(tunnel);
 		else if (now >= tunnel->credentials->deadline)

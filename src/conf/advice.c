@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/certificate.h"
+#include "crypto/revocation.h"
 
 static bool has_default(const struct config_prefixes *prefixes, enum address_family family) {
 	for (size_t i = 0; i < prefixes->count; i++)
@@ -46,9 +47,11 @@ static bool of_revocation(const struct config_tunnel *tunnel, char out_text[stat
 	return true;
 }
 
+enum { HOUR = 60 * 60, DAY = 24 * HOUR };
+
 static bool of_age(const struct config_tunnel *tunnel, int64_t now,
 				   char out_text[static ADVICE_SIZE]) {
-	enum { DAY = 24 * 60 * 60, WARNED_DAYS = 30 };
+	enum { WARNED_DAYS = 30 };
 	const char *pem = tunnel->login.certificates;
 	struct certificate_facts facts;
 	if (!tunnel->logs_in || !pem || certificate_read(slice_of_text(pem), &facts))
@@ -67,11 +70,40 @@ static bool of_age(const struct config_tunnel *tunnel, int64_t now,
 	return true;
 }
 
+/* Lists of others are often made anew each day or week: no sooner than a day before. */
+static bool of_lists(const struct config_tunnel *tunnel, int64_t now,
+					 char out_text[static ADVICE_SIZE]) {
+	const char *pem = tunnel->login.revoked;
+	struct revocation_times times;
+	if (!tunnel->logs_in || !pem || revocation_read(slice_of_text(pem), &times))
+		return false;
+	const char *problem = revocation_problem(&times, now);
+	const int64_t left = times.until - now;
+	if (!problem && left >= DAY)
+		return false;
+	if (problem)
+		(void)snprintf(out_text, ADVICE_SIZE, "%s", problem);
+	else
+		(void)snprintf(out_text, ADVICE_SIZE,
+					   "its list of revoked certificates is out of date in %lld hour%s",
+					   (long long)(left / HOUR), left / HOUR == 1 ? "" : "s");
+	return true;
+}
+
+size_t advice_of_time(const struct config_tunnel *tunnel, int64_t now,
+					  char out_texts[static ADVICE_MAX][ADVICE_SIZE]) {
+	size_t count = 0;
+	count += of_age(tunnel, now, out_texts[count]);
+	count += of_lists(tunnel, now, out_texts[count]);
+	return count;
+}
+
 size_t advice_of(const struct config_tunnel *tunnel, int64_t now,
 				 char out_texts[static ADVICE_MAX][ADVICE_SIZE]) {
 	size_t count = 0;
 	count += of_families(tunnel, out_texts[count]);
 	count += of_revocation(tunnel, out_texts[count]);
 	count += of_age(tunnel, now, out_texts[count]);
+	count += of_lists(tunnel, now, out_texts[count]);
 	return count;
 }

@@ -316,6 +316,11 @@ struct condition_result control_view_condition(const struct control_view *view) 
 		view->config->role == CONFIG_CLIENT)
 		(void)snprintf(result.reason, sizeof result.reason, "'umbra login %s' is due",
 					   view->config->name);
+	/* A server of logins that goes on while nobody can come. */
+	if (view->state == PROCESS_STATE_UP && result.reason[0] == '\0' && view->config->logs_in &&
+		view->config->role == CONFIG_SERVER)
+		(void)snprintf(result.reason, sizeof result.reason, "%s",
+					   directory_device(view->directory)->problem);
 	return result;
 }
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "conf/advice.h"
 #include "daemon/node_core.h"
 #include "daemon/node_network.h"
 #include "daemon/node_site.h"
@@ -199,6 +201,18 @@ static void add_new(struct node *node) {
 	}
 }
 
+/* What may have been meant to be mended by this. */
+static void advise(struct node *node) {
+	const int64_t now = (int64_t)(clock_wall_now() / CLOCK_SECOND);
+	char advice[ADVICE_MAX][ADVICE_SIZE];
+	for (size_t i = 0; i < node->config->tunnel_count; i++) {
+		const struct config_tunnel *tunnel = &node->config->tunnels[i];
+		const size_t count = advice_of_time(tunnel, now, advice);
+		for (size_t k = 0; k < count; k++)
+			add_note(node, "%s: %s", tunnel->name, advice[k]);
+	}
+}
+
 void node_reloaded(struct node *node, struct node_order *order) {
 	add_new(node);
 	node_pushed_settle(node);
@@ -220,6 +234,7 @@ void node_reloaded(struct node *node, struct node_order *order) {
 	for (size_t i = 0; i < PROCESS_TUNNELS_MAX; i++)
 		if (node->tunnels[i].used && node->tunnels[i].deaf)
 			add_note(node, "%s: %s", node->tunnels[i].name, node->tunnels[i].reason);
+	advise(node);
 	if (node->problems[0])
 		node_order_done(node, EIO, node->problems);
 	else

@@ -245,6 +245,9 @@ static uint64_t earlier(uint64_t left, uint64_t right) {
 
 static uint64_t device_run(struct device *device, uint64_t now) {
 	take_news(device, now);
+	const char *problem = phaze_trust_news(device->trust);
+	if (problem)
+		warn(device, problem);
 	uint64_t next = device_newsbox_run(&device->news, now);
 	if (device_sockets_run(&device->sockets, now)) {
 		if (phaze_control_commit(device))

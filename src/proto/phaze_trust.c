@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/wipe.h"
 #include "crypto/ed25519.h"
+#include "crypto/revocation.h"
 
 struct phaze_trust {
 	unsigned holders;
@@ -18,7 +19,9 @@ struct phaze_trust {
 	char server_name[PHAZE_SERVER_NAME_MAX + 1];
 	const struct engine_clock *clock;
 	struct phaze_identity identity;
-	enum chain_fault fault; /* of the last chain */
+	struct revocation_times lists; /* zeros: there are none */
+	bool told;                     /* that they do not hold */
+	enum chain_fault fault;        /* of the last chain */
 	struct chain_mark mark;
 };
 
@@ -84,6 +87,8 @@ static enum err read_texts(struct phaze_trust *trust, const struct phaze_trust_o
 		error = chain_trust_new(options->authorities, options->revoked, &trust->chains);
 	else if (options->revoked.size > 0)
 		error = ERR_MALFORMED; /* nobody's, as far as this end knows */
+	if (!error && options->revoked.size > 0)
+		error = revocation_read(options->revoked, &trust->lists);
 	if (!error && options->certificates.size > 0)
 		error = chain_read(options->certificates, &trust->certificates, chain->certificates,
 						   &chain->count);
@@ -168,6 +173,16 @@ void phaze_trust_explain(enum chain_fault fault, const char *server_name,
 
 const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust) {
 	return &trust->mark;
+}
+
+const char *phaze_trust_problem(const struct phaze_trust *trust) {
+	return trust->lists.until != 0 ? revocation_problem(&trust->lists, seconds(trust)) : NULL;
+}
+
+const char *phaze_trust_news(struct phaze_trust *trust) {
+	const char *problem = trust->told ? NULL : phaze_trust_problem(trust);
+	trust->told |= problem != NULL;
+	return problem;
 }
 
 enum chain_fault phaze_trust_recheck(const struct phaze_trust *trust,

@@ -11,7 +11,8 @@
 /*
  * How a device of Phaze shows who it is, and whom it trusts: its own certificates and key,
  * authorities, revoked certificates, a pin, the server's name. Immutable but for what it remembers
- * of the last chain; counted, as handshakes go on with the one that they began with. One thread.
+ * of the last chain and has told; counted, as handshakes go on with the one that they began with.
+ * One thread.
  */
 
 enum { PHAZE_SERVER_NAME_MAX = 253 };
@@ -45,6 +46,12 @@ void phaze_trust_explain(enum chain_fault fault, const char *server_name,
 						 char out_text[static PHAZE_TRUST_TEXT_SIZE]);
 /* Where that was good. */
 const struct chain_mark *phaze_trust_mark(const struct phaze_trust *trust);
+
+/* Why no chain can be held against the lists now, for a person; NULL: each can, or there are none.
+ */
+const char *phaze_trust_problem(const struct phaze_trust *trust);
+/* The same, once. */
+const char *phaze_trust_news(struct phaze_trust *trust);
 
 /* Whether a chain that was good would still be, by these authorities, lists and pin, now. */
 enum chain_fault phaze_trust_recheck(const struct phaze_trust *trust,

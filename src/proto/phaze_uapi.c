@@ -181,6 +181,8 @@ void phaze_uapi_get(const struct device *device, struct uapi_text *out_text) {
 void phaze_uapi_status(const struct device *device, struct uapi_text *out_text) {
 	put_interface(device, out_text);
 	figures_put(device->interface, out_text);
+	if (phaze_trust_problem(device->trust))
+		uapi_put_text(out_text, "problem", phaze_trust_problem(device->trust));
 	put_peers(device, out_text);
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pathlib
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -140,3 +142,36 @@ def test_certificate(world: World) -> None:
     server.umbra("reload")
     wait_until(lambda: not bob.works(), 1 + STALL, "an end of traffic")
     assert server.members()["bob"]["state"] != "connected"
+
+
+def outdated_list(folder: pathlib.Path, authority: pathlib.Path) -> str:
+    """A list of revoked certificates as other programs make them, that held for a second."""
+    folder.mkdir()
+    (folder / "index").touch()
+    (folder / "number").write_text("01\n")
+    (folder / "ca.cnf").write_text(
+        f"[ca]\ndefault_ca = here\n[here]\ndatabase = {folder / 'index'}\n"
+        f"crlnumber = {folder / 'number'}\ndefault_md = default\n"
+    )
+    words = ("-config", str(folder / "ca.cnf"), "-gencrl", "-crlsec", "1")
+    keys = ("-keyfile", str(authority.with_suffix(".key")), "-cert", str(authority))
+    made = subprocess.run(("openssl", "ca", *words, *keys), capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return made.stdout
+
+
+def test_outdated_list(world: World) -> None:
+    """Nobody's certificate is taken by it, which `umbra check`, `reload` and `status` say."""
+    server = world.server
+    said = "its list of revoked certificates is out of date, and no certificate is taken"
+    crl = server.authority.with_name("crl.pem")
+    good = crl.read_text()
+    crl.write_text(outdated_list(world.lab.folder / "outdated", server.authority))
+    checking = ("check", "-c", str(server.configuration))
+    wait_until(lambda: said in server.umbra(*checking).stderr, 5, "the end of the list")
+    assert said in server.umbra("reload").stdout
+    assert said in server.shown()["reason"] and said in server.umbra("status").stdout
+    crl.write_text(good)
+    assert server.umbra(*checking).stderr == ""
+    assert said not in server.umbra("reload").stdout
+    assert said not in server.umbra("status").stdout

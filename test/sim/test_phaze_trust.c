@@ -163,6 +163,41 @@ static void test_expires(void **state) {
 	}
 }
 
+static bool has_problem(const struct node *node) {
+	static const char line[] = "problem=its list of revoked certificates is out of date";
+	struct uapi_text status = {.data = NULL};
+	phaze_uapi_status(node->device, &status);
+	const bool found = memmem(status.data, status.size, line, sizeof line - 1) != NULL;
+	uapi_text_done(&status);
+	return found;
+}
+
+/* A list that was good when it came: the log has it once, the status for as long as it is so. */
+static void test_outdated(void **state) {
+	const struct logins_options options = {.demands = "certificate", .certificate = true};
+	struct logins *logins = logins_up(140, &options);
+	struct node *server = logins->server;
+	char *list;
+	assert_int_equal(authority_list(logins->desk.authority, DESK_BORN - 1, &list), ERR_OK);
+	set_texts(server, "replace_revoked", "revoked", list);
+	free(list);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_false(has_problem(server));
+	const size_t before = server->warnings;
+	logins_end_session(logins);
+	const uint64_t wall = node_wall_now(server) / CLOCK_SECOND;
+	server->wall_offset = ((uint64_t)DESK_END - wall) * CLOCK_SECOND;
+	node_link(logins->client, true);
+	logins_run(logins, 5 * CLOCK_SECOND);
+	assert_true(has_problem(server));
+	assert_int_equal(server->warnings, before + 1);
+	logins_assert_apart(logins, 3);
+	server->wall_offset = 0;
+	assert_false(has_problem(server));
+	logins_free(logins);
+}
+
 /* What was kept over a restart is held against what is trusted by then. */
 static void test_kept(void **state) {
 	struct logins *logins = logins_up(135, &by_password);
@@ -233,6 +268,7 @@ int main(void) {
 		cmocka_unit_test(test_revoked),     cmocka_unit_test(test_other_trust),
 		cmocka_unit_test(test_expires),     cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_kept_of_old), cmocka_unit_test(test_week),
+		cmocka_unit_test(test_outdated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

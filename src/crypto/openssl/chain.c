@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 
 #include "base/wipe.h"
+#include "crypto/openssl/crl.h"
 #include "crypto/openssl/leaf.h"
 
 enum { DEPTH_MAX = 3 }; /* authorities between a leaf and one that is trusted */
@@ -81,13 +82,10 @@ static bool has_lists(const struct chain_trust *trust) {
 
 /* ERR_NOT_FOUND at the end of the text. */
 static enum err add_list(struct chain_trust *trust, BIO *reader) {
-	X509_CRL *list = PEM_read_bio_X509_CRL(reader, NULL, leaf_no_passphrase, NULL);
-	if (!list) {
-		unsigned long code = ERR_peek_last_error();
-		bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-		ERR_clear_error();
-		return end ? ERR_NOT_FOUND : ERR_MALFORMED;
-	}
+	X509_CRL *list = NULL;
+	enum err error = crl_next(reader, &list);
+	if (error || !list)
+		return error ? error : ERR_NOT_FOUND;
 	if (X509_STORE_add_crl(trust->store, list) <= 0 || sk_X509_CRL_push(trust->lists, list) <= 0) {
 		X509_CRL_free(list);
 		return ERR_NO_MEMORY;
@@ -101,7 +99,6 @@ static enum err add_lists(struct chain_trust *trust, struct slice pem) {
 	auto_bio BIO *reader = leaf_reader(pem);
 	if (!reader)
 		return ERR_NO_MEMORY;
-	ERR_clear_error();
 	enum err error = ERR_OK;
 	while (!error)
 		error = add_list(trust, reader);
@@ -203,16 +200,6 @@ static bool digest_name(const X509_NAME *name, uint8_t out_half[static CHAIN_HAL
 	return true;
 }
 
-/* Seconds since 1970; INT64_MIN for a time that is none. */
-static int64_t seconds_of(const ASN1_TIME *time) {
-	enum { DAY = 24 * 60 * 60 };
-	int days, seconds;
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	const bool known = epoch && ASN1_TIME_diff(&days, &seconds, epoch, time) > 0;
-	ASN1_TIME_free(epoch);
-	return known ? (int64_t)days * DAY + seconds : INT64_MIN;
-}
-
 /* Serial numbers are positive and of 20 bytes at most (RFC 5280 section 4.1.2.2). */
 static enum chain_fault take_mark(STACK_OF(X509) * verified, struct chain_mark *out_mark) {
 	const int count = sk_X509_num(verified);
@@ -225,7 +212,7 @@ static enum chain_fault take_mark(STACK_OF(X509) * verified, struct chain_mark *
 	mark.serial_size = (uint8_t)size;
 	memcpy(mark.serial, ASN1_STRING_get0_data(serial), (size_t)size);
 	for (int i = 0; i < count; i++) {
-		const int64_t until = seconds_of(X509_get0_notAfter(sk_X509_value(verified, i)));
+		const int64_t until = crl_seconds(X509_get0_notAfter(sk_X509_value(verified, i)));
 		if (until < mark.valid_until)
 			mark.valid_until = until;
 	}
@@ -263,7 +250,6 @@ static enum chain_fault recheck_lists(const struct chain_trust *trust,
 	bool known = false;
 	for (int i = 0; i < sk_X509_CRL_num(trust->lists); i++) {
 		X509_CRL *list = sk_X509_CRL_value(trust->lists, i);
-		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
 		uint8_t issuer[CHAIN_HALF_SIZE];
 		if (!digest_name(X509_CRL_get_issuer(list), issuer) ||
 			memcmp(issuer, mark->issuer, sizeof issuer) != 0)
@@ -271,8 +257,7 @@ static enum chain_fault recheck_lists(const struct chain_trust *trust,
 		enum err error = find_listed(list, mark);
 		if (error != ERR_NOT_FOUND)
 			return error ? CHAIN_FAILED : CHAIN_REVOKED;
-		known |=
-			seconds_of(X509_CRL_get0_lastUpdate(list)) <= now && (!next || seconds_of(next) > now);
+		known |= crl_from(list) <= now && crl_until(list) > now;
 	}
 	return known ? CHAIN_GOOD : CHAIN_LIST;
 }
@@ -293,6 +278,18 @@ enum chain_fault chain_recheck(const struct chain_policy *policy, const struct c
 	return fault;
 }
 
+/* The library would have a list hold no sooner than it says. */
+static int judge_step(int good, X509_STORE_CTX *context) {
+	const X509_CRL *list = X509_STORE_CTX_get0_current_crl(context);
+	if (good || X509_STORE_CTX_get_error(context) != X509_V_ERR_CRL_NOT_YET_VALID || !list)
+		return good;
+	const time_t now = X509_VERIFY_PARAM_get_time(X509_STORE_CTX_get0_param(context));
+	if (crl_from(list) > now)
+		return 0;
+	X509_STORE_CTX_set_error(context, X509_V_OK);
+	return 1;
+}
+
 static enum chain_fault verify_issuers(const struct chain_policy *policy, X509 *leaf,
 									   STACK_OF(X509) * chain, struct chain_mark *out_mark) {
 	auto_context X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -311,6 +308,7 @@ static enum chain_fault verify_issuers(const struct chain_policy *policy, X509 *
 													  ? X509_PURPOSE_SSL_SERVER
 													  : X509_PURPOSE_SSL_CLIENT) <= 0)
 		return CHAIN_FAILED;
+	X509_STORE_CTX_set_verify_cb(context, judge_step);
 	if (X509_verify_cert(context) <= 0)
 		return fault_of(X509_STORE_CTX_get_error(context));
 	STACK_OF(X509) *verified = X509_STORE_CTX_get0_chain(context);
@@ -393,7 +391,7 @@ static enum chain_fault take_leaf(const struct chain_policy *policy, X509 *leaf,
 		return CHAIN_NOT_PINNED;
 	memcpy(taken.mark.pin, taken.pin, sizeof taken.mark.pin);
 	if (!policy->trust)
-		taken.mark.valid_until = seconds_of(X509_get0_notAfter(leaf));
+		taken.mark.valid_until = crl_seconds(X509_get0_notAfter(leaf));
 	if (policy->use == AUTHORITY_CLIENT) {
 		find_user(leaf, taken.user);
 		if (taken.user[0] == '\0')

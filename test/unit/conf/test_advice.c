@@ -5,11 +5,13 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/advice.h"
 #include "conf/all_kinds.h"
 #include "conf/loading.h"
+#include "crypto/authority_desk.h"
 #include "crypto/certificate.h"
 
 #define HEAD "tunnels:\n  um0:\n    private_key_file: k\n"
@@ -99,9 +101,45 @@ static void test_age(void **state) {
 	}
 }
 
+/* One that is out of date refuses everybody; a month is no warning, as many live for days. */
+static void test_lists(void **state) {
+	enum { HOUR = 60 * 60, DAY = 24 * HOUR };
+	const int64_t begin = DESK_NOW - 2 * AUTHORITY_SLACK, end = DESK_END;
+	struct desk desk;
+	char *list;
+	desk_open(&desk, "Example");
+	assert_int_equal(authority_list(desk.authority, DESK_NOW, &list), ERR_OK);
+	struct config_tunnel tunnel = {.logs_in = true, .login.revoked = list};
+	const struct {
+		int64_t now;
+		const char *advice;
+	} rows[] = {
+		{begin - 1, "its list of revoked certificates is not valid yet, and no certificate is "
+					"taken: is this host's clock wrong?"},
+		{begin, NULL},
+		{end - DAY, NULL},
+		{end - DAY + 1, "its list of revoked certificates is out of date in 23 hours"},
+		{end - HOUR, "its list of revoked certificates is out of date in 1 hour"},
+		{end, "its list of revoked certificates is out of date, and no certificate is taken "
+			  "before there is a newer one"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char advice[2][ADVICE_MAX][ADVICE_SIZE];
+		assert_int_equal(advice_of(&tunnel, rows[i].now, advice[0]), rows[i].advice != NULL);
+		assert_int_equal(advice_of_time(&tunnel, rows[i].now, advice[1]), rows[i].advice != NULL);
+		if (!rows[i].advice)
+			continue;
+		assert_string_equal(advice[0][0], rows[i].advice);
+		assert_string_equal(advice[1][0], rows[i].advice);
+	}
+	free(list);
+	desk_close(&desk);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_one_family),
 		cmocka_unit_test(test_revocation),
 	};

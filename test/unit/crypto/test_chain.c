@@ -135,9 +135,10 @@ static void test_revoked(void **state) {
 	assert_int_equal(verify(&policy, bob.certificate, &leaf), CHAIN_GOOD);
 	assert_string_equal(leaf.user, "bob");
 	/* A list from the future, and none of the issuer's. */
-	policy.now = DESK_NOW - AUTHORITY_SLACK;
+	policy.now = DESK_NOW - 2 * AUTHORITY_SLACK;
 	assert_int_equal(verify(&policy, bob.certificate, &leaf), CHAIN_GOOD);
-	policy.now = DESK_NOW - AUTHORITY_SLACK - 20;
+	assert_int_equal(verify(&policy, alice.certificate, &leaf), CHAIN_REVOKED);
+	policy.now = DESK_NOW - 2 * AUTHORITY_SLACK - 20;
 	assert_int_equal(verify(&policy, bob.certificate, &leaf), CHAIN_LIST);
 	policy = (struct chain_policy){lost, NULL, AUTHORITY_CLIENT, NULL, DESK_NOW};
 	assert_int_equal(verify(&policy, bob.certificate, &leaf), CHAIN_LIST);
@@ -184,8 +185,8 @@ static void test_mark(void **state) {
 		{more, DESK_NOW, CHAIN_GOOD, CHAIN_GOOD, 0},
 		{listed, DESK_NOW, CHAIN_REVOKED, CHAIN_GOOD, 0},
 		{lost, DESK_NOW, CHAIN_LIST, CHAIN_LIST, 0},
-		{listed, DESK_NOW - AUTHORITY_SLACK, CHAIN_REVOKED, CHAIN_GOOD, 0},
-		{listed, DESK_NOW - AUTHORITY_SLACK - 20, CHAIN_REVOKED, CHAIN_LIST, 0},
+		{listed, DESK_NOW - 2 * AUTHORITY_SLACK, CHAIN_REVOKED, CHAIN_GOOD, 0},
+		{listed, DESK_NOW - 2 * AUTHORITY_SLACK - 20, CHAIN_REVOKED, CHAIN_LIST, 0},
 		{foreigners, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED, 0},
 		{NULL, DESK_NOW, CHAIN_UNTRUSTED, CHAIN_UNTRUSTED, 0},
 		{plain, DESK_NOW + 1000, CHAIN_GOOD, CHAIN_GOOD, 0},

@@ -305,6 +305,9 @@ static void test_a_login_that_is_due(void **state) {
 	bench.config.logs_in = true;
 	bench.config.role = CONFIG_SERVER;
 	assert_string_equal(control_view_condition(&bench.view).reason, "");
+	update(&bench, "problem=its list is out of date\n");
+	assert_string_equal(control_view_condition(&bench.view).reason, "its list is out of date");
+	update(&bench, "");
 	bench.config.role = CONFIG_CLIENT;
 	const struct condition_result idle = control_view_condition(&bench.view);
 	assert_int_equal(idle.condition, CONDITION_IDLE);

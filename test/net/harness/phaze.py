@@ -64,18 +64,23 @@ class Client(MadeNode):
         words = ("login", server.where, "--user", user, *options)
         return self.umbra(*words, input=f"{password}\n", check=check)
 
-    def join(self, server: Server, user: str) -> Client:
-        """By a certificate of the server's authority: nothing has to be typed, or judged for long."""
-        server.add_user(user, None)
+    def take(self, server: Server, user: str) -> None:
+        """Another certificate of the server's authority, by which it comes in from now on: nothing
+        has to be typed for it, or judged for long."""
         ways = ("--directory", str(server.authority.parent), "--output", str(self.files))
-        server.umbra("ca", "issue", "client", user, *ways)
+        server.umbra("ca", "issue", "client", user, *ways, "--force")
         (self.files / "ca.pem").write_text(server.authority.read_text())
-        (self.files / "tunnels" / f"{user}.yaml").write_text(
+        (self.files / "tunnels" / f"{self.name}.yaml").write_text(
             f"tunnels:\n  {self.name}:\n    protocol: {PROTOCOL}\n    role: client\n"
             f'    endpoints: ["{server.where}"]\n    auth: {{ ca_file: ../ca.pem,'
             f" certificate_file: ../{user}.pem, key_file: ../{user}.key }}\n"
         )
         self.umbra("reload")
+
+    def join(self, server: Server, user: str) -> Client:
+        """As a new user, by a certificate."""
+        server.add_user(user, None)
+        self.take(server, user)
         return self.wait()
 
     def server(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@
 #include "cli/ca.h"
 #include "cli/init_files.h"
 #include "cli/text_buffer.h"
+#include "crypto/certificate.h"
 
 /* ca revoke, ca list */
 
@@ -149,8 +150,8 @@ const struct command_option ca_list_options[] = {
 };
 
 const char ca_list_help[] =
-	"Lists the certificates that were issued, the oldest first: serial number, use, name, until\n"
-	"when it is valid, and whether it is.\n";
+	"Lists the certificates that were issued, the oldest first: serial number, use, until when it\n"
+	"is valid and whether it is, the name, and of a server the pin for 'umbra login --pin'.\n";
 
 static const char *state_of(const struct ca_issued *item) {
 	if (item->revoked)
@@ -165,6 +166,16 @@ static const char *use_of(const struct ca_issued *item) {
 	return item->entry.use == AUTHORITY_SERVER ? "server" : "client";
 }
 
+/* What clients can know a server by. */
+static bool pin_of(const struct ca_issued *item, char out_pin[static CERTIFICATE_PIN_TEXT_SIZE]) {
+	struct certificate_facts facts;
+	if (item->entry.use != AUTHORITY_SERVER ||
+		certificate_read(slice_of_text(item->certificate), &facts))
+		return false;
+	certificate_pin_format(facts.pin, out_pin);
+	return true;
+}
+
 static void add_line(struct text_buffer *text, const struct ca_issued *item) {
 	char until[16] = "?";
 	const time_t seconds = item->entry.valid_until;
@@ -174,6 +185,9 @@ static void add_line(struct text_buffer *text, const struct ca_issued *item) {
 	text_buffer_add(text, "%s  %s  %s  %-7s  ", item->entry.serial, use_of(item), until,
 					state_of(item));
 	text_buffer_add_clean(text, item->entry.name);
+	char pin[CERTIFICATE_PIN_TEXT_SIZE];
+	if (pin_of(item, pin))
+		text_buffer_add(text, "  %s", pin);
 	text_buffer_add(text, "\n");
 }
 
@@ -187,9 +201,13 @@ static void add_json(struct text_buffer *text, const struct ca_issued *item) {
 	text_buffer_add(text, "{\"serial\":\"%s\",\"use\":\"%s\",\"name\":\"", item->entry.serial,
 					use_of(item));
 	add_json_text(text, item->entry.name);
-	text_buffer_add(text, "\",\"valid_from\":%lld,\"valid_until\":%lld,\"state\":\"%s\"}",
+	text_buffer_add(text, "\",\"valid_from\":%lld,\"valid_until\":%lld,\"state\":\"%s\"",
 					(long long)item->entry.valid_from, (long long)item->entry.valid_until,
 					state_of(item));
+	char pin[CERTIFICATE_PIN_TEXT_SIZE];
+	if (pin_of(item, pin))
+		text_buffer_add(text, ",\"pin\":\"%s\"", pin);
+	text_buffer_add(text, "}");
 }
 
 static int print(const struct streams *streams, const struct ca_issued *items, size_t count,

@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
-#include "conf/config.h"
 
 /* With what is wrong in *out_errors, which is to be given to config_errors_done(). */
 static enum err load(const char *directory, struct config **out_config,
@@ -38,6 +38,26 @@ bool init_whole_has(const char *directory, const char *tunnel) {
 
 bool init_whole_lacks(const char *directory, const char *tunnel) {
 	return look_for(directory, tunnel) == 0;
+}
+
+bool init_whole_takes_all(const char *directory, const char *but,
+						  char out_tunnel[static CONFIG_NAME_SIZE]) {
+	struct config_errors errors;
+	struct config *config;
+	enum err error = load(directory, &config, &errors);
+	bool found = false;
+	config_errors_done(&errors);
+	if (error)
+		return false;
+	for (size_t i = 0; i < config->tunnel_count && !found; i++) {
+		const struct config_tunnel *tunnel = &config->tunnels[i];
+		found = tunnel->autostart && tunnel->routes.table.automatic &&
+				config_routes_default(tunnel) && strcmp(tunnel->name, but) != 0;
+		if (found)
+			memcpy(out_tunnel, tunnel->name, CONFIG_NAME_SIZE);
+	}
+	config_free(config);
+	return found;
 }
 
 static int check(const struct streams *streams, const char *command, const char *directory) {

@@ -4,6 +4,7 @@
 
 #include "cli/init_files.h"
 #include "cli/output.h"
+#include "conf/config.h"
 
 /*
  * The configuration as a whole: umbra.yaml of a directory, with all that it includes. What comes
@@ -13,6 +14,11 @@
 /* Whether there is such a tunnel, and whether there is not; neither for what cannot be read. */
 bool init_whole_has(const char *directory, const char *tunnel);
 bool init_whole_lacks(const char *directory, const char *tunnel);
+
+/* Another tunnel that everything goes into, of those that come up by themselves; false: there is
+ * none, or it cannot be read. */
+bool init_whole_takes_all(const char *directory, const char *but,
+						  char out_tunnel[static CONFIG_NAME_SIZE]);
 
 /*
  * init_files_place(), and that the whole can be read afterwards, if it could before; otherwise

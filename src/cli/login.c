@@ -152,7 +152,7 @@ static int check_options(const struct login *login) {
 		output_message(login->streams,
 					   "%s: the configuration has no tunnel to %s; to make one, say what vouches "
 					   "for the server, as its operator gives it: --ca FILE, the ca.pem of its "
-					   "authority, or --pin PIN, which 'umbra init' printed there",
+					   "authority, or --pin PIN, which 'umbra ca list' prints there",
 					   name, login->endpoint);
 		return STATUS_FAILED;
 	}

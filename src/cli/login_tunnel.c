@@ -139,6 +139,13 @@ static int place(const struct streams *streams, struct login_tunnel *tunnel) {
 	init_files_keep(files);
 	output_message(streams, "%s: made %s/%s, the tunnel %s", command, tunnel->directory, file,
 				   tunnel->name);
+	char other[CONFIG_NAME_SIZE];
+	if (!tunnel->split && init_whole_takes_all(tunnel->directory, tunnel->name, other))
+		output_message(
+			streams,
+			"%s: everything is to go through %s already, and goes through one of the two "
+			"while both are up; --split makes a tunnel that takes what its server says",
+			command, other);
 	return STATUS_OK;
 }
 

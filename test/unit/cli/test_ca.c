@@ -84,7 +84,12 @@ static void test_life(void **state) {
 	assert_int_equal(FOLDER_RUN(&folder, ca_list_run, "", &capture, DIRECTORY), STATUS_OK);
 	assert_non_null(strstr(capture.output, "  revoked  alice\n"));
 	assert_non_null(strstr(capture.output, "  valid    bob@example.org\n"));
-	assert_non_null(strstr(capture.output, "  server  "));
+	/* Servers alone have a pin. */
+	const char *server = strstr(capture.output, "  server  ");
+	assert_non_null(server);
+	const char *pin = strstr(capture.output, "  sha256/");
+	assert_true(pin && pin > server && pin < strchr(server, '\n'));
+	assert_null(strstr(pin + 1, "  sha256/"));
 	char serial[2 * AUTHORITY_SERIAL_SIZE + 1];
 	const char *bob = strstr(capture.output, "  valid    bob");
 	while (bob > capture.output && bob[-1] != '\n')

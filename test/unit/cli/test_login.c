@@ -171,6 +171,7 @@ static void test_what_is_missing_for_a_new_one(void **state) {
 						 "--directory", "%/one"),
 					 STATUS_NO_DAEMON);
 	assert_true(folder_has(&folder, "one/tunnels/um1.yaml"));
+	assert_non_null(strstr(capture.error, "everything is to go through um0 already"));
 	(void)snprintf(folder.path + strlen(folder.path), 8, "/one");
 	struct config *config = load(&folder, CONFIG_SECRETS);
 	assert_int_equal(config->tunnel_count, 2);

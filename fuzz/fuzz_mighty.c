@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "expect.h"
+#include "wire/keepalive.h"
 #include "wire/mighty.h"
 
 static void try_handshakes(const uint8_t *data, size_t size, enum mighty_type type) {
@@ -41,16 +42,16 @@ static void try_handshakes(const uint8_t *data, size_t size, enum mighty_type ty
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct mighty_header header;
-	struct mighty_keepalive keepalive;
+	struct keepalive keepalive;
 	uint8_t again[MIGHTY_HEADER_SIZE];
 	if (size == 0)
 		return 0;
 	const uint8_t kind = *data++;
 	size--;
 	if (kind != 0) {
-		if (!mighty_decode_keepalive(data, size, &keepalive)) {
-			mighty_encode_keepalive(&keepalive, again);
-			expect(size == MIGHTY_KEEPALIVE_SIZE && memcmp(again, data, size) == 0);
+		if (!keepalive_decode(data, size, &keepalive)) {
+			keepalive_encode(&keepalive, again);
+			expect(size == KEEPALIVE_SIZE && memcmp(again, data, size) == 0);
 		}
 		return 0;
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/keepalive.h"
 #include "wire/phaze_auth.h"
 #include "wire/phaze_piece.h"
 
@@ -84,14 +85,14 @@ static void try_auth(uint8_t kind, const uint8_t *data, size_t size) {
 }
 
 static void try_small(uint8_t kind, const uint8_t *data, size_t size) {
-	struct phaze_keepalive keepalive;
+	struct keepalive keepalive;
 	struct phaze_rekey_message rekey;
 	enum phaze_close_code code;
 	enum phaze_reject reason;
 	size_t made;
-	if (kind == KEEPALIVE && !phaze_packet_decode_keepalive(data, size, &keepalive)) {
-		phaze_packet_encode_keepalive(&keepalive, again);
-		expect_same(data, size, PHAZE_KEEPALIVE_SIZE);
+	if (kind == KEEPALIVE && !keepalive_decode(data, size, &keepalive)) {
+		keepalive_encode(&keepalive, again);
+		expect_same(data, size, KEEPALIVE_SIZE);
 	}
 	if (kind == REKEY && !phaze_packet_decode_rekey(data, size, &rekey)) {
 		phaze_packet_encode_rekey(&rekey, again, &made);

@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "handshake/mighty.h"
 #include "session/retry_backoff.h"
+#include "wire/keepalive.h"
 
 /* Between two attempts to confirm; a real client's pauses become longer after the first. */
 #define FINALIZE_INTERVAL (250 * CLOCK_MILLISECOND)
@@ -89,14 +90,14 @@ static enum err greet(struct client *client, uint64_t now, uint64_t wall) {
 
 /* Finalize, and a keepalive, which a server answers as well where Finalize was lost. */
 static enum err confirm(struct client *client, uint64_t now) {
-	const struct mighty_keepalive keepalive = {.kind = MIGHTY_KEEPALIVE_PLAIN};
+	const struct keepalive keepalive = {.kind = KEEPALIVE_PLAIN};
 	const struct mighty_header header = {
 		.type = MIGHTY_KEEPALIVE,
 		.session_id = client->keys.remote_id,
 		.sequence = ++client->sequence,
-		.length = MIGHTY_SEALED_OVERHEAD + MIGHTY_KEEPALIVE_SIZE,
+		.length = MIGHTY_SEALED_OVERHEAD + KEEPALIVE_SIZE,
 	};
-	uint8_t nonces[2][AEAD_NONCE_SIZE], plain[MIGHTY_KEEPALIVE_SIZE];
+	uint8_t nonces[2][AEAD_NONCE_SIZE], plain[KEEPALIVE_SIZE];
 	client->deadline = now + FINALIZE_INTERVAL;
 	client->queued = client->taken = 0;
 	random_fill(&csprng, nonces, sizeof nonces);
@@ -105,7 +106,7 @@ static enum err confirm(struct client *client, uint64_t now) {
 	if (error)
 		return error;
 	uint8_t *datagram = queue(client, MIGHTY_DATA_OVERHEAD + sizeof plain);
-	mighty_encode_keepalive(&keepalive, plain);
+	keepalive_encode(&keepalive, plain);
 	mighty_encode_sealed(&header, nonces[1], datagram);
 	return aead_seal_with(client->keys.algorithm, client->keys.send, nonces[1],
 						  slice_of(datagram, MIGHTY_HEADER_SIZE), plain, sizeof plain,

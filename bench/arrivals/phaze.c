@@ -11,11 +11,12 @@
 #include "handshake/phaze_client.h"
 #include "proto/phaze_trust.h"
 #include "session/retry_backoff.h"
+#include "wire/keepalive.h"
 
 /* Until something came back under the new keys. */
 #define CONFIRM_INTERVAL (250 * CLOCK_MILLISECOND)
 
-enum { CONFIRMATION_SIZE = PHAZE_OVERHEAD + PHAZE_KEEPALIVE_SIZE };
+enum { CONFIRMATION_SIZE = PHAZE_OVERHEAD + KEEPALIVE_SIZE };
 
 struct client {
 	const struct phaze_user *user;
@@ -117,16 +118,16 @@ static bool send_next(void *memory, struct slice *out_datagram) {
 /* A ping: the server may use its keys once it opened, and answers. */
 static enum err confirm(struct client *client, uint64_t now) {
 	const struct phaze_established *session = &client->session;
-	const struct phaze_keepalive keepalive = {.kind = PHAZE_KEEPALIVE_PING};
+	const struct keepalive keepalive = {.kind = KEEPALIVE_PING};
 	const struct phaze_header header = {
 		.type = PHAZE_KEEPALIVE,
 		.sequence = ++client->sequence,
 		.session_id = session->server_id,
 		.length = CONFIRMATION_SIZE - PHAZE_HEADER_SIZE,
 	};
-	uint8_t nonce[AEAD_NONCE_SIZE], plain[PHAZE_KEEPALIVE_SIZE];
+	uint8_t nonce[AEAD_NONCE_SIZE], plain[KEEPALIVE_SIZE];
 	random_fill(&csprng, nonce, sizeof nonce);
-	phaze_packet_encode_keepalive(&keepalive, plain);
+	keepalive_encode(&keepalive, plain);
 	phaze_packet_encode_front(&header, nonce, client->confirmation);
 	client->deadline = now + CONFIRM_INTERVAL;
 	client->confirms = true;

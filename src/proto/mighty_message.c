@@ -5,8 +5,9 @@
 #include "proto/mighty_exchange.h"
 #include "proto/mighty_paths.h"
 #include "proto/mighty_timers.h"
+#include "wire/keepalive.h"
 
-enum { MESSAGE_SIZE_MAX = MIGHTY_DATA_OVERHEAD + MIGHTY_KEEPALIVE_SIZE };
+enum { MESSAGE_SIZE_MAX = MIGHTY_DATA_OVERHEAD + KEEPALIVE_SIZE };
 
 void mighty_message_frame(struct lane *lane, const struct session *session, enum mighty_type type,
 						  uint64_t counter, uint8_t *slot, struct aead_job *job) {
@@ -55,9 +56,9 @@ static void send_here(struct mighty_peer *peer, enum mighty_type type, const uin
 }
 
 void mighty_message_keepalive(struct mighty_peer *peer) {
-	const struct mighty_keepalive keepalive = {.kind = MIGHTY_KEEPALIVE_PLAIN};
-	uint8_t plain[MIGHTY_KEEPALIVE_SIZE];
-	mighty_encode_keepalive(&keepalive, plain);
+	const struct keepalive keepalive = {.kind = KEEPALIVE_PLAIN};
+	uint8_t plain[KEEPALIVE_SIZE];
+	keepalive_encode(&keepalive, plain);
 	send_here(peer, MIGHTY_KEEPALIVE, plain, sizeof plain);
 }
 
@@ -65,10 +66,10 @@ void mighty_message_disconnect(struct mighty_peer *peer) {
 	send_here(peer, MIGHTY_DISCONNECT, (const uint8_t[1]){0}, MIGHTY_DISCONNECT_SIZE);
 }
 
-void mighty_message_send(struct mighty_peer *peer, const struct mighty_keepalive *keepalive,
+void mighty_message_send(struct mighty_peer *peer, const struct keepalive *keepalive,
 						 const struct endpoint *to, const struct udp_source *from) {
-	uint8_t plain[MIGHTY_KEEPALIVE_SIZE], datagram[MESSAGE_SIZE_MAX];
-	mighty_encode_keepalive(keepalive, plain);
+	uint8_t plain[KEEPALIVE_SIZE], datagram[MESSAGE_SIZE_MAX];
+	keepalive_encode(keepalive, plain);
 	const size_t size = seal(peer, MIGHTY_KEEPALIVE, plain, sizeof plain, datagram);
 	if (size == 0)
 		return;
@@ -77,22 +78,21 @@ void mighty_message_send(struct mighty_peer *peer, const struct mighty_keepalive
 }
 
 static void take_keepalive(struct mighty_peer *peer, const struct incoming *incoming,
-						   const struct udp_received *origin,
-						   const struct mighty_keepalive *keepalive) {
+						   const struct udp_received *origin, const struct keepalive *keepalive) {
 	const struct mighty_session *session = (const struct mighty_session *)incoming->session;
 	const bool is_newest =
 		session->stage == MIGHTY_CURRENT && incoming->counter + 1 == session->session.replay.next;
 	switch (keepalive->kind) {
-	case MIGHTY_KEEPALIVE_PLAIN:
+	case KEEPALIVE_PLAIN:
 		if (is_newest)
 			mighty_paths_seen(peer, origin, incoming->counter, incoming->wire_size);
 		break;
-	case MIGHTY_KEEPALIVE_PING:
+	case KEEPALIVE_PING:
 		if (is_newest)
 			mighty_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
 		mighty_paths_answer(peer, origin, keepalive->bytes);
 		break;
-	case MIGHTY_KEEPALIVE_PONG:
+	case KEEPALIVE_PONG:
 		if (is_newest)
 			mighty_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
 		mighty_paths_pong(peer, origin, keepalive->bytes);
@@ -104,7 +104,7 @@ void mighty_message_take(struct lane *lane, const struct incoming *incoming,
 						 const struct udp_received *origin, const uint8_t *data, size_t size) {
 	struct mighty_peer *peer = mighty_peer_of(incoming->peer);
 	struct mighty_session *session = (struct mighty_session *)incoming->session;
-	struct mighty_keepalive keepalive;
+	struct keepalive keepalive;
 	if (!mighty_peer_heard(peer, session))
 		return;
 	mighty_paths_received(peer, &origin->from);
@@ -116,7 +116,7 @@ void mighty_message_take(struct lane *lane, const struct incoming *incoming,
 		mighty_exchange_begin_later(peer);
 		return;
 	}
-	if (mighty_decode_keepalive(data, size, &keepalive) == ERR_OK)
+	if (keepalive_decode(data, size, &keepalive) == ERR_OK)
 		take_keepalive(peer, incoming, origin, &keepalive);
 	else
 		lane_count(&lane->counters.malformed, 1);

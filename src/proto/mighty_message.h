@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proto/mighty_peer.h"
+#include "wire/keepalive.h"
 #include "wire/mighty.h"
 
 /* What the ends say to each other in a session beside packets: keepalives, pings, farewells. */
@@ -17,7 +18,7 @@ void mighty_message_disconnect(struct mighty_peer *peer);
  * A ping or pong under the current session, to any address; from NULL leaves the source to the
  * kernel. It counts as sent, but not for the timers.
  */
-void mighty_message_send(struct mighty_peer *peer, const struct mighty_keepalive *keepalive,
+void mighty_message_send(struct mighty_peer *peer, const struct keepalive *keepalive,
 						 const struct endpoint *to, const struct udp_source *from);
 
 /* protocol_ops.message */

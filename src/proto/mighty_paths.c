@@ -6,8 +6,9 @@
 #include "proto/mighty_exchange.h"
 #include "proto/mighty_message.h"
 #include "proto/mighty_timers.h"
+#include "wire/keepalive.h"
 
-enum { PING_SIZE = MIGHTY_DATA_OVERHEAD + MIGHTY_KEEPALIVE_SIZE };
+enum { PING_SIZE = MIGHTY_DATA_OVERHEAD + KEEPALIVE_SIZE };
 
 _Static_assert(MIGHTY_ENDPOINTS_MAX == (int)ENDPOINT_CHOICE_MAX, "endpoints of a server");
 
@@ -21,7 +22,7 @@ static void use_current(struct mighty_peer *peer) {
 
 void mighty_paths_ask(struct mighty_peer *peer) {
 	struct endpoint_choice_ping ping;
-	struct mighty_keepalive keepalive = {.kind = MIGHTY_KEEPALIVE_PING};
+	struct keepalive keepalive = {.kind = KEEPALIVE_PING};
 	_Static_assert(sizeof keepalive.bytes == sizeof ping.token, "tokens are a keepalive's bytes");
 	if (!peer->choice)
 		return;
@@ -130,7 +131,7 @@ static void publish_round_trips(struct mighty_peer *peer) {
 }
 
 static void take_endpoint_pong(struct mighty_peer *peer, const struct endpoint *from,
-							   const uint8_t bytes[static MIGHTY_KEEPALIVE_BYTES]) {
+							   const uint8_t bytes[static KEEPALIVE_BYTES]) {
 	const struct endpoint *endpoint = mighty_paths_endpoint_of(peer, from);
 	if (endpoint_choice_pong(peer->choice, endpoint, bytes, now_of(peer)))
 		endpoint_choice_received(peer->choice, endpoint);
@@ -159,7 +160,7 @@ static void expire_endpoints(struct mighty_peer *peer) {
 /* What session/migration wants asked, and when it wants to be asked itself. */
 static void send_pings(struct mighty_peer *peer) {
 	struct migration_ping ping;
-	struct mighty_keepalive keepalive = {.kind = MIGHTY_KEEPALIVE_PING};
+	struct keepalive keepalive = {.kind = KEEPALIVE_PING};
 	_Static_assert(sizeof keepalive.bytes == sizeof ping.token, "tokens are a keepalive's bytes");
 	while (migration_ping(&peer->migration, PING_SIZE, &ping)) {
 		const struct path *path = &peer->peer.paths[0];
@@ -207,8 +208,8 @@ void mighty_paths_pinged(struct mighty_peer *peer, const struct udp_received *or
 }
 
 void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *origin,
-						 const uint8_t bytes[static MIGHTY_KEEPALIVE_BYTES]) {
-	struct mighty_keepalive pong = {.kind = MIGHTY_KEEPALIVE_PONG};
+						 const uint8_t bytes[static KEEPALIVE_BYTES]) {
+	struct keepalive pong = {.kind = KEEPALIVE_PONG};
 	memcpy(pong.bytes, bytes, sizeof pong.bytes);
 	/* Elsewhere it goes as it came: one for one, and of the same size. */
 	if (endpoint_equal(&origin->from, &peer->migration.candidate) &&
@@ -218,7 +219,7 @@ void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *or
 }
 
 void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *origin,
-					   const uint8_t bytes[static MIGHTY_KEEPALIVE_BYTES]) {
+					   const uint8_t bytes[static KEEPALIVE_BYTES]) {
 	if (peer->choice) {
 		take_endpoint_pong(peer, &origin->from, bytes);
 		return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proto/mighty_peer.h"
+#include "wire/keepalive.h"
 
 /*
  * Where the other end is. A server follows its client, as session/migration.h says; a client's
@@ -43,9 +44,9 @@ void mighty_paths_pinged(struct mighty_peer *peer, const struct udp_received *or
 
 /* A ping came from there: the pong goes back. */
 void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *origin,
-						 const uint8_t bytes[static MIGHTY_KEEPALIVE_BYTES]);
+						 const uint8_t bytes[static KEEPALIVE_BYTES]);
 void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *origin,
-					   const uint8_t bytes[static MIGHTY_KEEPALIVE_BYTES]);
+					   const uint8_t bytes[static KEEPALIVE_BYTES]);
 
 /* MIGHTY_TIMER_PATHS */
 void mighty_paths_expired(struct mighty_peer *peer);

@@ -6,10 +6,11 @@
 #include "proto/phaze_renewal.h"
 #include "proto/phaze_session.h"
 #include "proto/phaze_timers.h"
+#include "wire/keepalive.h"
 
 enum { MESSAGE_SIZE_MAX = PHAZE_OVERHEAD + PHAZE_REKEY_SIZE };
 
-_Static_assert(PHAZE_REKEY_SIZE >= (int)PHAZE_KEEPALIVE_SIZE, "the largest message");
+_Static_assert(PHAZE_REKEY_SIZE >= (int)KEEPALIVE_SIZE, "the largest message");
 
 void phaze_message_frame(struct lane *lane, const struct session *session, enum phaze_type type,
 						 uint64_t counter, uint8_t *slot, struct aead_job *job) {
@@ -56,19 +57,19 @@ static void send_here(struct phaze_peer *peer, enum phaze_type type, const uint8
 		phaze_timers_sent(peer);
 }
 
-static void send_keepalive(struct phaze_peer *peer, const struct phaze_keepalive *keepalive) {
-	uint8_t plain[PHAZE_KEEPALIVE_SIZE];
-	phaze_packet_encode_keepalive(keepalive, plain);
+static void send_keepalive(struct phaze_peer *peer, const struct keepalive *keepalive) {
+	uint8_t plain[KEEPALIVE_SIZE];
+	keepalive_encode(keepalive, plain);
 	send_here(peer, PHAZE_KEEPALIVE, plain, sizeof plain);
 }
 
 void phaze_message_keepalive(struct phaze_peer *peer) {
-	const struct phaze_keepalive keepalive = {.kind = PHAZE_KEEPALIVE_PLAIN};
+	const struct keepalive keepalive = {.kind = KEEPALIVE_PLAIN};
 	send_keepalive(peer, &keepalive);
 }
 
 void phaze_message_greet(struct phaze_peer *peer) {
-	struct phaze_keepalive keepalive = {.kind = PHAZE_KEEPALIVE_PING};
+	struct keepalive keepalive = {.kind = KEEPALIVE_PING};
 	random_fill(peer->peer.lane->shard->random, keepalive.bytes, sizeof keepalive.bytes);
 	send_keepalive(peer, &keepalive);
 }
@@ -91,14 +92,14 @@ static void answer(struct phaze_peer *peer, const struct endpoint *to,
 	peer_count_sent(&peer->peer, size);
 }
 
-void phaze_message_send(struct phaze_peer *peer, const struct phaze_keepalive *keepalive,
+void phaze_message_send(struct phaze_peer *peer, const struct keepalive *keepalive,
 						const struct endpoint *to, const struct udp_source *from) {
-	uint8_t plain[PHAZE_KEEPALIVE_SIZE], datagram[MESSAGE_SIZE_MAX];
+	uint8_t plain[KEEPALIVE_SIZE], datagram[MESSAGE_SIZE_MAX];
 	if (peer->current && peer->current->link) {
 		send_keepalive(peer, keepalive);
 		return;
 	}
-	phaze_packet_encode_keepalive(keepalive, plain);
+	keepalive_encode(keepalive, plain);
 	answer(peer, to, from, datagram,
 		   seal(peer->current, PHAZE_KEEPALIVE, plain, sizeof plain, datagram));
 }
@@ -118,19 +119,19 @@ static bool is_newest(const struct phaze_peer *peer, const struct phaze_key *key
 
 static void take_keepalive(struct phaze_peer *peer, const struct phaze_key *key,
 						   const struct incoming *incoming, const struct udp_received *origin,
-						   const struct phaze_keepalive *keepalive) {
+						   const struct keepalive *keepalive) {
 	const bool tells = is_newest(peer, key, incoming);
 	switch (keepalive->kind) {
-	case PHAZE_KEEPALIVE_PLAIN:
+	case KEEPALIVE_PLAIN:
 		if (tells)
 			phaze_paths_seen(peer, origin, incoming->counter, incoming->wire_size);
 		break;
-	case PHAZE_KEEPALIVE_PING:
+	case KEEPALIVE_PING:
 		if (tells)
 			phaze_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
 		phaze_paths_answer(peer, origin, keepalive->bytes);
 		break;
-	case PHAZE_KEEPALIVE_PONG:
+	case KEEPALIVE_PONG:
 		if (tells)
 			phaze_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
 		phaze_paths_pong(peer, origin, keepalive->bytes);
@@ -142,7 +143,7 @@ void phaze_message_take(struct lane *lane, const struct incoming *incoming,
 						const struct udp_received *origin, const uint8_t *data, size_t size) {
 	struct phaze_peer *peer = phaze_peer_of(incoming->peer);
 	struct phaze_key *key = (struct phaze_key *)incoming->session;
-	struct phaze_keepalive keepalive;
+	struct keepalive keepalive;
 	enum phaze_close_code code;
 	if (!phaze_peer_heard(peer, key)) {
 		if (key->owner->stage == PHAZE_PARTING && incoming->message != PHAZE_CLOSE)
@@ -151,7 +152,7 @@ void phaze_message_take(struct lane *lane, const struct incoming *incoming,
 	}
 	switch ((enum phaze_type)incoming->message) {
 	case PHAZE_KEEPALIVE:
-		if (phaze_packet_decode_keepalive(data, size, &keepalive) == ERR_OK)
+		if (keepalive_decode(data, size, &keepalive) == ERR_OK)
 			take_keepalive(peer, key, incoming, origin, &keepalive);
 		else
 			lane_count(&lane->counters.malformed, 1);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "proto/phaze_peer.h"
+#include "wire/keepalive.h"
 
 /* What the ends say to each other in a session beside packets: KEEPALIVE, REKEY, CLOSE. */
 
@@ -26,7 +27,7 @@ void phaze_message_part(const struct phaze_session *session);
  * A ping or pong in the current session, to any address; from NULL leaves the source to the kernel.
  * It counts as sent, but not for the timers.
  */
-void phaze_message_send(struct phaze_peer *peer, const struct phaze_keepalive *keepalive,
+void phaze_message_send(struct phaze_peer *peer, const struct keepalive *keepalive,
 						const struct endpoint *to, const struct udp_source *from);
 
 /* protocol_ops.message */

@@ -4,13 +4,14 @@
 
 #include "proto/phaze_message.h"
 #include "proto/phaze_timers.h"
+#include "wire/keepalive.h"
 
-enum { PING_SIZE = PHAZE_OVERHEAD + PHAZE_KEEPALIVE_SIZE };
+enum { PING_SIZE = PHAZE_OVERHEAD + KEEPALIVE_SIZE };
 
 /* What session/migration wants asked, and when it wants to be asked itself. */
 static void send_pings(struct phaze_peer *peer) {
 	struct migration_ping ping;
-	struct phaze_keepalive keepalive = {.kind = PHAZE_KEEPALIVE_PING};
+	struct keepalive keepalive = {.kind = KEEPALIVE_PING};
 	_Static_assert(sizeof keepalive.bytes == sizeof ping.token, "tokens are a keepalive's bytes");
 	while (migration_ping(&peer->migration, PING_SIZE, &ping)) {
 		const struct path *path = &peer->peer.paths[0];
@@ -58,8 +59,8 @@ void phaze_paths_pinged(struct phaze_peer *peer, const struct udp_received *orig
 }
 
 void phaze_paths_answer(struct phaze_peer *peer, const struct udp_received *origin,
-						const uint8_t bytes[static PHAZE_KEEPALIVE_BYTES]) {
-	struct phaze_keepalive pong = {.kind = PHAZE_KEEPALIVE_PONG};
+						const uint8_t bytes[static KEEPALIVE_BYTES]) {
+	struct keepalive pong = {.kind = KEEPALIVE_PONG};
 	memcpy(pong.bytes, bytes, sizeof pong.bytes);
 	/* Elsewhere it goes as it came: one for one, and of the same size. */
 	if (endpoint_equal(&origin->from, &peer->migration.candidate) &&
@@ -69,7 +70,7 @@ void phaze_paths_answer(struct phaze_peer *peer, const struct udp_received *orig
 }
 
 void phaze_paths_pong(struct phaze_peer *peer, const struct udp_received *origin,
-					  const uint8_t bytes[static PHAZE_KEEPALIVE_BYTES]) {
+					  const uint8_t bytes[static KEEPALIVE_BYTES]) {
 	if (peer->is_client || !migration_pong(&peer->migration, &origin->from, bytes))
 		return;
 	peer_set_endpoint(&peer->peer, &origin->from, &origin->to);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proto/phaze_peer.h"
+#include "wire/keepalive.h"
 
 /*
  * Where the other end is. A server follows its client, as session/migration.h says; a client's
@@ -19,9 +20,9 @@ void phaze_paths_pinged(struct phaze_peer *peer, const struct udp_received *orig
 
 /* A ping came from there: the pong goes back. A pong did. */
 void phaze_paths_answer(struct phaze_peer *peer, const struct udp_received *origin,
-						const uint8_t bytes[static PHAZE_KEEPALIVE_BYTES]);
+						const uint8_t bytes[static KEEPALIVE_BYTES]);
 void phaze_paths_pong(struct phaze_peer *peer, const struct udp_received *origin,
-					  const uint8_t bytes[static PHAZE_KEEPALIVE_BYTES]);
+					  const uint8_t bytes[static KEEPALIVE_BYTES]);
 
 /* PHAZE_TIMER_PATHS */
 void phaze_paths_expired(struct phaze_peer *peer);

@@ -2,6 +2,7 @@
 
 #include "base/wipe.h"
 #include "wire/cursor.h"
+#include "wire/keepalive.h"
 #include "wire/parameters.h"
 
 _Static_assert((int)MIGHTY_PARAMETERS_SIZE_MAX == (int)PARAMETERS_ANSWER_SIZE_MAX);
@@ -23,7 +24,7 @@ static bool size_fits(enum mighty_type type, size_t size) {
 	case MIGHTY_DATA:
 		return size >= MIGHTY_DATA_OVERHEAD;
 	case MIGHTY_KEEPALIVE:
-		return size == MIGHTY_DATA_OVERHEAD + MIGHTY_KEEPALIVE_SIZE;
+		return size == MIGHTY_DATA_OVERHEAD + KEEPALIVE_SIZE;
 	case MIGHTY_DISCONNECT:
 		return size == MIGHTY_DATA_OVERHEAD + MIGHTY_DISCONNECT_SIZE;
 	}
@@ -307,28 +308,4 @@ void mighty_encode_finalize(const struct mighty_finalize *finalize,
 	put_header(&writer, MIGHTY_COMPLETE, finalize->receiver, MIGHTY_FINALIZE_SIZE);
 	writer_bytes(&writer, finalize->nonce, sizeof finalize->nonce);
 	writer_bytes(&writer, finalize->sealed, sizeof finalize->sealed);
-}
-
-/*
- *   0        1              9
- *   | kind 1 | opaque bytes |
- */
-enum err mighty_decode_keepalive(const uint8_t *data, size_t size,
-								 struct mighty_keepalive *out_keepalive) {
-	struct reader reader = reader_of(data, size);
-	struct mighty_keepalive keepalive;
-	keepalive.kind = reader_u8(&reader);
-	reader_expect(&reader, keepalive.kind <= MIGHTY_KEEPALIVE_PONG);
-	reader_bytes(&reader, keepalive.bytes, sizeof keepalive.bytes);
-	enum err error = reader_finish(&reader);
-	if (!error)
-		*out_keepalive = keepalive;
-	return error;
-}
-
-void mighty_encode_keepalive(const struct mighty_keepalive *keepalive,
-							 uint8_t out_data[static MIGHTY_KEEPALIVE_SIZE]) {
-	struct writer writer = writer_of(out_data, MIGHTY_KEEPALIVE_SIZE);
-	writer_u8(&writer, (uint8_t)keepalive->kind);
-	writer_bytes(&writer, keepalive->bytes, sizeof keepalive->bytes);
 }

@@ -61,9 +61,7 @@ enum {
 
 	MIGHTY_FINALIZE_SIZE = MIGHTY_HEADER_SIZE + MIGHTY_SEALED_OVERHEAD + HASH_SIZE,
 
-	MIGHTY_KEEPALIVE_BYTES = 8,
-	MIGHTY_KEEPALIVE_SIZE = 1 + MIGHTY_KEEPALIVE_BYTES, /* sealed in type 5 */
-	MIGHTY_DISCONNECT_SIZE = 0,                         /* and in type 6 */
+	MIGHTY_DISCONNECT_SIZE = 0, /* sealed in type 6, as wire/keepalive.h is in type 5 */
 };
 
 struct mighty_header {
@@ -110,17 +108,6 @@ struct mighty_finalize {
 	uint8_t sealed[HASH_SIZE + AEAD_TAG_SIZE];
 };
 
-enum mighty_keepalive_kind {
-	MIGHTY_KEEPALIVE_PLAIN = 0,
-	MIGHTY_KEEPALIVE_PING = 1,
-	MIGHTY_KEEPALIVE_PONG = 2,
-};
-
-struct mighty_keepalive {
-	enum mighty_keepalive_kind kind;
-	uint8_t bytes[MIGHTY_KEEPALIVE_BYTES]; /* a pong's are those of its ping */
-};
-
 /*
  * Of a datagram that is one packet as a whole: version, type, reserved bits, id, sequence and
  * length fit together, and the size is one that the type can have. ERR_TRUNCATED, ERR_TRAILING,
@@ -153,10 +140,6 @@ enum err mighty_decode_cookie_answer(const uint8_t *data, size_t size,
 enum err mighty_decode_finalize(const uint8_t *data, size_t size,
 								struct mighty_finalize *out_finalize);
 
-/* Of what is sealed in a packet of type 5. */
-enum err mighty_decode_keepalive(const uint8_t *data, size_t size,
-								 struct mighty_keepalive *out_keepalive);
-
 /* ERR_INVALID for no cipher at all. */
 enum err mighty_encode_client_hello(const struct mighty_client_hello *hello,
 									uint8_t out_data[static MIGHTY_CLIENT_HELLO_SIZE]);
@@ -167,9 +150,6 @@ void mighty_encode_cookie_answer(const struct mighty_cookie_answer *answer,
 								 uint8_t out_data[static MIGHTY_COOKIE_ANSWER_SIZE]);
 void mighty_encode_finalize(const struct mighty_finalize *finalize,
 							uint8_t out_data[static MIGHTY_FINALIZE_SIZE]);
-void mighty_encode_keepalive(const struct mighty_keepalive *keepalive,
-							 uint8_t out_data[static MIGHTY_KEEPALIVE_SIZE]);
-
 /* Whose a datagram of type MIGHTY_REQUEST says it is, before any of the rest is looked at. */
 void mighty_request_psk_id(const uint8_t *data, size_t size,
 						   uint8_t out_psk_id[static MIGHTY_PSK_ID_SIZE]);

@@ -1,6 +1,7 @@
 #include "wire/phaze_packet.h"
 
 #include "wire/cursor.h"
+#include "wire/keepalive.h"
 
 /*
  *   0       4             5      6            10           14         16
@@ -27,7 +28,7 @@ static bool sealed_size_fits(const struct phaze_header *header) {
 		return inside >= PHAZE_MESSAGE_HEAD_SIZE &&
 			   inside <= PHAZE_MESSAGE_HEAD_SIZE + PHAZE_PIECE_SIZE;
 	case PHAZE_KEEPALIVE:
-		return inside == PHAZE_KEEPALIVE_SIZE;
+		return inside == KEEPALIVE_SIZE;
 	case PHAZE_REKEY:
 		return inside == PHAZE_REKEY_ASK_SIZE || inside == PHAZE_REKEY_SIZE;
 	case PHAZE_CLOSE:
@@ -101,29 +102,6 @@ void phaze_packet_nonce(const uint8_t data[static PHAZE_FRONT],
 
 bool phaze_packet_begins(const uint8_t *data, size_t size) {
 	return size == 0 || memcmp(data, start, size < sizeof start ? size : sizeof start) == 0;
-}
-
-/*
- *   0        1         9
- *   | kind 1 | bytes 8 |
- */
-enum err phaze_packet_decode_keepalive(const uint8_t *data, size_t size,
-									   struct phaze_keepalive *out_keepalive) {
-	struct reader reader = reader_of(data, size);
-	struct phaze_keepalive keepalive = {.kind = reader_u8(&reader)};
-	reader_expect(&reader, keepalive.kind <= PHAZE_KEEPALIVE_PONG);
-	reader_bytes(&reader, keepalive.bytes, sizeof keepalive.bytes);
-	enum err error = reader_finish(&reader);
-	if (!error)
-		*out_keepalive = keepalive;
-	return error;
-}
-
-void phaze_packet_encode_keepalive(const struct phaze_keepalive *keepalive,
-								   uint8_t out_data[static PHAZE_KEEPALIVE_SIZE]) {
-	struct writer writer = writer_of(out_data, PHAZE_KEEPALIVE_SIZE);
-	writer_u8(&writer, (uint8_t)keepalive->kind);
-	writer_bytes(&writer, keepalive->bytes, sizeof keepalive->bytes);
 }
 
 /*

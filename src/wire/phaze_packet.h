@@ -45,9 +45,7 @@ enum {
 	PHAZE_PIECES_MAX = (PHAZE_BODY_SIZE_MAX + PHAZE_PIECE_SIZE - 1) / PHAZE_PIECE_SIZE,
 	PHAZE_PIECE_PACKET_SIZE_MAX = PHAZE_OVERHEAD + PHAZE_MESSAGE_HEAD_SIZE + PHAZE_PIECE_SIZE,
 
-	/* What is sealed in the other types. */
-	PHAZE_KEEPALIVE_BYTES = 8,
-	PHAZE_KEEPALIVE_SIZE = 1 + PHAZE_KEEPALIVE_BYTES,
+	/* What is sealed in the other types, but for KEEPALIVE: see wire/keepalive.h. */
 	PHAZE_REKEY_ASK_SIZE = 1,
 	PHAZE_REKEY_SIZE = 1 + 4 + 4 + X25519_KEY_SIZE,
 	PHAZE_CLOSE_SIZE = 1,
@@ -58,17 +56,6 @@ struct phaze_header {
 	uint32_t sequence;   /* from 1; 0 in a plain message of the handshake alone */
 	uint32_t session_id; /* the receiver's; 0 in a ClientHello alone */
 	uint16_t length;     /* of what follows */
-};
-
-enum phaze_keepalive_kind {
-	PHAZE_KEEPALIVE_PLAIN = 0,
-	PHAZE_KEEPALIVE_PING = 1,
-	PHAZE_KEEPALIVE_PONG = 2,
-};
-
-struct phaze_keepalive {
-	enum phaze_keepalive_kind kind;
-	uint8_t bytes[PHAZE_KEEPALIVE_BYTES]; /* a pong's are those of its ping */
 };
 
 enum phaze_rekey_kind {
@@ -118,11 +105,6 @@ bool phaze_packet_begins(const uint8_t *data, size_t size);
 
 /* Of what is sealed in a packet of the type, all of it. ERR_TRUNCATED, ERR_TRAILING, ERR_MALFORMED.
  */
-enum err phaze_packet_decode_keepalive(const uint8_t *data, size_t size,
-									   struct phaze_keepalive *out_keepalive);
-void phaze_packet_encode_keepalive(const struct phaze_keepalive *keepalive,
-								   uint8_t out_data[static PHAZE_KEEPALIVE_SIZE]);
-
 enum err phaze_packet_decode_rekey(const uint8_t *data, size_t size,
 								   struct phaze_rekey_message *out_message);
 /* *out_size is PHAZE_REKEY_ASK_SIZE or PHAZE_REKEY_SIZE. */

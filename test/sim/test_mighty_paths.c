@@ -10,6 +10,7 @@
 #include "proto/mighty_message.h"
 #include "proto/mighty_peer.h"
 #include "sim/mighty.h"
+#include "wire/keepalive.h"
 #include "wire/mighty.h"
 
 /* Where Mighty's ends are: clients that move, and those that only seem to. */
@@ -177,7 +178,7 @@ static void test_pings_move_nobody(void **state) {
 	const struct endpoint before = node_endpoint(pair.client), server = node_endpoint(pair.server);
 	pair.world->tap.recording = true;
 	move(pair.client, "192.0.2.77");
-	const struct mighty_keepalive ping = {.kind = MIGHTY_KEEPALIVE_PING, .bytes = {1, 2, 3}};
+	const struct keepalive ping = {.kind = KEEPALIVE_PING, .bytes = {1, 2, 3}};
 	mighty_message_send(pair.client_peer, &ping, &server, NULL);
 	pair.client->dirty = true;
 	world_run(pair.world, CLOCK_SECOND);
@@ -198,7 +199,7 @@ static void test_pings_to_another_address(void **state) {
 	assert_true(address_equal(&from->address, &first));
 	move(pair.server, "192.0.2.88");
 	const struct endpoint second = node_endpoint(pair.server);
-	const struct mighty_keepalive ping = {.kind = MIGHTY_KEEPALIVE_PING, .bytes = {1, 2, 3}};
+	const struct keepalive ping = {.kind = KEEPALIVE_PING, .bytes = {1, 2, 3}};
 	mighty_message_send(pair.client_peer, &ping, &second, NULL);
 	pair.client->dirty = true;
 	world_run(pair.world, 3 * DELAY);

@@ -12,6 +12,7 @@
 #include "bench/arrivals/arrival.h"
 #include "crypto/csprng.h"
 #include "handshake/mighty.h"
+#include "wire/keepalive.h"
 
 enum { NUMBER = 7, SERVER_ID = 0x1234 };
 
@@ -99,8 +100,8 @@ static void expect_confirmation(struct ends *ends, uint32_t sequence) {
 /* The server's keepalive; sealed with another key where the session is not this one. */
 static void keep_alive(struct ends *ends, bool ours) {
 	const struct mighty_header header = {MIGHTY_KEEPALIVE, ends->keys.remote_id, 1,
-										 MIGHTY_SEALED_OVERHEAD + MIGHTY_KEEPALIVE_SIZE};
-	static const uint8_t nonce[AEAD_NONCE_SIZE], plain[MIGHTY_KEEPALIVE_SIZE];
+										 MIGHTY_SEALED_OVERHEAD + KEEPALIVE_SIZE};
+	static const uint8_t nonce[AEAD_NONCE_SIZE], plain[KEEPALIVE_SIZE];
 	uint8_t datagram[MIGHTY_DATA_OVERHEAD + sizeof plain];
 	mighty_encode_sealed(&header, nonce, datagram);
 	assert_int_equal(aead_seal_with(ends->keys.algorithm,

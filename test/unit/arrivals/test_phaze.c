@@ -18,6 +18,7 @@
 #include "crypto/ed25519.h"
 #include "handshake/phaze_server.h"
 #include "proto/phaze_trust.h"
+#include "wire/keepalive.h"
 
 enum { NUMBER = 7, SERVER_ID = 0x01020304, PATH_SIZE = 64 };
 
@@ -207,8 +208,8 @@ static void exchange(struct ends *ends) {
 static void expect_ping(struct ends *ends, uint32_t sequence) {
 	const struct phaze_established *session = phaze_server_established(ends->server);
 	struct phaze_header header;
-	struct phaze_keepalive keepalive;
-	uint8_t nonce[AEAD_NONCE_SIZE], plain[PHAZE_KEEPALIVE_SIZE];
+	struct keepalive keepalive;
+	uint8_t nonce[AEAD_NONCE_SIZE], plain[KEEPALIVE_SIZE];
 	struct slice sent;
 	assert_true(ends->ops->send(ends->client, &sent));
 	assert_int_equal(phaze_packet_decode(sent.data, sent.size, &header), ERR_OK);
@@ -220,17 +221,16 @@ static void expect_ping(struct ends *ends, uint32_t sequence) {
 									slice_of(sent.data, PHAZE_HEADER_SIZE), sent.data + PHAZE_FRONT,
 									sent.size - PHAZE_OVERHEAD, plain),
 					 ERR_OK);
-	assert_int_equal(phaze_packet_decode_keepalive(plain, sizeof plain, &keepalive), ERR_OK);
-	assert_int_equal(keepalive.kind, PHAZE_KEEPALIVE_PING);
+	assert_int_equal(keepalive_decode(plain, sizeof plain, &keepalive), ERR_OK);
+	assert_int_equal(keepalive.kind, KEEPALIVE_PING);
 	assert_false(ends->ops->send(ends->client, &sent));
 }
 
 static void pong(struct ends *ends, bool by_server) {
 	const struct phaze_established *session = phaze_server_established(ends->server);
 	const struct phaze_header header = {PHAZE_KEEPALIVE, 1, session->client_id,
-										PHAZE_OVERHEAD - PHAZE_HEADER_SIZE + PHAZE_KEEPALIVE_SIZE};
-	static const uint8_t nonce[AEAD_NONCE_SIZE],
-		plain[PHAZE_KEEPALIVE_SIZE] = {PHAZE_KEEPALIVE_PONG};
+										PHAZE_OVERHEAD - PHAZE_HEADER_SIZE + KEEPALIVE_SIZE};
+	static const uint8_t nonce[AEAD_NONCE_SIZE], plain[KEEPALIVE_SIZE] = {KEEPALIVE_PONG};
 	uint8_t datagram[PHAZE_OVERHEAD + sizeof plain];
 	phaze_packet_encode_front(&header, nonce, datagram);
 	assert_int_equal(aead_seal_with(session->algorithm,

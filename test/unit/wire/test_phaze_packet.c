@@ -135,26 +135,6 @@ static void strangers_are_not_taken(void **state) {
 	assert_false(phaze_packet_begins((const uint8_t *)"Q", 1));
 }
 
-static void keepalives_go_there_and_back(void **state) {
-	for (unsigned kind = 0; kind < 256; kind++) {
-		uint8_t data[PHAZE_KEEPALIVE_SIZE + 1] = {(uint8_t)kind, 1, 2, 3, 4, 5, 6, 7, 8};
-		uint8_t again[PHAZE_KEEPALIVE_SIZE];
-		struct phaze_keepalive keepalive;
-		for (size_t size = 0; size <= sizeof data; size++)
-			assert_int_equal(phaze_packet_decode_keepalive(data, size, &keepalive),
-							 size > 0 && kind > 2 ? ERR_MALFORMED
-							 : size < 9           ? ERR_TRUNCATED
-							 : size > 9           ? ERR_TRAILING
-												  : ERR_OK);
-		if (kind > 2)
-			continue;
-		assert_int_equal(phaze_packet_decode_keepalive(data, 9, &keepalive), ERR_OK);
-		assert_int_equal(keepalive.kind, kind);
-		phaze_packet_encode_keepalive(&keepalive, again);
-		assert_memory_equal(again, data, sizeof again);
-	}
-}
-
 static void rekeys_go_there_and_back(void **state) {
 	uint8_t data[PHAZE_REKEY_SIZE + 1] = {1, 0, 0, 0, 5, 0xa1, 0xb2, 0xc3, 0xd4};
 	uint8_t again[PHAZE_REKEY_SIZE];
@@ -208,7 +188,6 @@ int main(void) {
 		cmocka_unit_test(only_sizes_of_the_type_are_taken),
 		cmocka_unit_test(every_rule_of_the_header_holds),
 		cmocka_unit_test(strangers_are_not_taken),
-		cmocka_unit_test(keepalives_go_there_and_back),
 		cmocka_unit_test(rekeys_go_there_and_back),
 		cmocka_unit_test(codes_of_later_versions_end_a_session_too),
 	};

@@ -13,6 +13,7 @@ enum err control_logins_open(struct control *control) {
 	if (!logins)
 		return ERR_NO_MEMORY;
 	list_init(&logins->items);
+	list_init(&logins->tickets);
 	/* One processor is left to those who move packets, where there are several. */
 	unsigned half = control_work_processors() / 2;
 	logins->running_max = half < 1                            ? 1
@@ -47,6 +48,7 @@ void control_logins_done(struct control *control) {
 }
 
 uint64_t control_logins_run(struct control *control, uint64_t now) {
+	control_logins_keep_tickets(control);
 	if (!control->logins)
 		return CLOCK_NEVER;
 	const uint64_t usage = control_logins_usage_run(control, now),

@@ -74,7 +74,8 @@ struct control_logins {
 	struct guess_delay *delay;
 	struct list items; /* struct control_login, in order of arrival */
 	size_t count, running, running_max;
-	uint64_t turn; /* of who was looked at last */
+	struct list tickets; /* that are to be kept, in order of arrival */
+	uint64_t turn;       /* of who was looked at last */
 	struct {
 		uint64_t figures_at; /* ns: when to ask for all of its members' again */
 		bool is_doubtful;    /* an order was lost */
@@ -163,7 +164,13 @@ void control_logins_limit_user(struct control *control, const struct store_user 
 							   struct control_logins_orders *orders);
 /* Members of the user, in all tunnels. */
 size_t control_logins_devices(const struct control *control, const struct store_user *user);
+
+/* control_logins_tickets.c */
+
+/* It is in the store by the end of the loop's turn. */
 void control_logins_ticket(struct control *control, const struct process_message *message);
+/* Those that came are in the store, before something else is done there about tickets. */
+void control_logins_keep_tickets(struct control *control);
 
 /* control_logins_usage.c */
 

@@ -146,6 +146,7 @@ size_t control_logins_devices(const struct control *control, const struct store_
 
 void control_logins_end_user(struct control *control, const struct store_user *user,
 							 enum control_logins_end code, struct control_logins_orders *orders) {
+	control_logins_keep_tickets(control);
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
 		const struct control_tunnel *tunnel = &control->tunnels[i];
 		if (!control_logins_is_server(tunnel))
@@ -216,6 +217,7 @@ static void limit_in(const struct control_tunnel *tunnel, const struct store_use
 
 void control_logins_limit_user(struct control *control, const struct store_user *user,
 							   struct control_logins_orders *orders) {
+	control_logins_keep_tickets(control);
 	const uint64_t left = control_logins_left(control, user);
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++)
 		if (control_logins_is_server(&control->tunnels[i]))
@@ -224,6 +226,7 @@ void control_logins_limit_user(struct control *control, const struct store_user 
 
 void control_logins_changed(struct control *control, const struct store_user *user,
 							enum control_users_change change) {
+	control_logins_keep_tickets(control);
 	struct control_logins_orders orders = {0};
 	if (!control->logins || !control->store)
 		return;
@@ -241,32 +244,4 @@ void control_logins_changed(struct control *control, const struct store_user *us
 		break;
 	}
 	control_logins_send_all(control, &orders);
-}
-
-/* Tickets: */
-
-static enum err put(struct store *store, const struct control_tunnel *tunnel,
-					const struct process_ticket *told) {
-	struct store_ticket ticket = {.size = told->size, .until = told->until};
-	memcpy(ticket.member, told->public_key, sizeof ticket.member);
-	memcpy(ticket.hash, told->hash, sizeof ticket.hash);
-	memcpy(ticket.sealed, told->sealed, told->size);
-	return control_logins_is_server(tunnel)
-			   ? store_tickets_put_member(store, tunnel->name, &ticket)
-			   : store_tickets_put_server(store, tunnel->name, &ticket);
-}
-
-void control_logins_ticket(struct control *control, const struct process_message *message) {
-	const struct control_tunnel *tunnel = control_tunnel_of_slot(control, message->tunnel);
-	const struct process_ticket *told = &message->ticket;
-	struct store *store = control->store;
-	if (!tunnel || !tunnel->config->logs_in || !store || !control->logins ||
-		!directory_find_key(tunnel->directory, told->public_key))
-		return;
-	enum err error = told->size > 0 ? put(store, tunnel, told)
-									: store_tickets_remove(store, tunnel->name, told->public_key);
-	/* The lease may have gone while the message was under way. */
-	if (error && error != ERR_NOT_FOUND)
-		log_limited(&control->logins->unkept, LOG_ERROR, "%s: a ticket was not kept: %s",
-					tunnel->name, err_text(error));
 }

@@ -74,8 +74,10 @@ static void was_done(void *context, int number, const char *text) {
 	struct sent *sent = context;
 	struct control *control = sent->tunnel->control;
 	enum err error = ERR_OK;
-	if (number == 0 && control->store && sent->owed_count > 0)
+	if (number == 0 && control->store && sent->owed_count > 0) {
+		control_logins_keep_tickets(control); /* those of before */
 		error = keep(control->store, sent);
+	}
 	if (error)
 		log_error("%s: what the device did is not kept: %s", sent->tunnel->name, err_text(error));
 	if (number && number != ENODEV)

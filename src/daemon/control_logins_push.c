@@ -131,6 +131,7 @@ static enum err push_members(struct pushing *pushing) {
 }
 
 void control_logins_push(struct control_tunnel *tunnel) {
+	control_logins_keep_tickets(tunnel->control);
 	struct store *store = tunnel->control->store;
 	struct pushing pushing = {.tunnel = tunnel};
 	if (!store || !tunnel->control->logins)

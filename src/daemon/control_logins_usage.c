@@ -177,6 +177,7 @@ static enum err walk(struct control *control, bool keep) {
 }
 
 void control_logins_flush(struct control *control) {
+	control_logins_keep_tickets(control);
 	struct control_logins *logins = control->logins;
 	if (!logins || !control->store || logins->flush_at == CLOCK_NEVER)
 		return;

@@ -207,9 +207,11 @@ static void set_done(void *context, int number, const char *text) {
 	struct directory_peer *member =
 		login->tunnel->config ? directory_find_key(login->tunnel->directory, login->member) : NULL;
 	enum err error = ERR_OK;
-	if (!number && login->epoch > 0 && login->control->store)
+	if (!number && login->epoch > 0 && login->control->store) {
+		control_logins_keep_tickets(login->control); /* those of before */
 		error = store_leases_ended(login->control->store, login->tunnel->name, login->member,
 								   login->epoch);
+	}
 	if (error)
 		log_error("%s: what the device did is not kept: %s", login->tunnel->name, err_text(error));
 	/* Nobody will come. */

@@ -51,25 +51,51 @@ static uint64_t epoch_of(const struct logins_desk *desk, const char *name) {
 	return lease.epoch;
 }
 
+/* A crowd's are one write to the disk; what ends a session comes behind them. */
+static void test_tickets_are_kept_together(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	(void)logged_in(desk, "bob");
+	take_ticket(desk, "alice", 4102444800);
+	take_ticket(desk, "bob", 4102444800);
+	assert_false(has_ticket(desk, "alice"));
+	assert_false(has_ticket(desk, "bob"));
+	(void)control_logins_run(&desk->control, clock_now());
+	assert_true(has_ticket(desk, "alice"));
+	assert_true(has_ticket(desk, "bob"));
+	take_ticket(desk, "alice", 4102444801);
+	lock(desk, &user);
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_LOCKED);
+	(void)control_logins_run(&desk->control, clock_now());
+	assert_false(has_ticket(desk, "alice"));
+	assert_true(has_ticket(desk, "bob"));
+}
+
 static void test_locked(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice");
 	take_ticket(desk, "alice", 4102444800);
+	(void)control_logins_run(&desk->control, clock_now());
 	assert_true(has_ticket(desk, "alice"));
 	lock(desk, &user);
 	control_logins_changed(&desk->control, &user, CONTROL_USERS_LOCKED);
 	assert_false(has_ticket(desk, "alice"));
 	/* Nor does one count that a session of before brought, until the device has done it. */
 	take_ticket(desk, "alice", 4102444800);
+	(void)control_logins_run(&desk->control, clock_now());
 	assert_false(has_ticket(desk, "alice"));
 	assert_int_equal(epoch_of(desk, "alice"), 0);
+	take_ticket(desk, "alice", 4102444800);
 	(void)logins_desk_set(desk);
+	(void)control_logins_run(&desk->control, clock_now());
+	assert_false(has_ticket(desk, "alice"));
 	assert_non_null(strstr(desk->set, "\nupdate_only=true\nend=2\n"));
 	/* The lease is his, still. */
 	assert_non_null(logins_desk_member(desk, "alice"));
 	(void)logins_desk_set(desk);
 	assert_int_equal(epoch_of(desk, "alice"), 1);
 	take_ticket(desk, "alice", 4102444800);
+	(void)control_logins_run(&desk->control, clock_now());
 	assert_true(has_ticket(desk, "alice"));
 }
 
@@ -441,6 +467,7 @@ static void test_client(void **state) {
 	desk->config.peer_count = 1;
 	logins_desk_begin(desk);
 	take_ticket(desk, "server", 4102444800);
+	(void)control_logins_run(&desk->control, clock_now());
 	assert_int_equal(store_tickets_find(desk->bench->store, "um0", server.public_key, &ticket),
 					 ERR_OK);
 	control_peers_push(desk->tunnel);
@@ -458,6 +485,7 @@ static void test_client(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		row(test_tickets_are_kept_together),
 		row(test_locked),
 		row(test_limits),
 		row(test_fewer_devices),

@@ -107,9 +107,9 @@ static void host_abandon(void *context, uint64_t id) {
 	device_logins_abandon(&device->start.callbacks, id);
 }
 
-static void host_ticket(void *context, const struct device_ticket *ticket) {
+static enum err host_ticket(void *context, const struct device_ticket *ticket) {
 	const struct net_device *device = context;
-	device_logins_ticket(&device->start, ticket);
+	return device_logins_ticket(&device->start, ticket);
 }
 
 static enum err host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "base/wipe.h"
 #include "daemon/shared_text.h"
 #include "wire/process_login.h"
@@ -43,7 +42,7 @@ void device_logins_abandon(const struct net_callbacks *callbacks, uint64_t id) {
 	(void)callbacks->tell(callbacks->context, &message, -1);
 }
 
-void device_logins_ticket(const struct net_start *start, const struct device_ticket *ticket) {
+enum err device_logins_ticket(const struct net_start *start, const struct device_ticket *ticket) {
 	struct process_message message = {.type = PROCESS_TICKET};
 	struct process_ticket *told = &message.ticket;
 	memcpy(told->public_key, ticket->public_key, sizeof told->public_key);
@@ -53,9 +52,7 @@ void device_logins_ticket(const struct net_start *start, const struct device_tic
 		told->size = (uint8_t)ticket->sealed.size;
 		memcpy(told->sealed, ticket->sealed.data, ticket->sealed.size);
 	}
-	enum err error = start->callbacks.tell(start->callbacks.context, &message, -1);
-	if (error)
-		log_debug("%sa ticket was not kept: %s", start->prefix, err_text(error));
+	return start->callbacks.tell(start->callbacks.context, &message, -1);
 }
 
 enum err device_logins_used(const struct net_start *start,

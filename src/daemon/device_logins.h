@@ -11,7 +11,8 @@
 /* As device_host.login. */
 enum err device_logins_ask(const struct net_callbacks *callbacks, const struct device_login *login);
 void device_logins_abandon(const struct net_callbacks *callbacks, uint64_t id);
-void device_logins_ticket(const struct net_start *start, const struct device_ticket *ticket);
+/* As device_host.ticket. */
+enum err device_logins_ticket(const struct net_start *start, const struct device_ticket *ticket);
 /* As device_host.used. */
 enum err device_logins_used(const struct net_start *start,
 							const uint8_t public_key[static X25519_KEY_SIZE], uint64_t bytes);

@@ -130,8 +130,9 @@ struct device_host {
 	enum err (*login)(void *context, const struct device_login *login);
 	/* Nobody waits for the verdict any more, which may come nevertheless. */
 	void (*abandon)(void *context, uint64_t id);
-	/* Takes the place of what was told before of the peer. */
-	void (*ticket)(void *context, const struct device_ticket *ticket);
+	/* Takes the place of what was told before of the peer. Any error: it was not told; as login().
+	 */
+	enum err (*ticket)(void *context, const struct device_ticket *ticket);
 	/* Bytes of both directions since that was told last. Any error: it was not; as login(). */
 	enum err (*used)(void *context, const uint8_t public_key[static X25519_KEY_SIZE],
 					 uint64_t bytes);

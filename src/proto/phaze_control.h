@@ -82,7 +82,8 @@ struct phaze_member {
 	unsigned told_in;    /* the round of telling all of them */
 
 	/* Its one ticket: see phaze_tickets.h. */
-	bool ticket_known; /* in this run: what others stored is older */
+	bool ticket_known;  /* in this run: what others stored is older */
+	bool ticket_untold; /* who stores it could not be told */
 	bool has_ticket;
 	uint8_t ticket_hash[HASH_SIZE];
 	struct phaze_pass pass;
@@ -127,6 +128,7 @@ struct device {
 	uint64_t last_number;       /* of sessions */
 	uint64_t next_sweep;        /* ns, for whose time is over; CLOCK_NEVER: no need to */
 	uint64_t next_tell;         /* likewise, what members used */
+	uint64_t next_ticket;       /* likewise, tickets that could not be told */
 	unsigned telling;           /* the round of that */
 	struct phaze_gate *gate;
 	struct phaze_dial *dial;

@@ -98,7 +98,7 @@ static void init_lists(struct device *device) {
 	device->news.context = device;
 	/* No time is so long: sessions are told of as they come. */
 	device->news.apart = UINT64_MAX / 2;
-	device->next_sweep = device->next_tell = CLOCK_NEVER;
+	device->next_sweep = device->next_tell = device->next_ticket = CLOCK_NEVER;
 	device->telling = 1;
 }
 
@@ -256,6 +256,7 @@ static uint64_t device_run(struct device *device, uint64_t now) {
 	}
 	next = earlier(next, device->sockets.next_listen);
 	next = earlier(next, phaze_sessions_run(device, now));
+	next = earlier(next, phaze_tickets_run(device, now));
 	next = earlier(next, phaze_gate_run(device, now));
 	next = earlier(next, phaze_connections_run(device, now));
 	next = earlier(next, phaze_dial_run(device, now));

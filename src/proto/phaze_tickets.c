@@ -2,9 +2,15 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/wipe.h"
 #include "proto/phaze_dial.h"
 #include "proto/phaze_record.h"
+
+/* A ticket that could not be told is told again after so long: where too much waits, and where
+ * nobody hears. */
+#define TELL_PAUSE (100 * CLOCK_MILLISECOND)
+#define TELL_INTERVAL (1 * CLOCK_SECOND)
 
 static bool has_key(const struct device *device) {
 	const struct phaze_settings *settings = &device->settings;
@@ -46,18 +52,40 @@ static uint64_t last_until(const struct phaze_pass *pass) {
 	return pass->has_next && pass->next_until > pass->until ? pass->next_until : pass->until;
 }
 
-static void tell(const struct device *device, const struct phaze_member *member) {
+static enum err tell(const struct device *device, const struct phaze_member *member) {
 	struct device_ticket ticket = {.until = 0};
 	uint8_t sealed[PHAZE_PASS_SEALED_MAX];
 	if (!device->host->ticket)
-		return;
+		return ERR_OK;
 	memcpy(ticket.public_key, member->shared.identity, sizeof ticket.public_key);
 	ticket.sealed = slice_of(sealed, seal(device, member, sealed));
 	if (ticket.sealed.size > 0) {
 		memcpy(ticket.hash, member->ticket_hash, sizeof ticket.hash);
 		ticket.until = last_until(&member->pass);
 	}
-	device->host->ticket(device->host->context, &ticket);
+	return device->host->ticket(device->host->context, &ticket);
+}
+
+static void try_to_tell(struct device *device, struct phaze_member *member) {
+	const uint64_t now = phaze_control_now(device);
+	enum err error = tell(device, member);
+	member->ticket_untold = error != ERR_OK;
+	if (error && device->next_ticket == CLOCK_NEVER)
+		device->next_ticket = now + (error == ERR_LIMIT ? TELL_PAUSE : TELL_INTERVAL);
+}
+
+uint64_t phaze_tickets_run(struct device *device, uint64_t now) {
+	if (device->next_ticket > now)
+		return device->next_ticket;
+	device->next_ticket = CLOCK_NEVER;
+	list_for_each (link, &device->members) {
+		struct phaze_member *member = list_item(link, struct phaze_member, link);
+		if (member->ticket_untold)
+			try_to_tell(device, member);
+		if (device->next_ticket != CLOCK_NEVER)
+			break;
+	}
+	return device->next_ticket;
 }
 
 void phaze_tickets_save(const struct device *device, const struct phaze_member *member) {
@@ -102,7 +130,7 @@ void phaze_tickets_set(struct device *device, struct phaze_member *member,
 	if (!had && !member->has_ticket)
 		return;
 	phaze_tickets_save(device, member);
-	tell(device, member);
+	try_to_tell(device, member);
 }
 
 void phaze_tickets_heard(struct device *device, struct phaze_member *member,
@@ -173,7 +201,7 @@ void phaze_tickets_offer(struct device *device, struct phaze_member *member,
 		distrust_kept(device, member);
 	} else if (!member->has_ticket ||
 			   memcmp(ticket->hash, member->ticket_hash, sizeof ticket->hash) != 0)
-		tell(device, member); /* what is kept is old */
+		try_to_tell(device, member); /* what is kept is old */
 }
 
 enum err phaze_tickets_restore(struct device *device, struct slice record) {

@@ -33,6 +33,8 @@ bool phaze_tickets_is_good(const struct device *device, const struct phaze_membe
  */
 const struct phaze_ticket *phaze_tickets_nth(const struct device *device,
 											 const struct phaze_member *member, size_t n);
+/* Tells what could not be told; returns when to be called again. */
+uint64_t phaze_tickets_run(struct device *device, uint64_t now);
 /* The peer is removed. */
 void phaze_tickets_forget(struct device *device, struct phaze_member *member);
 /* All are worth nothing: their key changed. */

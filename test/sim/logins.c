@@ -65,9 +65,11 @@ static void host_abandon(void *context, uint64_t id) {
 			logins->waiting[i] = logins->waiting[--logins->waiting_count];
 }
 
-static void host_ticket(void *context, const struct device_ticket *ticket) {
+static enum err host_ticket(void *context, const struct device_ticket *ticket) {
 	struct logins_host *host = host_of(context);
 	host->tickets++;
+	if (host->deaf)
+		return host->deaf;
 	host->has_ticket = ticket->sealed.size > 0;
 	host->ticket_until = ticket->until;
 	memcpy(host->ticket.hash, ticket->hash, sizeof host->ticket.hash);
@@ -75,6 +77,7 @@ static void host_ticket(void *context, const struct device_ticket *ticket) {
 	MUST(ticket->sealed.size <= sizeof host->ticket.sealed);
 	if (ticket->sealed.size > 0)
 		memcpy(host->ticket.sealed, ticket->sealed.data, ticket->sealed.size);
+	return ERR_OK;
 }
 
 static enum err host_used(void *context, const uint8_t public_key[static X25519_KEY_SIZE],

@@ -19,6 +19,7 @@ enum { LOGINS_WAITING_MAX = 512, LOGINS_SERVERS = 2, LOGINS_EVENTS_MAX = 64 };
 struct logins_host {
 	struct node *node;
 	size_t tickets; /* how often */
+	enum err deaf;  /* what comes of those; ERR_OK: they are taken */
 	bool has_ticket;
 	struct uapi_ticket ticket;
 	uint64_t ticket_until;

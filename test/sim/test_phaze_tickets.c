@@ -57,6 +57,28 @@ static void test_ticket(void **state) {
 	}
 }
 
+/* Who keeps tickets could not be told of one for a while. */
+static void test_untold(void **state) {
+	struct logins *logins = logins_up(94, &by_password);
+	struct logins_host *host = &logins->server_host;
+	logins_assert_talking(logins, 1);
+	const struct uapi_ticket before = host->ticket;
+	host->deaf = ERR_LIMIT;
+	logins_end_session(logins);
+	logins_come_back(logins, 3);
+	assert_memory_equal(host->ticket.hash, before.hash, HASH_SIZE);
+	host->deaf = ERR_CLOSED;
+	logins_run(logins, 10 * CLOCK_SECOND);
+	assert_memory_equal(host->ticket.hash, before.hash, HASH_SIZE);
+	host->deaf = ERR_OK;
+	logins_run(logins, 2 * CLOCK_SECOND);
+	assert_memory_equal(host->ticket.hash, logins->client_host.ticket.hash, HASH_SIZE);
+	const size_t tickets = host->tickets;
+	logins_run(logins, 10 * CLOCK_SECOND);
+	assert_int_equal(host->tickets, tickets);
+	logins_free(logins);
+}
+
 /* Who comes and goes all the time is let in once a second, and never judged for it. */
 static void test_restless(void **state) {
 	struct logins *logins = logins_up(93, &by_password);
@@ -539,25 +561,16 @@ static void test_used_untold(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ticket),
-		cmocka_unit_test(test_ticket_without_password),
-		cmocka_unit_test(test_restless),
-		cmocka_unit_test(test_replayed),
-		cmocka_unit_test(test_server_restarts),
-		cmocka_unit_test(test_client_restarts),
-		cmocka_unit_test(test_kept_tickets),
-		cmocka_unit_test(test_ticket_ends),
-		cmocka_unit_test(test_more_is_demanded),
-		cmocka_unit_test(test_ended_at_once),
-		cmocka_unit_test(test_other_key),
-		cmocka_unit_test(test_handshakes_end),
-		cmocka_unit_test(test_ended),
-		cmocka_unit_test(test_revoked),
-		cmocka_unit_test(test_revoked_meanwhile),
-		cmocka_unit_test(test_until),
-		cmocka_unit_test(test_used),
-		cmocka_unit_test(test_used_in_time),
-		cmocka_unit_test(test_used_untold),
+		cmocka_unit_test(test_ticket),          cmocka_unit_test(test_ticket_without_password),
+		cmocka_unit_test(test_untold),          cmocka_unit_test(test_restless),
+		cmocka_unit_test(test_replayed),        cmocka_unit_test(test_server_restarts),
+		cmocka_unit_test(test_client_restarts), cmocka_unit_test(test_kept_tickets),
+		cmocka_unit_test(test_ticket_ends),     cmocka_unit_test(test_more_is_demanded),
+		cmocka_unit_test(test_ended_at_once),   cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_handshakes_end),  cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
+		cmocka_unit_test(test_until),           cmocka_unit_test(test_used),
+		cmocka_unit_test(test_used_in_time),    cmocka_unit_test(test_used_untold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

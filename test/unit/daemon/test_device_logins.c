@@ -87,7 +87,7 @@ static void test_ticket(void **state) {
 	struct device_ticket ticket = {
 		.hash = {9}, .sealed = slice_of(sealed, sizeof sealed), .until = 1234};
 	memcpy(ticket.public_key, key, sizeof key);
-	device_logins_ticket(&start, &ticket);
+	assert_int_equal(device_logins_ticket(&start, &ticket), ERR_OK);
 	assert_int_equal(told.type, PROCESS_TICKET);
 	assert_memory_equal(told.ticket.public_key, key, sizeof key);
 	assert_int_equal(told.ticket.hash[0], 9);
@@ -97,7 +97,9 @@ static void test_ticket(void **state) {
 	uint8_t data[PROCESS_MESSAGE_MAX];
 	size_t size;
 	ticket.sealed.size = 0;
-	device_logins_ticket(&start, &ticket);
+	answer = ERR_LIMIT;
+	assert_int_equal(device_logins_ticket(&start, &ticket), ERR_LIMIT);
+	answer = ERR_OK;
 	assert_int_equal(told.ticket.size, 0);
 	assert_int_equal(process_encode(&told, data, &size), ERR_OK);
 }

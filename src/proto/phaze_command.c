@@ -214,7 +214,7 @@ static void run_farewell(struct lane *lane, const struct lane_command *command) 
 
 enum err phaze_command_farewell(struct engine *engine, struct interface *interface,
 								enum phaze_close_code code) {
-	return lane_command_post(engine, interface, code, run_farewell);
+	return lane_command_post(engine, interface, (int)code, run_farewell);
 }
 
 static void run_network(struct lane *lane, const struct lane_command *command) {

@@ -8,6 +8,7 @@
 #include "engine/peer.h"
 #include "engine/shard.h"
 #include "handshake/mighty.h"
+#include "proto/destination.h"
 #include "proto/mighty_config.h"
 #include "proto/mighty_news.h"
 #include "session/endpoint_choice.h"
@@ -116,11 +117,8 @@ struct mighty_lane {
 	struct source_cookie cookies;
 	struct time_order *order;
 	struct seen *seen;
-	/* Whether the last destination asked about is a client's: packets of a flow come in a row. */
-	uint8_t asked_family; /* ADDRESS_NONE: the snapshot is new */
-	uint8_t asked[ADDRESS_V6_SIZE];
-	bool is_client;
-	bool parted; /* farewells were said: the next snapshot says how to go on */
+	struct destination destination; /* of the packet that was asked about last */
+	bool parted;                    /* farewells were said: the next snapshot says how to go on */
 };
 
 static inline const struct mighty_config *mighty_lane_config(const struct lane *lane) {

@@ -143,27 +143,14 @@ static void sent(struct lane *lane, struct peer *base, struct session *session, 
 	renew(peer);
 }
 
-/* Whether an address is routed to any client of the server. */
-static bool is_client(struct lane *lane, const struct ip_packet *packet) {
-	struct mighty_lane *state = mighty_lane_of(lane);
-	const struct trie_view *view = lane->snapshot->allowed_ips;
-	const size_t size = packet->family == ADDRESS_V4 ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE;
-	if (state->asked_family == packet->family &&
-		memcmp(state->asked, packet->destination, size) == 0)
-		return state->is_client;
-	state->asked_family = packet->family;
-	memcpy(state->asked, packet->destination, size);
-	state->is_client = packet->family == ADDRESS_V4 ? trie_lookup_v4(view, packet->destination)
-													: trie_lookup_v6(view, packet->destination);
-	return state->is_client;
-}
-
 static bool permits(struct lane *lane, const struct peer *base, const struct ip_packet *packet,
 					const uint8_t *data) {
 	const struct mighty_peer *peer = (const struct mighty_peer *)base;
 	if (peer->client)
 		return true;
-	if (!mighty_lane_config(lane)->client_to_client && is_client(lane, packet))
+	if (!mighty_lane_config(lane)->client_to_client &&
+		destination_is_peers(&mighty_lane_of(lane)->destination, lane->snapshot->allowed_ips,
+							 packet))
 		return false;
 	return packet_policy_allows(peer->policy, packet, data);
 }
@@ -193,7 +180,7 @@ static void reconfigured(struct lane *lane, const struct snapshot *before) {
 	const bool is_other = old->role != config->role ||
 						  (config->role == MIGHTY_CLIENT && is_another_client(old, config));
 	struct mighty_lane *state = mighty_lane_of(lane);
-	state->asked_family = ADDRESS_NONE;
+	destination_forget(&state->destination);
 	if (!is_other && !state->parted && before->up == lane->snapshot->up)
 		return;
 	state->parted = false;

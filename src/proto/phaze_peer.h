@@ -8,6 +8,7 @@
 #include "engine/peer.h"
 #include "engine/shard.h"
 #include "handshake/phaze_rekey.h"
+#include "proto/destination.h"
 #include "proto/device_news.h"
 #include "proto/phaze_config.h"
 #include "proto/phaze_limits.h"
@@ -127,11 +128,8 @@ static inline struct phaze_peer *phaze_peer_of(struct peer *peer) {
 struct phaze_lane {
 	struct phaze_ids *ids;
 	struct nonce_pool nonces;
-	/* Whether the last destination asked about is a member's: packets of a flow come in a row. */
-	uint8_t asked_family; /* ADDRESS_NONE: the snapshot is new */
-	uint8_t asked[ADDRESS_V6_SIZE];
-	bool is_member;
-	bool parted; /* farewells were said: the next snapshot says how to go on */
+	struct destination destination; /* of the packet that was asked about last */
+	bool parted;                    /* farewells were said: the next snapshot says how to go on */
 };
 
 static inline const struct phaze_config *phaze_lane_config(const struct lane *lane) {

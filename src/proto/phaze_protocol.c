@@ -150,26 +150,13 @@ static void sent(struct lane *lane, struct peer *base, struct session *session, 
 	phaze_peer_look_at_quota(peer);
 }
 
-/* Whether an address is leased to any member of the server's users. */
-static bool is_member(struct lane *lane, const struct ip_packet *packet) {
-	struct phaze_lane *state = phaze_lane_of(lane);
-	const struct trie_view *view = lane->snapshot->allowed_ips;
-	const size_t size = packet->family == ADDRESS_V4 ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE;
-	if (state->asked_family == packet->family &&
-		memcmp(state->asked, packet->destination, size) == 0)
-		return state->is_member;
-	state->asked_family = packet->family;
-	memcpy(state->asked, packet->destination, size);
-	state->is_member = packet->family == ADDRESS_V4 ? trie_lookup_v4(view, packet->destination)
-													: trie_lookup_v6(view, packet->destination);
-	return state->is_member;
-}
-
 static bool permits(struct lane *lane, const struct peer *base, const struct ip_packet *packet,
 					const uint8_t *data) {
 	const struct phaze_peer *peer = (const struct phaze_peer *)base;
 	(void)data;
-	return peer->is_client || phaze_lane_config(lane)->client_to_client || !is_member(lane, packet);
+	return peer->is_client || phaze_lane_config(lane)->client_to_client ||
+		   !destination_is_peers(&phaze_lane_of(lane)->destination, lane->snapshot->allowed_ips,
+								 packet);
 }
 
 static void expired(struct lane *lane, struct peer *base) {
@@ -191,7 +178,7 @@ static void reconfigured(struct lane *lane, const struct snapshot *before) {
 	const struct phaze_config *old = before->protocol_config;
 	const bool is_other = old->role != phaze_lane_config(lane)->role;
 	struct phaze_lane *state = phaze_lane_of(lane);
-	state->asked_family = ADDRESS_NONE;
+	destination_forget(&state->destination);
 	if (!is_other && !state->parted && before->up == lane->snapshot->up)
 		return;
 	state->parted = false;

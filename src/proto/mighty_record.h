@@ -10,8 +10,9 @@
 /*
  * What a device saves for its next run beside set operations (proto/device_record.h), big-endian:
  *
- *   peer's state:   | 2 | identity 32 | last handshake 8 | family 1 | address 16 | scope 4 | port 2
- * | claimed 8 | hello's time:   | 3 | identity 32 | instance 8 | time 8 |
+ *   peer's state:   | 2 | identity 32 | last handshake 8 | family 1 | address 16 |
+ *                   | scope 4 | port 2 | claimed 8 |
+ *   hello's time:   | 3 | identity 32 | instance 8 | time 8 |
  *
  * The handshake is ns since the Unix epoch; family 0 with zeros behind it is "no endpoint"; claimed
  * is the time in ms of our own last hello to the peer, 0: none. A hello's time is that, in ms, of

@@ -1,5 +1,7 @@
 #include "proto/device_sockets.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "proto/device_record.h"
 
@@ -60,6 +62,29 @@ int device_sockets_set_mark(struct device_sockets *sockets, uint32_t mark) {
 	int failed = sockets->listening ? host->mark(host->context, mark) : 0;
 	if (!failed)
 		sockets->mark = mark;
+	return failed;
+}
+
+int device_sockets_edit_take(struct device_sockets_edit *edit, const struct uapi_entry *line) {
+	switch (line->key) {
+	case UAPI_LISTEN_PORT:
+		edit->sets_port = true;
+		edit->port = (uint16_t)line->number;
+		return 0;
+	case UAPI_FWMARK:
+		edit->sets_mark = true;
+		edit->mark = line->number;
+		return 0;
+	default:
+		return EINVAL;
+	}
+}
+
+int device_sockets_edit_apply(const struct device_sockets_edit *edit,
+							  struct device_sockets *sockets) {
+	int failed = edit->sets_port ? device_sockets_set_port(sockets, edit->port) : 0;
+	if (!failed && edit->sets_mark)
+		failed = device_sockets_set_mark(sockets, edit->mark);
 	return failed;
 }
 

@@ -33,6 +33,17 @@ bool device_sockets_are_up(const struct device_sockets *sockets);
 int device_sockets_set_port(struct device_sockets *sockets, uint16_t port);
 int device_sockets_set_mark(struct device_sockets *sockets, uint32_t mark);
 
+/* The same in two steps: lines are read first, and what the system may refuse comes of them. */
+struct device_sockets_edit {
+	bool sets_port, sets_mark;
+	uint16_t port;
+	uint32_t mark;
+};
+/* A line listen_port or fwmark; errno. */
+int device_sockets_edit_take(struct device_sockets_edit *edit, const struct uapi_entry *line);
+int device_sockets_edit_apply(const struct device_sockets_edit *edit,
+							  struct device_sockets *sockets);
+
 /* The interface's MTU, and whether it is up. True: a snapshot must follow. */
 [[nodiscard]] bool device_sockets_link(struct device_sockets *sockets, uint32_t mtu, bool up);
 

@@ -13,9 +13,7 @@ struct operation {
 	struct device *device;
 	struct mighty_config config; /* what it is to be */
 	struct mighty_drafts drafts;
-	bool sets_port, sets_mark;
-	uint16_t port;
-	uint32_t mark;
+	struct device_sockets_edit sockets;
 };
 
 /* What a server tells is nothing that a client has, and the other way round. */
@@ -42,13 +40,8 @@ static int set_interface(struct operation *operation, const struct uapi_entry *l
 		memcpy(config->instance, line->bytes, sizeof config->instance);
 		return 0;
 	case UAPI_LISTEN_PORT:
-		operation->sets_port = true;
-		operation->port = (uint16_t)line->number;
-		return 0;
 	case UAPI_FWMARK:
-		operation->sets_mark = true;
-		operation->mark = line->number;
-		return 0;
+		return device_sockets_edit_take(&operation->sockets, line);
 	case UAPI_CIPHERS:
 		return device_lines_errno(mighty_uapi_parse_ciphers(line->text, config));
 	case UAPI_REKEY_SECONDS:
@@ -112,17 +105,6 @@ static int check(struct operation *operation) {
 	return mighty_drafts_check(&operation->drafts, &operation->config);
 }
 
-/* What the system may refuse comes before the first edit. */
-static int set_sockets(const struct operation *operation) {
-	struct device_sockets *sockets = &operation->device->sockets;
-	int failed = 0;
-	if (operation->sets_port)
-		failed = device_sockets_set_port(sockets, operation->port);
-	if (!failed && operation->sets_mark)
-		failed = device_sockets_set_mark(sockets, operation->mark);
-	return failed;
-}
-
 static void draw_instance(struct device *device) {
 	const struct random_source *random = engine_get_options(device->engine)->random;
 	if (device->config.role != MIGHTY_CLIENT ||
@@ -160,8 +142,9 @@ int mighty_set(struct device *device, struct slice text) {
 	int failed = read_lines(operation, text);
 	if (!failed)
 		failed = check(operation);
+	/* What the system may refuse comes before the first edit. */
 	if (!failed)
-		failed = set_sockets(operation);
+		failed = device_sockets_edit_apply(&operation->sockets, &device->sockets);
 	if (!failed)
 		failed = device_lines_errno(apply(operation));
 	mighty_drafts_done(&operation->drafts);

@@ -21,9 +21,7 @@ struct operation {
 	struct uapi_text texts[PHAZE_TEXTS]; /* what those are to be */
 	struct phaze_trust *trust;           /* made of both, where one of them changes; NULL: not */
 	struct phaze_drafts drafts;
-	bool sets_port, sets_mark;
-	uint16_t port;
-	uint32_t mark;
+	struct device_sockets_edit sockets;
 };
 
 static struct slice slice_of_pem(const struct uapi_text *text) {
@@ -133,13 +131,8 @@ static int set_interface(struct operation *operation, const struct uapi_entry *l
 	case UAPI_ROLE:
 		return set_role(settings, line->text);
 	case UAPI_LISTEN_PORT:
-		operation->sets_port = true;
-		operation->port = (uint16_t)line->number;
-		return 0;
 	case UAPI_FWMARK:
-		operation->sets_mark = true;
-		operation->mark = line->number;
-		return 0;
+		return device_sockets_edit_take(&operation->sockets, line);
 	case UAPI_CIPHERS:
 		return device_lines_errno(phaze_uapi_parse_ciphers(line->text, settings));
 	case UAPI_REKEY_SECONDS:
@@ -230,17 +223,6 @@ static int check(struct operation *operation) {
 	return failed ? failed : make_trust(operation);
 }
 
-/* What the system may refuse comes before the first edit. */
-static int set_sockets(const struct operation *operation) {
-	struct device_sockets *sockets = &operation->device->sockets;
-	int failed = 0;
-	if (operation->sets_port)
-		failed = device_sockets_set_port(sockets, operation->port);
-	if (!failed && operation->sets_mark)
-		failed = device_sockets_set_mark(sockets, operation->mark);
-	return failed;
-}
-
 static void apply_trust(struct operation *operation) {
 	struct device *device = operation->device;
 	for (size_t i = 0; i < PHAZE_TEXTS; i++)
@@ -305,8 +287,9 @@ int phaze_set(struct device *device, struct slice text) {
 	int failed = read_lines(operation, text);
 	if (!failed)
 		failed = check(operation);
+	/* What the system may refuse comes before the first edit. */
 	if (!failed)
-		failed = set_sockets(operation);
+		failed = device_sockets_edit_apply(&operation->sockets, &device->sockets);
 	if (!failed)
 		failed = device_lines_errno(apply(operation));
 	operation_free(operation);

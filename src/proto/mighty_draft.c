@@ -12,6 +12,7 @@ enum { FIRST_CAPACITY = 8 };
 
 void mighty_drafts_init(struct mighty_drafts *drafts, struct device *device) {
 	*drafts = (struct mighty_drafts){.device = device, .current = SIZE_MAX};
+	key_table_init(&drafts->by_identity, engine_get_options(device->engine)->random, HASH_SIZE);
 }
 
 static void done(struct mighty_draft *draft) {
@@ -21,11 +22,13 @@ static void done(struct mighty_draft *draft) {
 }
 
 void mighty_drafts_done(struct mighty_drafts *drafts) {
-	for (size_t i = 0; i < drafts->count; i++)
-		done(&drafts->items[i]);
+	for (size_t i = 0; i < drafts->count; i++) {
+		done(drafts->items[i]);
+		free(drafts->items[i]);
+	}
 	free(drafts->items);
 	free(drafts->edits);
-	free(drafts->places);
+	key_table_done(&drafts->by_identity);
 }
 
 /* Room for one more; size is an item's. */
@@ -38,32 +41,6 @@ static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
 		return false;
 	*items = larger;
 	*capacity = wanted;
-	return true;
-}
-
-/* The slot that has the identity's place, or is to have it. */
-static size_t *slot_of(const struct mighty_drafts *drafts,
-					   const uint8_t identity[static HASH_SIZE]) {
-	size_t mask = drafts->place_count - 1;
-	size_t slot = siphash(&drafts->device->directory.hash_key, identity, HASH_SIZE) & mask;
-	while (drafts->places[slot] > 0 &&
-		   memcmp(drafts->items[drafts->places[slot] - 1].identity, identity, HASH_SIZE) != 0)
-		slot = (slot + 1) & mask;
-	return &drafts->places[slot];
-}
-
-static bool grow_places(struct mighty_drafts *drafts) {
-	if (2 * (drafts->count + 1) <= drafts->place_count)
-		return true;
-	size_t wanted = drafts->place_count > 0 ? 2 * drafts->place_count : 2 * FIRST_CAPACITY;
-	size_t *places = calloc(wanted, sizeof *places);
-	if (!places)
-		return false;
-	free(drafts->places);
-	drafts->places = places;
-	drafts->place_count = wanted;
-	for (size_t i = 0; i < drafts->count; i++)
-		*slot_of(drafts, drafts->items[i].identity) = i + 1;
 	return true;
 }
 
@@ -110,29 +87,42 @@ static bool is_present(const struct mighty_draft *draft) {
 	return draft->peer || draft->made;
 }
 
-static int open_peer(struct mighty_drafts *drafts, const uint8_t identity[static HASH_SIZE]) {
-	if (!grow_places(drafts) ||
-		!grow((void **)&drafts->items, drafts->count, &drafts->capacity, sizeof *drafts->items))
-		return ENOMEM;
-	size_t *slot = slot_of(drafts, identity);
-	drafts->gone = false;
-	if (*slot == 0) {
-		struct mighty_draft *draft = &drafts->items[drafts->count];
-		*draft = (struct mighty_draft){.peer = NULL};
-		memcpy(draft->identity, identity, HASH_SIZE);
-		draft->peer = drafts->replaces ? NULL : mighty_control_find(drafts->device, identity);
-		if (draft->peer)
-			read_present(draft);
-		*slot = ++drafts->count;
+static struct mighty_draft *add_draft(struct mighty_drafts *drafts,
+									  const uint8_t identity[static HASH_SIZE]) {
+	if (!grow((void **)&drafts->items, drafts->count, &drafts->capacity, sizeof *drafts->items))
+		return NULL;
+	struct mighty_draft *draft = calloc(1, sizeof *draft);
+	if (!draft)
+		return NULL;
+	memcpy(draft->identity, identity, HASH_SIZE);
+	if (key_table_add(&drafts->by_identity, draft->identity, draft)) {
+		free(draft);
+		return NULL;
 	}
-	drafts->current = *slot - 1;
-	drafts->created = !is_present(&drafts->items[drafts->current]);
+	draft->peer = drafts->replaces ? NULL : mighty_control_find(drafts->device, identity);
+	if (draft->peer)
+		read_present(draft);
+	draft->place = drafts->count;
+	drafts->items[drafts->count++] = draft;
+	return draft;
+}
+
+static int open_peer(struct mighty_drafts *drafts, const uint8_t identity[static HASH_SIZE]) {
+	struct mighty_draft *draft = key_table_find(&drafts->by_identity, identity);
+	if (!draft)
+		draft = add_draft(drafts, identity);
+	if (!draft)
+		return ENOMEM;
+	drafts->gone = false;
+	drafts->current = draft->place;
+	drafts->created = !is_present(draft);
 	return 0;
 }
 
 /* A peer that does not stay takes nobody's allowed IPs. */
 static void remove_peer(struct mighty_drafts *drafts, struct mighty_draft *draft) {
 	struct mighty_draft cleared = {
+		.place = draft->place,
 		.drops = draft->drops || draft->peer,
 		.removals = draft->removals + 1,
 	};
@@ -218,7 +208,7 @@ static int edit_prefixes(struct mighty_drafts *drafts, enum mighty_prefix_edit_k
 	struct mighty_prefix_edit *edit = &drafts->edits[drafts->edit_count++];
 	*edit = (struct mighty_prefix_edit){
 		.draft = drafts->current,
-		.removals = drafts->items[drafts->current].removals,
+		.removals = drafts->items[drafts->current]->removals,
 		.kind = kind,
 	};
 	if (prefix)
@@ -231,7 +221,7 @@ int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *li
 		return mighty_drafts_end_peer(drafts) ?: open_peer(drafts, line->bytes);
 	if (drafts->current == SIZE_MAX)
 		return EINVAL;
-	struct mighty_draft *draft = &drafts->items[drafts->current];
+	struct mighty_draft *draft = drafts->items[drafts->current];
 	if (drafts->gone)
 		return 0;
 	switch (line->key) {
@@ -274,8 +264,7 @@ int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *li
 }
 
 int mighty_drafts_end_peer(const struct mighty_drafts *drafts) {
-	return drafts->current == SIZE_MAX || drafts->gone ||
-				   is_present(&drafts->items[drafts->current])
+	return drafts->current == SIZE_MAX || drafts->gone || is_present(drafts->items[drafts->current])
 			   ? 0
 			   : EINVAL;
 }
@@ -283,8 +272,8 @@ int mighty_drafts_end_peer(const struct mighty_drafts *drafts) {
 static size_t final_count(const struct mighty_drafts *drafts) {
 	size_t count = drafts->replaces ? 0 : drafts->device->peer_count;
 	for (size_t i = 0; i < drafts->count; i++) {
-		count -= drafts->items[i].drops;
-		count += drafts->items[i].made != NULL;
+		count -= drafts->items[i]->drops;
+		count += drafts->items[i]->made != NULL;
 	}
 	return count;
 }
@@ -344,7 +333,7 @@ static int check_others(const struct mighty_drafts *drafts, const struct mighty_
 		size_t count = mighty_control_addresses(peer, addresses);
 		if (failed)
 			break;
-		if (drafts->place_count == 0 || *slot_of(drafts, peer->psk.identity) == 0)
+		if (!key_table_find(&drafts->by_identity, peer->psk.identity))
 			failed = check_told(config, addresses, count);
 	}
 	return failed;
@@ -358,7 +347,7 @@ int mighty_drafts_check(struct mighty_drafts *drafts, const struct mighty_config
 	if (config->role == MIGHTY_SERVER)
 		failed = check_others(drafts, config);
 	for (size_t i = 0; i < drafts->count && !failed; i++)
-		failed = check_draft(&drafts->items[i], config);
+		failed = check_draft(drafts->items[i], config);
 	return failed;
 }
 
@@ -419,9 +408,9 @@ static enum err apply_edit(struct device *device, const struct mighty_draft *dra
 enum err mighty_drafts_apply(struct mighty_drafts *drafts) {
 	enum err error = ERR_OK;
 	for (size_t i = 0; i < drafts->count && !error; i++)
-		error = apply_draft(drafts->device, &drafts->items[i]);
+		error = apply_draft(drafts->device, drafts->items[i]);
 	for (size_t i = 0; i < drafts->edit_count && !error; i++)
 		error =
-			apply_edit(drafts->device, &drafts->items[drafts->edits[i].draft], &drafts->edits[i]);
+			apply_edit(drafts->device, drafts->items[drafts->edits[i].draft], &drafts->edits[i]);
 	return error;
 }

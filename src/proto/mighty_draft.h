@@ -13,6 +13,7 @@
  */
 
 struct mighty_draft {
+	size_t place; /* among the items */
 	uint8_t identity[HASH_SIZE];
 	struct mighty_peer *peer; /* the present one, if it stays */
 	struct mighty_peer *made; /* a new one, the draft's until it is taken */
@@ -46,11 +47,10 @@ struct mighty_drafts {
 	struct device *device;
 	bool replaces; /* all present peers are removed */
 	size_t count, capacity;
-	struct mighty_draft *items;
+	struct mighty_draft **items;
 	size_t edit_count, edit_capacity;
 	struct mighty_prefix_edit *edits;
-	size_t *places; /* of items, 1 more than it is, by identity: open addressing; 0: empty */
-	size_t place_count;
+	struct key_table by_identity; /* to struct mighty_draft */
 	/* The peer that the present lines are about. */
 	size_t current; /* SIZE_MAX: none yet */
 	bool created;   /* by these lines */

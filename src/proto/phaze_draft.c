@@ -54,15 +54,8 @@ static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
 
 static struct phaze_draft *add_draft(struct phaze_drafts *drafts,
 									 const uint8_t identity[static HASH_SIZE]) {
-	struct phaze_draft **items = drafts->items;
-	if (drafts->count == drafts->capacity) {
-		const size_t wanted = drafts->capacity > 0 ? 2 * drafts->capacity : FIRST_CAPACITY;
-		items = reallocarray(items, wanted, sizeof *items);
-		if (!items)
-			return NULL;
-		drafts->items = items;
-		drafts->capacity = wanted;
-	}
+	if (!grow((void **)&drafts->items, drafts->count, &drafts->capacity, sizeof *drafts->items))
+		return NULL;
 	struct phaze_draft *draft = calloc(1, sizeof *draft);
 	if (!draft)
 		return NULL;
@@ -75,7 +68,7 @@ static struct phaze_draft *add_draft(struct phaze_drafts *drafts,
 	if (draft->member)
 		draft->profile = draft->member->profile;
 	draft->place = drafts->count;
-	items[drafts->count++] = draft;
+	drafts->items[drafts->count++] = draft;
 	return draft;
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from harness.lab import Lab
 from harness.nodes import outer
+from harness.pair import outer_address
 from harness.phaze import Client, Server, inside, make_client, make_server, needs_phaze
 from harness.process import STALL, alive, wait_until
 from harness.traffic import BIG, assert_pings, transfer
@@ -114,6 +116,29 @@ def test_disabled(world: World) -> None:
     assert not alice.works() and server.members()["alice"]["state"] != "connected"
     alice.login(server, "alice", PASSWORD)
     alice.wait()
+
+
+def test_distrusted(world: World) -> None:
+    """A list of revoked certificates that has the server's, read while the client is connected: it
+    goes, and says why; without that list it comes back."""
+    server, alice = world.server, world.alice
+    assert alice.works(), "the test before left it connected"
+    revoked = world.lab.folder / "distrusted"
+    shutil.copytree(server.authority.parent, revoked)
+    server.umbra("ca", "revoke", outer_address(1, 4), "--directory", str(revoked))
+    (tunnel,) = (alice.files / "tunnels").iterdir()
+    before = tunnel.read_text()
+    assert before.count("    auth:\n") == 1
+    tunnel.write_text(before.replace("    auth:\n", f"    auth:\n      crl_file: {revoked}/crl.pem\n"))
+    alice.umbra("reload")
+    wait_until(lambda: not alice.works(), 5, "an end of traffic")
+    said = "the server's certificate was revoked"
+    wait_until(lambda: said in alice.umbra("status").stdout, 5, "a reason")
+    wait_until(lambda: server.members()["alice"]["state"] != "connected", 5, "its end")
+    tunnel.write_text(before)
+    alice.umbra("reload")
+    alice.wait()
+    assert said not in alice.umbra("status").stdout
 
 
 def test_wrong_password(world: World) -> None:

@@ -159,6 +159,9 @@ static void put(struct uapi_text *text, const struct uapi_entry *entry) {
 	case UAPI_UPDATE_ONLY:
 		uapi_put_line(text, "update_only=true");
 		break;
+	case UAPI_LOGIN:
+		uapi_put_line(text, "login=true");
+		break;
 	case UAPI_REPLACE_ALLOWED_IPS:
 		uapi_put_line(text, "replace_allowed_ips=true");
 		break;
@@ -247,6 +250,7 @@ static bool same(const struct uapi_entry *left, const struct uapi_entry *right) 
 	case UAPI_REPLACE_CERTIFICATES:
 	case UAPI_REMOVE:
 	case UAPI_UPDATE_ONLY:
+	case UAPI_LOGIN:
 	case UAPI_REPLACE_ALLOWED_IPS:
 	case UAPI_PROTOCOL_VERSION:
 		return true;

@@ -29,7 +29,9 @@ struct control_credentials {
 	char user[USER_SIZE]; /* "": the certificate's */
 	uint64_t deadline;
 	uint64_t nameless; /* when the server's name is to have an address; CLOCK_NEVER: it is told */
-	bool taken;        /* by the net process: what comes from now on is about this */
+	bool says;         /* who it is; otherwise the net process knows */
+	bool asked;        /* the net process, which has not answered yet */
+	bool taken;        /* by it: what comes from now on is about this */
 	bool busy;         /* is what the server said so far: the net process asks it again */
 	bool connected;
 	uint32_t unanswered;      /* attempts since it was taken */
@@ -42,8 +44,8 @@ static struct ctl_request *release(struct control_tunnel *tunnel) {
 	struct ctl_request *request = credentials->request;
 	tunnel->credentials = NULL;
 	credentials->tunnel = NULL;
-	/* Until then set_was_done() has the rest. */
-	if (credentials->taken)
+	/* Otherwise set_was_done() has the rest. */
+	if (!credentials->asked)
 		free(credentials);
 	return request;
 }
@@ -75,26 +77,30 @@ static void take(struct control_credentials *credentials) {
 static void set_was_done(void *context, int number, const char *text) {
 	struct control_credentials *credentials = context;
 	struct control_tunnel *tunnel = credentials->tunnel;
-	take(credentials);
+	credentials->asked = false;
+	if (!credentials->taken)
+		take(credentials);
 	if (!tunnel)
 		free(credentials);
+	else if (number == ENOKEY)
+		refuse(tunnel, 403, "refused", "no password is known; say one");
 	else if (number)
 		control_api_fail(release(tunnel), number, text);
 }
 
-/* Afresh: what a ticket of somebody else's would lead to is not what was asked for. */
+/* What was known before is kept for when this is refused; its ticket is not what was asked for. */
 static void put(const struct config_tunnel *config, const char *user, const char *password,
 				struct uapi_text *text) {
 	uapi_put_key(text, "public_key", config->peers[0].public_key);
 	uapi_put_line(text, "update_only=true");
-	uapi_put_line(text, "end=0");
+	uapi_put_line(text, "login=true");
 	if (user[0])
 		uapi_put_text(text, "name", user);
 	if (password)
 		uapi_put_bytes(text, "password", slice_of_text(password));
 }
 
-/* Where nothing is said, what the net process knows already is waited for. */
+/* Where nothing is said, what the net process knows is tried, or waited for where it is already. */
 static void begin(struct control_tunnel *tunnel, struct ctl_request *request, const char *user,
 				  const struct view_login_request *wanted) {
 	const bool says = wanted->user || wanted->password;
@@ -104,19 +110,21 @@ static void begin(struct control_tunnel *tunnel, struct ctl_request *request, co
 		control_api_error(request, ERR_NO_MEMORY, tunnel->name);
 		return;
 	}
-	*credentials = (struct control_credentials){.tunnel = tunnel,
-												.request = request,
-												.deadline = clock_now() + PATIENCE,
-												.nameless = CLOCK_NEVER};
+	*credentials = (struct control_credentials){
+		.tunnel = tunnel,
+		.request = request,
+		.deadline = clock_now() + PATIENCE,
+		.nameless = CLOCK_NEVER,
+		.says = says,
+		.asked = true,
+	};
 	(void)snprintf(credentials->user, sizeof credentials->user, "%s", user);
 	if (tunnel->credentials)
 		refuse(tunnel, 409, "exists", "another login took the place of this one");
 	tunnel->credentials = credentials;
-	if (!says) {
+	if (!says)
 		take(credentials);
-		return;
-	}
-	put(tunnel->config, user, wanted->password, &text);
+	put(tunnel->config, says ? user : "", wanted->password, &text);
 	control_net_set(tunnel, &text, set_was_done, credentials);
 	uapi_text_done(&text);
 }
@@ -257,6 +265,16 @@ uint64_t control_credentials_run(struct control *control, uint64_t now) {
 			next = tunnel->credentials->deadline;
 	}
 	return next;
+}
+
+void control_credentials_forgotten(struct control *control) {
+	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
+		struct control_tunnel *tunnel = &control->tunnels[i];
+		const struct control_credentials *credentials = tunnel->credentials;
+		if (credentials && credentials->says && credentials->taken && !credentials->connected)
+			refuse(tunnel, 503, "unavailable",
+				   "umbrad's net process ended while the server was asked: log in again");
+	}
 }
 
 void control_credentials_drop(struct control_tunnel *tunnel) {

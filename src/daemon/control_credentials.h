@@ -15,8 +15,8 @@ struct view_login_request;
  */
 
 /*
- * Takes the place of one that still waits, of the same tunnel. Without name and password what the
- * configuration has of them is waited for.
+ * Takes the place of one that still waits, of the same tunnel. Without name and password it is by
+ * what is known of them: waited for, or tried again where it was refused.
  */
 void control_credentials_take(struct control_tunnel *tunnel, struct ctl_request *request,
 							  const struct view_login_request *wanted);
@@ -31,5 +31,7 @@ void control_credentials_event(struct control_tunnel *tunnel,
 void control_credentials_settle(struct control_tunnel *tunnel);
 /* Ends what is due, and returns the next deadline. */
 uint64_t control_credentials_run(struct control *control, uint64_t now);
+/* Another net process is there: what the one before tried it does not know. */
+void control_credentials_forgotten(struct control *control);
 /* The tunnel is gone, or goes down. */
 void control_credentials_drop(struct control_tunnel *tunnel);

@@ -251,6 +251,7 @@ void control_net_peer(struct control *control, int descriptor) {
 		return;
 	}
 	control->net_starts++;
+	control_credentials_forgotten(control);
 	for (size_t i = 0; i < CONFIG_TUNNELS_MAX; i++) {
 		struct control_tunnel *tunnel = &control->tunnels[i];
 		if (!control_tunnel_is_up(tunnel))

@@ -165,8 +165,9 @@ enum err phaze_control_commit(struct device *device);
 /* The first snapshot, before there are shards. */
 enum err phaze_control_first_snapshot(struct device *device);
 
-/* phaze_set.c: a set operation; errno. */
-int phaze_set(struct device *device, struct slice text);
+/* phaze_set.c: a set operation; errno. What a login says is not to be saved: phaze_credentials.h.
+ */
+int phaze_set(struct device *device, struct slice text, bool *out_is_login);
 /* Of settings and texts, as the operation would have them. */
 enum err phaze_set_trust(const struct device *device, const struct phaze_settings *settings,
 						 const struct uapi_text texts[static PHAZE_TEXTS],

@@ -180,8 +180,9 @@ static void device_network(struct device *device) {
 }
 
 static int device_set(struct device *device, struct slice text) {
-	int failed = phaze_set(device, text);
-	if (!failed)
+	bool is_login;
+	int failed = phaze_set(device, text, &is_login);
+	if (!failed && !is_login)
 		device_record_save_set(device->host, text);
 	device_sockets_save_port(&device->sockets);
 	engine_settle(device->engine);
@@ -191,7 +192,8 @@ static int device_set(struct device *device, struct slice text) {
 
 static enum err restore_set(struct device *device, struct slice lines) {
 	device->sockets.restoring = true;
-	int failed = phaze_set(device, lines);
+	bool is_login;
+	int failed = phaze_set(device, lines, &is_login);
 	device->sockets.restoring = false;
 	return failed ? ERR_MALFORMED : ERR_OK;
 }

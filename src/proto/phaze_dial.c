@@ -9,6 +9,7 @@
 #include "crypto/processor.h"
 #include "handshake/phaze_client.h"
 #include "proto/phaze_connections.h"
+#include "proto/phaze_credentials.h"
 #include "proto/phaze_ids.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
@@ -18,16 +19,13 @@
 #define TURN (4 * CLOCK_SECOND)
 /* Shorter sessions end for a reason that may last: the next attempt waits. */
 #define SHORT_SESSION (10 * CLOCK_SECOND)
+/* Longer than anybody waits for what becomes of a login. */
+#define TRIAL_TIME (30 * CLOCK_SECOND)
 
 enum { REASON_SIZE = PHAZE_TRUST_TEXT_SIZE };
 
 struct phaze_dial {
-	bool has_password;
-	struct uapi_password password;
-	/* The server takes none of what the user is known by: tickets alone are shown until something
-	 * changes. */
-	bool is_withheld;
-	size_t turn; /* of the server's tickets, the one that is shown; beyond them: none */
+	struct phaze_credentials credentials;
 
 	/* The handshake that is under way. */
 	struct phaze_client *client; /* NULL: there is none */
@@ -88,39 +86,26 @@ void phaze_dial_free(struct phaze_dial *dial) {
 }
 
 void phaze_dial_set_password(struct device *device, const struct uapi_password *password) {
-	struct phaze_dial *dial = device->dial;
-	wipe(&dial->password, sizeof dial->password);
-	dial->has_password = password != NULL;
-	if (password)
-		dial->password = *password;
+	phaze_credentials_keep(&device->dial->credentials, password);
 }
 
 const struct uapi_password *phaze_dial_password(const struct device *device) {
-	return device->dial->has_password ? &device->dial->password : NULL;
+	const struct phaze_credentials *credentials = &device->dial->credentials;
+	return credentials->has_password ? &credentials->password : NULL;
 }
 
 const char *phaze_dial_refused(const struct device *device) {
 	return device->dial->is_refused ? device->dial->reason : NULL;
 }
 
-/* Besides tickets, something that may be good. */
-static bool has_credentials(const struct device *device) {
-	return !device->dial->is_withheld &&
-		   (device->dial->has_password || phaze_trust_identity(device->trust)->chain.count > 0);
-}
-
-/* The ticket whose turn it is. */
-static const struct phaze_ticket *ticket_of(const struct device *device,
-											const struct phaze_member *server) {
-	return server->logs_in ? NULL : phaze_tickets_nth(device, server, device->dial->turn);
-}
-
 /* Whether there is somebody to dial, and something to show. */
 static bool can_dial(const struct device *device) {
+	const struct phaze_credentials *credentials = &device->dial->credentials;
 	const struct phaze_member *server = phaze_control_only(device);
 	return device->settings.role == PHAZE_CLIENT && device_sockets_are_up(&device->sockets) &&
 		   server && server->profile.endpoint_count > 0 &&
-		   (has_credentials(device) || ticket_of(device, server));
+		   (phaze_credentials_any(device, credentials) ||
+			phaze_credentials_ticket(device, credentials, server));
 }
 
 /* Whether the session is with an end that is not configured any more. */
@@ -139,14 +124,47 @@ void phaze_dial_changed(struct device *device) {
 		return;
 	hang_up(device);
 	dial->over_tcp = false;
-	dial->is_withheld = false;
+	dial->credentials.is_withheld = false;
+	dial->credentials.turn = 0;
 	dial->backoff = (struct retry_backoff){0};
-	dial->at = dial->tried = dial->turn = 0;
+	dial->at = dial->tried = 0;
 	dial->in_a_row = 0;
 	const bool can = can_dial(device);
-	dial->is_moving =
-		can && dial->number != 0 && (is_elsewhere(device) || phaze_control_only(device)->logs_in);
+	dial->is_moving = can && dial->number != 0 &&
+					  (dial->credentials.trial.is_there || is_elsewhere(device) ||
+					   phaze_control_only(device)->logs_in);
 	dial->next = can && (dial->number == 0 || dial->is_moving) ? 0 : CLOCK_NEVER;
+}
+
+bool phaze_dial_can_log_in(const struct device *device, bool has_name, bool has_password) {
+	const struct phaze_dial *dial = device->dial;
+	const struct phaze_member *server = phaze_control_only(device);
+	return has_password || dial->credentials.has_password ||
+		   phaze_trust_identity(device->trust)->chain.count > 0 ||
+		   (!has_name && (dial->number != 0 || phaze_tickets_nth(device, server, 0)));
+}
+
+/* By what is known, unless that is under way. */
+static void log_in_again(struct device *device) {
+	struct phaze_dial *dial = device->dial;
+	if (dial->number == 0 && !dial->client)
+		phaze_dial_changed(device);
+}
+
+void phaze_dial_log_in(struct device *device, const char *name,
+					   const struct uapi_password *password) {
+	struct phaze_dial *dial = device->dial;
+	if (!name && !password) {
+		log_in_again(device);
+		return;
+	}
+	phaze_credentials_try(&dial->credentials, phaze_control_only(device), name, password,
+						  phaze_control_now(device) + TRIAL_TIME);
+	hang_up(device);
+	dial->backoff = (struct retry_backoff){0};
+	dial->tried = 0;
+	dial->is_moving = dial->number != 0;
+	dial->next = can_dial(device) ? 0 : CLOCK_NEVER;
 }
 
 void phaze_dial_stop(struct device *device) {
@@ -158,8 +176,8 @@ void phaze_dial_stop(struct device *device) {
 void phaze_dial_forget(struct device *device) {
 	phaze_dial_stop(device);
 	device->dial->number = 0;
-	device->dial->is_refused = device->dial->is_untold = device->dial->is_withheld = false;
-	phaze_dial_set_password(device, NULL);
+	device->dial->is_refused = device->dial->is_untold = false;
+	wipe(&device->dial->credentials, sizeof device->dial->credentials);
 }
 
 static void wait(const struct device *device, uint64_t now) {
@@ -175,7 +193,7 @@ static void try_next(const struct device *device, uint64_t now) {
 	const struct phaze_member *server = phaze_control_only(device);
 	const size_t count = server->profile.endpoint_count;
 	dial->at = (dial->at + 1) % count;
-	dial->turn = 0;
+	dial->credentials.turn = 0;
 	dial->next = now;
 	if (++dial->tried >= count)
 		wait(device, now);
@@ -210,13 +228,10 @@ static enum err find_way(const struct device *device, const struct phaze_member 
 						 : ERR_UNSUPPORTED;
 }
 
-/* The one behind it may be good where it is not, and a password that was refused is no help. */
-static void show_ticket(const struct device *device, const struct phaze_member *server,
-						struct phaze_client_options *options) {
+static void show(const struct device *device, const struct phaze_member *server,
+				 struct phaze_client_options *options) {
 	struct phaze_dial *dial = device->dial;
-	options->ticket = ticket_of(device, server);
-	options->ticket_alone =
-		options->ticket && (dial->is_withheld || phaze_tickets_nth(device, server, dial->turn + 1));
+	phaze_credentials_show(device, &dial->credentials, server, options);
 	dial->shows_ticket = options->ticket != NULL;
 	dial->pass = server->pass;
 	if (options->ticket == &server->pass.next)
@@ -243,8 +258,6 @@ static void begin(struct device *device, uint64_t now) {
 		.aes = processor_has_aes(),
 		.ciphers = settings->ciphers,
 		.cipher_count = settings->cipher_count,
-		.name = slice_of_text(profile->name),
-		.password = slice_of(dial->password.bytes, dial->password.size),
 		.identity = phaze_trust_identity(device->trust),
 		.random = random,
 	};
@@ -253,7 +266,7 @@ static void begin(struct device *device, uint64_t now) {
 		wait(device, now);
 		return;
 	}
-	show_ticket(device, server, &options);
+	show(device, server, &options);
 	if (phaze_client_new(&options, now, &dial->client)) {
 		device->host->warn(device->host->context, "cannot begin a login: out of memory, or "
 												  "certificates and names are too long");
@@ -337,7 +350,7 @@ static bool is_passing(enum phaze_end end) {
 static void not_taken(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	hang_up(device);
-	dial->turn++;
+	dial->credentials.turn++;
 	if (can_dial(device))
 		dial->next = now;
 	else if (!dial->is_refused)
@@ -348,24 +361,64 @@ static void not_taken(struct device *device, uint64_t now) {
 static void give_up(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	dial->is_moving = false;
-	dial->is_withheld = true;
+	dial->credentials.is_withheld = true;
 	phaze_control_only(device)->logs_in = false;
 	if (dial->number != 0 || dial->shows_ticket)
 		return;
-	dial->turn = 0;
+	dial->credentials.turn = 0;
 	if (can_dial(device))
+		dial->next = now;
+}
+
+/* The server has a client's session as one of its user's devices, and may have no other place. */
+static void stand_aside(struct device *device) {
+	struct phaze_member *server = phaze_control_only(device);
+	device->dial->credentials.trial.stands_alone = true;
+	phaze_sessions_close(device, server, PHAZE_CLOSE_DONE);
+	/* Before what is sent next; without memory it is behind it. */
+	(void)!phaze_control_commit(device);
+}
+
+/* What was there before a trial is gone back to, if there was anything. */
+static void try_no_more(struct device *device, uint64_t now, enum phaze_end end) {
+	struct phaze_dial *dial = device->dial;
+	struct phaze_credentials *credentials = &dial->credentials;
+	struct phaze_member *server = phaze_control_only(device);
+	const bool is_alone =
+		dial->number == 0 && !phaze_credentials_any_kept(device, credentials, server);
+	const bool waits =
+		end == PHAZE_END_BUSY && (dial->number != 0 || now < credentials->trial.until);
+	if (waits || (is_alone && is_passing(end))) {
+		if (!waits)
+			phaze_credentials_adopt(device, credentials, server);
+		try_next(device, now);
+		return;
+	}
+	phaze_credentials_drop(credentials);
+	dial->is_moving = false;
+	credentials->turn = 0;
+	if (dial->number == 0 && can_dial(device))
 		dial->next = now;
 }
 
 static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	struct phaze_dial *dial = device->dial;
+	const struct phaze_trial *trial = &dial->credentials.trial;
 	char reason[REASON_SIZE];
+	if (end == PHAZE_END_DEVICES && trial->is_there && dial->number != 0 && !trial->stands_alone) {
+		hang_up(device);
+		stand_aside(device);
+		dial->next = now;
+		return;
+	}
 	(void)snprintf(reason, sizeof reason, "%s", phaze_client_end_text(end));
 	if (end == PHAZE_END_UNTRUSTED)
 		phaze_trust_explain(phaze_trust_fault(dial->trust), device->settings.server_name, reason);
 	hang_up(device);
 	tell_refused(device, end, reason);
-	if (is_passing(end))
+	if (trial->is_there)
+		try_no_more(device, now, end);
+	else if (is_passing(end))
 		try_next(device, now);
 	else
 		give_up(device, now);
@@ -382,33 +435,17 @@ static void over(struct device *device, uint64_t now) {
 		refused(device, now, end);
 }
 
-/*
- * Of which login it is: this one, or that of the ticket's, whose pass is there already. The ticket
- * that it brought lasts no longer than such a login may, whatever the server says; a resumption's
- * comes behind the one that was shown, and before the server hears of the session. Whether there is
- * one.
- */
-static bool fill_pass(struct device *device, const struct phaze_established *established,
-					  const struct parameters *told) {
+/* Another user's session the server has still; and what ticket there is, is worth nothing now. */
+static void accept_trial(struct device *device) {
 	struct phaze_dial *dial = device->dial;
-	struct phaze_pass *pass = &dial->pass;
-	const uint64_t now = phaze_control_wall(device);
-	uint64_t until = 0;
-	if (!established->resumed)
-		*pass = (struct phaze_pass){
-			.login = now, .by_certificate = true, .mark = *phaze_trust_mark(dial->trust)};
-	const bool has_ticket = established->has_ticket &&
-							phaze_pass_until(pass, now, told->ticket_lifetime, 0, &until) == ERR_OK;
-	if (!established->resumed) {
-		pass->ticket = established->ticket;
-		pass->until = until;
-		return has_ticket;
-	}
-	pass->has_next = has_ticket;
-	pass->next = established->ticket;
-	pass->next_until = until;
-	phaze_tickets_set(device, phaze_control_only(device), pass);
-	return has_ticket;
+	struct phaze_credentials *credentials = &dial->credentials;
+	struct phaze_member *server = phaze_control_only(device);
+	if (!credentials->trial.is_there)
+		return;
+	if (dial->number != 0 && strcmp(credentials->trial.name, server->profile.name) != 0)
+		stand_aside(device);
+	phaze_credentials_adopt(device, credentials, server);
+	phaze_tickets_set(device, server, NULL);
 }
 
 static void established(struct device *device, uint64_t now) {
@@ -417,7 +454,8 @@ static void established(struct device *device, uint64_t now) {
 	const struct phaze_established *made = phaze_client_established(dial->client);
 	const struct parameters *told = phaze_client_parameters(dial->client);
 	const uint8_t *used = dial->pass.ticket.id;
-	const bool has_ticket = fill_pass(device, made, told);
+	const bool has_ticket = phaze_tickets_brought(device, phaze_trust_mark(dial->trust), made,
+												  told->ticket_lifetime, &dial->pass);
 	struct phaze_offer offer = {
 		.member = server,
 		.established = made,
@@ -428,6 +466,7 @@ static void established(struct device *device, uint64_t now) {
 		.pass = &dial->pass,
 	};
 	enum err error = ERR_OK;
+	accept_trial(device);
 	if (dial->way.connection != 0)
 		error = phaze_connections_hand_over(device, &dial->way, &offer.link);
 	if (!error) {
@@ -441,9 +480,10 @@ static void established(struct device *device, uint64_t now) {
 		return;
 	}
 	dial->is_refused = false;
-	dial->is_withheld &= made->resumed;
+	dial->credentials.is_withheld &= made->resumed;
+	dial->credentials.turn = 0;
 	dial->in_a_row = 0;
-	dial->tried = dial->turn = 0;
+	dial->tried = 0;
 	dial->connected_at = now;
 	dial->connected_to = dial->way.to;
 	dial->by_tcp = offer.link != NULL;
@@ -456,8 +496,14 @@ static void established(struct device *device, uint64_t now) {
 /* After whatever happened to it. */
 static void settle(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
+	const struct phaze_trial *trial = &dial->credentials.trial;
+	const enum phaze_client_state state = phaze_client_state(dial->client);
+	/* By another connection nobody could know that it is the same device. */
+	if (state == PHAZE_CLIENT_SHOWING && dial->way.connection != 0 && trial->is_there &&
+		dial->number != 0 && !trial->stands_alone)
+		stand_aside(device);
 	send_all(device);
-	switch (phaze_client_state(dial->client)) {
+	switch (state) {
 	case PHAZE_CLIENT_GREETING:
 		return;
 	case PHAZE_CLIENT_SHOWING:
@@ -503,7 +549,7 @@ void phaze_dial_ended(struct device *device, const struct phaze_news_session *ne
 	if (dial->number == 0 || dial->number != news->number)
 		return;
 	dial->number = 0;
-	dial->turn = 0;
+	dial->credentials.turn = 0;
 	if (!can_dial(device) || dial->is_moving)
 		return;
 	const bool was_short = !news->was_heard || now - dial->connected_at < SHORT_SESSION;

@@ -21,6 +21,15 @@ void phaze_dial_free(struct phaze_dial *dial); /* wipes it; NULL is fine */
 void phaze_dial_set_password(struct device *device, const struct uapi_password *password);
 const struct uapi_password *phaze_dial_password(const struct device *device);
 
+/*
+ * What a person says, or NULL: tried beside the session, and kept when it is accepted; what was
+ * known before is gone back to otherwise. Where nothing is said, what is known is tried at once.
+ */
+void phaze_dial_log_in(struct device *device, const char *name,
+					   const struct uapi_password *password);
+/* Whether there is anything to do so by. */
+bool phaze_dial_can_log_in(const struct device *device, bool has_name, bool has_password);
+
 /* Something changed that may help: it is tried at once, if there is no session that may stay. */
 void phaze_dial_changed(struct device *device);
 /* The link is down, or this end is no client. */

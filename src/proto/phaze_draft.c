@@ -169,7 +169,8 @@ static int take_profile(struct phaze_draft *draft, const struct uapi_entry *line
 	switch (line->key) {
 	case UAPI_NAME:
 		draft->parts |= PHAZE_DRAFT_NAME;
-		memcpy(profile->name, line->text, strlen(line->text) + 1);
+		memcpy(draft->parts & PHAZE_DRAFT_LOGIN ? draft->login : profile->name, line->text,
+			   strlen(line->text) + 1);
 		return 0;
 	case UAPI_REPLACE_ENDPOINTS:
 		draft->parts |= PHAZE_DRAFT_ENDPOINTS;
@@ -223,6 +224,9 @@ int phaze_drafts_take(struct phaze_drafts *drafts, const struct uapi_entry *line
 		draft->parts |= PHAZE_DRAFT_END;
 		draft->end = (uint8_t)line->number;
 		return 0;
+	case UAPI_LOGIN:
+		draft->parts |= PHAZE_DRAFT_LOGIN;
+		return 0;
 	case UAPI_PASSWORD:
 		return set_password(draft, &line->password);
 	case UAPI_TICKET:
@@ -253,13 +257,25 @@ static int check_told(const struct phaze_settings *settings, const struct phaze_
 	}
 }
 
-static int check_draft(const struct phaze_draft *draft, const struct phaze_settings *settings) {
+static int check_login(const struct phaze_drafts *drafts, const struct phaze_draft *draft) {
+	if (!(draft->parts & PHAZE_DRAFT_LOGIN))
+		return 0;
+	if ((draft->parts & ~(unsigned)PHAZE_DRAFT_OF_LOGIN) || drafts->count > 1 || !draft->member)
+		return EINVAL;
+	return phaze_dial_can_log_in(drafts->device, draft->parts & PHAZE_DRAFT_NAME,
+								 draft->parts & PHAZE_DRAFT_PASSWORD)
+			   ? 0
+			   : ENOKEY;
+}
+
+static int check_draft(const struct phaze_drafts *drafts, const struct phaze_draft *draft,
+					   const struct phaze_settings *settings) {
 	if (!is_present(draft))
 		return 0;
 	if (draft->end > PHAZE_CLOSE_REPLACED)
 		return EINVAL;
 	if (settings->role == PHAZE_CLIENT)
-		return draft->parts & PHAZE_DRAFT_OF_SERVER ? EINVAL : 0;
+		return draft->parts & PHAZE_DRAFT_OF_SERVER ? EINVAL : check_login(drafts, draft);
 	if (draft->parts & PHAZE_DRAFT_OF_CLIENT)
 		return EINVAL;
 	return check_told(settings, &draft->profile);
@@ -280,13 +296,20 @@ static int check_others(const struct phaze_drafts *drafts, const struct phaze_se
 	return failed;
 }
 
+bool phaze_drafts_is_login(const struct phaze_drafts *drafts) {
+	for (size_t i = 0; i < drafts->count; i++)
+		if (drafts->items[i]->parts & PHAZE_DRAFT_LOGIN)
+			return true;
+	return false;
+}
+
 int phaze_drafts_check(const struct phaze_drafts *drafts, const struct phaze_settings *settings) {
 	const size_t most = settings->role == PHAZE_CLIENT ? 1 : PHAZE_MEMBERS_MAX;
 	if (final_count(drafts) > most)
 		return ENOSPC;
 	int failed = settings->role == PHAZE_SERVER ? check_others(drafts, settings) : 0;
 	for (size_t i = 0; i < drafts->count && !failed; i++)
-		failed = check_draft(drafts->items[i], settings);
+		failed = check_draft(drafts, drafts->items[i], settings);
 	return failed;
 }
 
@@ -305,6 +328,11 @@ static bool is_another_login(const struct phaze_draft *draft) {
 /* An end first: what is given behind it holds. */
 static void apply_parts(struct device *device, const struct phaze_draft *draft) {
 	struct phaze_member *member = draft->member;
+	if (draft->parts & PHAZE_DRAFT_LOGIN) {
+		phaze_dial_log_in(device, draft->parts & PHAZE_DRAFT_NAME ? draft->login : NULL,
+						  draft->password);
+		return;
+	}
 	const bool redial = is_another_login(draft);
 	const bool has_other_end = draft->profile.until != member->profile.until;
 	member->profile = draft->profile;

@@ -23,8 +23,10 @@ enum phaze_draft_part {
 	PHAZE_DRAFT_UNTIL = 64,
 	PHAZE_DRAFT_TICKET = 128,
 	PHAZE_DRAFT_END = 256,
+	PHAZE_DRAFT_LOGIN = 512, /* with name and password, and nothing else */
 
-	PHAZE_DRAFT_OF_CLIENT = PHAZE_DRAFT_ENDPOINTS | PHAZE_DRAFT_PASSWORD,
+	PHAZE_DRAFT_OF_LOGIN = PHAZE_DRAFT_LOGIN | PHAZE_DRAFT_NAME | PHAZE_DRAFT_PASSWORD,
+	PHAZE_DRAFT_OF_CLIENT = PHAZE_DRAFT_ENDPOINTS | PHAZE_DRAFT_PASSWORD | PHAZE_DRAFT_LOGIN,
 	PHAZE_DRAFT_OF_SERVER =
 		PHAZE_DRAFT_ADDRESSES | PHAZE_DRAFT_RATE | PHAZE_DRAFT_QUOTA | PHAZE_DRAFT_UNTIL,
 };
@@ -40,6 +42,7 @@ struct phaze_draft {
 	struct phaze_profile profile;
 	uint64_t quota; /* left */
 	uint8_t end;
+	char login[UAPI_NAME_MAX + 1];  /* the name that one logs in by */
 	struct uapi_password *password; /* secret */
 	struct uapi_ticket *ticket;
 };
@@ -74,7 +77,9 @@ void phaze_drafts_done(struct phaze_drafts *drafts);
 /* A line about peers, the first being a public_key. errno. */
 int phaze_drafts_take(struct phaze_drafts *drafts, const struct uapi_entry *line);
 
-/* Whether all of them can be under these settings; errno. */
+/* Whether it is a login, of which nothing is kept before it is accepted. */
+bool phaze_drafts_is_login(const struct phaze_drafts *drafts);
+/* Whether all of them can be under these settings; errno. ENOKEY: there is nothing to log in by. */
 int phaze_drafts_check(const struct phaze_drafts *drafts, const struct phaze_settings *settings);
 
 /* Carries them out; only memory can be short. */

@@ -263,12 +263,17 @@ void phaze_sessions_news(struct device *device, const struct phaze_news_session 
 		free_offered(offered);
 }
 
+void phaze_sessions_close(struct device *device, struct phaze_member *member,
+						  enum phaze_close_code code) {
+	member->end = code;
+	phaze_control_change(device, member, PHAZE_CHANGE_END);
+}
+
 void phaze_sessions_end(struct device *device, struct phaze_member *member,
 						enum phaze_close_code code) {
 	member->kills++;
-	member->end = code;
 	phaze_tickets_set(device, member, NULL);
-	phaze_control_change(device, member, PHAZE_CHANGE_END);
+	phaze_sessions_close(device, member, code);
 }
 
 void phaze_sessions_forget(struct device *device, struct phaze_member *member) {

@@ -35,6 +35,9 @@ void phaze_sessions_news(struct device *device, const struct phaze_news_session 
 /* All of a member's end with that code, and its ticket is none any more; to be committed. */
 void phaze_sessions_end(struct device *device, struct phaze_member *member,
 						enum phaze_close_code code);
+/* Its session ends with that code, and its ticket stays; to be committed. */
+void phaze_sessions_close(struct device *device, struct phaze_member *member,
+						  enum phaze_close_code code);
 /* The peer is removed. */
 void phaze_sessions_forget(struct device *device, struct phaze_member *member);
 /* Whom authorities and lists do not vouch for any more is ended. */

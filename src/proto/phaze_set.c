@@ -22,6 +22,7 @@ struct operation {
 	struct phaze_trust *trust;           /* made of both, where one of them changes; NULL: not */
 	struct phaze_drafts drafts;
 	struct device_sockets_edit sockets;
+	bool sets_interface;
 };
 
 static struct slice slice_of_pem(const struct uapi_text *text) {
@@ -173,6 +174,7 @@ static int read_lines(struct operation *operation, struct slice text) {
 		if (uapi_parse_line((const char *)line.data, line.size, &entry))
 			return EINVAL;
 		in_peer |= entry.key == UAPI_PUBLIC_KEY;
+		operation->sets_interface |= !in_peer;
 		failed = in_peer ? phaze_drafts_take(&operation->drafts, &entry)
 						 : set_interface(operation, &entry);
 	}
@@ -218,6 +220,8 @@ static int check(struct operation *operation) {
 	if (operation->settings.role == PHAZE_CLIENT &&
 		(tells->mtu > 0 || tells->route_count > 0 || tells->server_count > 0 ||
 		 tells->domain_count > 0))
+		return EINVAL;
+	if (operation->sets_interface && phaze_drafts_is_login(&operation->drafts))
 		return EINVAL;
 	int failed = phaze_drafts_check(&operation->drafts, &operation->settings);
 	return failed ? failed : make_trust(operation);
@@ -277,7 +281,7 @@ static void operation_free(struct operation *operation) {
 	free(operation);
 }
 
-int phaze_set(struct device *device, struct slice text) {
+int phaze_set(struct device *device, struct slice text, bool *out_is_login) {
 	struct operation *operation = calloc(1, sizeof *operation);
 	if (!operation)
 		return ENOMEM;
@@ -292,6 +296,7 @@ int phaze_set(struct device *device, struct slice text) {
 		failed = device_sockets_edit_apply(&operation->sockets, &device->sockets);
 	if (!failed)
 		failed = device_lines_errno(apply(operation));
+	*out_is_login = phaze_drafts_is_login(&operation->drafts);
 	operation_free(operation);
 	enum err error = phaze_control_commit(device);
 	return failed ? failed : device_lines_errno(error);

@@ -133,6 +133,27 @@ void phaze_tickets_set(struct device *device, struct phaze_member *member,
 	try_to_tell(device, member);
 }
 
+bool phaze_tickets_brought(struct device *device, const struct chain_mark *mark,
+						   const struct phaze_established *established, uint32_t seconds,
+						   struct phaze_pass *pass) {
+	const uint64_t now = phaze_control_wall(device);
+	uint64_t until = 0;
+	if (!established->resumed)
+		*pass = (struct phaze_pass){.login = now, .by_certificate = true, .mark = *mark};
+	const bool has_ticket =
+		established->has_ticket && phaze_pass_until(pass, now, seconds, 0, &until) == ERR_OK;
+	if (!established->resumed) {
+		pass->ticket = established->ticket;
+		pass->until = until;
+		return has_ticket;
+	}
+	pass->has_next = has_ticket;
+	pass->next = established->ticket;
+	pass->next_until = until;
+	phaze_tickets_set(device, phaze_control_only(device), pass);
+	return has_ticket;
+}
+
 void phaze_tickets_heard(struct device *device, struct phaze_member *member,
 						 const struct phaze_news_session *news) {
 	struct {

@@ -18,6 +18,15 @@ enum err phaze_tickets_give(const struct device *device, const struct phaze_memb
 /* The peer's from now on; that of before is none any more. NULL: it has none. */
 void phaze_tickets_set(struct device *device, struct phaze_member *member,
 					   const struct phaze_pass *pass);
+/*
+ * What a client's handshake brought. pass is of which login: filled in of this one, by the server's
+ * certificate; or that of the ticket which was shown. The ticket lasts no longer than such a login
+ * may, whatever the server says; a resumption's comes behind the one that was shown, and both are
+ * kept before the server hears of the session. Whether there is one.
+ */
+bool phaze_tickets_brought(struct device *device, const struct chain_mark *mark,
+						   const struct phaze_established *established, uint32_t seconds,
+						   struct phaze_pass *pass);
 /* A client has heard its server in a session by a ticket: which one is good is known. */
 void phaze_tickets_heard(struct device *device, struct phaze_member *member,
 						 const struct phaze_news_session *news);

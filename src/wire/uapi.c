@@ -87,6 +87,7 @@ static const struct row {
 	{"replace_endpoints", UAPI_REPLACE_ENDPOINTS, KIND_TRUE, 0},
 	{"address", UAPI_ADDRESS, KIND_INTERFACE, 0},
 	{"end", UAPI_END, KIND_NUMBER, UINT8_MAX},
+	{"login", UAPI_LOGIN, KIND_TRUE, 0},
 	{"password", UAPI_PASSWORD, KIND_PASSWORD, 0},
 	{"rate", UAPI_RATE, KIND_LARGE, 0},
 	{"quota", UAPI_QUOTA, KIND_LARGE, 0},

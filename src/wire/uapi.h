@@ -67,6 +67,9 @@ enum uapi_key {
 	UAPI_ADDRESS,
 	/* Of tunnels with logins again: */
 	UAPI_END, /* sessions, with this code for the other end */
+	/* At a client: name and password behind it are tried, and kept once they are accepted; without
+	 * them it is tried at once what is known. */
+	UAPI_LOGIN,
 	UAPI_PASSWORD,
 	UAPI_RATE,   /* bytes a second, each way; 0: any */
 	UAPI_QUOTA,  /* bytes that are left */

@@ -189,6 +189,7 @@ void calls_deliver(struct calls *calls) {
 		for (size_t k = 0; k < 2; k++)
 			deliver_to(&calls->items[i]->ends[k], calls->items[i]);
 	calls->client->dirty = calls->server->dirty = true;
+	calls->client->notified = calls->server->notified = true; /* run() follows */
 }
 
 /* As a reset: what was not read is lost. */

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,11 +180,198 @@ static void test_refused_password(void **state) {
 	logins_free(logins);
 }
 
+static int log_in(const struct logins *logins, const char *name, const char *password) {
+	struct uapi_text text = {.data = NULL};
+	char copy[512] = "";
+	uapi_put_key(&text, "public_key", logins->server_identity);
+	uapi_put_line(&text, "login=true");
+	if (name)
+		uapi_put_text(&text, "name", name);
+	if (password)
+		uapi_put_bytes(&text, "password", slice_of_text(password));
+	assert_true(text.size < sizeof copy);
+	memcpy(copy, text.data, text.size);
+	uapi_text_done(&text);
+	return logins_set(logins->client, copy);
+}
+
+static size_t count_events(const struct logins_host *host, enum device_event_kind kind) {
+	size_t count = 0;
+	for (size_t i = 0; i < host->event_count; i++)
+		count += host->events[i].kind == kind ? 1 : 0;
+	return count;
+}
+
+enum disaster { NONE, KILLED_MEANWHILE, KILLED, KILLED_AND_COMPACT, DISASTERS };
+
+/* A mistyped password: session, ticket and what was known are as before, whoever dies. */
+static void test_mistyped(void **state) {
+	for (size_t i = 0; i < DISASTERS; i++) {
+		struct logins *logins = logins_up(30 + i, &by_password);
+		const struct uapi_ticket ticket = logins->client_host.ticket;
+		assert_int_equal(log_in(logins, i % 2 ? "bob" : NULL, "wrong"), 0);
+		logins_run(logins, i == KILLED_MEANWHILE ? CLOCK_SECOND : 4 * CLOCK_SECOND);
+		const bool is_told = logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED) >= 0;
+		assert_int_equal(is_told, i != KILLED_MEANWHILE);
+		assert_int_equal(count_events(&logins->client_host, DEVICE_EVENT_ENDED), 0);
+		logins_assert_talking(logins, 1);
+		assert_memory_equal(logins->client_host.ticket.hash, ticket.hash, HASH_SIZE);
+		if (i == KILLED_AND_COMPACT)
+			compact(logins->client);
+		if (i != NONE) {
+			kill_client(logins);
+			logins_run(logins, CLOCK_SECOND);
+			logins_assert_talking(logins, 3);
+		}
+		assert_int_equal(logins->judged, 2);
+		/* The password of before, for when there is no ticket. */
+		assert_int_equal(
+			node_set(logins->server, "public_key=%s\nend=2\n", node_hex(logins->member_identity)),
+			0);
+		logins_run(logins, 3 * CLOCK_SECOND);
+		logins_assert_talking(logins, 5);
+		assert_int_equal(logins->judged, 3);
+		logins_free(logins);
+	}
+}
+
+/* What is accepted is kept, also for the next run, and the ticket of before is none. */
+static void test_accepted(void **state) {
+	const struct logins_options wrong = {.password = "wrong"};
+	for (size_t i = 0; i < 2; i++) {
+		struct logins *logins = logins_up(40 + i, &wrong);
+		logins_run(logins, 4 * CLOCK_SECOND);
+		assert_int_equal(log_in(logins, NULL, "secret"), 0);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 1);
+		const struct uapi_ticket before = logins->client_host.ticket;
+		assert_int_equal(log_in(logins, NULL, "secret"), 0);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 3);
+		assert_int_equal(logins->judged, 3);
+		assert_memory_not_equal(logins->client_host.ticket.hash, before.hash, HASH_SIZE);
+		if (i)
+			compact(logins->client);
+		assert_int_equal(
+			node_set(logins->server, "public_key=%s\nend=2\n", node_hex(logins->member_identity)),
+			0);
+		kill_client(logins);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 5);
+		assert_int_equal(logins->judged, 4);
+		logins_free(logins);
+	}
+}
+
+/* A server that has no place for another device: the one that logs in gives its own up. */
+static void test_devices(void **state) {
+	struct logins *logins = logins_up(50, &by_password);
+	logins->reject = DEVICE_REJECT_DEVICES;
+	assert_int_equal(log_in(logins, NULL, "secret"), 0);
+	logins_run(logins, 2500 * CLOCK_MILLISECOND);
+	assert_int_equal(logins->judged, 3);
+	assert_int_equal(logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED), -1);
+	assert_int_equal(count_events(&logins->server_host, DEVICE_EVENT_ENDED), 1);
+	assert_false(logins_is_connected(logins));
+	/* That does not help: then it is told so, and is back. */
+	logins_run(logins, 2500 * CLOCK_MILLISECOND);
+	assert_int_equal(count_events(&logins->client_host, DEVICE_EVENT_REFUSED), 1);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(logins->judged, 3);
+	/* And where it does. */
+	assert_int_equal(log_in(logins, NULL, "secret"), 0);
+	logins_run(logins, CLOCK_SECOND);
+	logins->reject = 0;
+	logins_run(logins, 2 * CLOCK_SECOND);
+	logins_assert_talking(logins, 3);
+	assert_int_equal(logins->judged, 5);
+	assert_int_equal(count_events(&logins->client_host, DEVICE_EVENT_REFUSED), 1);
+	logins_free(logins);
+}
+
+/* Who is busy is asked again, beside the session; what is wrong with the server ends it. */
+static void test_refused_otherwise(void **state) {
+	struct logins *logins = logins_up(51, &by_password);
+	logins->reject = DEVICE_REJECT_BUSY;
+	assert_int_equal(log_in(logins, NULL, "secret"), 0);
+	logins_run(logins, 60 * CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_true(logins->judged > 3);
+	logins->reject = 0;
+	logins_run(logins, 70 * CLOCK_SECOND);
+	logins_assert_talking(logins, 3);
+	const size_t judged = logins->judged;
+	logins->reject = DEVICE_REJECT_QUOTA;
+	assert_int_equal(log_in(logins, NULL, "secret"), 0);
+	logins_run(logins, 60 * CLOCK_SECOND);
+	assert_int_equal(logins->judged, judged + 1);
+	logins_assert_talking(logins, 5);
+	/* Without a session the ticket is not waited with for ever. */
+	logins->reject = DEVICE_REJECT_BUSY;
+	logins_end_session(logins);
+	assert_int_equal(log_in(logins, NULL, "secret"), 0);
+	node_link(logins->client, true);
+	logins_run(logins, 10 * CLOCK_SECOND);
+	logins_assert_apart(logins, 7);
+	logins_run(logins, 90 * CLOCK_SECOND);
+	logins_assert_talking(logins, 9);
+	logins_free(logins);
+}
+
+/* With nothing new to say what is known is tried at once; where nothing is, that is the answer. */
+static void test_nothing_new(void **state) {
+	const struct logins_options wrong = {.password = "wrong"}, none = {.password = NULL};
+	struct logins *logins = logins_up(52, &wrong);
+	logins_run(logins, 60 * CLOCK_SECOND);
+	assert_int_equal(logins->judged, 1);
+	assert_int_equal(log_in(logins, NULL, NULL), 0);
+	logins_run(logins, 3 * CLOCK_SECOND);
+	assert_int_equal(logins->judged, 2);
+	assert_int_equal(count_events(&logins->client_host, DEVICE_EVENT_REFUSED), 2);
+	logins_free(logins);
+
+	logins = logins_up(53, &none);
+	assert_int_equal(log_in(logins, NULL, NULL), ENOKEY);
+	assert_int_equal(log_in(logins, "bob", NULL), ENOKEY);
+	assert_int_equal(log_in(logins, NULL, "wrong"), 0);
+	logins_run(logins, 3 * CLOCK_SECOND);
+	assert_int_equal(count_events(&logins->client_host, DEVICE_EVENT_REFUSED), 1);
+	/* That is not kept. */
+	assert_int_equal(log_in(logins, NULL, NULL), ENOKEY);
+	logins->reject = DEVICE_REJECT_QUOTA;
+	assert_int_equal(log_in(logins, NULL, "secret"), 0);
+	logins_run(logins, 3 * CLOCK_SECOND);
+	assert_int_equal(count_events(&logins->client_host, DEVICE_EVENT_REFUSED), 2);
+	/* But where nothing else is, what may be right is. */
+	logins->reject = 0;
+	logins_run(logins, 10 * CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(log_in(logins, NULL, NULL), 0);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 3);
+	assert_int_equal(logins->judged, 3);
+	/* A login stands alone. */
+	assert_int_equal(node_set(logins->client, "keepalive=9\npublic_key=%s\nlogin=true\n",
+							  node_hex(logins->server_identity)),
+					 EINVAL);
+	assert_int_equal(node_set(logins->client,
+							  "public_key=%s\nlogin=true\npassword=00\nallowed_ip=10.0.0.0/8\n"
+							  "endpoint=192.0.2.1:1\n",
+							  node_hex(logins->server_identity)),
+					 EINVAL);
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nlogin=true\n", node_hex(logins->member_identity)),
+		EINVAL);
+	logins_free(logins);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unheard),          cmocka_unit_test(test_unheard_again),
-		cmocka_unit_test(test_neither),          cmocka_unit_test(test_none_follows),
-		cmocka_unit_test(test_refused_password),
+		cmocka_unit_test(test_unheard),           cmocka_unit_test(test_unheard_again),
+		cmocka_unit_test(test_neither),           cmocka_unit_test(test_none_follows),
+		cmocka_unit_test(test_refused_password),  cmocka_unit_test(test_mistyped),
+		cmocka_unit_test(test_accepted),          cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_refused_otherwise), cmocka_unit_test(test_nothing_new),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

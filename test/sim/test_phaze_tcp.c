@@ -470,6 +470,26 @@ static void test_drips(void **state) {
 	end(stage);
 }
 
+/* Who logs in by another connection would be another device: the session ends for it, and is back.
+ */
+static void test_mistyped(void **state) {
+	struct stage *stage = begin(360, &one_shard, "tcp", SIZE_MAX);
+	struct logins *logins = stage->logins;
+	run(stage, 2 * CLOCK_SECOND);
+	assert_talking(stage, 1);
+	const char *identity = node_hex(logins->server_identity);
+	assert_int_equal(
+		node_set(logins->client, "public_key=%s\nlogin=true\npassword=77726f6e67\n", identity), 0);
+	run(stage, CLOCK_SECOND);
+	assert_false(logins_is_connected(logins));
+	assert_true(logins_last_event(&logins->server_host, DEVICE_EVENT_ENDED) >= 0);
+	run(stage, 4 * CLOCK_SECOND);
+	assert_true(logins_last_event(&logins->client_host, DEVICE_EVENT_REFUSED) >= 0);
+	assert_talking(stage, 3);
+	assert_int_equal(logins->judged, 2);
+	end(stage);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cuts),
@@ -487,6 +507,7 @@ int main(void) {
 		cmocka_unit_test(test_nobodys),
 		cmocka_unit_test(test_nobodys_in_session),
 		cmocka_unit_test(test_drips),
+		cmocka_unit_test(test_mistyped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

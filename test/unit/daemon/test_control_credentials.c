@@ -51,7 +51,8 @@ static struct process_message expect_lines(struct stage *stage, const char *user
 	struct process_message set = stage_expect(stage, stage->net, PROCESS_SET);
 	assert_int_equal(set.tunnel, SLOT);
 	text_hex_encode(server, sizeof server, hex);
-	(void)snprintf(lines, sizeof lines, "public_key=%s\nupdate_only=true\nend=0\n%s", hex, user);
+	(void)snprintf(lines, sizeof lines, "public_key=%s\nupdate_only=true\nlogin=true\n%s", hex,
+				   user);
 	assert_string_equal(stage->text, lines);
 	return set;
 }
@@ -137,7 +138,8 @@ static void test_whose_word_it_is(void **state) {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		bring_up(&stage, TUNNEL(", username: bob"));
 		stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
-		assert_true(stage_is_quiet(stage.net, 50));
+		struct process_message set = expect_lines(&stage, "");
+		stage_result(stage.net, &set, 0, "");
 		happen_for(&stage, PROCESS_EVENT_REFUSED, rows[i].reject, "why");
 		assert_int_equal(stage_answer(&stage), 403);
 		stage_contains(&stage, rows[i].code);
@@ -166,7 +168,8 @@ static void test_nobody_there(void **state) {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		bring_up(&stage, rows[i].tunnel);
 		stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
-		assert_true(stage_is_quiet(stage.net, 50));
+		struct process_message set = expect_lines(&stage, "");
+		stage_result(stage.net, &set, 0, "");
 		for (int time = 1; time <= rows[i].times; time++) {
 			assert_true(stage_is_quiet(stage.tool, 20));
 			happen_for(&stage, rows[i].kind, (uint32_t)time, "");
@@ -189,15 +192,50 @@ static void test_what_net_does_not_take(void **state) {
 	shut_down(&stage);
 }
 
-/* What the configuration has of name and password goes there without anybody's doing. */
+/* What the configuration has of name and password may be on its way already. */
 static void test_what_is_known_already(void **state) {
+	static struct stage stage;
+	for (int taken = 0; taken < 2; taken++) {
+		bring_up(&stage, TUNNEL(", username: bob"));
+		stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
+		struct process_message set = expect_lines(&stage, "");
+		if (taken)
+			stage_result(stage.net, &set, 0, "");
+		give(&stage);
+		happen(&stage, PROCESS_EVENT_CONNECTED, "");
+		assert_int_equal(stage_answer(&stage), 200);
+		stage_contains(&stage, "out is connected to 192.0.2.1:51820 as bob");
+		if (!taken)
+			stage_result(stage.net, &set, 0, "");
+		shut_down(&stage);
+	}
+}
+
+/* Who has nothing to show hears so at once. */
+static void test_what_is_not_known(void **state) {
 	static struct stage stage;
 	bring_up(&stage, TUNNEL(", username: bob"));
 	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{}");
-	assert_true(stage_is_quiet(stage.net, 50));
+	struct process_message set = expect_lines(&stage, "");
+	stage_result(stage.net, &set, ENOKEY, "");
+	assert_int_equal(stage_answer(&stage), 403);
+	stage_contains(&stage, "no password is known");
+	shut_down(&stage);
+}
+
+/* What a net process tried the next one does not know: its session is by what was known before. */
+static void test_net_ends(void **state) {
+	static struct stage stage;
+	bring_up(&stage, TUNNEL(", username: bob"));
+	stage_ask(&stage, "POST", "/v1/tunnels/out/login", "{\"password\": \"x\"}");
+	struct process_message set = expect_lines(&stage, "name=bob\npassword=78\n");
+	stage_result(stage.net, &set, 0, "");
+	assert_true(stage_is_quiet(stage.tool, 50));
+	(void)close(stage.net);
+	stage_peer(&stage);
+	assert_int_equal(stage_answer(&stage), 503);
+	stage_contains(&stage, "log in again");
 	happen(&stage, PROCESS_EVENT_CONNECTED, "");
-	assert_int_equal(stage_answer(&stage), 200);
-	stage_contains(&stage, "out is connected to 192.0.2.1:51820 as bob");
 	shut_down(&stage);
 }
 
@@ -282,7 +320,9 @@ int main(void) {
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_the_tunnel_goes),
 		cmocka_unit_test(test_what_is_refused_at_once),
+		cmocka_unit_test(test_net_ends),
 		cmocka_unit_test(test_what_is_known_already),
+		cmocka_unit_test(test_what_is_not_known),
 		cmocka_unit_test(test_what_net_does_not_take),
 		cmocka_unit_test(test_who_is_let_in),
 		cmocka_unit_test(test_who_is_not),

@@ -92,6 +92,7 @@ static void test_words(void **state) {
 		{"replace_peers=true", UAPI_REPLACE_PEERS},
 		{"remove=true", UAPI_REMOVE},
 		{"update_only=true", UAPI_UPDATE_ONLY},
+		{"login=true", UAPI_LOGIN},
 		{"replace_allowed_ips=true", UAPI_REPLACE_ALLOWED_IPS},
 		{"replace_rules=true", UAPI_REPLACE_RULES},
 		{"protocol_version=1", UAPI_PROTOCOL_VERSION},

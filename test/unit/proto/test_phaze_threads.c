@@ -110,12 +110,17 @@ static uint64_t now_of(void *context) {
 	return clock_now();
 }
 
-/* Not the system's source: how its library locks inside, a thread sanitizer cannot see. */
+/*
+ * Not the system's source: how its library locks inside, a thread sanitizer cannot see. Mixed well
+ * (SplitMix64: Steele, Lea, Flood, OOPSLA 2014), as a session whose id another one has is refused.
+ */
 static void fill(void *context, void *out_data, size_t size) {
 	static _Atomic uint64_t state;
 	for (size_t i = 0; i < size; i++) {
 		uint64_t next = atomic_fetch_add(&state, 1) * UINT64_C(0x9e3779b97f4a7c15);
-		((uint8_t *)out_data)[i] = (uint8_t)(next >> 40 ^ next >> 56);
+		next = (next ^ next >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		next = (next ^ next >> 27) * UINT64_C(0x94d049bb133111eb);
+		((uint8_t *)out_data)[i] = (uint8_t)(next >> 56);
 	}
 }
 

@@ -14,6 +14,7 @@ enum err control_logins_open(struct control *control) {
 		return ERR_NO_MEMORY;
 	list_init(&logins->items);
 	list_init(&logins->tickets);
+	list_init(&logins->late);
 	/* One processor is left to those who move packets, where there are several. */
 	unsigned half = control_work_processors() / 2;
 	logins->running_max = half < 1                            ? 1
@@ -42,6 +43,7 @@ void control_logins_done(struct control *control) {
 			control_logins_answer(login, PROCESS_REJECT_BUSY);
 	}
 	control_logins_flush(control);
+	control_logins_late_done(logins);
 	guess_delay_free(logins->delay);
 	free(logins);
 	control->logins = NULL;
@@ -52,8 +54,10 @@ uint64_t control_logins_run(struct control *control, uint64_t now) {
 	if (!control->logins)
 		return CLOCK_NEVER;
 	const uint64_t usage = control_logins_usage_run(control, now),
-				   orders = control_logins_repeat(control, now);
-	return usage < orders ? usage : orders;
+				   orders = control_logins_repeat(control, now),
+				   late = control_logins_late_run(control, now),
+				   next = usage < orders ? usage : orders;
+	return late < next ? late : next;
 }
 
 void control_logins_hear(struct control *control, const struct channel_message *message) {

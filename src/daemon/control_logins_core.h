@@ -75,7 +75,9 @@ struct control_logins {
 	struct list items; /* struct control_login, in order of arrival */
 	size_t count, running, running_max;
 	struct list tickets; /* that are to be kept, in order of arrival */
-	uint64_t turn;       /* of who was looked at last */
+	struct list late;    /* right passwords of those who had gone, the oldest first */
+	size_t late_count;
+	uint64_t turn; /* of who was looked at last */
 	struct {
 		uint64_t figures_at; /* ns: when to ask for all of its members' again */
 		bool is_doubtful;    /* an order was lost */
@@ -133,6 +135,18 @@ void control_logins_abandon(struct control *control, const struct process_messag
 void control_logins_next(struct control *control);
 /* The login is freed. */
 void control_logins_answer(struct control_login *login, enum process_reject reject);
+
+/* control_logins_late.c */
+
+/* True: one that is being looked at is this one from now on, which is the caller's. */
+bool control_logins_take_over(struct control_login *login);
+/* True: its password was looked at just now, and compared with the hash that it has now. */
+bool control_logins_was_right(struct control_login *login);
+/* In place of control_logins_answer(): it was right, and has gone. */
+void control_logins_keep_late(struct control_login *login);
+/* Forgets what is due, and returns the next deadline. */
+uint64_t control_logins_late_run(struct control *control, uint64_t now);
+void control_logins_late_done(struct control_logins *logins);
 
 /* control_logins_verdict.c */
 

@@ -99,7 +99,8 @@ static void looked(void *context) {
 	struct control *control = login->control;
 	struct control_logins *logins = control->logins;
 	logins->running--;
-	wipe(login->password, sizeof login->password);
+	if (login->result || !login->abandoned)
+		wipe(login->password, sizeof login->password);
 	if (login->result == ERR_AUTHENTICATION) {
 		/* Also of who has gone meanwhile: he might come back by the answer that he guesses. */
 		guess_delay_wrong(logins->delay, login->delay_key, clock_now());
@@ -108,6 +109,8 @@ static void looked(void *context) {
 		log_limited(&logins->unanswered, LOG_ERROR, "a password could not be looked at: %s",
 					err_text(login->result));
 		control_logins_answer(login, PROCESS_REJECT_BUSY);
+	} else if (login->abandoned) {
+		control_logins_keep_late(login);
 	} else {
 		control_logins_admit(login);
 	}
@@ -242,6 +245,15 @@ static bool can_judge(const struct control_tunnel *tunnel) {
 	return tunnel && control_logins_is_server(tunnel) && tunnel->synced && tunnel->control->store;
 }
 
+static void admit_again(struct control_login *login) {
+	const struct control_logins *logins = login->control->logins;
+	wipe(login->password, sizeof login->password);
+	if (guess_delay_left(logins->delay, login->delay_key, clock_now()) > 0)
+		control_logins_answer(login, PROCESS_REJECT_BUSY);
+	else
+		control_logins_admit(login);
+}
+
 static enum err take(struct control_tunnel *tunnel, const struct process_message *message,
 					 const struct process_login *asked) {
 	struct control *control = tunnel->control;
@@ -272,8 +284,15 @@ static enum err take(struct control_tunnel *tunnel, const struct process_message
 		memcpy(login->user, asked->user.data, asked->user.size);
 	if (asked->password.size > 0)
 		memcpy(login->password, asked->password.data, asked->password.size);
+	if (control_logins_take_over(login)) {
+		wipe(login, sizeof *login);
+		free(login);
+		return ERR_OK;
+	}
 	list_append(&logins->items, &login->link);
 	logins->count++;
+	if (control_logins_was_right(login))
+		admit_again(login);
 	return ERR_OK;
 }
 

@@ -233,6 +233,63 @@ static void test_abandoned(void **state) {
 	assert_int_equal(wait_after_another(desk, "alice"), 2 * GUESS_DELAY_FIRST);
 }
 
+static void wait_for_all(struct logins_desk *desk) {
+	for (int turns = 0; desk->control.logins->count > 0; turns++) {
+		assert_true(turns < 20000);
+		logins_desk_turn(desk);
+	}
+}
+
+/* What takes longer than a client waits is for who comes again. */
+static void test_looked_at_too_late(void **state) {
+	struct logins_desk *desk = *state;
+	struct control_logins *logins = desk->control.logins;
+	struct store_user user = logins_desk_user("alice");
+	struct process_message abandon = {.type = PROCESS_ABANDON};
+	struct process_verdict verdict = {.id = 0};
+	logins_desk_add(desk, &user);
+	/* While it is looked at: */
+	abandon.login.id = logins_desk_ask(desk, "alice", "password", HOME);
+	logins_desk_hear(desk, abandon, slice_of(NULL, 0));
+	const uint64_t wrong = logins_desk_ask(desk, "alice", "passwore", HOME),
+				   again = logins_desk_ask(desk, "alice", "password", "192.0.2.1:4712");
+	assert_int_equal(logins->count, 2);
+	/* In either order, as the device has to be told of who is let in. */
+	for (int i = 0; i < 2; i++) {
+		assert_true(logins_desk_verdict(desk, 20000, &verdict));
+		assert_true(verdict.id == again || verdict.id == wrong);
+		assert_int_equal(verdict.reject, verdict.id == again ? PROCESS_ACCEPTED
+															 : PROCESS_REJECT_CREDENTIALS);
+	}
+	/* And behind that, once, for the same password alone. */
+	guess_delay_right(logins->delay,
+					  guess_delay_key(logins->delay, slice_of_text("alice"),
+									  &logins_desk_member(desk, "alice")->watched.from.address));
+	abandon.login.id = logins_desk_ask(desk, "alice", "password", HOME);
+	logins_desk_hear(desk, abandon, slice_of(NULL, 0));
+	wait_for_all(desk);
+	assert_int_equal(logins->late_count, 1);
+	(void)logins_desk_ask(desk, "alice", "passwor", ELSEWHERE);
+	assert_int_equal(logins->running, 1);
+	const uint64_t last = logins_desk_ask(desk, "alice", "password", HOME);
+	assert_int_equal(logins->running, 1);
+	assert_int_equal(logins->late_count, 0);
+	bool found = false;
+	while (!found) {
+		assert_true(logins_desk_verdict(desk, 20000, &verdict));
+		found = verdict.id == last;
+	}
+	assert_int_equal(verdict.reject, PROCESS_ACCEPTED);
+	wait_for_all(desk);
+	/* It is not kept for long. */
+	abandon.login.id = logins_desk_ask(desk, "alice", "password", HOME);
+	logins_desk_hear(desk, abandon, slice_of(NULL, 0));
+	wait_for_all(desk);
+	assert_int_equal(logins->late_count, 1);
+	(void)control_logins_run(&desk->control, clock_now() + 31 * CLOCK_SECOND);
+	assert_int_equal(logins->late_count, 0);
+}
+
 /* The only verdict that is there: that login is to come again. */
 static void is_sent_away(struct logins_desk *desk, uint64_t id) {
 	struct channel_message message;
@@ -379,6 +436,7 @@ int main(void) {
 		row(test_smaller_pool),
 		row(test_wrong_guesses_wait),
 		row(test_abandoned),
+		row(test_looked_at_too_late),
 		row(test_bounds),
 		row(test_turns),
 		row(test_one_address),

@@ -28,6 +28,9 @@ enum {
  * there are those who came later. */
 #define CONTROL_LOGINS_PATIENCE (12 * CLOCK_SECOND)
 
+/* A lease that was not used for so many seconds may be taken back where no address is free. */
+#define CONTROL_LOGINS_IDLE (UINT64_C(30) * 24 * 3600)
+
 /* How long a member is taken for who was let in, and has not begun yet. */
 #define CONTROL_LOGINS_RESERVED (20 * CLOCK_SECOND)
 
@@ -135,6 +138,14 @@ void control_logins_abandon(struct control *control, const struct process_messag
 void control_logins_next(struct control *control);
 /* The login is freed. */
 void control_logins_answer(struct control_login *login, enum process_reject reject);
+
+/* control_logins_reclaim.c */
+
+/* True: an address that was a lease's of nobody who is there is free; lines that have the device
+ * know that are added. */
+bool control_logins_reclaim(struct control_tunnel *tunnel, struct uapi_text *text);
+/* Whether both addresses are still those of the tunnel's networks. */
+bool control_logins_has_place(const struct config_prefixes *pool, const struct store_lease *lease);
 
 /* control_logins_late.c */
 

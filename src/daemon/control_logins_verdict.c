@@ -76,42 +76,6 @@ static enum err look(void *context, const char *tunnel, const struct store_lease
 	return ERR_OK;
 }
 
-/* Those that directory_next_addresses() would give: not the first of a network, nor the last of a
- * v4 one. */
-static bool is_in(const struct prefix *network, const struct address *address) {
-	const size_t size = address_size(address), bits = 8 * size;
-	const struct prefix whole = {*address, (uint8_t)bits};
-	struct prefix first = {*address, network->length}, last = first;
-	if (!prefix_covers(network, &whole) || address_equal(&network->address, address))
-		return false;
-	prefix_mask(&first);
-	for (size_t i = network->length; i < bits; i++)
-		last.address.bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	return network->length + 1U >= bits ||
-		   (!address_equal(&first.address, address) &&
-			!(address->family == ADDRESS_V4 && address_equal(&last.address, address)));
-}
-
-static bool is_in_pool(const struct config_prefixes *pool, const struct address *address) {
-	for (size_t i = 0; i < pool->count; i++)
-		if (is_in(&pool->items[i], address))
-			return true;
-	return false;
-}
-
-/* The networks may be others than when it was made. */
-static bool has_place(const struct config_prefixes *pool, const struct store_lease *lease) {
-	bool v4 = false, v6 = false;
-	for (size_t i = 0; i < pool->count; i++) {
-		const struct prefix *network = &pool->items[i];
-		bool has_room = network->length < 8 * address_size(&network->address);
-		v4 |= has_room && network->address.family == ADDRESS_V4;
-		v6 |= has_room && network->address.family == ADDRESS_V6;
-	}
-	return (lease->v4.family ? is_in_pool(pool, &lease->v4) : !v4) &&
-		   (lease->v6.family ? is_in_pool(pool, &lease->v6) : !v6);
-}
-
 static enum err give_addresses(const struct control_tunnel *tunnel, struct store_lease *lease) {
 	struct prefix prefixes[DIRECTORY_ADDRESSES_MAX];
 	size_t count;
@@ -161,8 +125,9 @@ static void look_again(struct control_tunnel *tunnel) {
 		*next = now + CONTROL_LOGINS_FIGURES_INTERVAL;
 }
 
+/* text: what the device has to hear before it has the lease. */
 static enum process_reject choose(const struct control_login *login, const struct store_user *user,
-								  struct store_lease *out_lease) {
+								  struct store_lease *out_lease, struct uapi_text *text) {
 	struct control *control = login->control;
 	struct control_tunnel *tunnel = login->tunnel;
 	struct choice choice = {.tunnel = tunnel, .from = &login->from, .devices = user->devices};
@@ -185,9 +150,11 @@ static enum process_reject choose(const struct control_login *login, const struc
 			return PROCESS_REJECT_BUSY;
 	}
 	enum err error = ERR_OK;
-	if (is_new || !has_place(&tunnel->config->addresses, lease)) {
+	if (is_new || !control_logins_has_place(&tunnel->config->addresses, lease)) {
 		forget_member(tunnel, lease->member);
 		error = give_addresses(tunnel, lease);
+		if (error == ERR_LIMIT && control_logins_reclaim(tunnel, text))
+			error = give_addresses(tunnel, lease);
 	}
 	if (error)
 		return reject_of(error);
@@ -224,26 +191,29 @@ static enum process_reject let_in(struct control_login *login, const struct stor
 	struct control_tunnel *tunnel = login->tunnel;
 	struct directory_peer *member = NULL;
 	struct store_lease lease;
-	enum process_reject reject = choose(login, user, &lease);
-	if (reject)
+	struct control_logins_order order = {0};
+	enum process_reject reject = choose(login, user, &lease, &order.text);
+	enum err error = reject ? ERR_OK
+							: control_logins_add_member(tunnel->directory, tunnel->config, user,
+														&lease, &member);
+	if (!reject && !member)
+		reject = error == ERR_NO_MEMORY ? PROCESS_REJECT_BUSY : PROCESS_REJECT_ADDRESS;
+	if (reject) {
+		control_logins_send(tunnel, &order);
 		return reject;
-	enum err error =
-		control_logins_add_member(tunnel->directory, tunnel->config, user, &lease, &member);
-	if (error || !member)
-		return error == ERR_NO_MEMORY ? PROCESS_REJECT_BUSY : PROCESS_REJECT_ADDRESS;
+	}
 	member->watched.reserved_until = clock_now() + CONTROL_LOGINS_RESERVED;
 	member->watched.from = login->from;
 	memcpy(login->member, lease.member, sizeof login->member);
 	login->state = CONTROL_LOGIN_SETTING;
-	struct uapi_text text = {.data = NULL};
 	/* A session of before the user was locked may still be there. */
 	if (lease.epoch < user->epoch) {
-		control_logins_put_end(&text, lease.member, CONTROL_LOGINS_REVOKED);
+		control_logins_put_end(&order.text, lease.member, CONTROL_LOGINS_REVOKED);
 		login->epoch = user->epoch;
 	}
-	control_logins_put_member(&text, tunnel, user, &lease);
-	control_net_set(tunnel, &text, set_done, login);
-	uapi_text_done(&text);
+	control_logins_put_member(&order.text, tunnel, user, &lease);
+	control_net_set(tunnel, &order.text, set_done, login);
+	uapi_text_done(&order.text);
 	return PROCESS_ACCEPTED;
 }
 

@@ -7,7 +7,7 @@
 #include "store/store.h"
 #include "store/store_core.h"
 
-enum statement { ADD, CHANGE, ENDED, REMOVE, FIND, EACH, OF_TUNNEL, OF_ALL };
+enum statement { ADD, CHANGE, ENDED, REMOVE, FIND, EACH, IDLE, OF_TUNNEL, OF_ALL };
 
 #define COLUMNS "SELECT user, number, member, v4, v6, used, epoch, tunnel FROM lease "
 
@@ -21,6 +21,11 @@ static const char *const texts[STORE_LEASES_STATEMENTS] = {
 	[REMOVE] = "DELETE FROM lease WHERE tunnel = ?1 AND member = ?2",
 	[FIND] = COLUMNS "WHERE tunnel = ?1 AND member = ?2",
 	[EACH] = COLUMNS "WHERE tunnel = ?1 ORDER BY user, number",
+	[IDLE] = "SELECT user, number, member, v4, v6, lease.used, lease.epoch, tunnel,"
+			 " (disabled OR (expires > 0 AND expires <= ?2)) AS is_out"
+			 " FROM lease JOIN user ON user.id = lease.user"
+			 " WHERE tunnel = ?1 AND (is_out OR lease.used < ?3)"
+			 " ORDER BY is_out DESC, lease.used, lease.id",
 	[OF_TUNNEL] = COLUMNS "WHERE tunnel = ?1 AND user = ?2 ORDER BY used DESC, number",
 	[OF_ALL] = COLUMNS "WHERE user = ?2 ORDER BY tunnel, number",
 };
@@ -168,6 +173,20 @@ enum err store_leases_each(struct store *store, const char *tunnel,
 	return error ? error
 				 : statement_each(statement, statement_bind_text(statement, 1, tunnel), take_each,
 								  &taking);
+}
+
+enum err store_leases_idle(struct store *store, const char *tunnel, uint64_t now, uint64_t since,
+						   enum err (*take)(void *context, const struct store_lease *lease),
+						   void *context) {
+	struct taking taking = {.take = take, .context = context};
+	sqlite3_stmt *statement;
+	enum err error = ready(store, IDLE, &statement);
+	if (error)
+		return error;
+	int code = statement_bind_text(statement, 1, tunnel);
+	code |= sqlite3_bind_int64(statement, 2, (sqlite3_int64)now);
+	code |= sqlite3_bind_int64(statement, 3, (sqlite3_int64)since);
+	return statement_each(statement, code, take_each, &taking);
 }
 
 static enum err take_of(void *context, sqlite3_stmt *row) {

@@ -48,6 +48,13 @@ enum err store_leases_each(struct store *store, const char *tunnel,
 						   enum err (*take)(void *context, const struct store_lease *lease),
 						   void *context);
 /*
+ * Those of a tunnel that nobody misses: of users who are disabled or expired, then those that were
+ * not used since then, each used the longest ago first. Seconds since the Unix epoch.
+ */
+enum err store_leases_idle(struct store *store, const char *tunnel, uint64_t now, uint64_t since,
+						   enum err (*take)(void *context, const struct store_lease *lease),
+						   void *context);
+/*
  * One user's, with the tunnel's name: of that tunnel, those used last first; or of all tunnels with
  * tunnel NULL, by tunnel and number.
  */

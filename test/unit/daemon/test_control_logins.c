@@ -178,6 +178,63 @@ static void test_full_pool(void **state) {
 	assert_int_equal(logins_desk_login(desk, "bob", "password", HOME), PROCESS_REJECT_ADDRESS);
 }
 
+static void set_used(struct logins_desk *desk, const char *name, uint64_t used) {
+	uint8_t member[TEXT_KEY_SIZE];
+	struct store_lease lease;
+	assert_int_equal(member_identity("um0", name, 1, member), ERR_OK);
+	assert_int_equal(store_leases_find(desk->bench->store, "um0", member, &lease), ERR_OK);
+	lease.used = used;
+	assert_int_equal(store_leases_change(desk->bench->store, "um0", &lease), ERR_OK);
+}
+
+/* Where no address is free, those go to others of whom nobody will come. */
+static void test_addresses_are_taken_back(void **state) {
+	static const char *const names[] = {"alice", "bob", "carol", "dave", "erin", "frank"};
+	struct logins_desk *desk = *state;
+	struct store_user users[6];
+	const uint64_t now = clock_wall_now() / CLOCK_SECOND, old = now - CONTROL_LOGINS_IDLE - 60;
+	char line[128], hex[TEXT_KEY_HEX_SIZE];
+	uint8_t member[TEXT_KEY_SIZE];
+	desk->pool[0].length = 29; /* five addresses beside the server's */
+	for (size_t i = 0; i < 6; i++) {
+		users[i] = logins_desk_user(names[i]);
+		logins_desk_add(desk, &users[i]);
+		if (i < 5)
+			assert_int_equal(logins_desk_login(desk, names[i], "password", HOME), PROCESS_ACCEPTED);
+	}
+	/* All were here just now, and may be about to begin; then they are not. */
+	for (size_t i = 0; i < 5; i++)
+		logins_desk_member(desk, names[i])->watched.reserved_until = 0;
+	assert_int_equal(logins_desk_login(desk, "frank", "password", HOME), PROCESS_REJECT_ADDRESS);
+	/* The least recently used one that has no session; after those of who may not come. */
+	logins_desk_begins(desk, "alice");
+	control_logins_flush(&desk->control);
+	set_used(desk, "alice", 1);
+	set_used(desk, "bob", old);
+	set_used(desk, "carol", old - 1);
+	users[3].disabled = true;
+	assert_int_equal(store_users_change(desk->bench->store, &users[3]), ERR_OK);
+	static const char *const order[] = {"dave", "carol", "bob"};
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(member_identity("um0", order[i], 1, member), ERR_OK);
+		text_hex_encode(member, sizeof member, hex);
+		(void)snprintf(line, sizeof line, "public_key=%s\nremove=true\n", hex);
+		assert_int_equal(logins_desk_login(desk, "frank", "password", HOME), PROCESS_ACCEPTED);
+		const char *removal = strstr(desk->set, line);
+		assert_non_null(removal);
+		assert_non_null(strstr(removal, "\nname=frank"));
+		assert_null(logins_desk_member(desk, order[i]));
+		/* From another place it is another device. */
+		logins_desk_member(desk, i == 0   ? "frank"
+								 : i == 1 ? "frank/2"
+										  : "frank/3")
+			->watched.from = (struct endpoint){.port = 9};
+	}
+	/* Those who were here lately keep theirs. */
+	assert_non_null(logins_desk_member(desk, "alice"));
+	assert_non_null(logins_desk_member(desk, "erin"));
+}
+
 /* What is left of a network that was larger may be no address for anybody. */
 static void test_smaller_pool(void **state) {
 	static const struct {
@@ -258,8 +315,8 @@ static void test_looked_at_too_late(void **state) {
 	for (int i = 0; i < 2; i++) {
 		assert_true(logins_desk_verdict(desk, 20000, &verdict));
 		assert_true(verdict.id == again || verdict.id == wrong);
-		assert_int_equal(verdict.reject, verdict.id == again ? PROCESS_ACCEPTED
-															 : PROCESS_REJECT_CREDENTIALS);
+		assert_int_equal(verdict.reject,
+						 verdict.id == again ? PROCESS_ACCEPTED : PROCESS_REJECT_CREDENTIALS);
 	}
 	/* And behind that, once, for the same password alone. */
 	guess_delay_right(logins->delay,
@@ -426,21 +483,14 @@ static void test_busy(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		row(test_let_in),
-		row(test_wrong_credentials),
-		row(test_certificates),
-		row(test_accounts_at_their_end),
-		row(test_devices),
-		row(test_leases_stay),
-		row(test_full_pool),
-		row(test_smaller_pool),
-		row(test_wrong_guesses_wait),
-		row(test_abandoned),
-		row(test_looked_at_too_late),
-		row(test_bounds),
-		row(test_turns),
-		row(test_one_address),
-		row(test_patience),
+		row(test_let_in),       row(test_wrong_credentials),
+		row(test_certificates), row(test_accounts_at_their_end),
+		row(test_devices),      row(test_leases_stay),
+		row(test_full_pool),    row(test_addresses_are_taken_back),
+		row(test_smaller_pool), row(test_wrong_guesses_wait),
+		row(test_abandoned),    row(test_looked_at_too_late),
+		row(test_bounds),       row(test_turns),
+		row(test_one_address),  row(test_patience),
 		row(test_busy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "base/wipe.h"
+#include "proto/device_draft.h"
 #include "proto/mighty_command.h"
 #include "session/packet_policy.h"
-
-enum { FIRST_CAPACITY = 8 };
 
 void mighty_drafts_init(struct mighty_drafts *drafts, struct device *device) {
 	*drafts = (struct mighty_drafts){.device = device, .current = SIZE_MAX};
@@ -31,29 +30,11 @@ void mighty_drafts_done(struct mighty_drafts *drafts) {
 	key_table_done(&drafts->by_identity);
 }
 
-/* Room for one more; size is an item's. */
-static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
-	if (count < *capacity)
-		return true;
-	size_t wanted = *capacity > 0 ? 2 * *capacity : FIRST_CAPACITY;
-	void *larger = reallocarray(*items, wanted, size);
-	if (!larger)
-		return false;
-	*items = larger;
-	*capacity = wanted;
-	return true;
-}
-
 static void add_host(struct mighty_draft *draft, const struct prefix *prefix) {
-	if (!mighty_control_is_address(prefix))
-		return;
-	for (size_t i = 0; i < draft->host_count; i++)
-		if (prefix_equal(&draft->hosts[i], prefix))
-			return;
-	if (draft->host_count == INTERFACE_SETTINGS_ADDRESSES_MAX)
+	if (mighty_control_is_address(prefix) &&
+		device_draft_add_prefix(draft->hosts, &draft->host_count, INTERFACE_SETTINGS_ADDRESSES_MAX,
+								prefix))
 		draft->too_many_hosts = true;
-	else
-		draft->hosts[draft->host_count++] = *prefix;
 }
 
 static void take_host(struct mighty_draft *draft, const struct prefix *prefix) {
@@ -89,7 +70,8 @@ static bool is_present(const struct mighty_draft *draft) {
 
 static struct mighty_draft *add_draft(struct mighty_drafts *drafts,
 									  const uint8_t identity[static HASH_SIZE]) {
-	if (!grow((void **)&drafts->items, drafts->count, &drafts->capacity, sizeof *drafts->items))
+	if (!device_draft_grow((void **)&drafts->items, drafts->count, &drafts->capacity,
+						   sizeof *drafts->items))
 		return NULL;
 	struct mighty_draft *draft = calloc(1, sizeof *draft);
 	if (!draft)
@@ -148,26 +130,21 @@ static int set_key(struct mighty_drafts *drafts, struct mighty_draft *draft,
 	return draft->made ? 0 : ENOMEM;
 }
 
+/* One that is there already changes nothing. */
 static int add_endpoint(struct mighty_draft *draft, const struct endpoint *endpoint) {
-	for (size_t i = 0; i < draft->endpoint_count; i++)
-		if (endpoint_equal(&draft->endpoints[i], endpoint))
-			return 0;
-	if (draft->endpoint_count == MIGHTY_ENDPOINTS_MAX)
-		return ENOSPC;
-	draft->endpoints[draft->endpoint_count++] = *endpoint;
-	draft->endpoints_changed = true;
-	return 0;
+	const size_t before = draft->endpoint_count;
+	int failed = device_draft_add_endpoint(draft->endpoints, &draft->endpoint_count,
+										   MIGHTY_ENDPOINTS_MAX, endpoint);
+	draft->endpoints_changed |= draft->endpoint_count != before;
+	return failed;
 }
 
 static int add_address(struct mighty_draft *draft, const struct prefix *address) {
-	for (size_t i = 0; i < draft->address_count; i++)
-		if (prefix_equal(&draft->addresses[i], address))
-			return 0;
-	if (draft->address_count == INTERFACE_SETTINGS_ADDRESSES_MAX)
-		return ENOSPC;
-	draft->addresses[draft->address_count++] = *address;
-	draft->addresses_changed = true;
-	return 0;
+	const size_t before = draft->address_count;
+	int failed = device_draft_add_prefix(draft->addresses, &draft->address_count,
+										 INTERFACE_SETTINGS_ADDRESSES_MAX, address);
+	draft->addresses_changed |= draft->address_count != before;
+	return failed;
 }
 
 /* Rules of before are a beginning; by themselves they change nothing. */
@@ -193,8 +170,8 @@ static int add_rule(struct mighty_draft *draft, const char *text) {
 	draft->rules_changed = true;
 	if (draft->rule_count == PACKET_POLICY_RULES_MAX)
 		return ENOSPC;
-	if (!grow((void **)&draft->rules, draft->rule_count, &draft->rule_capacity,
-			  sizeof *draft->rules))
+	if (!device_draft_grow((void **)&draft->rules, draft->rule_count, &draft->rule_capacity,
+						   sizeof *draft->rules))
 		return ENOMEM;
 	draft->rules[draft->rule_count++] = rule;
 	return 0;
@@ -202,8 +179,8 @@ static int add_rule(struct mighty_draft *draft, const char *text) {
 
 static int edit_prefixes(struct mighty_drafts *drafts, enum mighty_prefix_edit_kind kind,
 						 const struct prefix *prefix) {
-	if (!grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
-			  sizeof *drafts->edits))
+	if (!device_draft_grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
+						   sizeof *drafts->edits))
 		return ENOMEM;
 	struct mighty_prefix_edit *edit = &drafts->edits[drafts->edit_count++];
 	*edit = (struct mighty_prefix_edit){

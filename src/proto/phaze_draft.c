@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "base/wipe.h"
+#include "proto/device_draft.h"
 #include "proto/phaze_dial.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
-
-enum { FIRST_CAPACITY = 8 };
 
 void phaze_drafts_init(struct phaze_drafts *drafts, struct device *device) {
 	*drafts = (struct phaze_drafts){.device = device, .current = SIZE_MAX};
@@ -39,22 +38,10 @@ void phaze_drafts_done(struct phaze_drafts *drafts) {
 	key_table_done(&drafts->by_identity);
 }
 
-/* Room for one more; size is an item's. */
-static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
-	if (count < *capacity)
-		return true;
-	size_t wanted = *capacity > 0 ? 2 * *capacity : FIRST_CAPACITY;
-	void *larger = reallocarray(*items, wanted, size);
-	if (!larger)
-		return false;
-	*items = larger;
-	*capacity = wanted;
-	return true;
-}
-
 static struct phaze_draft *add_draft(struct phaze_drafts *drafts,
 									 const uint8_t identity[static HASH_SIZE]) {
-	if (!grow((void **)&drafts->items, drafts->count, &drafts->capacity, sizeof *drafts->items))
+	if (!device_draft_grow((void **)&drafts->items, drafts->count, &drafts->capacity,
+						   sizeof *drafts->items))
 		return NULL;
 	struct phaze_draft *draft = calloc(1, sizeof *draft);
 	if (!draft)
@@ -100,30 +87,10 @@ static void remove_peer(struct phaze_drafts *drafts, struct phaze_draft *draft) 
 	drafts->gone = true;
 }
 
-static int add_endpoint(struct phaze_profile *profile, const struct endpoint *endpoint) {
-	for (size_t i = 0; i < profile->endpoint_count; i++)
-		if (endpoint_equal(&profile->endpoints[i], endpoint))
-			return 0;
-	if (profile->endpoint_count == PHAZE_ENDPOINTS_MAX)
-		return ENOSPC;
-	profile->endpoints[profile->endpoint_count++] = *endpoint;
-	return 0;
-}
-
-static int add_address(struct phaze_profile *profile, const struct prefix *address) {
-	for (size_t i = 0; i < profile->address_count; i++)
-		if (prefix_equal(&profile->addresses[i], address))
-			return 0;
-	if (profile->address_count == INTERFACE_SETTINGS_ADDRESSES_MAX)
-		return ENOSPC;
-	profile->addresses[profile->address_count++] = *address;
-	return 0;
-}
-
 static int edit_prefixes(struct phaze_drafts *drafts, enum phaze_prefix_edit_kind kind,
 						 const struct prefix *prefix) {
-	if (!grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
-			  sizeof *drafts->edits))
+	if (!device_draft_grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
+						   sizeof *drafts->edits))
 		return ENOMEM;
 	struct phaze_prefix_edit *edit = &drafts->edits[drafts->edit_count++];
 	*edit = (struct phaze_prefix_edit){
@@ -178,10 +145,12 @@ static int take_profile(struct phaze_draft *draft, const struct uapi_entry *line
 		return 0;
 	case UAPI_ENDPOINT:
 		draft->parts |= PHAZE_DRAFT_ENDPOINTS;
-		return add_endpoint(profile, &line->endpoint);
+		return device_draft_add_endpoint(profile->endpoints, &profile->endpoint_count,
+										 PHAZE_ENDPOINTS_MAX, &line->endpoint);
 	case UAPI_ADDRESS:
 		begin_addresses(draft);
-		return add_address(profile, &line->prefix);
+		return device_draft_add_prefix(profile->addresses, &profile->address_count,
+									   INTERFACE_SETTINGS_ADDRESSES_MAX, &line->prefix);
 	case UAPI_RATE:
 		draft->parts |= PHAZE_DRAFT_RATE;
 		profile->rate = line->large;

@@ -38,3 +38,29 @@ int device_draft_add_prefix(struct prefix *prefixes, size_t *count, size_t most,
 	prefixes[(*count)++] = *prefix;
 	return 0;
 }
+
+int device_draft_edits_take(struct device_draft_edits *edits, const struct uapi_entry *line,
+							size_t draft, unsigned removals) {
+	struct device_draft_edit edit = {.draft = draft, .removals = removals};
+	switch (line->key) {
+	case UAPI_REPLACE_ALLOWED_IPS:
+		edit.kind = DEVICE_DRAFT_PREFIXES_REPLACED;
+		break;
+	case UAPI_ALLOWED_IP:
+		edit.kind = line->subtract ? DEVICE_DRAFT_PREFIX_TAKEN : DEVICE_DRAFT_PREFIX_ADDED;
+		edit.prefix = line->prefix;
+		break;
+	default:
+		return EINVAL;
+	}
+	if (!device_draft_grow((void **)&edits->items, edits->count, &edits->capacity,
+						   sizeof *edits->items))
+		return ENOMEM;
+	edits->items[edits->count++] = edit;
+	return 0;
+}
+
+void device_draft_edits_done(struct device_draft_edits *edits) {
+	free(edits->items);
+	*edits = (struct device_draft_edits){.count = 0};
+}

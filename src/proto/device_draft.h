@@ -19,3 +19,28 @@ int device_draft_add_endpoint(struct endpoint *endpoints, size_t *count, size_t 
 							  const struct endpoint *endpoint);
 int device_draft_add_prefix(struct prefix *prefixes, size_t *count, size_t most,
 							const struct prefix *prefix);
+
+enum device_draft_edit_kind {
+	DEVICE_DRAFT_PREFIXES_REPLACED,
+	DEVICE_DRAFT_PREFIX_ADDED,
+	DEVICE_DRAFT_PREFIX_TAKEN,
+};
+
+/* Allowed IPs are edited in the order of their lines, as they move between peers. */
+struct device_draft_edit {
+	size_t draft;      /* its place */
+	unsigned removals; /* the draft's when the line came */
+	enum device_draft_edit_kind kind;
+	struct prefix prefix;
+};
+
+/* Zeroed there are none. */
+struct device_draft_edits {
+	size_t count, capacity;
+	struct device_draft_edit *items;
+};
+
+/* A line replace_allowed_ips or allowed_ip, about the peer of that draft; errno. */
+int device_draft_edits_take(struct device_draft_edits *edits, const struct uapi_entry *line,
+							size_t draft, unsigned removals);
+void device_draft_edits_done(struct device_draft_edits *edits);

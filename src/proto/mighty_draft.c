@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/wipe.h"
-#include "proto/device_draft.h"
 #include "proto/mighty_command.h"
 #include "session/packet_policy.h"
 
@@ -26,7 +25,7 @@ void mighty_drafts_done(struct mighty_drafts *drafts) {
 		free(drafts->items[i]);
 	}
 	free(drafts->items);
-	free(drafts->edits);
+	device_draft_edits_done(&drafts->edits);
 	key_table_done(&drafts->by_identity);
 }
 
@@ -177,22 +176,6 @@ static int add_rule(struct mighty_draft *draft, const char *text) {
 	return 0;
 }
 
-static int edit_prefixes(struct mighty_drafts *drafts, enum mighty_prefix_edit_kind kind,
-						 const struct prefix *prefix) {
-	if (!device_draft_grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
-						   sizeof *drafts->edits))
-		return ENOMEM;
-	struct mighty_prefix_edit *edit = &drafts->edits[drafts->edit_count++];
-	*edit = (struct mighty_prefix_edit){
-		.draft = drafts->current,
-		.removals = drafts->items[drafts->current]->removals,
-		.kind = kind,
-	};
-	if (prefix)
-		edit->prefix = *prefix;
-	return 0;
-}
-
 int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *line) {
 	if (line->key == UAPI_PUBLIC_KEY)
 		return mighty_drafts_end_peer(drafts) ?: open_peer(drafts, line->bytes);
@@ -219,14 +202,13 @@ int mighty_drafts_take(struct mighty_drafts *drafts, const struct uapi_entry *li
 		return add_endpoint(draft, &line->endpoint);
 	case UAPI_REPLACE_ALLOWED_IPS:
 		forget_addresses(draft);
-		return edit_prefixes(drafts, MIGHTY_PREFIXES_REPLACED, NULL);
+		return device_draft_edits_take(&drafts->edits, line, draft->place, draft->removals);
 	case UAPI_ALLOWED_IP:
 		if (line->subtract)
 			take_host(draft, &line->prefix);
 		else
 			add_host(draft, &line->prefix);
-		return edit_prefixes(drafts, line->subtract ? MIGHTY_PREFIX_TAKEN : MIGHTY_PREFIX_ADDED,
-							 &line->prefix);
+		return device_draft_edits_take(&drafts->edits, line, draft->place, draft->removals);
 	case UAPI_ADDRESS:
 		return add_address(draft, &line->prefix);
 	case UAPI_REPLACE_RULES:
@@ -365,17 +347,17 @@ static enum err apply_draft(struct device *device, struct mighty_draft *draft) {
 }
 
 static enum err apply_edit(struct device *device, const struct mighty_draft *draft,
-						   const struct mighty_prefix_edit *edit) {
+						   const struct device_draft_edit *edit) {
 	struct mighty_peer *peer = draft->peer;
 	if (edit->removals != draft->removals)
 		return ERR_OK;
 	switch (edit->kind) {
-	case MIGHTY_PREFIXES_REPLACED:
+	case DEVICE_DRAFT_PREFIXES_REPLACED:
 		mighty_control_disallow_all(device, peer);
 		return ERR_OK;
-	case MIGHTY_PREFIX_ADDED:
+	case DEVICE_DRAFT_PREFIX_ADDED:
 		return mighty_control_allow(device, peer, &edit->prefix);
-	case MIGHTY_PREFIX_TAKEN:
+	case DEVICE_DRAFT_PREFIX_TAKEN:
 		mighty_control_disallow(device, peer, &edit->prefix);
 		return ERR_OK;
 	}
@@ -386,8 +368,9 @@ enum err mighty_drafts_apply(struct mighty_drafts *drafts) {
 	enum err error = ERR_OK;
 	for (size_t i = 0; i < drafts->count && !error; i++)
 		error = apply_draft(drafts->device, drafts->items[i]);
-	for (size_t i = 0; i < drafts->edit_count && !error; i++)
-		error =
-			apply_edit(drafts->device, drafts->items[drafts->edits[i].draft], &drafts->edits[i]);
+	for (size_t i = 0; i < drafts->edits.count && !error; i++) {
+		const struct device_draft_edit *edit = &drafts->edits.items[i];
+		error = apply_edit(drafts->device, drafts->items[edit->draft], edit);
+	}
 	return error;
 }

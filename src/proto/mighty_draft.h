@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/device_draft.h"
 #include "proto/mighty_control.h"
 #include "wire/uapi.h"
 
@@ -33,23 +34,12 @@ struct mighty_draft {
 	struct packet_policy *policy; /* of the check */
 };
 
-enum mighty_prefix_edit_kind { MIGHTY_PREFIXES_REPLACED, MIGHTY_PREFIX_ADDED, MIGHTY_PREFIX_TAKEN };
-
-/* Allowed IPs are edited in the order of their lines, as they move between peers. */
-struct mighty_prefix_edit {
-	size_t draft;      /* its place */
-	unsigned removals; /* the draft's when the line came */
-	enum mighty_prefix_edit_kind kind;
-	struct prefix prefix;
-};
-
 struct mighty_drafts {
 	struct device *device;
 	bool replaces; /* all present peers are removed */
 	size_t count, capacity;
 	struct mighty_draft **items;
-	size_t edit_count, edit_capacity;
-	struct mighty_prefix_edit *edits;
+	struct device_draft_edits edits;
 	struct key_table by_identity; /* to struct mighty_draft */
 	/* The peer that the present lines are about. */
 	size_t current; /* SIZE_MAX: none yet */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/wipe.h"
-#include "proto/device_draft.h"
 #include "proto/phaze_dial.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
@@ -34,7 +33,7 @@ void phaze_drafts_done(struct phaze_drafts *drafts) {
 		free(drafts->items[i]);
 	}
 	free(drafts->items);
-	free(drafts->edits);
+	device_draft_edits_done(&drafts->edits);
 	key_table_done(&drafts->by_identity);
 }
 
@@ -85,22 +84,6 @@ static void remove_peer(struct phaze_drafts *drafts, struct phaze_draft *draft) 
 	draft->removals++;
 	memset(&draft->profile, 0, sizeof draft->profile);
 	drafts->gone = true;
-}
-
-static int edit_prefixes(struct phaze_drafts *drafts, enum phaze_prefix_edit_kind kind,
-						 const struct prefix *prefix) {
-	if (!device_draft_grow((void **)&drafts->edits, drafts->edit_count, &drafts->edit_capacity,
-						   sizeof *drafts->edits))
-		return ENOMEM;
-	struct phaze_prefix_edit *edit = &drafts->edits[drafts->edit_count++];
-	*edit = (struct phaze_prefix_edit){
-		.draft = drafts->current,
-		.removals = drafts->items[drafts->current]->removals,
-		.kind = kind,
-	};
-	if (prefix)
-		edit->prefix = *prefix;
-	return 0;
 }
 
 /* A list of addresses that lines begin takes the place of what was there. */
@@ -181,10 +164,8 @@ int phaze_drafts_take(struct phaze_drafts *drafts, const struct uapi_entry *line
 		remove_peer(drafts, draft);
 		return 0;
 	case UAPI_REPLACE_ALLOWED_IPS:
-		return edit_prefixes(drafts, PHAZE_PREFIXES_REPLACED, NULL);
 	case UAPI_ALLOWED_IP:
-		return edit_prefixes(drafts, line->subtract ? PHAZE_PREFIX_TAKEN : PHAZE_PREFIX_ADDED,
-							 &line->prefix);
+		return device_draft_edits_take(&drafts->edits, line, draft->place, draft->removals);
 	case UAPI_QUOTA:
 		draft->parts |= PHAZE_DRAFT_QUOTA;
 		draft->quota = line->large;
@@ -341,18 +322,18 @@ static enum err apply_draft(struct device *device, struct phaze_draft *draft) {
 }
 
 static enum err apply_edit(struct device *device, const struct phaze_draft *draft,
-						   const struct phaze_prefix_edit *edit) {
+						   const struct device_draft_edit *edit) {
 	struct phaze_member *member = draft->member;
 	if (edit->removals != draft->removals)
 		return ERR_OK;
 	switch (edit->kind) {
-	case PHAZE_PREFIXES_REPLACED:
+	case DEVICE_DRAFT_PREFIXES_REPLACED:
 		device_prefixes_disallow_all(&device->prefixes, &member->allowed_ips);
 		return ERR_OK;
-	case PHAZE_PREFIX_ADDED:
+	case DEVICE_DRAFT_PREFIX_ADDED:
 		return device_prefixes_allow(&device->prefixes, &member->shared.peer, &member->allowed_ips,
 									 &edit->prefix);
-	case PHAZE_PREFIX_TAKEN:
+	case DEVICE_DRAFT_PREFIX_TAKEN:
 		device_prefixes_disallow(&device->prefixes, &member->shared.peer, &edit->prefix);
 		return ERR_OK;
 	}
@@ -363,8 +344,9 @@ enum err phaze_drafts_apply(struct phaze_drafts *drafts) {
 	enum err error = ERR_OK;
 	for (size_t i = 0; i < drafts->count && !error; i++)
 		error = apply_draft(drafts->device, drafts->items[i]);
-	for (size_t i = 0; i < drafts->edit_count && !error; i++)
-		error =
-			apply_edit(drafts->device, drafts->items[drafts->edits[i].draft], &drafts->edits[i]);
+	for (size_t i = 0; i < drafts->edits.count && !error; i++) {
+		const struct device_draft_edit *edit = &drafts->edits.items[i];
+		error = apply_edit(drafts->device, drafts->items[edit->draft], edit);
+	}
 	return error;
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/device_draft.h"
 #include "proto/phaze_control.h"
 #include "wire/uapi.h"
 
@@ -47,23 +48,12 @@ struct phaze_draft {
 	struct uapi_ticket *ticket;
 };
 
-enum phaze_prefix_edit_kind { PHAZE_PREFIXES_REPLACED, PHAZE_PREFIX_ADDED, PHAZE_PREFIX_TAKEN };
-
-/* Allowed IPs are edited in the order of their lines, as they move between peers. */
-struct phaze_prefix_edit {
-	size_t draft;      /* its place */
-	unsigned removals; /* the draft's when the line came */
-	enum phaze_prefix_edit_kind kind;
-	struct prefix prefix;
-};
-
 struct phaze_drafts {
 	struct device *device;
 	bool replaces; /* all present peers are removed */
 	size_t count, capacity;
 	struct phaze_draft **items;
-	size_t edit_count, edit_capacity;
-	struct phaze_prefix_edit *edits;
+	struct device_draft_edits edits;
 	struct key_table by_identity; /* to struct phaze_draft */
 	/* The peer that the present lines are about. */
 	size_t current; /* SIZE_MAX: none yet */

@@ -58,11 +58,48 @@ static void has_each_prefix_once(void **state) {
 	assert_int_equal(count, MOST);
 }
 
+static void assert_edit(const struct device_draft_edit *edit, enum device_draft_edit_kind kind,
+						size_t draft, unsigned removals) {
+	assert_int_equal(edit->kind, kind);
+	assert_int_equal(edit->draft, draft);
+	assert_int_equal(edit->removals, removals);
+}
+
+static void keeps_edits_in_their_order(void **state) {
+	(void)state;
+	const struct prefix prefix = {.address = {{10}, ADDRESS_V4}, .length = 8};
+	struct uapi_entry replace = {.key = UAPI_REPLACE_ALLOWED_IPS};
+	struct uapi_entry allowed = {.key = UAPI_ALLOWED_IP, .prefix = prefix};
+	struct uapi_entry other = {.key = UAPI_ENDPOINT};
+	struct device_draft_edits edits = {.count = 0};
+	assert_int_equal(device_draft_edits_take(&edits, &other, 0, 0), EINVAL);
+	assert_int_equal(edits.count, 0);
+	for (unsigned i = 0; i < ITEMS; i++) {
+		allowed.subtract = false;
+		assert_int_equal(device_draft_edits_take(&edits, &replace, i, 1), 0);
+		assert_int_equal(device_draft_edits_take(&edits, &allowed, i, 2), 0);
+		allowed.subtract = true;
+		assert_int_equal(device_draft_edits_take(&edits, &allowed, i, 3), 0);
+	}
+	assert_int_equal(edits.count, 3 * ITEMS);
+	for (size_t i = 0; i < ITEMS; i++) {
+		const struct device_draft_edit *edit = &edits.items[3 * i];
+		assert_edit(&edit[0], DEVICE_DRAFT_PREFIXES_REPLACED, i, 1);
+		assert_edit(&edit[1], DEVICE_DRAFT_PREFIX_ADDED, i, 2);
+		assert_edit(&edit[2], DEVICE_DRAFT_PREFIX_TAKEN, i, 3);
+		assert_true(prefix_equal(&edit[1].prefix, &prefix));
+		assert_true(prefix_equal(&edit[2].prefix, &prefix));
+	}
+	device_draft_edits_done(&edits);
+	assert_int_equal(edits.count, 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_when_full),
 		cmocka_unit_test(has_each_endpoint_once),
 		cmocka_unit_test(has_each_prefix_once),
+		cmocka_unit_test(keeps_edits_in_their_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

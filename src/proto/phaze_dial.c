@@ -144,18 +144,13 @@ bool phaze_dial_can_log_in(const struct device *device, bool has_name, bool has_
 		   (!has_name && (dial->number != 0 || phaze_tickets_nth(device, server, 0)));
 }
 
-/* By what is known, unless that is under way. */
-static void log_in_again(struct device *device) {
-	struct phaze_dial *dial = device->dial;
-	if (dial->number == 0 && !dial->client)
-		phaze_dial_changed(device);
-}
-
 void phaze_dial_log_in(struct device *device, const char *name,
 					   const struct uapi_password *password) {
 	struct phaze_dial *dial = device->dial;
+	/* By what is known, unless that is under way. */
 	if (!name && !password) {
-		log_in_again(device);
+		if (dial->number == 0 && !dial->client)
+			phaze_dial_changed(device);
 		return;
 	}
 	phaze_credentials_try(&dial->credentials, phaze_control_only(device), name, password,
@@ -165,6 +160,12 @@ void phaze_dial_log_in(struct device *device, const char *name,
 	dial->tried = 0;
 	dial->is_moving = dial->number != 0;
 	dial->next = can_dial(device) ? 0 : CLOCK_NEVER;
+}
+
+void phaze_dial_offered(struct device *device) {
+	const struct phaze_client *client = device->dial->client;
+	if (!client || phaze_client_state(client) == PHAZE_CLIENT_GREETING)
+		phaze_dial_changed(device);
 }
 
 void phaze_dial_stop(struct device *device) {

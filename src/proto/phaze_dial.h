@@ -32,6 +32,11 @@ bool phaze_dial_can_log_in(const struct device *device, bool has_name, bool has_
 
 /* Something changed that may help: it is tried at once, if there is no session that may stay. */
 void phaze_dial_changed(struct device *device);
+/*
+ * A ticket came. It takes the place of a login under way, unless that has shown all it has: the
+ * server lets it in some time, and would end the session by the ticket for it.
+ */
+void phaze_dial_offered(struct device *device);
 /* The link is down, or this end is no client. */
 void phaze_dial_stop(struct device *device);
 /* The peer is removed. */

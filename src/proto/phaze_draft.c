@@ -272,7 +272,7 @@ static bool is_another_login(const struct phaze_draft *draft) {
 	for (size_t i = 0; i < now->endpoint_count; i++)
 		if (!endpoint_equal(&before->endpoints[i], &now->endpoints[i]))
 			return true;
-	return (draft->parts & PHAZE_DRAFT_TICKET) && !draft->member->ticket_known;
+	return false;
 }
 
 /* An end first: what is given behind it holds. */
@@ -284,6 +284,7 @@ static void apply_parts(struct device *device, const struct phaze_draft *draft) 
 		return;
 	}
 	const bool redial = is_another_login(draft);
+	const bool has_ticket = (draft->parts & PHAZE_DRAFT_TICKET) && !member->ticket_known;
 	const bool has_other_end = draft->profile.until != member->profile.until;
 	member->profile = draft->profile;
 	if (draft->parts & PHAZE_DRAFT_END)
@@ -302,6 +303,8 @@ static void apply_parts(struct device *device, const struct phaze_draft *draft) 
 		phaze_tickets_offer(device, member, draft->ticket);
 	if (redial)
 		phaze_dial_changed(device);
+	else if (has_ticket)
+		phaze_dial_offered(device);
 }
 
 static enum err apply_draft(struct device *device, struct phaze_draft *draft) {

@@ -432,7 +432,8 @@ void logins_give_ticket(struct logins *logins, const struct uapi_ticket *ticket,
 	uapi_put_endpoint(&text, "endpoint", &endpoint);
 	uapi_put_line(&text, "allowed_ip=10.0.0.0/24");
 	uapi_put_line(&text, "allowed_ip=fd00::/64");
-	uapi_put_ticket(&text, "ticket", ticket);
+	if (ticket)
+		uapi_put_ticket(&text, "ticket", ticket);
 	uapi_put_text(&text, "name", "alice");
 	char *copy = calloc(1, text.size + 1);
 	MUST(copy);

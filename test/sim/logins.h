@@ -111,7 +111,7 @@ struct slice logins_last_hello(const struct logins *logins);
 /* The client goes down, and both know it; it comes up again, and talks. */
 void logins_end_session(struct logins *logins);
 void logins_come_back(struct logins *logins, uint32_t number);
-/* The client is made anew, and has this ticket; password may be NULL. */
+/* The client is made anew, and has this ticket; it and the password may be NULL. */
 void logins_give_ticket(struct logins *logins, const struct uapi_ticket *ticket,
 						const char *password);
 /* Both were told that a session ended so. */

@@ -263,11 +263,41 @@ static void test_week(void **state) {
 	logins_free(logins);
 }
 
+/* Kept tickets come behind the configuration: in place of what was said so far, or too late. */
+static void test_ticket_comes_late(void **state) {
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct logins_options options = {.demands = "certificate", .certificate = true};
+		struct logins *logins = logins_up(62, &options);
+		const struct uapi_ticket ticket = logins->client_host.ticket;
+		struct uapi_text text = {.data = NULL};
+		logins_end_session(logins);
+		logins_give_ticket(logins, NULL, NULL);
+		node_link(logins->client, true);
+		logins_run(logins, i ? 4 * LOGINS_DELAY : LOGINS_DELAY);
+		const size_t ended = logins->client_host.event_count;
+		uapi_put_key(&text, "public_key", logins->server_identity);
+		uapi_put_ticket(&text, "ticket", &ticket);
+		assert_int_equal(node_set(logins->client, "%.*s", (int)text.size, text.data), 0);
+		uapi_text_done(&text);
+		logins_run(logins, CLOCK_SECOND);
+		/* The one session, and nobody took its place. */
+		logins_assert_talking(logins, 1);
+		assert_int_equal(logins->judged, 1 + i);
+		for (size_t at = ended; at < logins->client_host.event_count; at++)
+			assert_int_not_equal(logins->client_host.events[at].kind, DEVICE_EVENT_ENDED);
+		logins_free(logins);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_revoked),     cmocka_unit_test(test_other_trust),
-		cmocka_unit_test(test_expires),     cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_kept_of_old), cmocka_unit_test(test_week),
+		cmocka_unit_test(test_ticket_comes_late),
+		cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_other_trust),
+		cmocka_unit_test(test_expires),
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_of_old),
+		cmocka_unit_test(test_week),
 		cmocka_unit_test(test_outdated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 void phaze_credentials_keep(struct phaze_credentials *credentials,
 							const struct uapi_password *password) {
 	wipe(&credentials->password, sizeof credentials->password);
-	credentials->has_password = password != NULL;
+	credentials->has_password = credentials->is_untried = password != NULL;
 	if (password)
 		credentials->password = *password;
 }
@@ -25,6 +25,17 @@ void phaze_credentials_try(struct phaze_credentials *credentials, const struct p
 		trial->password = *password;
 	else if (credentials->has_password)
 		trial->password = credentials->password;
+}
+
+void phaze_credentials_accepted(struct phaze_credentials *credentials, bool resumed) {
+	credentials->is_withheld &= resumed;
+	credentials->is_untried = false;
+	credentials->turn = 0;
+}
+
+void phaze_credentials_withhold(struct phaze_credentials *credentials) {
+	credentials->is_withheld = true;
+	credentials->is_untried = false;
 }
 
 void phaze_credentials_drop(struct phaze_credentials *credentials) {

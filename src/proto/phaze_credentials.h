@@ -21,6 +21,7 @@ struct phaze_trial {
 struct phaze_credentials {
 	bool has_password;
 	struct uapi_password password;
+	bool is_untried; /* it was said after the last handshake that the server accepted */
 	/* The server takes none of what the user is known by: tickets alone are shown until something
 	 * changes. */
 	bool is_withheld;
@@ -35,6 +36,10 @@ void phaze_credentials_keep(struct phaze_credentials *credentials,
 /* NULL: what is known of it. */
 void phaze_credentials_try(struct phaze_credentials *credentials, const struct phaze_member *server,
 						   const char *name, const struct uapi_password *password, uint64_t until);
+/* The server let the client in by what was shown: by a ticket, or by what the user is known by. */
+void phaze_credentials_accepted(struct phaze_credentials *credentials, bool resumed);
+/* The server takes none of what the user is known by. */
+void phaze_credentials_withhold(struct phaze_credentials *credentials);
 /* The trial is over, and was nothing. */
 void phaze_credentials_drop(struct phaze_credentials *credentials);
 /* The trial is over, and is kept. */

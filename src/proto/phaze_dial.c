@@ -130,9 +130,9 @@ void phaze_dial_changed(struct device *device) {
 	dial->at = dial->tried = 0;
 	dial->in_a_row = 0;
 	const bool can = can_dial(device);
-	dial->is_moving = can && dial->number != 0 &&
-					  (dial->credentials.trial.is_there || is_elsewhere(device) ||
-					   phaze_control_only(device)->logs_in);
+	dial->is_moving =
+		can && dial->number != 0 &&
+		(dial->credentials.trial.is_there || dial->credentials.is_untried || is_elsewhere(device));
 	dial->next = can && (dial->number == 0 || dial->is_moving) ? 0 : CLOCK_NEVER;
 }
 
@@ -362,7 +362,7 @@ static void not_taken(struct device *device, uint64_t now) {
 static void give_up(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	dial->is_moving = false;
-	dial->credentials.is_withheld = true;
+	phaze_credentials_withhold(&dial->credentials);
 	phaze_control_only(device)->logs_in = false;
 	if (dial->number != 0 || dial->shows_ticket)
 		return;
@@ -481,8 +481,7 @@ static void established(struct device *device, uint64_t now) {
 		return;
 	}
 	dial->is_refused = false;
-	dial->credentials.is_withheld &= made->resumed;
-	dial->credentials.turn = 0;
+	phaze_credentials_accepted(&dial->credentials, made->resumed);
 	dial->in_a_row = 0;
 	dial->tried = 0;
 	dial->connected_at = now;
@@ -539,8 +538,11 @@ void phaze_dial_left(struct device *device, uint64_t connection) {
 
 void phaze_dial_connected(struct device *device, uint64_t number) {
 	struct phaze_dial *dial = device->dial;
-	if (dial->number == number)
-		dial->next = CLOCK_NEVER;
+	/* What was said since it was accepted is tried all the same. */
+	if (dial->number != number || dial->is_moving)
+		return;
+	dial->next = CLOCK_NEVER;
+	phaze_control_only(device)->logs_in = false;
 }
 
 /* Another server may be tried at once; who was refused in the end is told why by a login. */

@@ -117,7 +117,6 @@ static void put(struct device *device, struct phaze_member *member, const struct
 	if (!pass || phaze_pass_hash(pass->ticket.id, member->ticket_hash))
 		return;
 	member->pass = *pass;
-	member->logs_in = false;
 	member->has_ticket = key_table_add(&device->by_ticket, member->ticket_hash, member) == ERR_OK;
 	if (!member->has_ticket)
 		take_away(device, member);
@@ -212,6 +211,7 @@ static void take_kept(struct device *device, struct phaze_member *member,
 	WIPE_ON_EXIT(scratch);
 	put(device, member,
 		open_kept(device, member, hash, sealed, &scratch.pass) ? NULL : &scratch.pass);
+	member->logs_in &= !member->has_ticket;
 	phaze_control_change(device, member, PHAZE_CHANGE_TICKET);
 }
 

@@ -365,13 +365,87 @@ static void test_nothing_new(void **state) {
 	logins_free(logins);
 }
 
+/* The server has accepted, and the client's shard has not told yet that the session is there. */
+static bool is_between(void *context) {
+	const struct logins *logins = context;
+	return logins->client_host.settings > 0 && logins_of_client(logins)->number == 0;
+}
+
+static void run_until_between(struct logins *logins) {
+	logins->client_host.settings = 0;
+	node_link(logins->client, true);
+	for (int i = 0; !world_run_while(logins->world, LOGINS_DELAY, is_between, logins); i++) {
+		assert_true(i < 100);
+		logins_judge(logins);
+	}
+}
+
+/* It ends, and only the password is known. */
+static void assert_comes_back(struct logins *logins) {
+	const size_t judged = logins->judged;
+	assert_int_equal(
+		node_set(logins->server, "public_key=%s\nend=2\n", node_hex(logins->member_identity)), 0);
+	logins_run(logins, 3 * CLOCK_SECOND);
+	logins_assert_talking(logins, 11);
+	assert_int_equal(logins->judged, judged + 1);
+}
+
+/* The network changes right then: what was just accepted is not asked for again. */
+static void test_network_between(void **state) {
+	struct logins *logins = logins_new(60, &by_password);
+	node_link(logins->server, true);
+	run_until_between(logins);
+	node_network(logins->client);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(logins->judged, 1);
+	assert_comes_back(logins);
+	logins_free(logins);
+}
+
+/* What is said right then is tried, whether it came by the configuration or of a person. */
+static void test_said_between(void **state) {
+	for (size_t i = 0; i < 2; i++) {
+		struct logins *logins = logins_up(61 + i, &by_password);
+		logins_end_session(logins);
+		run_until_between(logins);
+		assert_int_equal(i ? log_in(logins, NULL, "secret") : say_password(logins, "736563726574"),
+						 0);
+		logins_run(logins, CLOCK_SECOND);
+		logins_assert_talking(logins, 1);
+		assert_int_equal(logins->judged, 2);
+		assert_comes_back(logins);
+		logins_free(logins);
+	}
+}
+
+/* Without tickets a change of the network is no reason to log in once more, either. */
+static void test_network_without_tickets(void **state) {
+	const struct logins_options options = {.password = "secret",
+										   .server_lines = "ticket_seconds=0\n"};
+	struct logins *logins = logins_up(63, &options);
+	node_network(logins->client);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	assert_int_equal(logins->judged, 1);
+	logins_free(logins);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unheard),           cmocka_unit_test(test_unheard_again),
-		cmocka_unit_test(test_neither),           cmocka_unit_test(test_none_follows),
-		cmocka_unit_test(test_refused_password),  cmocka_unit_test(test_mistyped),
-		cmocka_unit_test(test_accepted),          cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_refused_otherwise), cmocka_unit_test(test_nothing_new),
+		cmocka_unit_test(test_unheard),
+		cmocka_unit_test(test_unheard_again),
+		cmocka_unit_test(test_neither),
+		cmocka_unit_test(test_none_follows),
+		cmocka_unit_test(test_refused_password),
+		cmocka_unit_test(test_mistyped),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_refused_otherwise),
+		cmocka_unit_test(test_nothing_new),
+		cmocka_unit_test(test_network_between),
+		cmocka_unit_test(test_said_between),
+		cmocka_unit_test(test_network_without_tickets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,7 +184,10 @@ enum control_logins_end control_logins_standing(const struct control_tunnel *tun
 /* All sessions of the user end. */
 void control_logins_end_user(struct control *control, const struct store_user *user,
 							 enum control_logins_end code, struct control_logins_orders *orders);
-/* Rates, ends and what is left of the quota are told anew. */
+/* One more than its user may have: it goes, with its lease. */
+void control_logins_drop_member(const struct control_tunnel *tunnel, struct directory_peer *member,
+								struct uapi_text *text);
+/* Rates, ends and what is left of the quota are told anew; devices beyond those allowed go. */
 void control_logins_limit_user(struct control *control, const struct store_user *user,
 							   struct control_logins_orders *orders);
 /* Members of the user, in all tunnels. */

@@ -178,9 +178,8 @@ static void remove_user(struct control *control, const struct store_user *user,
 	}
 }
 
-/* More than he may have now: the last ones go, with their leases. */
-static void drop_member(const struct control_tunnel *tunnel, struct directory_peer *member,
-						struct uapi_text *text) {
+void control_logins_drop_member(const struct control_tunnel *tunnel, struct directory_peer *member,
+								struct uapi_text *text) {
 	enum err error = store_leases_remove(tunnel->control->store, tunnel->name, member->public_key);
 	if (error && error != ERR_NOT_FOUND) {
 		log_error("%s: the lease of %s stays: %s", tunnel->name, member->name, err_text(error));
@@ -200,7 +199,7 @@ static void limit_in(const struct control_tunnel *tunnel, const struct store_use
 		member->watched.has_quota = user->quota > 0;
 		member->watched.weighs = false;
 		if (number > user->devices) {
-			drop_member(tunnel, member, text);
+			control_logins_drop_member(tunnel, member, text);
 		} else if (code) {
 			control_logins_put_end(text, member->public_key, code);
 		} else {

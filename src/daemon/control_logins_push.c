@@ -64,7 +64,7 @@ static enum err push(void *context, const struct store_lease *lease) {
 	struct pushing *pushing = context;
 	const struct control_tunnel *tunnel = pushing->tunnel;
 	struct store *store = tunnel->control->store;
-	const struct directory_peer *member = directory_find_key(tunnel->directory, lease->member);
+	struct directory_peer *member = directory_find_key(tunnel->directory, lease->member);
 	struct store_ticket ticket;
 	struct {
 		struct store_user user;
@@ -75,6 +75,11 @@ static enum err push(void *context, const struct store_lease *lease) {
 	enum err error = store_users_get(store, lease->user, &s.user);
 	if (error)
 		return error;
+	/* He was to have fewer, and it was not carried out. */
+	if (lease->number > s.user.devices) {
+		control_logins_drop_member(tunnel, member, &pushing->ends.text);
+		return ERR_OK;
+	}
 	const enum control_logins_end code = control_logins_standing(tunnel, &s.user);
 	if (code) {
 		put_end(&pushing->ends, lease, &s.user, code);

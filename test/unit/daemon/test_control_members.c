@@ -214,6 +214,29 @@ static void test_fewer_devices(void **state) {
 	assert_int_equal(store_leases_find(desk->bench->store, "um0", key, &lease), ERR_NOT_FOUND);
 }
 
+/* This process ends between the store and the device: whose place went loses it all the same. */
+static void test_fewer_devices_and_killed(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logged_in(desk, "alice");
+	struct store_lease lease;
+	uint8_t key[TEXT_KEY_SIZE];
+	char line[128], hex[TEXT_KEY_HEX_SIZE];
+	assert_int_equal(logins_desk_login(desk, "alice", "password", "192.0.2.1:2"), PROCESS_ACCEPTED);
+	memcpy(key, logins_desk_member(desk, "alice/2")->public_key, sizeof key);
+	text_hex_encode(key, sizeof key, hex);
+	take_ticket(desk, "alice", 4102444800);
+	user.devices = 1;
+	assert_int_equal(store_users_change(desk->bench->store, &user), ERR_OK);
+	logins_desk_end(desk);
+	logins_desk_begin(desk);
+	control_peers_push(desk->tunnel);
+	(void)snprintf(line, sizeof line, "public_key=%s\nremove=true\n", hex);
+	assert_non_null(strstr(logins_desk_set(desk), line));
+	assert_non_null(strstr(desk->set, "name=alice\n"));
+	assert_null(logins_desk_member(desk, "alice/2"));
+	assert_int_equal(store_leases_find(desk->bench->store, "um0", key, &lease), ERR_NOT_FOUND);
+}
+
 static void test_removed(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice"), other = logins_desk_user("bob");
@@ -489,6 +512,7 @@ int main(void) {
 		row(test_locked),
 		row(test_limits),
 		row(test_fewer_devices),
+		row(test_fewer_devices_and_killed),
 		row(test_removed),
 		row(test_expiry),
 		row(test_usage),

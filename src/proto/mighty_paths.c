@@ -6,6 +6,7 @@
 #include "proto/mighty_exchange.h"
 #include "proto/mighty_message.h"
 #include "proto/mighty_timers.h"
+#include "proto/migration_path.h"
 #include "wire/keepalive.h"
 
 enum { PING_SIZE = MIGHTY_DATA_OVERHEAD + KEEPALIVE_SIZE };
@@ -159,51 +160,24 @@ static void expire_endpoints(struct mighty_peer *peer) {
 
 /* What session/migration wants asked, and when it wants to be asked itself. */
 static void send_pings(struct mighty_peer *peer) {
-	struct migration_ping ping;
-	struct keepalive keepalive = {.kind = KEEPALIVE_PING};
-	_Static_assert(sizeof keepalive.bytes == sizeof ping.token, "tokens are a keepalive's bytes");
-	while (migration_ping(&peer->migration, PING_SIZE, &ping)) {
-		const struct path *path = &peer->peer.paths[0];
-		memcpy(keepalive.bytes, ping.token, sizeof keepalive.bytes);
-		mighty_message_send(peer, &keepalive, &ping.to,
-							endpoint_equal(&ping.to, &path->to) ? &path->from
-																: &peer->migration_to);
-	}
-	mighty_timers_paths_at(peer, migration_deadline(&peer->migration));
-}
-
-static enum migration_place see(struct mighty_peer *peer, const struct endpoint *from,
-								uint64_t sequence, size_t bytes) {
-	const struct shard *shard = peer->peer.lane->shard;
-	return migration_seen(&peer->migration, from, sequence, bytes, shard->random, shard->now);
+	struct migration *migration = &peer->migration;
+	struct migration_path_ping ping;
+	while (migration_path_ping(&peer->peer, migration, &peer->migration_to, PING_SIZE, &ping))
+		mighty_message_send(peer, &ping.keepalive, &ping.to, ping.from);
+	mighty_timers_paths_at(peer, migration_deadline(migration));
 }
 
 void mighty_paths_seen(struct mighty_peer *peer, const struct udp_received *origin,
 					   uint64_t sequence, size_t bytes) {
-	if (peer->client)
-		return;
-	switch (see(peer, &origin->from, sequence, bytes)) {
-	case MIGRATION_UNKNOWN:
-		return;
-	case MIGRATION_HERE:
-		/* Answers leave from where it spoke to. */
-		peer->peer.paths[0].from = origin->to;
-		return;
-	case MIGRATION_ELSEWHERE:
-		peer->migration_to = origin->to;
+	if (!peer->client && migration_path_seen(&peer->peer, &peer->migration, &peer->migration_to,
+											 origin, sequence, bytes))
 		send_pings(peer);
-		return;
-	}
 }
 
 void mighty_paths_pinged(struct mighty_peer *peer, const struct udp_received *origin,
 						 uint64_t sequence, size_t bytes) {
-	const struct migration *migration = &peer->migration;
-	if (peer->client || (!endpoint_equal(&origin->from, &migration->home) &&
-						 !endpoint_equal(&origin->from, &migration->candidate)))
-		return;
-	/* Which of our addresses is spoken to they do not say: all of them are pinged. */
-	if (see(peer, &origin->from, sequence, bytes) == MIGRATION_ELSEWHERE)
+	if (!peer->client &&
+		migration_path_pinged(&peer->peer, &peer->migration, origin, sequence, bytes))
 		send_pings(peer);
 }
 
@@ -211,11 +185,8 @@ void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *or
 						 const uint8_t bytes[static KEEPALIVE_BYTES]) {
 	struct keepalive pong = {.kind = KEEPALIVE_PONG};
 	memcpy(pong.bytes, bytes, sizeof pong.bytes);
-	/* Elsewhere it goes as it came: one for one, and of the same size. */
-	if (endpoint_equal(&origin->from, &peer->migration.candidate) &&
-		!migration_may_answer(&peer->migration, &origin->from, PING_SIZE))
-		return;
-	mighty_message_send(peer, &pong, &origin->from, &origin->to);
+	if (migration_path_answers(&peer->migration, origin, PING_SIZE))
+		mighty_message_send(peer, &pong, &origin->from, &origin->to);
 }
 
 void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *origin,
@@ -224,9 +195,8 @@ void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *orig
 		take_endpoint_pong(peer, &origin->from, bytes);
 		return;
 	}
-	if (!migration_pong(&peer->migration, &origin->from, bytes))
+	if (!migration_path_pong(&peer->peer, &peer->migration, origin, bytes))
 		return;
-	peer_set_endpoint(&peer->peer, &origin->from, &origin->to);
 	mighty_timers_paths_at(peer, CLOCK_NEVER);
 	device_news_tell(&peer->news.device, DEVICE_NEWS_MOVED);
 }

@@ -78,18 +78,25 @@ void phaze_message_rekey(struct phaze_peer *peer, const uint8_t *content, size_t
 	send_here(peer, PHAZE_REKEY, content, size);
 }
 
-void phaze_message_close(struct phaze_peer *peer, enum phaze_close_code code) {
-	uint8_t plain[PHAZE_CLOSE_SIZE];
-	phaze_packet_encode_close(code, plain);
-	send_here(peer, PHAZE_CLOSE, plain, sizeof plain);
-}
-
 static void answer(struct phaze_peer *peer, const struct endpoint *to,
 				   const struct udp_source *from, const uint8_t *datagram, size_t size) {
 	if (size == 0)
 		return;
 	outbox_answer(&peer->peer.lane->listener->outbox, to, from, datagram, (uint32_t)size);
 	peer_count_sent(&peer->peer, size);
+}
+
+void phaze_message_close(struct phaze_peer *peer, enum phaze_close_code code) {
+	uint8_t plain[PHAZE_CLOSE_SIZE], datagram[MESSAGE_SIZE_MAX];
+	const struct path *path = &peer->peer.paths[0];
+	phaze_packet_encode_close(code, plain);
+	if (peer->current && peer->current->link) {
+		send_here(peer, PHAZE_CLOSE, plain, sizeof plain);
+		return;
+	}
+	/* Where the peer is now: the session that takes its place may be with another address. */
+	answer(peer, &path->to, &path->from, datagram,
+		   seal(peer->current, PHAZE_CLOSE, plain, sizeof plain, datagram));
 }
 
 void phaze_message_send(struct phaze_peer *peer, const struct keepalive *keepalive,

@@ -279,6 +279,29 @@ static void test_login_again(void **state) {
 	phaze_pair_free(&pair);
 }
 
+/* Whose place somebody takes from elsewhere is told so where he is. */
+static void test_login_elsewhere(void **state) {
+	struct phaze_pair pair = phaze_pair_up(31, NULL);
+	const uint64_t first = pair.number;
+	const struct node *elsewhere = phaze_sim_add(pair.world, PHAZE_CLIENT, NULL);
+	struct phaze_new_session offer = {
+		.number = ++pair.number,
+		.algorithm = AEAD_CHACHA20_POLY1305,
+		.client_id = 1,
+		.server_id = phaze_ids_draw(sim_random(pair.world->network), 0),
+		.rekey_seconds = phaze_login.rekey_seconds,
+		.rekey_packets = phaze_login.rekey_packets,
+		.keepalive = phaze_login.keepalive,
+		.to = node_endpoint(elsewhere),
+	};
+	phaze_sim_session(pair.server, pair.server_peer, offer);
+	world_run(pair.world, CLOCK_SECOND);
+	assert_int_equal(pair.server_peer->current->number, offer.number);
+	assert_true(has_ended(pair.server, first, PHAZE_CLOSE_REPLACED, false));
+	assert_true(has_ended(pair.client, first, PHAZE_CLOSE_REPLACED, true));
+	phaze_pair_free(&pair);
+}
+
 /* Where the handshake's id leads to another shard, keys are renewed at once, and all arrives. */
 static void test_guide(void **state) {
 	for (size_t i = 1; i < 3; i++) {
@@ -476,7 +499,7 @@ int main(void) {
 		cmocka_unit_test(test_guide),           cmocka_unit_test(test_guide_of_ended),
 		cmocka_unit_test(test_guide_to_nobody), cmocka_unit_test(test_close),
 		cmocka_unit_test(test_down_and_up),     cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_datagrams),
+		cmocka_unit_test(test_datagrams),       cmocka_unit_test(test_login_elsewhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,13 @@
 #include "daemon/control_logins_core.h"
 #include "loop/control_work.h"
 
+/* Half of the processors, but two: they give way to who moves packets (loop/control_work.h). */
+size_t control_logins_threads(unsigned processors) {
+	const size_t half = processors / 2, least = processors < 2 ? 1 : 2;
+	const size_t wanted = half > least ? half : least;
+	return wanted < CONTROL_LOGINS_RUNNING_MAX ? wanted : CONTROL_LOGINS_RUNNING_MAX;
+}
+
 enum err control_logins_open(struct control *control) {
 	struct control_logins *logins = calloc(1, sizeof *logins);
 	if (!logins)
@@ -15,11 +22,7 @@ enum err control_logins_open(struct control *control) {
 	list_init(&logins->items);
 	list_init(&logins->tickets);
 	list_init(&logins->late);
-	/* One processor is left to those who move packets, where there are several. */
-	unsigned half = control_work_processors() / 2;
-	logins->running_max = half < 1                            ? 1
-						  : half > CONTROL_LOGINS_RUNNING_MAX ? CONTROL_LOGINS_RUNNING_MAX
-															  : half;
+	logins->running_max = control_logins_threads(control_work_processors());
 	logins->flush_at = logins->weigh_at = logins->expire_at = logins->repeat_at = CLOCK_NEVER;
 	logins->expired = clock_wall_now() / CLOCK_SECOND;
 	enum err error = guess_delay_new(&csprng, &logins->delay);

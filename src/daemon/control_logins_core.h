@@ -130,6 +130,11 @@ void control_logins_doubt(struct control_tunnel *tunnel);
 /* Pushes again what is due, and returns the next deadline. */
 uint64_t control_logins_repeat(struct control *control, uint64_t now);
 
+/* control_logins.c */
+
+/* How many passwords are looked at at once. */
+size_t control_logins_threads(unsigned processors);
+
 /* control_logins_queue.c */
 
 void control_logins_ask(struct control *control, const struct channel_message *message);

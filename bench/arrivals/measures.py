@@ -20,6 +20,8 @@ from bench.process import Failure, processor_seconds, wait_until
 
 WINDOW = 64
 PACE_US = 10_000
+# One in so many of those that come at a pace logs in anew, at a slower one.
+LOGINS_SHARE, LOGINS_US = 5, 25_000
 PROBE_US = 2_000
 READY_SECONDS = 10
 TURNS = 5
@@ -161,6 +163,14 @@ def paced(bed: Bed) -> dict[str, float]:
     return {f"paced_p{p}": percentile(took, p) for p in (50, 99)} | noticed(calm, trips, "")
 
 
+def logins(bed: Bed) -> dict[str, float]:
+    """How soon those are there who show again who they are, while the server has time."""
+    count = bed.effort.paced // LOGINS_SHARE
+    seconds = count * LOGINS_US / 1e6
+    order = Order(bed.kind.first, count, count, 0, LOGINS_US, seconds + SPARE_SECONDS)
+    return times(bed.arrive(order), "login")
+
+
 def once(bed: Bed) -> dict[str, float]:
     count = bed.clients
     time.sleep(REST_SECONDS)
@@ -197,6 +207,7 @@ MEASURES = (
     Measure("first", first),
     Measure("again", again),
     Measure("paced", paced),
+    Measure("logins", logins),
     Measure("once", once),
     Measure("passwords", passwords),
 )

@@ -87,6 +87,7 @@ class Certificates(Logins):
     name = "umbra-phaze"
     label = "Umbra Phaze"
     demand = "certificate"
+    measures = ("first", "again", "paced", "logins", "once")
     devices = 250
 
     def server_auth(self) -> dict[str, Any]:

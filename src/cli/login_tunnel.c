@@ -117,10 +117,12 @@ static int place(const struct streams *streams, struct login_tunnel *tunnel) {
 		int status = init_stream_check(streams, command, strstr(yaml.text, "tunnels:\n"));
 		if (status != STATUS_OK)
 			return status;
-		error = init_files_add(files, file, 0600, yaml.text, yaml.size);
+		/* The configuration last: at no moment does it name what is not there. */
+		if (tunnel->password)
+			error = add_password(tunnel, files);
 	}
-	if (!error && tunnel->password)
-		error = add_password(tunnel, files);
+	if (!error)
+		error = init_files_add(files, file, 0600, yaml.text, yaml.size);
 	if (error) {
 		output_message(streams, "%s: %s", command, err_text(error));
 		return STATUS_FAILED;

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <sys/inotify.h>
+
 #include "cli/fake_client.h"
 #include "cli/init_folder.h"
 #include "cli/login.h"
@@ -250,6 +252,51 @@ static void test_a_new_one_that_fails(void **state) {
 	}
 }
 
+/* Where among the events of a folder's files one is; -1: there is none. */
+static int find_event(const char *events, ssize_t size, uint32_t mask, const char *name) {
+	for (ssize_t at = 0; at < size;) {
+		const struct inotify_event *event = (const void *)(events + at);
+		if ((event->mask & mask) && event->len > 0 && strcmp(event->name, name) == 0)
+			return (int)at;
+		at += (ssize_t)sizeof *event + event->len;
+	}
+	return -1;
+}
+
+/* Whenever this ends, the daemon finds what the configuration names, or would not start. */
+static void test_the_configuration_comes_last_and_goes_first(void **state) {
+	static const char *const folders[] = {"keys", "tunnels"};
+	_Alignas(struct inotify_event) char events[8192];
+	struct folder folder;
+	struct capture capture;
+	folder_init(&folder);
+	folder_write(&folder, "umbra.yaml", "include: [tunnels/*.yaml]\n", 0600);
+	const int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	for (size_t i = 0; i < 2; i++) {
+		char path[2 * FOLDER_PATH_SIZE];
+		folder_join(&folder, folders[i], path);
+		assert_int_equal(mkdir(path, 0700), 0);
+		assert_true(inotify_add_watch(watch, path, IN_CREATE | IN_DELETE) >= 0);
+	}
+	fake.server = NULL;
+	fake.fails_from = 4;
+	fake.error = ERR_INVALID;
+	fake.status = 403;
+	fake.code = "credentials";
+	assert_int_equal(RUN(&folder, "x\n", &capture, "192.0.2.1", "--user", "a", "--pin", PIN,
+						 "--directory", "%", "--remember"),
+					 STATUS_FAILED);
+	const ssize_t size = read(watch, events, sizeof events);
+	const int made = find_event(events, size, IN_CREATE, "um2.yaml"),
+			  kept = find_event(events, size, IN_CREATE, "um2.password"),
+			  gone = find_event(events, size, IN_DELETE, "um2.yaml"),
+			  lost = find_event(events, size, IN_DELETE, "um2.password");
+	assert_true(kept >= 0 && kept < made);
+	assert_true(gone > made && gone < lost);
+	(void)close(watch);
+	folder_done(&folder);
+}
+
 static void test_refusals(void **state) {
 	static const struct {
 		const char *host, *option, *value, *text;
@@ -297,6 +344,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_a_known_server, reset),
 		cmocka_unit_test_setup(test_a_new_one_that_fails, reset),
+		cmocka_unit_test_setup(test_the_configuration_comes_last_and_goes_first, reset),
 		cmocka_unit_test_setup(test_a_new_server, reset),
 		cmocka_unit_test_setup(test_by_a_pin, reset),
 		cmocka_unit_test_setup(test_refusals, reset),

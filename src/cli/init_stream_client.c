@@ -8,7 +8,10 @@
 #include "cli/init_networks.h"
 #include "cli/init_plan.h"
 #include "cli/init_streams.h"
+#include "cli/init_whole.h"
 #include "cli/text_buffer.h"
+
+enum { PROXY_PORT = 1080 }; /* where no other tunnel has it: the next one */
 
 static void add_tls(struct text_buffer *yaml, const struct stream_line *line) {
 	text_buffer_add(yaml, "    tls:\n      server_name: \"%s\"\n",
@@ -59,7 +62,7 @@ static bool is_plain(const char *text) {
 
 /* way: from the YAML to the directory. False: something in the line cannot stand in YAML. */
 static bool add_tunnel(struct text_buffer *yaml, const struct stream_line *line, const char *name,
-					   const char *way) {
+					   const char *way, uint16_t proxy) {
 	if (!is_plain(line->server_name) || !is_plain(line->host) || !is_plain(line->cookie) ||
 		!is_plain(line->path))
 		return false;
@@ -69,8 +72,10 @@ static bool add_tunnel(struct text_buffer *yaml, const struct stream_line *line,
 					name, config_stream_protocol(), way, name);
 	add_tls(yaml, line);
 	add_network(yaml, line);
-	text_buffer_add(yaml, "    # SOCKS5 and HTTP proxy for the programs of this host.\n"
-						  "    proxy: { listen: \"127.0.0.1:1080\" }\n");
+	text_buffer_add(yaml,
+					"    # SOCKS5 and HTTP proxy for the programs of this host.\n"
+					"    proxy: { listen: \"127.0.0.1:%u\" }\n",
+					proxy);
 	if (line->cookie[0] || line->path[0])
 		text_buffer_add(yaml, "    streams: { cookie: \"%s\", path: \"%s\" }\n",
 						line->cookie[0] ? line->cookie : "session",
@@ -109,12 +114,12 @@ enum err init_stream_add_key(struct init_files *files, const char *name,
 }
 
 static int tell(const struct streams *streams, const struct stream_line *line, const char *name,
-				const char *file, const struct init_stream_target *target, bool is_main) {
+				const char *file, const struct init_stream_target *target, uint16_t proxy) {
 	auto_text_buffer struct text_buffer text = {0};
 	text_buffer_add(&text,
 					"Made in %s:\n  %s  the tunnel %s\n  keys/%s.key  its private key\n\nNext:\n",
 					target->directory, file, name, name);
-	if (is_main)
+	if (strcmp(file, "umbra.yaml") == 0)
 		text_buffer_add(&text, "  umbrad -c %s/umbra.yaml  starts it\n", target->directory);
 	else
 		text_buffer_add(&text, "  umbra reload  brings it up, if umbra.yaml has include: "
@@ -125,8 +130,10 @@ static int tell(const struct streams *streams, const struct stream_line *line, c
 								   "is on, see umbra.yaml(5)\n");
 			break;
 		}
-	text_buffer_add(&text, "  curl --socks5-hostname 127.0.0.1:1080 https://example.com/  goes "
-						   "through it\n");
+	text_buffer_add(&text,
+					"  curl --socks5-hostname 127.0.0.1:%u https://example.com/  goes through "
+					"it\n",
+					proxy);
 	return output_buffer(streams, &text);
 }
 
@@ -135,12 +142,13 @@ static int make(const struct streams *streams, const char *command, const struct
 	const char *name = target->name ? target->name : "out";
 	char file[CONFIG_NAME_SIZE + 16] = "umbra.yaml";
 	bool is_main = !init_files_exists(files, file);
+	const uint16_t proxy = init_whole_port(target->directory, name, PROXY_PORT);
 	auto_text_buffer struct text_buffer yaml = {0};
 	if (!is_main)
 		(void)snprintf(file, sizeof file, "tunnels/%s.yaml", name);
 	else
 		text_buffer_add(&yaml, "%s\n", init_plan_head);
-	if (!add_tunnel(&yaml, line, name, is_main ? "" : "../")) {
+	if (!add_tunnel(&yaml, line, name, is_main ? "" : "../", proxy)) {
 		output_message(streams, "%s: the line has characters that a configuration cannot hold",
 					   command);
 		return STATUS_FAILED;
@@ -160,8 +168,8 @@ static int make(const struct streams *streams, const char *command, const struct
 		output_message(streams, "%s: %s", command, err_text(error));
 		return STATUS_FAILED;
 	}
-	status = init_files_commit(streams, command, files, target->force);
-	return status == STATUS_OK ? tell(streams, line, name, file, target, is_main) : status;
+	status = init_whole_commit(streams, command, files, target->force);
+	return status == STATUS_OK ? tell(streams, line, name, file, target, proxy) : status;
 }
 
 int init_stream_client(const struct streams *streams, const char *command,

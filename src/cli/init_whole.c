@@ -60,6 +60,31 @@ bool init_whole_takes_all(const char *directory, const char *but,
 	return found;
 }
 
+static bool has_port(const struct config_tunnel *tunnel, uint16_t port) {
+	bool has = tunnel->proxy.listen.port == port;
+	for (size_t i = 0; i < tunnel->forward_count; i++)
+		has |= tunnel->forwards[i].listen.port == port;
+	return has;
+}
+
+uint16_t init_whole_port(const char *directory, const char *but, uint16_t first) {
+	struct config_errors errors;
+	struct config *config;
+	enum err error = load(directory, &config, &errors);
+	bool taken = !error;
+	config_errors_done(&errors);
+	while (taken) {
+		taken = false;
+		for (size_t i = 0; i < config->tunnel_count && !taken; i++)
+			taken =
+				strcmp(config->tunnels[i].name, but) != 0 && has_port(&config->tunnels[i], first);
+		first += taken;
+	}
+	if (!error)
+		config_free(config);
+	return first;
+}
+
 static int check(const struct streams *streams, const char *command, const char *directory) {
 	struct config_errors errors;
 	struct config *config;

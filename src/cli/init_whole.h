@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cli/init_files.h"
 #include "cli/output.h"
@@ -19,6 +20,10 @@ bool init_whole_lacks(const char *directory, const char *tunnel);
  * none, or it cannot be read. */
 bool init_whole_takes_all(const char *directory, const char *but,
 						  char out_tunnel[static CONFIG_NAME_SIZE]);
+
+/* The first port from there on that no proxy or forwarded port of another tunnel has; what cannot
+ * be read has none. */
+uint16_t init_whole_port(const char *directory, const char *but, uint16_t first);
 
 /*
  * init_files_place(), and that the whole can be read afterwards, if it could before; otherwise

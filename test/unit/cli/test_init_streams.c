@@ -170,11 +170,27 @@ static void a_second_tunnel(void **state) {
 					 STATUS_OK);
 	assert_true(folder_has(&client, "tunnels/second.yaml"));
 	assert_non_null(strstr(folder_read(&client, "tunnels/second.yaml"), "../keys/second.key"));
+	/* Its proxy is beside the first one's. */
+	assert_non_null(strstr(capture.output, "127.0.0.1:1081 "));
+	struct config *config = load(&client);
+	assert_int_equal(config_find(config, "second")->proxy.listen.port, 1081);
+	config_free(config);
 	assert_int_equal(RUN(init_client_run, &capture, &client, text, "-", "--name", "second"),
 					 STATUS_FAILED);
 	assert_non_null(strstr(capture.error, "--force"));
 	assert_non_null(strstr(folder_read(&client, "umbra.yaml"), "[2001:db8::1]:443"));
 	assert_non_null(strstr(folder_read(&client, "umbra.yaml"), "www.example.org"));
+	/* A name that another file has: the daemon would refuse all of them. */
+	folder_write(&client, "tunnels/other.yaml",
+				 "tunnels: {third: {protocol: wireguard, private_key_file: ../keys/out.key}}\n",
+				 0600);
+	const int count = folder_count(&client);
+	config_free(load(&client));
+	assert_int_equal(RUN(init_client_run, &capture, &client, text, "-", "--name", "third"),
+					 STATUS_FAILED);
+	assert_non_null(strstr(capture.error, "the daemon would refuse that; nothing was made"));
+	assert_int_equal(folder_count(&client), count);
+	config_free(load(&client));
 	folder_done(&server);
 	folder_done(&client);
 }

@@ -6,50 +6,23 @@
 #include "base/wipe.h"
 #include "engine/figures.h"
 #include "proto/device_lines.h"
+#include "proto/device_words.h"
 #include "proto/mighty_control.h"
 #include "wire/policy_rule.h"
 
-static const struct {
-	const char *name;
-	enum mighty_cipher cipher;
-} ciphers[MIGHTY_CIPHERS_KNOWN] = {
+static const struct device_word ciphers[MIGHTY_CIPHERS_KNOWN] = {
 	{"aes-256-gcm", MIGHTY_AES_256_GCM},
 	{"chacha20-poly1305", MIGHTY_CHACHA20_POLY1305},
 };
 
-static const char *cipher_name(uint8_t cipher) {
-	for (size_t i = 0; i < MIGHTY_CIPHERS_KNOWN; i++)
-		if (ciphers[i].cipher == cipher)
-			return ciphers[i].name;
-	return "";
-}
-
-static enum err parse_cipher(const char *text, size_t size, struct mighty_config *config) {
-	for (size_t i = 0; i < MIGHTY_CIPHERS_KNOWN; i++) {
-		if (strlen(ciphers[i].name) != size || memcmp(ciphers[i].name, text, size) != 0)
-			continue;
-		for (size_t j = 0; j < config->cipher_count; j++)
-			if (config->ciphers[j] == ciphers[i].cipher)
-				return ERR_INVALID;
-		config->ciphers[config->cipher_count++] = (uint8_t)ciphers[i].cipher;
-		return ERR_OK;
-	}
-	return ERR_INVALID;
-}
-
 enum err mighty_uapi_parse_ciphers(const char *text, struct mighty_config *config) {
-	struct mighty_config parsed = {.cipher_count = 0};
-	for (;;) {
-		size_t size = strcspn(text, ",");
-		enum err error = parse_cipher(text, size, &parsed);
-		if (error)
-			return error;
-		if (text[size] == '\0')
-			break;
-		text += size + 1;
-	}
-	config->cipher_count = parsed.cipher_count;
-	memcpy(config->ciphers, parsed.ciphers, sizeof config->ciphers);
+	uint8_t values[MIGHTY_CIPHERS_KNOWN] = {0};
+	size_t count;
+	enum err error = device_words_parse(text, ciphers, MIGHTY_CIPHERS_KNOWN, values, &count);
+	if (error)
+		return error;
+	config->cipher_count = count;
+	memcpy(config->ciphers, values, sizeof config->ciphers);
 	return ERR_OK;
 }
 
@@ -61,22 +34,13 @@ void mighty_uapi_put_instance(const struct mighty_config *config, struct uapi_te
 	uapi_put_text(out_text, "instance", text);
 }
 
-static void put_ciphers(const struct mighty_config *config, struct uapi_text *out_text) {
-	char text[UAPI_TEXT_MAX] = "";
-	for (size_t i = 0; i < config->cipher_count; i++) {
-		if (i > 0)
-			strcat(text, ",");
-		strcat(text, cipher_name(config->ciphers[i]));
-	}
-	uapi_put_text(out_text, "ciphers", text);
-}
-
 static void put_interface(const struct device *device, struct uapi_text *out_text) {
 	const struct mighty_config *config = &device->config;
 	uapi_put_text(out_text, "role", config->role == MIGHTY_CLIENT ? "client" : "server");
 	mighty_uapi_put_instance(config, out_text);
 	device_sockets_put(&device->sockets, out_text);
-	put_ciphers(config, out_text);
+	device_words_put(ciphers, MIGHTY_CIPHERS_KNOWN, config->ciphers, config->cipher_count,
+					 "ciphers", out_text);
 	uapi_put_number(out_text, "rekey_seconds", config->rekey_seconds);
 	uapi_put_number(out_text, "rekey_packets", config->rekey_packets);
 	uapi_put_number(out_text, "keepalive", config->keepalive);

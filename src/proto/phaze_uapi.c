@@ -5,56 +5,31 @@
 #include "base/wipe.h"
 #include "engine/figures.h"
 #include "proto/device_lines.h"
+#include "proto/device_words.h"
 #include "proto/phaze_control.h"
 #include "proto/phaze_dial.h"
 
-struct word {
-	const char *name;
-	uint8_t value;
-};
-
-static const struct word ciphers[PHAZE_CIPHERS_KNOWN] = {
+static const struct device_word ciphers[PHAZE_CIPHERS_KNOWN] = {
 	{"chacha20-poly1305", PHAZE_CHACHA20_POLY1305},
 	{"aes-256-gcm", PHAZE_AES_256_GCM},
 };
 
-static const struct word demands[] = {
+static const struct device_word demands[] = {
 	{"password", PHAZE_BY_PASSWORD},
 	{"certificate", PHAZE_BY_CERTIFICATE},
 };
 enum { DEMANDS = sizeof demands / sizeof *demands };
 
-static const struct word transports[] = {
+static const struct device_word transports[] = {
 	{"udp", PHAZE_OVER_UDP},
 	{"tcp", PHAZE_OVER_TCP},
 };
 enum { TRANSPORTS = sizeof transports / sizeof *transports };
 
-/* Words with commas between them; each once. */
-static enum err parse_words(const char *text, const struct word *words, size_t count,
-							uint8_t *out_values, size_t *out_count) {
-	size_t found = 0;
-	for (;; text++) {
-		const size_t size = strcspn(text, ",");
-		size_t i = 0;
-		while (i < count &&
-			   (strlen(words[i].name) != size || memcmp(words[i].name, text, size) != 0))
-			i++;
-		if (i == count || memchr(out_values, words[i].value, found))
-			return ERR_INVALID;
-		out_values[found++] = words[i].value;
-		text += size;
-		if (*text == '\0')
-			break;
-	}
-	*out_count = found;
-	return ERR_OK;
-}
-
 enum err phaze_uapi_parse_ciphers(const char *text, struct phaze_settings *settings) {
 	uint8_t values[PHAZE_CIPHERS_KNOWN];
 	size_t count;
-	enum err error = parse_words(text, ciphers, PHAZE_CIPHERS_KNOWN, values, &count);
+	enum err error = device_words_parse(text, ciphers, PHAZE_CIPHERS_KNOWN, values, &count);
 	if (error)
 		return error;
 	settings->cipher_count = count;
@@ -63,11 +38,11 @@ enum err phaze_uapi_parse_ciphers(const char *text, struct phaze_settings *setti
 }
 
 /* Words that stand for bits. */
-static enum err parse_bits(const char *text, const struct word *words, size_t word_count,
+static enum err parse_bits(const char *text, const struct device_word *words, size_t word_count,
 						   uint8_t *out_bits) {
 	uint8_t values[DEMANDS + TRANSPORTS], all = 0;
 	size_t count;
-	enum err error = parse_words(text, words, word_count, values, &count);
+	enum err error = device_words_parse(text, words, word_count, values, &count);
 	if (error)
 		return error;
 	for (size_t i = 0; i < count; i++)
@@ -84,22 +59,13 @@ enum err phaze_uapi_parse_transport(const char *text, struct phaze_settings *set
 	return parse_bits(text, transports, TRANSPORTS, &settings->transports);
 }
 
-static void add_word(char text[static UAPI_TEXT_MAX], const char *word) {
-	if (text[0] != '\0')
-		strcat(text, ",");
-	strcat(text, word);
-}
-
 static void put_words(const struct phaze_settings *settings, struct uapi_text *out_text) {
-	char text[UAPI_TEXT_MAX] = "", demanded[UAPI_TEXT_MAX] = "";
-	for (size_t i = 0; i < settings->cipher_count; i++)
-		for (size_t j = 0; j < PHAZE_CIPHERS_KNOWN; j++)
-			if (ciphers[j].value == settings->ciphers[i])
-				add_word(text, ciphers[j].name);
+	char demanded[UAPI_TEXT_MAX] = "";
 	for (size_t i = 0; i < DEMANDS; i++)
 		if (settings->demands & demands[i].value)
-			add_word(demanded, demands[i].name);
-	uapi_put_text(out_text, "ciphers", text);
+			device_words_add(demanded, demands[i].name);
+	device_words_put(ciphers, PHAZE_CIPHERS_KNOWN, settings->ciphers, settings->cipher_count,
+					 "ciphers", out_text);
 	if (settings->role == PHAZE_SERVER)
 		uapi_put_text(out_text, "demands", demanded);
 }
@@ -168,7 +134,7 @@ static void put_transports(const struct phaze_settings *settings, struct uapi_te
 	char text[UAPI_TEXT_MAX] = "";
 	for (size_t i = 0; i < TRANSPORTS; i++)
 		if (settings->transports & transports[i].value)
-			add_word(text, transports[i].name);
+			device_words_add(text, transports[i].name);
 	uapi_put_text(out_text, "transport", text);
 }
 

@@ -80,24 +80,9 @@ void mighty_message_send(struct mighty_peer *peer, const struct keepalive *keepa
 static void take_keepalive(struct mighty_peer *peer, const struct incoming *incoming,
 						   const struct udp_received *origin, const struct keepalive *keepalive) {
 	const struct mighty_session *session = (const struct mighty_session *)incoming->session;
-	const bool is_newest =
-		session->stage == MIGHTY_CURRENT && incoming->counter + 1 == session->session.replay.next;
-	switch (keepalive->kind) {
-	case KEEPALIVE_PLAIN:
-		if (is_newest)
-			mighty_paths_seen(peer, origin, incoming->counter, incoming->wire_size);
-		break;
-	case KEEPALIVE_PING:
-		if (is_newest)
-			mighty_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
-		mighty_paths_answer(peer, origin, keepalive->bytes);
-		break;
-	case KEEPALIVE_PONG:
-		if (is_newest)
-			mighty_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
-		mighty_paths_pong(peer, origin, keepalive->bytes);
-		break;
-	}
+	if (session->stage == MIGHTY_CURRENT && incoming->counter + 1 == session->session.replay.next)
+		mighty_paths_told(peer, origin, keepalive->kind, incoming->counter, incoming->wire_size);
+	mighty_paths_take(peer, origin, keepalive);
 }
 
 void mighty_message_take(struct lane *lane, const struct incoming *incoming,

@@ -174,23 +174,15 @@ void mighty_paths_seen(struct mighty_peer *peer, const struct udp_received *orig
 		send_pings(peer);
 }
 
-void mighty_paths_pinged(struct mighty_peer *peer, const struct udp_received *origin,
-						 uint64_t sequence, size_t bytes) {
-	if (!peer->client &&
-		migration_path_pinged(&peer->peer, &peer->migration, origin, sequence, bytes))
+void mighty_paths_told(struct mighty_peer *peer, const struct udp_received *origin,
+					   enum keepalive_kind kind, uint64_t sequence, size_t bytes) {
+	if (!peer->client && migration_path_told(&peer->peer, &peer->migration, &peer->migration_to,
+											 origin, kind, sequence, bytes))
 		send_pings(peer);
 }
 
-void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *origin,
-						 const uint8_t bytes[static KEEPALIVE_BYTES]) {
-	struct keepalive pong = {.kind = KEEPALIVE_PONG};
-	memcpy(pong.bytes, bytes, sizeof pong.bytes);
-	if (migration_path_answers(&peer->migration, origin, PING_SIZE))
-		mighty_message_send(peer, &pong, &origin->from, &origin->to);
-}
-
-void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *origin,
-					   const uint8_t bytes[static KEEPALIVE_BYTES]) {
+static void take_pong(struct mighty_peer *peer, const struct udp_received *origin,
+					  const uint8_t bytes[static KEEPALIVE_BYTES]) {
 	if (peer->choice) {
 		take_endpoint_pong(peer, &origin->from, bytes);
 		return;
@@ -199,6 +191,23 @@ void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *orig
 		return;
 	mighty_timers_paths_at(peer, CLOCK_NEVER);
 	device_news_tell(&peer->news.device, DEVICE_NEWS_MOVED);
+}
+
+void mighty_paths_take(struct mighty_peer *peer, const struct udp_received *origin,
+					   const struct keepalive *keepalive) {
+	struct keepalive pong = *keepalive;
+	switch (keepalive->kind) {
+	case KEEPALIVE_PLAIN:
+		return;
+	case KEEPALIVE_PING:
+		pong.kind = KEEPALIVE_PONG;
+		if (migration_path_answers(&peer->migration, origin, PING_SIZE))
+			mighty_message_send(peer, &pong, &origin->from, &origin->to);
+		return;
+	case KEEPALIVE_PONG:
+		take_pong(peer, origin, keepalive->bytes);
+		return;
+	}
 }
 
 void mighty_paths_expired(struct mighty_peer *peer) {

@@ -33,20 +33,17 @@ void mighty_paths_sent(struct mighty_peer *peer);
 void mighty_paths_received(struct mighty_peer *peer, const struct endpoint *from);
 
 /*
- * Server: the newest packet of the current session came from there, bytes long: data or a plain
- * keepalive; and a ping or a pong, which say where it is only where nobody asked for them
- * elsewhere.
+ * Server: the newest packet of the current session came from there, bytes long: data; or a
+ * keepalive, of which pings and pongs say where it is only where nobody asked for them elsewhere.
  */
 void mighty_paths_seen(struct mighty_peer *peer, const struct udp_received *origin,
 					   uint64_t sequence, size_t bytes);
-void mighty_paths_pinged(struct mighty_peer *peer, const struct udp_received *origin,
-						 uint64_t sequence, size_t bytes);
+void mighty_paths_told(struct mighty_peer *peer, const struct udp_received *origin,
+					   enum keepalive_kind kind, uint64_t sequence, size_t bytes);
 
-/* A ping came from there: the pong goes back. */
-void mighty_paths_answer(struct mighty_peer *peer, const struct udp_received *origin,
-						 const uint8_t bytes[static KEEPALIVE_BYTES]);
-void mighty_paths_pong(struct mighty_peer *peer, const struct udp_received *origin,
-					   const uint8_t bytes[static KEEPALIVE_BYTES]);
+/* A keepalive came from there, under whichever key: a ping's pong goes back. */
+void mighty_paths_take(struct mighty_peer *peer, const struct udp_received *origin,
+					   const struct keepalive *keepalive);
 
 /* MIGHTY_TIMER_PATHS */
 void mighty_paths_expired(struct mighty_peer *peer);

@@ -62,6 +62,16 @@ static inline bool migration_path_pinged(const struct peer *peer, struct migrati
 		   MIGRATION_ELSEWHERE;
 }
 
+/* A keepalive of that kind did; a plain one says what data say. */
+static inline bool migration_path_told(struct peer *peer, struct migration *migration,
+									   struct udp_source *out_asked,
+									   const struct udp_received *origin, enum keepalive_kind kind,
+									   uint64_t sequence, size_t bytes) {
+	return kind == KEEPALIVE_PLAIN
+			   ? migration_path_seen(peer, migration, out_asked, origin, sequence, bytes)
+			   : migration_path_pinged(peer, migration, origin, sequence, bytes);
+}
+
 /* To be called until it is false: a ping of size bytes, everything included, is to be sent. */
 static inline bool migration_path_ping(const struct peer *peer, struct migration *migration,
 									   const struct udp_source *asked, size_t size,

@@ -127,23 +127,9 @@ static bool is_newest(const struct phaze_peer *peer, const struct phaze_key *key
 static void take_keepalive(struct phaze_peer *peer, const struct phaze_key *key,
 						   const struct incoming *incoming, const struct udp_received *origin,
 						   const struct keepalive *keepalive) {
-	const bool tells = is_newest(peer, key, incoming);
-	switch (keepalive->kind) {
-	case KEEPALIVE_PLAIN:
-		if (tells)
-			phaze_paths_seen(peer, origin, incoming->counter, incoming->wire_size);
-		break;
-	case KEEPALIVE_PING:
-		if (tells)
-			phaze_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
-		phaze_paths_answer(peer, origin, keepalive->bytes);
-		break;
-	case KEEPALIVE_PONG:
-		if (tells)
-			phaze_paths_pinged(peer, origin, incoming->counter, incoming->wire_size);
-		phaze_paths_pong(peer, origin, keepalive->bytes);
-		break;
-	}
+	if (is_newest(peer, key, incoming))
+		phaze_paths_told(peer, origin, keepalive->kind, incoming->counter, incoming->wire_size);
+	phaze_paths_take(peer, origin, keepalive);
 }
 
 void phaze_message_take(struct lane *lane, const struct incoming *incoming,

@@ -1,7 +1,5 @@
 #include "proto/phaze_paths.h"
 
-#include <string.h>
-
 #include "proto/migration_path.h"
 #include "proto/phaze_message.h"
 #include "proto/phaze_timers.h"
@@ -30,27 +28,36 @@ void phaze_paths_seen(struct phaze_peer *peer, const struct udp_received *origin
 		send_pings(peer);
 }
 
-void phaze_paths_pinged(struct phaze_peer *peer, const struct udp_received *origin,
-						uint64_t sequence, size_t bytes) {
-	if (follows(peer) &&
-		migration_path_pinged(&peer->peer, &peer->migration, origin, sequence, bytes))
+void phaze_paths_told(struct phaze_peer *peer, const struct udp_received *origin,
+					  enum keepalive_kind kind, uint64_t sequence, size_t bytes) {
+	if (follows(peer) && migration_path_told(&peer->peer, &peer->migration, &peer->migration_to,
+											 origin, kind, sequence, bytes))
 		send_pings(peer);
 }
 
-void phaze_paths_answer(struct phaze_peer *peer, const struct udp_received *origin,
-						const uint8_t bytes[static KEEPALIVE_BYTES]) {
-	struct keepalive pong = {.kind = KEEPALIVE_PONG};
-	memcpy(pong.bytes, bytes, sizeof pong.bytes);
-	if (migration_path_answers(&peer->migration, origin, PING_SIZE))
-		phaze_message_send(peer, &pong, &origin->from, &origin->to);
-}
-
-void phaze_paths_pong(struct phaze_peer *peer, const struct udp_received *origin,
+static void take_pong(struct phaze_peer *peer, const struct udp_received *origin,
 					  const uint8_t bytes[static KEEPALIVE_BYTES]) {
 	if (peer->is_client || !migration_path_pong(&peer->peer, &peer->migration, origin, bytes))
 		return;
 	phaze_timers_paths_at(peer, CLOCK_NEVER);
 	device_news_tell(&peer->news, DEVICE_NEWS_MOVED);
+}
+
+void phaze_paths_take(struct phaze_peer *peer, const struct udp_received *origin,
+					  const struct keepalive *keepalive) {
+	struct keepalive pong = *keepalive;
+	switch (keepalive->kind) {
+	case KEEPALIVE_PLAIN:
+		return;
+	case KEEPALIVE_PING:
+		pong.kind = KEEPALIVE_PONG;
+		if (migration_path_answers(&peer->migration, origin, PING_SIZE))
+			phaze_message_send(peer, &pong, &origin->from, &origin->to);
+		return;
+	case KEEPALIVE_PONG:
+		take_pong(peer, origin, keepalive->bytes);
+		return;
+	}
 }
 
 void phaze_paths_expired(struct phaze_peer *peer) {

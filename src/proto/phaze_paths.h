@@ -9,20 +9,17 @@
  */
 
 /*
- * Server: the newest packet of the newest key came from there, bytes long: data, a plain
- * keepalive or a REKEY; and a ping or a pong, which say where it is only where nobody asked for
- * them elsewhere.
+ * Server: the newest packet of the newest key came from there, bytes long: data or a REKEY; or a
+ * keepalive, of which pings and pongs say where it is only where nobody asked for them elsewhere.
  */
 void phaze_paths_seen(struct phaze_peer *peer, const struct udp_received *origin, uint64_t sequence,
 					  size_t bytes);
-void phaze_paths_pinged(struct phaze_peer *peer, const struct udp_received *origin,
-						uint64_t sequence, size_t bytes);
+void phaze_paths_told(struct phaze_peer *peer, const struct udp_received *origin,
+					  enum keepalive_kind kind, uint64_t sequence, size_t bytes);
 
-/* A ping came from there: the pong goes back. A pong did. */
-void phaze_paths_answer(struct phaze_peer *peer, const struct udp_received *origin,
-						const uint8_t bytes[static KEEPALIVE_BYTES]);
-void phaze_paths_pong(struct phaze_peer *peer, const struct udp_received *origin,
-					  const uint8_t bytes[static KEEPALIVE_BYTES]);
+/* A keepalive came from there, under whichever key: a ping's pong goes back. */
+void phaze_paths_take(struct phaze_peer *peer, const struct udp_received *origin,
+					  const struct keepalive *keepalive);
 
 /* PHAZE_TIMER_PATHS */
 void phaze_paths_expired(struct phaze_peer *peer);

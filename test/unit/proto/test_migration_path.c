@@ -123,6 +123,23 @@ static void pings_move_nobody(void **state) {
 	assert_true(is_from(&bench.asked, &first));
 }
 
+static bool told(struct bench *bench, enum keepalive_kind kind) {
+	const struct udp_received origin = {.from = away, .to = second};
+	return migration_path_told(&bench->peer, &bench->migration, &bench->asked, &origin, kind,
+							   ++bench->sequence, PACKET);
+}
+
+static void plain_keepalives_do(void **state) {
+	(void)state;
+	struct bench bench;
+	begin(&bench);
+	assert_false(told(&bench, KEEPALIVE_PING));
+	assert_false(told(&bench, KEEPALIVE_PONG));
+	assert_true(is_from(&bench.asked, &first));
+	assert_true(told(&bench, KEEPALIVE_PLAIN));
+	assert_true(is_from(&bench.asked, &second));
+}
+
 /* Three times what came from there; who is where it was, or is not asked about, is answered. */
 static void answers_within_the_limit(void **state) {
 	(void)state;
@@ -142,6 +159,7 @@ int main(void) {
 		cmocka_unit_test(answers_leave_from_where_was_spoken_to),
 		cmocka_unit_test(moves_once_the_pong_came),
 		cmocka_unit_test(pings_move_nobody),
+		cmocka_unit_test(plain_keepalives_do),
 		cmocka_unit_test(answers_within_the_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

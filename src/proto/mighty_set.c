@@ -6,6 +6,7 @@
 
 #include "base/wipe.h"
 #include "proto/device_lines.h"
+#include "proto/device_terms.h"
 #include "proto/mighty_control.h"
 #include "proto/mighty_draft.h"
 
@@ -31,6 +32,17 @@ static int set_role(struct mighty_config *config, const char *text) {
 	return 0;
 }
 
+static int set_terms(struct mighty_config *config, const struct uapi_entry *line) {
+	const struct device_terms terms = {
+		.rekey_seconds = &config->rekey_seconds,
+		.rekey_packets = &config->rekey_packets,
+		.keepalive = &config->keepalive,
+		.client_to_client = &config->client_to_client,
+		.tells = &config->tells,
+	};
+	return device_terms_take(&terms, line);
+}
+
 static int set_interface(struct operation *operation, const struct uapi_entry *line) {
 	struct mighty_config *config = &operation->config;
 	switch (line->key) {
@@ -44,31 +56,11 @@ static int set_interface(struct operation *operation, const struct uapi_entry *l
 		return device_sockets_edit_take(&operation->sockets, line);
 	case UAPI_CIPHERS:
 		return device_lines_errno(mighty_uapi_parse_ciphers(line->text, config));
-	case UAPI_REKEY_SECONDS:
-		config->rekey_seconds = line->number;
-		return line->number > 0 ? 0 : EINVAL;
-	case UAPI_REKEY_PACKETS:
-		config->rekey_packets = line->number;
-		return line->number > 0 && line->number <= PARAMETERS_REKEY_PACKETS_MAX ? 0 : EINVAL;
-	case UAPI_KEEPALIVE:
-		config->keepalive = (uint16_t)line->number;
-		return line->number > 0 ? 0 : EINVAL;
-	case UAPI_CLIENT_TO_CLIENT:
-		config->client_to_client = line->number != 0;
-		return 0;
-	case UAPI_REPLACE_PUSH:
-		memset(&config->tells, 0, sizeof config->tells);
-		return 0;
-	case UAPI_PUSH_ROUTE:
-	case UAPI_PUSH_DNS:
-	case UAPI_PUSH_DOMAIN:
-	case UAPI_PUSH_MTU:
-		return device_lines_push(&config->tells.interface, line);
 	case UAPI_REPLACE_PEERS:
 		operation->drafts.replaces = true;
 		return 0;
 	default:
-		return EINVAL;
+		return set_terms(config, line);
 	}
 }
 
@@ -88,19 +80,13 @@ static int read_lines(struct operation *operation, struct slice text) {
 	return failed ? failed : mighty_drafts_end_peer(&operation->drafts);
 }
 
-static bool tells_something(const struct parameters *tells) {
-	const struct interface_settings *settings = &tells->interface;
-	return settings->mtu > 0 || settings->route_count > 0 || settings->server_count > 0 ||
-		   settings->domain_count > 0;
-}
-
 /* A peer is made for its role: to change that, all have to go. */
 static int check(struct operation *operation) {
 	const struct device *device = operation->device;
 	if (operation->config.role != device->config.role && device->peer_count > 0 &&
 		!operation->drafts.replaces)
 		return EBUSY;
-	if (operation->config.role == MIGHTY_CLIENT && tells_something(&operation->config.tells))
+	if (operation->config.role == MIGHTY_CLIENT && device_terms_pushes(&operation->config.tells))
 		return EINVAL;
 	return mighty_drafts_check(&operation->drafts, &operation->config);
 }

@@ -5,6 +5,7 @@
 
 #include "base/wipe.h"
 #include "proto/device_lines.h"
+#include "proto/device_terms.h"
 #include "proto/phaze_control.h"
 #include "proto/phaze_dial.h"
 #include "proto/phaze_draft.h"
@@ -88,6 +89,17 @@ static int add_text(struct operation *operation, enum phaze_text which, const ch
 	return text->error ? ENOMEM : 0;
 }
 
+static int set_terms(struct phaze_settings *settings, const struct uapi_entry *line) {
+	const struct device_terms terms = {
+		.rekey_seconds = &settings->rekey_seconds,
+		.rekey_packets = &settings->rekey_packets,
+		.keepalive = &settings->keepalive,
+		.client_to_client = &settings->client_to_client,
+		.tells = &settings->tells,
+	};
+	return device_terms_take(&terms, line);
+}
+
 static int set_identity(struct operation *operation, const struct uapi_entry *line) {
 	struct phaze_settings *settings = &operation->settings;
 	switch (line->key) {
@@ -122,7 +134,7 @@ static int set_identity(struct operation *operation, const struct uapi_entry *li
 		settings->ticket_seconds = line->number;
 		return line->number <= PHAZE_PASS_AGE_MAX ? 0 : EINVAL;
 	default:
-		return EINVAL;
+		return set_terms(settings, line);
 	}
 }
 
@@ -136,26 +148,6 @@ static int set_interface(struct operation *operation, const struct uapi_entry *l
 		return device_sockets_edit_take(&operation->sockets, line);
 	case UAPI_CIPHERS:
 		return device_lines_errno(phaze_uapi_parse_ciphers(line->text, settings));
-	case UAPI_REKEY_SECONDS:
-		settings->rekey_seconds = line->number;
-		return line->number > 0 ? 0 : EINVAL;
-	case UAPI_REKEY_PACKETS:
-		settings->rekey_packets = line->number;
-		return line->number > 0 && line->number <= PARAMETERS_REKEY_PACKETS_MAX ? 0 : EINVAL;
-	case UAPI_KEEPALIVE:
-		settings->keepalive = (uint16_t)line->number;
-		return line->number > 0 ? 0 : EINVAL;
-	case UAPI_CLIENT_TO_CLIENT:
-		settings->client_to_client = line->number != 0;
-		return 0;
-	case UAPI_REPLACE_PUSH:
-		memset(&settings->tells, 0, sizeof settings->tells);
-		return 0;
-	case UAPI_PUSH_ROUTE:
-	case UAPI_PUSH_DNS:
-	case UAPI_PUSH_DOMAIN:
-	case UAPI_PUSH_MTU:
-		return device_lines_push(&settings->tells.interface, line);
 	case UAPI_REPLACE_PEERS:
 		operation->drafts.replaces = true;
 		return 0;
@@ -213,13 +205,10 @@ static int make_trust(struct operation *operation) {
 /* A peer is made for its role: to change that, all have to go. */
 static int check(struct operation *operation) {
 	const struct device *device = operation->device;
-	const struct interface_settings *tells = &operation->settings.tells.interface;
 	if (operation->settings.role != device->settings.role && device->member_count > 0 &&
 		!operation->drafts.replaces)
 		return EBUSY;
-	if (operation->settings.role == PHAZE_CLIENT &&
-		(tells->mtu > 0 || tells->route_count > 0 || tells->server_count > 0 ||
-		 tells->domain_count > 0))
+	if (operation->settings.role == PHAZE_CLIENT && device_terms_pushes(&operation->settings.tells))
 		return EINVAL;
 	if (operation->sets_interface && phaze_drafts_is_login(&operation->drafts))
 		return EINVAL;

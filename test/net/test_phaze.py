@@ -145,12 +145,12 @@ def test_wrong_password(world: World) -> None:
     """The tool tells it, and the session there is goes on."""
     server, alice = world.server, world.alice
     assert alice.works(), "the test before left it connected"
-    refused = alice.login(server, "alice", "another one", check=False)
+    refused = alice.login(server, "alice", "mistyped battery", check=False)
     assert refused.returncode == 1 and refused.stdout == ""
     reason = "user name, password or certificate are not accepted"
     assert refused.stderr == f"umbra: login: {reason}\n"
     assert alice.works() and server.members()["alice"]["state"] == "connected"
-    assert "another one" not in alice.umbra("status").stdout + alice.log_text()
+    assert "mistyped battery" not in alice.umbra("status").stdout + alice.log_text()
 
 
 def test_certificate(world: World) -> None:

@@ -179,12 +179,13 @@ static void set_done(void *context, int number, const char *text) {
 		error = store_leases_ended(login->control->store, login->tunnel->name, login->member,
 								   login->epoch);
 	}
-	if (error)
+	if (error && error != ERR_NOT_FOUND)
 		log_error("%s: what the device did is not kept: %s", login->tunnel->name, err_text(error));
 	/* Nobody will come. */
 	if (member && (number || login->abandoned))
 		member->watched.reserved_until = 0;
-	control_logins_answer(login, number ? PROCESS_REJECT_BUSY : PROCESS_ACCEPTED);
+	/* The user may have been removed meanwhile, and the device hear of that only later. */
+	control_logins_answer(login, number || !member ? PROCESS_REJECT_BUSY : PROCESS_ACCEPTED);
 }
 
 static enum process_reject let_in(struct control_login *login, const struct store_user *user) {

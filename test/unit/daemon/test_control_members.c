@@ -253,6 +253,24 @@ static void test_removed(void **state) {
 	assert_non_null(strstr(desk->set, "allowed_ip=10.66.0.2/32\n"));
 }
 
+/* While the device makes him a member, and nobody knows what it knows: he is not let in. */
+static void test_removed_while_let_in(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	struct process_verdict verdict;
+	desk->demands[0] = "certificate";
+	logins_desk_add(desk, &user);
+	(void)logins_desk_ask(desk, "alice", "", HOME);
+	assert_non_null(logins_desk_member(desk, "alice"));
+	desk->tunnel->synced = false;
+	control_logins_changed(&desk->control, &user, CONTROL_USERS_REMOVING);
+	assert_int_equal(store_users_remove(desk->bench->store, user.id), ERR_OK);
+	assert_true(logins_desk_verdict(desk, 20000, &verdict));
+	assert_non_null(strstr(desk->set, "name=alice\n"));
+	assert_null(strstr(desk->set, "remove"));
+	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
+}
+
 static void test_expiry(void **state) {
 	struct logins_desk *desk = *state;
 	struct store_user user = logged_in(desk, "alice"), other = logged_in(desk, "bob");
@@ -514,6 +532,7 @@ int main(void) {
 		row(test_fewer_devices),
 		row(test_fewer_devices_and_killed),
 		row(test_removed),
+		row(test_removed_while_let_in),
 		row(test_expiry),
 		row(test_usage),
 		row(test_quota),

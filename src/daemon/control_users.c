@@ -342,6 +342,20 @@ static void hashed(void *context) {
 	control_run(control);
 }
 
+static int compare_groups(const void *left, const void *right) {
+	return strcmp(left, right);
+}
+
+/* Each once, as the store gives them. */
+static void order_groups(struct store_user *user) {
+	size_t count = 0;
+	qsort(user->groups, user->group_count, sizeof user->groups[0], compare_groups);
+	for (size_t i = 0; i < user->group_count; i++)
+		if (count == 0 || strcmp(user->groups[count - 1], user->groups[i]) != 0)
+			memmove(user->groups[count++], user->groups[i], sizeof user->groups[0]);
+	user->group_count = count;
+}
+
 /* Whether all are names; otherwise the request is answered. */
 static bool take_groups(struct change *change, const char *text) {
 	struct store_user *user = &change->user;
@@ -355,6 +369,7 @@ static bool take_groups(struct change *change, const char *text) {
 		}
 		text += size + (text[size] != '\0');
 	}
+	order_groups(user);
 	return true;
 }
 

@@ -45,7 +45,8 @@ def test_a_user_is_kept_as_the_tool_says(lab: Lab) -> None:
     node.umbra("user", "add", "alice", input=PASSWORD + "\n")
     assert PASSWORD not in node.log_text()
     assert "may log in" in node.umbra("user", "add", "bob", "--no-password").stderr
-    node.umbra("user", "group", "alice", "staff,admins")
+    told = node.umbra("user", "group", "alice", "staff,admins,staff")
+    assert "alice is in admins, staff\n" in told.stderr
     node.umbra("user", "quota", "alice", "10G")
     node.umbra("user", "rate", "alice", "5M")
     node.umbra("user", "devices", "alice", "7")

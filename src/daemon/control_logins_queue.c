@@ -306,6 +306,8 @@ void control_logins_ask(struct control *control, const struct channel_message *m
 	if (!control->logins)
 		return; /* who asked waits for nobody for long */
 	if (can_judge(tunnel) && message->count == 1)
+		error = shared_text_size(message->descriptors[0], PROCESS_LOGIN_SIZE_MAX, &size);
+	if (!error)
 		error = shared_text_read(message->descriptors[0], &data, &size);
 	if (!error)
 		error = process_login_decode((const uint8_t *)data, size, &asked);

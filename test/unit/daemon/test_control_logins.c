@@ -5,10 +5,34 @@
 
 #include <cmocka.h>
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+
 #include "logins_desk.h"
 
 #define HOME "192.0.2.1:4711"
 #define ELSEWHERE "198.51.100.1:4711"
+
+/* Nothing is made of more than a login can be, however much there is. */
+static void test_too_much(void **state) {
+	enum { KIBIBYTES = 48 << 10 };
+	struct logins_desk *desk = *state;
+	struct process_verdict verdict;
+	struct rusage before, after;
+	const struct process_message message = {.type = PROCESS_LOGIN, .login = {++desk->id}};
+	struct channel_message told = {.message = message, .count = 1};
+	told.message.tunnel = LOGINS_SLOT;
+	told.descriptors[0] = memfd_create("much", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(told.descriptors[0], KIBIBYTES << 10), 0);
+	assert_int_equal(shared_text_seal(told.descriptors[0]), ERR_OK);
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	control_logins_hear(&desk->control, &told);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	channel_message_done(&told);
+	assert_true(after.ru_maxrss - before.ru_maxrss < KIBIBYTES / 2);
+	assert_true(logins_desk_verdict(desk, 20000, &verdict));
+	assert_int_equal(verdict.reject, PROCESS_REJECT_BUSY);
+}
 
 static void test_let_in(void **state) {
 	struct logins_desk *desk = *state;
@@ -491,6 +515,8 @@ static void test_busy(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		/* Before others need much. */
+		row(test_too_much),
 		row(test_let_in),
 		row(test_wrong_credentials),
 		row(test_certificates),

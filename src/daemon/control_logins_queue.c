@@ -260,8 +260,6 @@ static enum err take(struct control_tunnel *tunnel, const struct process_message
 	struct control_logins *logins = control->logins;
 	const struct slice nobody = slice_of(NULL, 0);
 	const uint64_t network = guess_delay_key(logins->delay, nobody, &asked->from.address);
-	if (!make_room(logins, network))
-		return ERR_LIMIT;
 	struct control_login *login = calloc(1, sizeof *login);
 	if (!login)
 		return ERR_NO_MEMORY;
@@ -284,14 +282,17 @@ static enum err take(struct control_tunnel *tunnel, const struct process_message
 		memcpy(login->user, asked->user.data, asked->user.size);
 	if (asked->password.size > 0)
 		memcpy(login->password, asked->password.data, asked->password.size);
-	if (control_logins_take_over(login)) {
+	/* Neither has to wait, so that nobody has to go for it. */
+	const bool is_under_way = control_logins_take_over(login),
+			   was_right = !is_under_way && control_logins_was_right(login);
+	if (is_under_way || (!was_right && !make_room(logins, network))) {
 		wipe(login, sizeof *login);
 		free(login);
-		return ERR_OK;
+		return is_under_way ? ERR_OK : ERR_LIMIT;
 	}
 	list_append(&logins->items, &login->link);
 	logins->count++;
-	if (control_logins_was_right(login))
+	if (was_right)
 		admit_again(login);
 	return ERR_OK;
 }

@@ -430,6 +430,24 @@ static void test_bounds(void **state) {
 		assert_in_range(shares[network], CONTROL_LOGINS_MAX / 3, CONTROL_LOGINS_MAX / 3 + 1);
 }
 
+/* Who comes again for what is looked at already needs no place among those who wait. */
+static void test_too_late_where_all_is_full(void **state) {
+	struct logins_desk *desk = *state;
+	struct store_user user = logins_desk_user("alice");
+	struct process_message abandon = {.type = PROCESS_ABANDON};
+	struct process_verdict verdict = {.id = 0};
+	logins_desk_add(desk, &user);
+	abandon.login.id = logins_desk_ask(desk, "alice", "password", "10.0.1.250:7");
+	for (unsigned i = 1; i < CONTROL_LOGINS_MAX; i++)
+		(void)ask_from(desk, 1, i);
+	is_sent_away(desk, ask_from(desk, 1, 200));
+	logins_desk_hear(desk, abandon, slice_of(NULL, 0));
+	const uint64_t again = logins_desk_ask(desk, "alice", "password", "10.0.1.250:8");
+	while (verdict.id != again)
+		assert_true(logins_desk_verdict(desk, 20000, &verdict));
+	assert_int_equal(verdict.reject, PROCESS_ACCEPTED);
+}
+
 /* Networks take turns: who comes alone does not wait for all of another's. */
 static void test_turns(void **state) {
 	struct logins_desk *desk = *state;
@@ -531,6 +549,7 @@ int main(void) {
 		row(test_abandoned),
 		row(test_looked_at_too_late),
 		row(test_bounds),
+		row(test_too_late_where_all_is_full),
 		row(test_turns),
 		row(test_one_address),
 		row(test_patience),

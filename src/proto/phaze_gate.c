@@ -281,6 +281,23 @@ static bool may_begin(const struct phaze_handshake *handshake, uint64_t now) {
 		   rate_limiter_allow(handshake->device->gate->limiter, &way->to.address, now);
 }
 
+/*
+ * Where a session by the same ticket waits to be heard, it may be a hello of before that somebody
+ * plays again, to take that one's place. Over UDP a cookie is wanted, which binders cover.
+ */
+static enum err open_server(struct phaze_handshake *handshake, struct phaze_server_input *input,
+							uint8_t out_retry[static PHAZE_RETRY_SIZE]) {
+	const struct phaze_server_setup *setup = &handshake->setup;
+	enum err error = phaze_server_open(setup, input, out_retry, &handshake->server);
+	if (error || input->loaded || phaze_server_state(handshake->server) != PHAZE_SERVER_RESUMED ||
+		!phaze_sessions_pends(handshake->device, handshake->member))
+		return error;
+	phaze_server_free(handshake->server);
+	handshake->server = NULL;
+	input->loaded = true;
+	return phaze_server_open(setup, input, out_retry, &handshake->server);
+}
+
 static void begin(struct device *device, uint64_t now, const struct phaze_news_datagram *datagram,
 				  const uint8_t digest[static HASH_SIZE]) {
 	struct phaze_gate *gate = device->gate;
@@ -305,7 +322,7 @@ static void begin(struct device *device, uint64_t now, const struct phaze_news_d
 		.ciphers = settings->ciphers,
 		.cipher_count = settings->cipher_count,
 	};
-	const struct phaze_server_input input = {
+	struct phaze_server_input input = {
 		.from = &handshake->way.to,
 		.data = datagram->data,
 		.size = datagram->size,
@@ -314,9 +331,8 @@ static void begin(struct device *device, uint64_t now, const struct phaze_news_d
 		.loaded = handshake->loaded,
 		.session_id = draw_id(device, datagram->way.shard, handshake->id),
 	};
-	enum err error = may_begin(handshake, now)
-						 ? phaze_server_open(&handshake->setup, &input, retry, &handshake->server)
-						 : ERR_RATE_LIMITED;
+	enum err error =
+		may_begin(handshake, now) ? open_server(handshake, &input, retry) : ERR_RATE_LIMITED;
 	if (error == ERR_COOKIE_REQUIRED)
 		send_retry(device, &handshake->way, retry);
 	/* Who resumes too often gets no answer: he asks again, and is not sent to the judge. */

@@ -53,6 +53,15 @@ static uint32_t in_force(uint32_t own, uint32_t told, uint32_t least) {
 	return told > 0 && wanted < own ? wanted : own;
 }
 
+bool phaze_sessions_pends(const struct device *device, const struct phaze_member *member) {
+	list_for_each (link, &device->offers) {
+		const struct offered *offered = list_item(link, struct offered, link);
+		if (offered->member == member && offered->resumed)
+			return true;
+	}
+	return false;
+}
+
 static enum err hash_ids(const struct phaze_offer *offer, struct phaze_new_session *session) {
 	enum err error = offer->used ? phaze_pass_hash(offer->used, session->used) : ERR_OK;
 	if (!error && offer->has_ticket)

@@ -29,6 +29,9 @@ struct phaze_offer {
 enum err phaze_sessions_offer(struct device *device, const struct phaze_offer *offer,
 							  uint64_t *out_number);
 
+/* Whether a member's session by a ticket waits to be heard. */
+bool phaze_sessions_pends(const struct device *device, const struct phaze_member *member);
+
 /* An owner's news of one. */
 void phaze_sessions_news(struct device *device, const struct phaze_news_session *news);
 

@@ -126,6 +126,37 @@ static void test_unheard_again(void **state) {
 	logins_free(logins);
 }
 
+/* Its hello, played again from elsewhere: nobody gets the place of the session that waits. */
+static void test_unheard_and_replayed(void **state) {
+	struct logins *logins = logins_up(30, &by_password);
+	struct endpoint from, to = node_endpoint(logins->server);
+	size_t half_open, again;
+	assert_int_equal(endpoint_parse("203.0.113.9:7", &from), ERR_OK);
+	resume_unheard(logins, false);
+	struct slice hello = logins_last_hello(logins);
+	const size_t count = phaze_gate_count(logins->server->device, &half_open);
+	for (uint8_t i = 0; i < 20; i++) {
+		from.address.bytes[3] = i;
+		world_send(logins->world, &from, &to, hello);
+		logins_run(logins, 50 * CLOCK_MILLISECOND);
+	}
+	assert_int_equal(phaze_gate_count(logins->server->device, &again), count);
+	assert_int_equal(again, half_open);
+	logins->world->tap.pass = NULL;
+	logins_run(logins, 3 * CLOCK_SECOND);
+	logins_assert_talking(logins, 1);
+	/* The client itself comes beside what waits: it is asked for a cookie, and has one. */
+	logins_end_session(logins);
+	logins_run(logins, 2 * CLOCK_SECOND);
+	resume_unheard(logins, false);
+	kill_client(logins);
+	logins_run(logins, CLOCK_SECOND);
+	logins_assert_talking(logins, 3);
+	assert_int_equal(logins->judged, 1);
+	free((void *)(uintptr_t)hello.data);
+	logins_free(logins);
+}
+
 /* Where none of them is good the password is asked for, and at once. */
 static void test_neither(void **state) {
 	struct logins *logins = logins_up(21, &by_password);
@@ -435,6 +466,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unheard),
 		cmocka_unit_test(test_unheard_again),
+		cmocka_unit_test(test_unheard_and_replayed),
 		cmocka_unit_test(test_neither),
 		cmocka_unit_test(test_none_follows),
 		cmocka_unit_test(test_refused_password),

@@ -80,8 +80,8 @@ static const char *const steps[SCHEMA_VERSION] = {
 	" UNIQUE (tunnel, member)"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX ticket_lease ON ticket (lease);",
-	"ALTER TABLE user ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0);"
-	"ALTER TABLE lease ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0);",
+	("ALTER TABLE user ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0);"
+	 "ALTER TABLE lease ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0);"),
 };
 
 static enum err read_number(sqlite3 *database, const char *sql, int *out_number) {

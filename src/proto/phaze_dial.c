@@ -11,6 +11,7 @@
 #include "proto/phaze_connections.h"
 #include "proto/phaze_credentials.h"
 #include "proto/phaze_ids.h"
+#include "proto/phaze_refusal.h"
 #include "proto/phaze_sessions.h"
 #include "proto/phaze_tickets.h"
 #include "session/retry_backoff.h"
@@ -21,8 +22,6 @@
 #define SHORT_SESSION (10 * CLOCK_SECOND)
 /* Longer than anybody waits for what becomes of a login. */
 #define TRIAL_TIME (30 * CLOCK_SECOND)
-
-enum { REASON_SIZE = PHAZE_TRUST_TEXT_SIZE };
 
 struct phaze_dial {
 	struct phaze_credentials credentials;
@@ -47,10 +46,7 @@ struct phaze_dial {
 	uint32_t in_a_row; /* attempts that nobody answered */
 	struct retry_backoff backoff;
 	uint64_t next; /* ns; CLOCK_NEVER: not before something changes */
-	bool is_refused;
-	enum phaze_end refusal; /* the last one */
-	bool is_untold;         /* that it is: by this end itself, outside of run */
-	char reason[REASON_SIZE];
+	struct phaze_refusal refusal;
 };
 
 enum err phaze_dial_new(struct phaze_dial **out_dial) {
@@ -95,7 +91,8 @@ const struct uapi_password *phaze_dial_password(const struct device *device) {
 }
 
 const char *phaze_dial_refused(const struct device *device) {
-	return device->dial->is_refused ? device->dial->reason : NULL;
+	const struct phaze_refusal *refusal = &device->dial->refusal;
+	return refusal->is_there ? refusal->text : NULL;
 }
 
 /* Whether there is somebody to dial, and something to show. */
@@ -177,7 +174,7 @@ void phaze_dial_stop(struct device *device) {
 void phaze_dial_forget(struct device *device) {
 	phaze_dial_stop(device);
 	device->dial->number = 0;
-	device->dial->is_refused = device->dial->is_untold = false;
+	device->dial->refusal = (struct phaze_refusal){.is_there = false};
 	wipe(&device->dial->credentials, sizeof device->dial->credentials);
 }
 
@@ -281,32 +278,8 @@ static void begin(struct device *device, uint64_t now) {
 	send_all(device);
 }
 
-_Static_assert(PHAZE_END_ADDRESS - PHAZE_END_CREDENTIALS ==
-			   DEVICE_REJECT_ADDRESS - DEVICE_REJECT_CREDENTIALS);
-
-/* What the server said; DEVICE_ACCEPTED: it did not say anything. */
-static enum device_reject reject_of(enum phaze_end end) {
-	const bool said = end >= PHAZE_END_CREDENTIALS && end <= PHAZE_END_ADDRESS;
-	return said ? (enum device_reject)(end - PHAZE_END_CREDENTIALS + DEVICE_REJECT_CREDENTIALS)
-				: DEVICE_ACCEPTED;
-}
-
 void phaze_dial_distrust(struct device *device, enum chain_fault fault) {
-	struct phaze_dial *dial = device->dial;
-	phaze_trust_explain(fault, device->settings.server_name, dial->reason);
-	dial->refusal = PHAZE_END_UNTRUSTED;
-	dial->is_refused = dial->is_untold = true;
-	device->host->warn(device->host->context, dial->reason);
-}
-
-static void tell_refused(struct device *device, enum phaze_end end, const char *reason) {
-	struct phaze_dial *dial = device->dial;
-	if (reason != dial->reason)
-		(void)snprintf(dial->reason, sizeof dial->reason, "%s", reason);
-	dial->refusal = end;
-	dial->is_refused = true;
-	phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED, reject_of(end),
-						dial->reason);
+	phaze_refusal_distrust(device, &device->dial->refusal, fault);
 }
 
 static void tell_unanswered(struct device *device) {
@@ -334,28 +307,18 @@ static void silent(struct device *device, uint64_t now) {
 		try_next(device, now);
 }
 
-/* What a repetition may mend without anybody's doing. */
-static bool is_passing(enum phaze_end end) {
-	switch (end) {
-	case PHAZE_END_NEEDS_PASSWORD:
-	case PHAZE_END_NEEDS_CERTIFICATE:
-	case PHAZE_END_CREDENTIALS:
-	case PHAZE_END_EXPIRED:
-		return false;
-	default:
-		return true;
-	}
-}
-
 /* The server knows another one, or none: where nothing else may be shown it was refused before. */
 static void not_taken(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
 	hang_up(device);
 	dial->credentials.turn++;
-	if (can_dial(device))
+	if (can_dial(device)) {
 		dial->next = now;
-	else if (!dial->is_refused)
-		tell_refused(device, dial->refusal, dial->reason);
+		return;
+	}
+	dial->is_moving = false;
+	if (!dial->refusal.is_there)
+		phaze_refusal_tell_again(device, &dial->refusal);
 }
 
 /* What there is stays: the session; and tickets, of which one may be good. */
@@ -389,7 +352,7 @@ static void try_no_more(struct device *device, uint64_t now, enum phaze_end end)
 		dial->number == 0 && !phaze_credentials_any_kept(device, credentials, server);
 	const bool waits =
 		end == PHAZE_END_BUSY && (dial->number != 0 || now < credentials->trial.until);
-	if (waits || (is_alone && is_passing(end))) {
+	if (waits || (is_alone && phaze_refusal_is_passing(end))) {
 		if (!waits)
 			phaze_credentials_adopt(device, credentials, server);
 		try_next(device, now);
@@ -405,7 +368,7 @@ static void try_no_more(struct device *device, uint64_t now, enum phaze_end end)
 static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	struct phaze_dial *dial = device->dial;
 	const struct phaze_trial *trial = &dial->credentials.trial;
-	char reason[REASON_SIZE];
+	char reason[PHAZE_REFUSAL_TEXT_SIZE];
 	if (end == PHAZE_END_DEVICES && trial->is_there && dial->number != 0 && !trial->stands_alone) {
 		hang_up(device);
 		stand_aside(device);
@@ -416,10 +379,10 @@ static void refused(struct device *device, uint64_t now, enum phaze_end end) {
 	if (end == PHAZE_END_UNTRUSTED)
 		phaze_trust_explain(phaze_trust_fault(dial->trust), device->settings.server_name, reason);
 	hang_up(device);
-	tell_refused(device, end, reason);
+	phaze_refusal_tell(device, &dial->refusal, end, reason);
 	if (trial->is_there)
 		try_no_more(device, now, end);
-	else if (is_passing(end))
+	else if (phaze_refusal_is_passing(end))
 		try_next(device, now);
 	else
 		give_up(device, now);
@@ -480,7 +443,7 @@ static void established(struct device *device, uint64_t now) {
 		wait(device, now);
 		return;
 	}
-	dial->is_refused = false;
+	dial->refusal.is_there = false;
 	phaze_credentials_accepted(&dial->credentials, made->resumed);
 	dial->in_a_row = 0;
 	dial->tried = 0;
@@ -578,11 +541,7 @@ static void expire(struct device *device, uint64_t now) {
 
 uint64_t phaze_dial_run(struct device *device, uint64_t now) {
 	struct phaze_dial *dial = device->dial;
-	if (dial->is_untold) {
-		dial->is_untold = false;
-		phaze_sessions_tell(device, phaze_control_only(device), DEVICE_EVENT_REFUSED,
-							DEVICE_ACCEPTED, dial->reason);
-	}
+	phaze_refusal_tell_late(device, &dial->refusal);
 	if (dial->client)
 		expire(device, now);
 	if (!dial->client && dial->next <= now) {

@@ -149,7 +149,9 @@ void control_logins_answer(struct control_login *login, enum process_reject reje
 /* True: an address that was a lease's of nobody who is there is free; lines that have the device
  * know that are added. */
 bool control_logins_reclaim(struct control_tunnel *tunnel, struct uapi_text *text);
-/* Whether both addresses are still those of the tunnel's networks. */
+/* Whether an address that it has is not of the tunnel's networks any more. */
+bool control_logins_is_outside(const struct config_prefixes *pool, const struct store_lease *lease);
+/* Whether both addresses are of the tunnel's networks, and there is one of each of them. */
 bool control_logins_has_place(const struct config_prefixes *pool, const struct store_lease *lease);
 
 /* control_logins_late.c */

@@ -80,7 +80,10 @@ static enum err push(void *context, const struct store_lease *lease) {
 		control_logins_drop_member(tunnel, member, &pushing->ends.text);
 		return ERR_OK;
 	}
-	const enum control_logins_end code = control_logins_standing(tunnel, &s.user);
+	enum control_logins_end code = control_logins_standing(tunnel, &s.user);
+	/* The next login has another one; by a ticket it would be the same. */
+	if (!code && control_logins_is_outside(&tunnel->config->addresses, lease))
+		code = CONTROL_LOGINS_REVOKED;
 	if (code) {
 		put_end(&pushing->ends, lease, &s.user, code);
 		return store_tickets_remove(store, tunnel->name, lease->member);

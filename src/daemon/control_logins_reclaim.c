@@ -40,6 +40,12 @@ bool control_logins_has_place(const struct config_prefixes *pool, const struct s
 		   (lease->v6.family ? is_in_pool(pool, &lease->v6) : !v6);
 }
 
+bool control_logins_is_outside(const struct config_prefixes *pool,
+							   const struct store_lease *lease) {
+	return (lease->v4.family && !is_in_pool(pool, &lease->v4)) ||
+		   (lease->v6.family && !is_in_pool(pool, &lease->v6));
+}
+
 struct reclaiming {
 	const struct control_tunnel *tunnel;
 	bool found;

@@ -28,7 +28,7 @@ struct logins_desk {
 	struct control control;
 	struct control_timer *timer;
 	struct store_bench *bench;
-	struct prefix pool[1];
+	struct prefix pool[2]; /* the second one for whom wants it */
 	const char *demands[2], *groups[1];
 	struct config_tunnel config;
 	struct control_tunnel *tunnel;

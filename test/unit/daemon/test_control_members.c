@@ -457,6 +457,36 @@ static void test_push_to_one_that_goes_on(void **state) {
 	assert_true(has_ticket(desk, "alice"));
 }
 
+/* Whose address is in no network any more needs another one: his ticket would bring the old one. */
+static void test_reload_of_addresses(void **state) {
+	struct logins_desk *desk = *state;
+	char name[2] = "a", line[128], hex[TEXT_KEY_HEX_SIZE];
+	for (; name[0] <= 'd'; name[0]++) {
+		struct store_user user = logins_desk_user(name);
+		logins_desk_add(desk, &user);
+		assert_int_equal(logins_desk_login(desk, name, "password", HOME), PROCESS_ACCEPTED);
+		logins_desk_begins(desk, name);
+		take_ticket(desk, name, 4102444800);
+	}
+	(void)logins_desk_set(desk);
+	/* Another network ends nobody. */
+	assert_int_equal(address_parse("fd66::1", &desk->pool[1].address), ERR_OK);
+	desk->pool[1].length = 64;
+	desk->config.addresses.count = 2;
+	control_logins_recheck(desk->tunnel);
+	assert_null(strstr(logins_desk_set(desk), "end="));
+	desk->pool[0].length = 30; /* one address beside the server's */
+	control_logins_recheck(desk->tunnel);
+	(void)logins_desk_set(desk);
+	for (name[0] = 'a'; name[0] <= 'd'; name[0]++) {
+		const bool stays = name[0] == 'a';
+		text_hex_encode(logins_desk_member(desk, name)->public_key, TEXT_KEY_SIZE, hex);
+		(void)snprintf(line, sizeof line, "public_key=%s\nupdate_only=true\nend=2\n", hex);
+		assert_int_equal(strstr(desk->set, line) == NULL, stays);
+		assert_int_equal(has_ticket(desk, name), stays);
+	}
+}
+
 /* The file has other groups: whoever is in and should not be ends, without being asked after. */
 static void test_reload_of_groups(void **state) {
 	enum { MEMBERS = 12 };
@@ -540,6 +570,7 @@ int main(void) {
 		row(test_push_to_one_that_goes_on),
 		row(test_client),
 		row(test_reload_of_groups),
+		row(test_reload_of_addresses),
 		row(test_locked_and_killed),
 		row(test_lost_order),
 		row(test_login_after_a_lock),

@@ -66,7 +66,10 @@ class Bed:
         found = self.generator.arrive(order)
         self.pair.check()
         if found.count < order.count:
-            raise Failure(f"{found.count} of {order.count} arrived, {found.refused} were refused")
+            raise Failure(
+                f"{found.count} of {order.count} arrived ({order.line().strip()}), "
+                f"{found.refused} were refused"
+            )
         return found
 
 

@@ -22,6 +22,7 @@ struct phaze_gate {
 	struct phaze_handshakes handshakes;
 	struct source_cookie cookies;
 	struct rate_limiter *limiter;
+	struct shuffled_count drawn; /* session ids */
 	uint64_t last_login;
 	uint64_t judge_rests; /* ns: until then he counts as loaded */
 };
@@ -39,6 +40,7 @@ enum err phaze_gate_new(struct device *device, struct phaze_gate **out_gate) {
 		return error;
 	}
 	source_cookie_init(&gate->cookies);
+	phaze_ids_begin(&gate->drawn, random);
 	*out_gate = gate;
 	return ERR_OK;
 }
@@ -246,15 +248,12 @@ static bool is_loaded(const struct phaze_gate *gate, uint64_t now) {
 		   now < gate->judge_rests;
 }
 
-/* One that is nobody else's; of the shard that the packet came to, where it will go on. */
+/* Of the shard that the packet came to, where it will go on. */
 static uint32_t draw_id(const struct device *device, uint16_t shard,
 						uint8_t out_bytes[static PHAZE_HANDSHAKES_ID_SIZE]) {
-	for (;;) {
-		const uint32_t id = phaze_ids_draw(engine_get_options(device->engine)->random, shard);
-		put_id(id, out_bytes);
-		if (!key_table_find(&device->gate->handshakes.by_id, out_bytes))
-			return id;
-	}
+	const uint32_t id = phaze_ids_next(&device->gate->drawn, shard);
+	put_id(id, out_bytes);
+	return id;
 }
 
 static bool make_room(struct phaze_gate *gate) {

@@ -10,6 +10,7 @@ enum {
 	SHARDS = 1 << SHARD_BITS,
 	DRAWN_BY_SHARD = SHARDS, /* bit 4 */
 	RANDOM_SHIFT = SHARD_BITS + 1,
+	RANDOM_BITS = 32 - RANDOM_SHIFT,
 	SMALLEST_CAPACITY = 64,
 };
 
@@ -36,6 +37,18 @@ uint32_t phaze_ids_draw(const struct random_source *random, uint16_t shard) {
 	uint32_t id;
 	do
 		id = random_u32(random) >> RANDOM_SHIFT << RANDOM_SHIFT | (shard & (SHARDS - 1U));
+	while (id == 0);
+	return id;
+}
+
+void phaze_ids_begin(struct shuffled_count *drawn, const struct random_source *random) {
+	shuffled_count_init(drawn, RANDOM_BITS, random);
+}
+
+uint32_t phaze_ids_next(struct shuffled_count *drawn, uint16_t shard) {
+	uint32_t id;
+	do
+		id = shuffled_count_next(drawn) << RANDOM_SHIFT | (shard & (SHARDS - 1U));
 	while (id == 0);
 	return id;
 }

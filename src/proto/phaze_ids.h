@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "session/shuffled_count.h"
 
 /*
  * The session ids of one lane and what they stand for. An id is random but for its low four bits,
@@ -29,8 +30,14 @@ enum phaze_ids_kind {
 struct phaze_key;
 struct phaze_ids;
 
-/* Any thread: an id for a handshake, never 0, of that shard. Whoever draws it knows its others. */
+/* Any thread: an id for a client's handshake, never 0, of that shard. */
 uint32_t phaze_ids_draw(const struct random_source *random, uint16_t shard);
+/*
+ * As many servers' handshakes have one: never that of another, which may be in use, or rest. One
+ * thread.
+ */
+void phaze_ids_begin(struct shuffled_count *drawn, const struct random_source *random);
+uint32_t phaze_ids_next(struct shuffled_count *drawn, uint16_t shard);
 /* The shard that an id is steered to. */
 uint16_t phaze_ids_shard(uint32_t id);
 

@@ -4,6 +4,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/phaze_ids.h"
@@ -19,12 +21,15 @@ static uint32_t seed;
 /* Marsaglia's xorshift, cut to few bits where draws are to meet. */
 static uint32_t bits;
 static void draw(void *context, void *out_data, size_t size) {
-	assert_int_equal(size, sizeof seed);
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	const uint32_t value = seed & bits;
-	memcpy(out_data, &value, sizeof value);
+	uint8_t *data = out_data;
+	for (; size >= sizeof seed; size -= sizeof seed, data += sizeof seed) {
+		seed ^= seed << 13;
+		seed ^= seed >> 17;
+		seed ^= seed << 5;
+		const uint32_t value = seed & bits;
+		memcpy(data, &value, sizeof value);
+	}
+	assert_int_equal(size, 0);
 }
 
 static const struct random_source randomness = {.fill = draw};
@@ -64,6 +69,27 @@ static void drawn(void **state) {
 	bits = 0x20;
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(phaze_ids_draw(&randomness, 0), 0x20);
+}
+
+/* None meets one that is in use, or rests, of any shard: drawn freely some of so many would. */
+static void never_again(void **state) {
+	enum { DRAWN = 100000 };
+	struct shuffled_count count;
+	uint8_t *seen = calloc(1, 1 << 24);
+	assert_non_null(seen);
+	seed = 5;
+	bits = UINT32_MAX;
+	phaze_ids_begin(&count, &randomness);
+	for (uint32_t i = 0; i < DRAWN; i++) {
+		const uint16_t shard = (uint16_t)(i % 16);
+		const uint32_t id = phaze_ids_next(&count, shard);
+		const uint8_t bit = (uint8_t)(1U << (id >> 5 & 7));
+		assert_int_equal(id & 31, shard);
+		assert_int_not_equal(id, 0);
+		assert_false(seen[id >> 8] & bit);
+		seen[id >> 8] |= bit;
+	}
+	free(seen);
 }
 
 static void life(void **state) {
@@ -160,8 +186,9 @@ static void full(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(drawn), cmocka_unit_test(life),    cmocka_unit_test(guides),
-		cmocka_unit_test(many),  cmocka_unit_test(meeting), cmocka_unit_test(full),
+		cmocka_unit_test(drawn),  cmocka_unit_test(never_again), cmocka_unit_test(life),
+		cmocka_unit_test(guides), cmocka_unit_test(many),        cmocka_unit_test(meeting),
+		cmocka_unit_test(full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

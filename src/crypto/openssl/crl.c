@@ -9,15 +9,10 @@
 enum err crl_next(BIO *pem, X509_CRL **out_list) {
 	ERR_clear_error();
 	X509_CRL *list = PEM_read_bio_X509_CRL(pem, NULL, leaf_no_passphrase, NULL);
-	if (!list) {
-		unsigned long code = ERR_peek_last_error();
-		bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-		ERR_clear_error();
-		if (!end)
-			return ERR_MALFORMED;
-	}
-	*out_list = list;
-	return ERR_OK;
+	enum err error = list ? ERR_OK : leaf_read_end();
+	if (!error)
+		*out_list = list;
+	return error;
 }
 
 int64_t crl_seconds(const ASN1_TIME *time) {

@@ -48,16 +48,19 @@ int leaf_no_passphrase(char *buffer, int size, int writing, void *context) {
 	return -1;
 }
 
+enum err leaf_read_end(void) {
+	const unsigned long code = ERR_peek_last_error();
+	const bool end =
+		ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+	ERR_clear_error();
+	return end ? ERR_OK : ERR_MALFORMED;
+}
+
 enum err leaf_next(BIO *pem, X509 **out_leaf) {
 	ERR_clear_error();
 	X509 *leaf = PEM_read_bio_X509(pem, NULL, leaf_no_passphrase, NULL);
-	if (!leaf) {
-		unsigned long code = ERR_peek_last_error();
-		bool end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-		ERR_clear_error();
-		if (!end)
-			return ERR_MALFORMED;
-	}
-	*out_leaf = leaf;
-	return ERR_OK;
+	enum err error = leaf ? ERR_OK : leaf_read_end();
+	if (!error)
+		*out_leaf = leaf;
+	return error;
 }

@@ -25,6 +25,9 @@ bool leaf_covers(const X509 *leaf, const char *name);
 /* Whether text is an IPv4 or IPv6 address. */
 bool leaf_is_address(const char *text);
 
+/* Of a PEM reading that gave nothing: ERR_OK where nothing more was there, else ERR_MALFORMED. */
+enum err leaf_read_end(void);
+
 /* The next certificate of a PEM text, NULL at its end; the caller frees it. ERR_MALFORMED. */
 enum err leaf_next(BIO *pem, X509 **out_leaf);
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import random
-import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -14,10 +12,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from harness.lab import Lab, Namespace
+from harness.made import kill_all, kill_net
 from harness.mighty import Client, Server, inside, make_client, make_server, needs_mighty
 from harness.nodes import outer
 from harness.pair import PORT, outer_address
-from harness.process import STALL, alive, wait_until
+from harness.process import STALL, wait_until
 from harness.traffic import BIG, Pinging, assert_pings, ping, transfer
 
 pytestmark = [pytest.mark.umbra, needs_mighty]
@@ -249,16 +248,6 @@ def test_wrong_key(star: Star) -> None:
         wait_until(lambda: dave.server()["state"] == "connecting", 15, "what its status says")
         assert_unheard(dave)
         assert dave.addresses() == set() and dave.shown()["pushed"] is None
-
-
-def kill_net(node: Client | Server) -> None:
-    os.kill(pid := node.part("net"), signal.SIGKILL)
-    wait_until(lambda: not alive(pid), 5, "its end")
-
-
-def kill_all(node: Client | Server) -> None:
-    node.kill()
-    node.start()
 
 
 @pytest.mark.parametrize("how", [kill_net, kill_all])

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from harness.lab import Lab
+from harness.made import kill_all, kill_net
 from harness.nodes import outer
 from harness.pair import outer_address
 from harness.phaze import Client, Server, inside, make_client, make_server, needs_phaze
-from harness.process import STALL, alive, wait_until
+from harness.process import STALL, wait_until
 from harness.traffic import BIG, assert_pings, transfer
 
 pytestmark = [pytest.mark.umbra, needs_phaze]
@@ -80,16 +79,6 @@ def test_login(world: World) -> None:
         for words in (("status",), ("status", "--json"), ("peer", "list", node.name, "--json")):
             assert PASSWORD not in node.umbra(*words).stdout
         assert PASSWORD not in node.log_text()
-
-
-def kill_net(node: Client | Server) -> None:
-    os.kill(pid := node.part("net"), signal.SIGKILL)
-    wait_until(lambda: not alive(pid), 5, "its end")
-
-
-def kill_all(node: Client | Server) -> None:
-    node.kill()
-    node.start()
 
 
 @pytest.mark.parametrize("how", [kill_net, kill_all])

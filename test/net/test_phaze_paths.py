@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 
 from harness.lab import Lab, Namespace, nodad
 from harness.leaks import LeakWatch, Senders
+from harness.made import kill_all, kill_net
 from harness.narrow import Path, gateways
 from harness.nodes import outer
 from harness.pair import PORT, endpoint, outer_address
 from harness.phaze import Client, Server, inside, make_client, make_server, needs_phaze
-from harness.process import SLOW, STALL, alive, wait_until
+from harness.process import SLOW, STALL, wait_until
 from harness.traffic import BIG, Pinging, assert_pings, ping, transfer
 from test_nat import mappings
 
@@ -140,16 +140,6 @@ def test_narrow(lab: Lab, outside: int, carries: int, silent: bool, mtu: int | N
     for family in (4, 6):
         transfer(path.client, path.server, inside(1, family), BIG // 20)
         transfer(path.server, path.client, inside(2, family), BIG // 20)
-
-
-def kill_net(node: Client | Server) -> None:
-    os.kill(pid := node.part("net"), signal.SIGKILL)
-    wait_until(lambda: not alive(pid), 5, "its end")
-
-
-def kill_all(node: Client | Server) -> None:
-    node.kill()
-    node.start()
 
 
 @pytest.mark.calm

@@ -6,13 +6,14 @@ import functools
 import os
 import pathlib
 import re
+import signal
 from typing import Any
 
 import pytest
 
 from harness.device import BIN
 from harness.node import Node
-from harness.process import run
+from harness.process import alive, run, wait_until
 
 
 @functools.cache
@@ -78,3 +79,15 @@ class MadeNode(Node):
         link = self.namespace.links()[self.name]
         rows = [row for row in link["addr_info"] if row["scope"] == "global"]
         return {f"{row['local']}/{row['prefixlen']}" for row in rows}
+
+
+def kill_net(node: MadeNode) -> None:
+    """Its net process alone, which is started again."""
+    os.kill(pid := node.part("net"), signal.SIGKILL)
+    wait_until(lambda: not alive(pid), 5, "its end")
+
+
+def kill_all(node: MadeNode) -> None:
+    """The whole daemon, and it runs again."""
+    node.kill()
+    node.start()
